@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* What a daemon does to its own process. */
+
+/*
+ * umask 077, no core files, not dumpable (kept dumpable under sanitizers, whose
+ * leak check needs ptrace), no new privileges, RLIMIT_NOFILE raised to its hard
+ * limit.  Once, before threads.
+ */
+STATUS process_harden(void);
+
+/* Block SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this and later threads; ignore
+ * SIGPIPE.  Once, before threads. */
+void process_block_signals(void);
+
+/* Wait for one of the blocked signals; returns its number. */
+int process_wait_signal(void);
+
+/* sd_notify(3) protocol: "READY=1", "STOPPING=1"; nothing without NOTIFY_SOCKET. */
+void process_notify(const char *state);
+
+/* CPU time (user + system) of a process so far, in ns; 0 when it is gone. */
+int64_t process_cpu_ns(int pid);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HSM_HSM_H
+#define HSM_HSM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/metrics.h"
+#include "base/signing.h"
+#include "base/status.h"
+
+/*
+ * The one door to private keys.  A pool is one token served by one or more
+ * worker processes (lanes); the PKCS#11 module is loaded, and the PIN read, in
+ * the workers only.  No call returns private key octets.  All calls may be made
+ * from any thread.
+ */
+struct hsm;
+
+struct hsm_config {
+	const char *pool;        /* name for logs and metrics, "standard" */
+	const char *module;      /* path of the PKCS#11 module */
+	const char *token_label; /* CKA_LABEL of the token, at most 32 octets */
+	const char *pin_file;    /* read by each worker itself */
+	unsigned workers;        /* 1..64 */
+	bool session_copies;     /* sign with session-object copies if it can */
+	/*
+	 * Serialises C_Initialize..C_Login between worker processes; made if
+	 * missing.  Same token, same file.
+	 */
+	const char *lock_file;
+	/* argv of a worker, NULL-terminated; fd 3 will be its lane.  For keyd
+	 * { "/proc/self/exe", "worker", NULL }. */
+	const char *const *worker_argv;
+	struct metrics *metrics; /* may be NULL */
+};
+
+/*
+ * Start the workers.  Returns at once when they run; a token that is missing or
+ * slow is probed in the background (see hsm_lane_status).  Strings are copied.
+ */
+STATUS hsm_open(const struct hsm_config *config, struct hsm **ret_hsm);
+/* Stops the workers; no call may be in progress.  NULL is allowed. */
+void hsm_close(struct hsm *hsm);
+
+/* Wait until at least one lane is ready, or fail with what the lanes say. */
+STATUS hsm_wait_ready(struct hsm *hsm, int64_t timeout_ns);
+
+/* One signature of a batch. */
+struct hsm_op {
+	struct key_id key;
+	enum sign_scheme scheme;
+	/* The digest of the scheme's hash; for Ed25519 the content itself. */
+	struct bytes input;
+	int64_t deadline_ns; /* monotonic; expired ops do not reach the token */
+	struct status status;
+	struct signature signature; /* valid when status is OK */
+};
+
+#define HSM_BATCH_MAX 64
+
+/*
+ * Sign a batch of n <= HSM_BATCH_MAX: takes one idle lane, blocks until every
+ * op has its status, which may differ.  Ops whose worker died, or whose token
+ * went away and came back, are tried again on a lane that is ready, within
+ * their deadlines.  UNAVAILABLE at once when no lane can serve.
+ */
+void hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n);
+
+/* How many ops a batch should hold now: follows the token's measured speed. */
+size_t hsm_batch_hint(const struct hsm *hsm);
+/* Lanes of the pool. */
+unsigned hsm_lanes(const struct hsm *hsm);
+
+#define HSM_LABEL_MAX 64
+#define HSM_SPKI_MAX 1024
+
+/* A key pair as the token reports it. */
+struct hsm_key {
+	struct key_id id;
+	enum key_alg alg;
+	char label[HSM_LABEL_MAX];
+	size_t spki_len;
+	uint8_t spki[HSM_SPKI_MAX]; /* DER SubjectPublicKeyInfo */
+	bool sensitive, extractable, always_sensitive, never_extractable, local;
+};
+
+/*
+ * Make a key pair in the token, CKA_ID its key id; its attributes are read back
+ * and a signature is verified before it is reported; all lanes know it when
+ * this returns.  A key that turns out extractable is destroyed and refused.
+ * ALREADY_EXISTS when the label is taken.
+ */
+STATUS hsm_generate(struct hsm *hsm, enum key_alg alg, const char *label,
+    int64_t deadline_ns, struct hsm_key *ret_key);
+
+/* NOT_FOUND when the token has no such private key. */
+STATUS hsm_find(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns,
+    struct hsm_key *ret_key);
+STATUS hsm_find_label(struct hsm *hsm, const char *label, int64_t deadline_ns,
+    struct hsm_key *ret_key);
+
+struct hsm_lane_status {
+	const char *state; /* "ready", "probing", "starting", "pin-refused" */
+	const char *why;   /* static text; "" when ready */
+	uint32_t detail;   /* CK_RV or errno behind why */
+	int pid;
+	unsigned restarts;
+	uint64_t signatures;
+	unsigned keys;
+};
+void hsm_lane_status(const struct hsm *hsm, unsigned lane,
+    struct hsm_lane_status *ret_status);
+
+/* The worker's main, on fd 3.  Returns the exit code. */
+int hsm_worker_main(void);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTO_DESCRIPTORS_H
+#define PROTO_DESCRIPTORS_H
+
+/*
+ * A google.protobuf.FileDescriptorSet of every .proto that the product serves,
+ * its imports included.  Built in; what server reflection answers from.
+ */
+extern const unsigned char proto_descriptors[];
+extern const unsigned long proto_descriptors_len;
+
+#endif

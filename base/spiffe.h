@@ -39,7 +39,8 @@ STATUS spiffe_print(const struct spiffe *id, char *ret_text);
 
 /*
  * Does "role/name" or "role/prefix*" (a grant's identity pattern, domain left
- * out) match the identity?  "edge/*" matches every edge.
+ * out) match the identity?  A pattern of a role, a slash and a star alone
+ * matches every name of that role.
  */
 bool spiffe_matches(const struct spiffe *id, const char *pattern);
 

@@ -40,11 +40,11 @@ struct conf_maps {
 struct conf_field {
 	const char *key; /* NULL ends a schema */
 	enum conf_type type;
-	size_t offset;           /* of the member in its struct */
+	size_t offset; /* of the member in its struct */
 	bool required;
 	const char *default_text; /* as it would stand in YAML; NULL: zero */
 	uint64_t min, max;        /* 0, 0: no bound; for lists, their length */
-	const char *const *choices; /* NULL-terminated, CONF_CHOICE */
+	const char *const *choices;      /* NULL-terminated, CONF_CHOICE */
 	const struct conf_field *fields; /* CONF_MAP, CONF_MAPS */
 	size_t elem_size;                /* CONF_MAPS */
 	const char *help; /* one sentence; docs and lints read it */

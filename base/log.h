@@ -12,14 +12,27 @@
  * neither break the line nor forge a field; a line is cut at 2,048 octets.
  *
  *     log_info("key generated", LOG_STR("key", id), LOG_UINT("ms", took));
- *     time=2026-01-02T03:04:05.678Z level=info msg="key generated" key=... ms=24
+ *     time=2026-01-02T03:04:05.678Z level=info msg="key generated" key=...
+ * ms=24
  */
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
-enum log_format { LOG_LOGFMT, LOG_JSON };
+enum log_level {
+	LOG_DEBUG,
+	LOG_INFO,
+	LOG_WARN,
+	LOG_ERROR
+};
+enum log_format {
+	LOG_LOGFMT,
+	LOG_JSON
+};
 
 struct log_field {
 	const char *key;
-	enum { LOG_FIELD_STR, LOG_FIELD_UINT, LOG_FIELD_INT } type;
+	enum {
+		LOG_FIELD_STR,
+		LOG_FIELD_UINT,
+		LOG_FIELD_INT
+	} type;
 	union {
 		const char *str; /* NULL prints as empty */
 		uint64_t uint;
@@ -28,13 +41,21 @@ struct log_field {
 };
 
 #define LOG_STR(k, v)                                                          \
-	(struct log_field){ .key = (k), .type = LOG_FIELD_STR, .value.str = (v) }
+	(struct log_field)                                                     \
+	{                                                                      \
+		.key = (k), .type = LOG_FIELD_STR, .value.str = (v)            \
+	}
 #define LOG_UINT(k, v)                                                         \
-	(struct log_field){ .key = (k), .type = LOG_FIELD_UINT,                \
-		.value.uint = (uint64_t)(v) }
+	(struct log_field)                                                     \
+	{                                                                      \
+		.key = (k), .type = LOG_FIELD_UINT,                            \
+		.value.uint = (uint64_t)(v)                                    \
+	}
 #define LOG_INT(k, v)                                                          \
-	(struct log_field){ .key = (k), .type = LOG_FIELD_INT,                 \
-		.value.sint = (int64_t)(v) }
+	(struct log_field)                                                     \
+	{                                                                      \
+		.key = (k), .type = LOG_FIELD_INT, .value.sint = (int64_t)(v)  \
+	}
 
 /* Process-wide, set once at start before threads; default info, logfmt. */
 void log_setup(enum log_level least, enum log_format format);
@@ -51,7 +72,8 @@ void log_set_request(const char *id);
 
 #define LOG_(level, msg, ...)                                                  \
 	log_write((level), (msg),                                              \
-	    (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ .key = NULL } })
+	    (const struct log_field[]){                                        \
+		__VA_ARGS__ __VA_OPT__(, ){ .key = NULL } })
 #define log_debug(msg, ...) LOG_(LOG_DEBUG, msg __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(msg, ...) LOG_(LOG_INFO, msg __VA_OPT__(, ) __VA_ARGS__)
 #define log_warn(msg, ...) LOG_(LOG_WARN, msg __VA_OPT__(, ) __VA_ARGS__)

@@ -23,8 +23,9 @@ void metrics_free(struct metrics *metrics);
 
 /*
  * name and help are borrowed for the registry's life; labels is text such as
- * "code=\"OK\",lane=\"0\"" or "" and is copied.  Series of one name are made one
- * after the other.  Never NULL: when memory ends, a shared spare is returned.
+ * "code=\"OK\",lane=\"0\"" or "" and is copied.  Series of one name are made
+ * one after the other.  Never NULL: when memory ends, a shared spare is
+ * returned.
  */
 struct metric_counter *metrics_counter(struct metrics *metrics,
     const char *name, const char *help, const char *labels);
@@ -49,7 +50,10 @@ char *metrics_render(const struct metrics *metrics, size_t *ret_len);
  */
 struct metrics_http;
 STATUS metrics_http_start(const char *listen, struct metrics *metrics,
-    void (*before_render)(void *ctx), void *ctx, struct metrics_http **ret_http);
+    void (*before_render)(void *ctx), void *ctx,
+    struct metrics_http **ret_http);
+/* The port listened on, for an address with port 0. */
+uint16_t metrics_http_port(const struct metrics_http *http);
 void metrics_http_stop(struct metrics_http *http); /* NULL is allowed */
 
 #endif

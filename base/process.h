@@ -22,7 +22,8 @@ void process_block_signals(void);
 /* Wait for one of the blocked signals; returns its number. */
 int process_wait_signal(void);
 
-/* sd_notify(3) protocol: "READY=1", "STOPPING=1"; nothing without NOTIFY_SOCKET. */
+/* sd_notify(3) protocol: "READY=1", "STOPPING=1"; nothing without
+ * NOTIFY_SOCKET. */
 void process_notify(const char *state);
 
 /* CPU time (user + system) of a process so far, in ns; 0 when it is gone. */

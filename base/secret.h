@@ -16,7 +16,8 @@
  */
 struct secret;
 
-/* len zero octets.  len 1..65536.  NULL only when memory or mlock limits end. */
+/* len zero octets.  len 1..65536.  NULL only when memory or mlock limits end.
+ */
 struct secret *secret_new(size_t len);
 void secret_free(struct secret *secret); /* NULL is allowed */
 SCOPED_RELEASE(secret_free, struct secret *);

@@ -28,8 +28,8 @@ struct spiffe {
 	char name[SPIFFE_NAME_MAX]; /* A-Z a-z 0-9 . - _ */
 };
 
-const char *role_name(enum role role);   /* "edge"; NULL when not a role */
-enum role role_parse(const char *text);  /* ROLE_NONE when unknown */
+const char *role_name(enum role role);  /* "edge"; NULL when not a role */
+enum role role_parse(const char *text); /* ROLE_NONE when unknown */
 
 /* Strict (SPIFFE-ID 2): exactly two path segments, no query, no port. */
 STATUS spiffe_parse(const char *text, struct spiffe *ret_id);

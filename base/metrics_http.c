@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET /metrics over plain HTTP, for Prometheus beside the daemon.  It listens
+ * on loopback only and refuses every other address: the page names keys and
+ * edges, and nothing here asks who is reading.  Few connections, short ones,
+ * small requests; no other path, no other method, no state.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <microhttpd.h>
+
+#include "base/metrics.h"
+
+#define CONNECTIONS_MAX 16
+#define TIMEOUT_S 10
+#define CONNECTION_MEMORY 16384
+
+struct metrics_http {
+	struct MHD_Daemon *daemon;
+	struct metrics *metrics;
+	void (*before_render)(void *ctx);
+	void *ctx;
+};
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static bool
+parse_port(const char *text, in_port_t *ret_port)
+{
+	char *end;
+	unsigned long port;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	port = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || port > 65535)
+		return false;
+	*ret_port = htons((in_port_t)port);
+	return true;
+}
+
+/* "127.0.0.1:9464" or "[::1]:9464", loopback only. */
+static STATUS
+parse_listen(const char *text, union address *ret_address)
+{
+	static const char why[] =
+	    "the metrics address reads 127.0.0.1:port or [::1]:port";
+	const char *colon = strrchr(text, ':');
+	union address address = { 0 };
+	char host[INET6_ADDRSTRLEN + 2];
+	in_port_t port;
+	size_t len;
+
+	if (colon == NULL || !parse_port(colon + 1, &port))
+		return status_fail(STATUS_INVALID_ARGUMENT, why);
+	len = (size_t)(colon - text);
+	if (len < 2 || len >= sizeof(host))
+		return status_fail(STATUS_INVALID_ARGUMENT, why);
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (inet_pton(AF_INET, host, &address.v4.sin_addr) == 1) {
+		address.v4.sin_family = AF_INET;
+		address.v4.sin_port = port;
+		if (ntohl(address.v4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+			return status_fail(STATUS_INVALID_ARGUMENT,
+			    "metrics are served on loopback only; use"
+			    " 127.0.0.1:port or [::1]:port");
+	} else {
+		if (host[0] != '[' || host[len - 1] != ']')
+			return status_fail(STATUS_INVALID_ARGUMENT, why);
+		host[len - 1] = '\0';
+		if (inet_pton(AF_INET6, host + 1, &address.v6.sin6_addr) != 1)
+			return status_fail(STATUS_INVALID_ARGUMENT, why);
+		address.v6.sin6_family = AF_INET6;
+		address.v6.sin6_port = port;
+		if (!IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr))
+			return status_fail(STATUS_INVALID_ARGUMENT,
+			    "metrics are served on loopback only; use"
+			    " 127.0.0.1:port or [::1]:port");
+	}
+	*ret_address = address;
+	return status_ok();
+}
+
+static enum MHD_Result
+reply(struct MHD_Connection *connection, unsigned code, const char *type,
+    struct MHD_Response *response)
+{
+	enum MHD_Result result;
+
+	if (response == NULL)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET");
+	result = MHD_queue_response(connection, code, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result
+refuse(struct MHD_Connection *connection, unsigned code, char *text)
+{
+	return reply(connection, code, "text/plain; charset=utf-8",
+	    MHD_create_response_from_buffer(
+		strlen(text), text, MHD_RESPMEM_MUST_COPY));
+}
+
+static enum MHD_Result
+answer(void *cls, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *upload_data,
+    size_t *upload_data_size, void **con_cls)
+{
+	struct metrics_http *http = cls;
+	char nothing_here[] = "not found; metrics are at /metrics\n";
+	char get_only[] = "use GET\n";
+	char no_memory[] = "out of memory\n";
+	char *page;
+	size_t len;
+
+	(void)version;
+	(void)upload_data;
+	(void)upload_data_size;
+	(void)con_cls;
+	if (strcmp(url, "/metrics") != 0)
+		return refuse(connection, MHD_HTTP_NOT_FOUND, nothing_here);
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+		return refuse(
+		    connection, MHD_HTTP_METHOD_NOT_ALLOWED, get_only);
+	if (http->before_render != NULL)
+		http->before_render(http->ctx);
+	page = metrics_render(http->metrics, &len);
+	if (page == NULL)
+		return refuse(
+		    connection, MHD_HTTP_INTERNAL_SERVER_ERROR, no_memory);
+	return reply(connection, MHD_HTTP_OK,
+	    "text/plain; version=0.0.4; charset=utf-8",
+	    MHD_create_response_from_buffer(len, page, MHD_RESPMEM_MUST_FREE));
+}
+
+STATUS
+metrics_http_start(const char *listen, struct metrics *metrics,
+    void (*before_render)(void *ctx), void *ctx, struct metrics_http **ret_http)
+{
+	struct metrics_http *http;
+	union address address;
+	unsigned v6 = 0;
+	struct status st = parse_listen(listen, &address);
+
+	if (failed(st))
+		return st;
+	http = calloc(1, sizeof(*http));
+	if (http == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	http->metrics = metrics;
+	http->before_render = before_render;
+	http->ctx = ctx;
+	if (address.any.sa_family == AF_INET6)
+		v6 = MHD_USE_IPv6;
+	errno = 0;
+	http->daemon = MHD_start_daemon(
+	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | v6, 0, NULL, NULL,
+	    answer, http, MHD_OPTION_SOCK_ADDR, &address.any,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_END);
+	if (http->daemon == NULL) {
+		free(http);
+		return status_fail_detail(STATUS_UNAVAILABLE,
+		    "the metrics address cannot be listened on; is another"
+		    " process using the port?",
+		    (uint32_t)errno);
+	}
+	*ret_http = http;
+	return status_ok();
+}
+
+uint16_t
+metrics_http_port(const struct metrics_http *http)
+{
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
+
+	return info != NULL ? info->port : 0;
+}
+
+void
+metrics_http_stop(struct metrics_http *http)
+{
+	if (http == NULL)
+		return;
+	MHD_stop_daemon(http->daemon);
+	free(http);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOOLS_CLI_H
+#define TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/bytes.h"
+#include "base/signing.h"
+#include "base/status.h"
+#include "rpc/client.h"
+#include "rpc/enroll.h"
+
+/* What every command of `holdfast` shares: options, the call, the output. */
+
+/* Exit codes; holdfast(1) documents them. */
+enum cli_exit {
+	EXIT_DONE = 0,
+	EXIT_REFUSED = 1,     /* the request was refused, or failed */
+	EXIT_USAGE = 2,       /* the command line is wrong */
+	EXIT_UNREACHABLE = 3, /* keyd did not answer in time */
+	EXIT_MISSING = 4,     /* what was named does not exist */
+	EXIT_DENIED = 5,      /* this identity may not do that */
+};
+
+struct cli {
+	const char *state_dir;
+	const char
+	    *keyd; /* host:port instead of the joined endpoints; or NULL */
+	unsigned timeout_ms;
+	bool json;
+	struct enroll_identity *identity; /* after cli_connect */
+	struct rpc_client *client;        /* likewise */
+};
+
+/* One verb: `holdfast NOUN VERB`.  run gets what follows the verb. */
+struct cli_command {
+	const char *noun;
+	const char *verb; /* NULL: the noun alone */
+	const char *arguments;
+	const char *summary;
+	int (*run)(struct cli *cli, int argc, char **argv);
+};
+
+int cli_key_generate(struct cli *cli, int argc, char **argv);
+int cli_key_list(struct cli *cli, int argc, char **argv);
+int cli_key_show(struct cli *cli, int argc, char **argv);
+int cli_key_grant(struct cli *cli, int argc, char **argv);
+int cli_key_revoke(struct cli *cli, int argc, char **argv);
+int cli_key_stub(struct cli *cli, int argc, char **argv);
+int cli_key_csr(struct cli *cli, int argc, char **argv);
+int cli_edge_invite(struct cli *cli, int argc, char **argv);
+int cli_edge_list(struct cli *cli, int argc, char **argv);
+int cli_join(struct cli *cli, int argc, char **argv);
+int cli_status(struct cli *cli, int argc, char **argv);
+int cli_bench_sign(struct cli *cli, int argc, char **argv);
+
+/* Print "holdfast: <text>" to stderr and return code. */
+int cli_fail(enum cli_exit code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Take "--name VALUE" or "--name=VALUE" out of argv; NULL when it is not there.
+ * cli_flag takes a bare "--name".  cli_rest refuses options nobody took and a
+ * number of plain arguments outside min..max; it prints the complaint.
+ */
+const char *cli_option(int *argc, char **argv, const char *name);
+bool cli_flag(int *argc, char **argv, const char *name);
+bool cli_rest(int argc, char **argv, int min, int max, const char *usage);
+/* A whole number within min..max, or false with a complaint printed. */
+bool cli_number(const char *name, const char *text, unsigned long min,
+    unsigned long max, unsigned *ret_number);
+
+/* Load the identity and open the client; 0, or an exit code after printing. */
+int cli_connect(struct cli *cli);
+void cli_disconnect(struct cli *cli);
+
+/*
+ * One call.  0 and *ret_reply (free with protobuf_c_message_free_unpacked), or
+ * an exit code after printing why and, where there is one, the next step.
+ */
+int cli_call(struct cli *cli, const ProtobufCServiceDescriptor *service,
+    const char *method, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply);
+
+/* ---- output (tools/output.c) ---- */
+
+/* A table for people; cells are copied, the header is printed only with rows.
+ */
+struct table;
+struct table *table_new(const char *const *header); /* NULL-terminated */
+void table_add(struct table *table, const char *const *cells);
+void table_print(const struct table *table); /* to stdout */
+void table_free(struct table *table);
+
+#define AGE_TEXT_MAX 32
+/* "in 3 h", "2 d ago"; "-" for 0. */
+void cli_age(int64_t at_s, char ret_text[AGE_TEXT_MAX]);
+
+#endif

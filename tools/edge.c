@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * holdfast edge and holdfast join: identities.  `edge invite` writes a join
+ * file with a one-time secret; `join` trades one for a certificate.
+ */
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "proto/holdfast/keyd/v1/identity.pb-c.h"
+#include "tools/cli.h"
+
+#define IDENTITY (&holdfast__keyd__v1__identity__descriptor)
+
+static int
+write_join(const struct cli *cli, const char *path, const char *role,
+    const char *name, const Holdfast__Keyd__V1__InviteResponse *invite)
+{
+	struct enroll_join join = {
+		.ca_pem = invite->ca,
+		.endpoints = (const char *const *)invite->endpoints,
+		.n_endpoints = invite->n_endpoints,
+		.enroll_endpoints =
+		    (const char *const *)invite->enroll_endpoints,
+		.n_enroll_endpoints = invite->n_enroll_endpoints,
+		.secret = { invite->secret.data, invite->secret.len },
+		.expires_s = invite->expires_s,
+	};
+	struct spiffe id = { .role = role_parse(role) };
+	char age[AGE_TEXT_MAX];
+	struct status st;
+
+	snprintf(id.domain, sizeof(id.domain), "%s", invite->domain);
+	snprintf(id.name, sizeof(id.name), "%s", name);
+	snprintf(join.domain, sizeof(join.domain), "%s", invite->domain);
+	st = spiffe_print(&id, join.identity);
+	if (!failed(st))
+		st = enroll_write_join(path, &join);
+	if (failed(st))
+		return cli_fail(EXIT_REFUSED, "%s: %s", path, st.why);
+	if (cli->json) {
+		json_t *json = json_pack("{s:s, s:s, s:I}", "identity",
+		    join.identity, "join_file", path, "expires_s",
+		    (json_int_t)invite->expires_s);
+
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(json);
+		return EXIT_DONE;
+	}
+	cli_age(invite->expires_s, age);
+	printf("%s invites %s; it works once and expires %s\n"
+	       "next: copy it there, then %s join %s\n",
+	    path, join.identity, age,
+	    strcmp(role, "edge") == 0 ? "edged" : "holdfast", path);
+	return EXIT_DONE;
+}
+
+int
+cli_edge_invite(struct cli *cli, int argc, char **argv)
+{
+	Holdfast__Keyd__V1__InviteRequest request =
+	    HOLDFAST__KEYD__V1__INVITE_REQUEST__INIT;
+	const char *path = cli_option(&argc, argv, "-o");
+	const char *role = cli_option(&argc, argv, "--role");
+	const char *ttl = cli_option(&argc, argv, "--ttl");
+	char role_text[16], default_path[128];
+	ProtobufCMessage *reply = NULL;
+	unsigned ttl_s = 0;
+	int rc;
+
+	if (!cli_rest(argc, argv, 1, 1,
+		"edge invite NAME [-o FILE.join] [--role ROLE]") ||
+	    (ttl != NULL && !cli_number("--ttl", ttl, 60, 604800, &ttl_s)))
+		return EXIT_USAGE;
+	snprintf(role_text, sizeof(role_text), "%s", role ? role : "edge");
+	if (role_parse(role_text) == ROLE_NONE)
+		return cli_fail(EXIT_USAGE,
+		    "--role is one of edge, operator, auditor, certd");
+	if (path == NULL) {
+		snprintf(
+		    default_path, sizeof(default_path), "%.64s.join", argv[0]);
+		path = default_path;
+	}
+	request.role = role_text;
+	request.name = argv[0];
+	request.ttl_s = ttl_s;
+	rc = cli_call(cli, IDENTITY, "Invite", &request.base, &reply);
+	if (rc != 0)
+		return rc;
+	rc = write_join(cli, path, role_text, argv[0],
+	    (Holdfast__Keyd__V1__InviteResponse *)reply);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return rc;
+}
+
+static const char *
+state_text(Holdfast__Keyd__V1__IdentityRecord__State state)
+{
+	switch (state) {
+	case HOLDFAST__KEYD__V1__IDENTITY_RECORD__STATE__STATE_INVITED:
+		return "invited";
+	case HOLDFAST__KEYD__V1__IDENTITY_RECORD__STATE__STATE_ENROLLED:
+		return "enrolled";
+	case HOLDFAST__KEYD__V1__IDENTITY_RECORD__STATE__STATE_EXPIRED:
+		return "expired";
+	default:
+		return "?";
+	}
+}
+
+static void
+print_identities(const struct cli *cli, const char *role,
+    const Holdfast__Keyd__V1__ListIdentitiesResponse *list)
+{
+	json_t *array = json_array();
+	struct table *table = table_new((const char *const[]){
+	    "IDENTITY", "STATE", "EXPIRES", "STREAMS", NULL });
+
+	for (size_t i = 0; i < list->n_identities; i++) {
+		const Holdfast__Keyd__V1__IdentityRecord *r =
+		    list->identities[i];
+		char age[AGE_TEXT_MAX], streams[16];
+
+		cli_age(r->expires_s, age);
+		snprintf(streams, sizeof(streams), "%" PRIu32, r->streams);
+		table_add(table, (const char *const[]){ r->identity,
+				     state_text(r->state), age, streams });
+		json_array_append_new(
+		    array, json_pack("{s:s, s:s, s:I, s:I, s:I}", "identity",
+			       r->identity, "state", state_text(r->state),
+			       "expires_s", (json_int_t)r->expires_s,
+			       "created_s", (json_int_t)r->created_s, "streams",
+			       (json_int_t)r->streams));
+	}
+	if (cli->json) {
+		json_dumpf(array, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (list->n_identities == 0) {
+		printf("no %s yet; invite one: holdfast edge invite NAME\n",
+		    role[0] == '\0' ? "identities" : role);
+	} else {
+		table_print(table);
+	}
+	table_free(table);
+	json_decref(array);
+}
+
+int
+cli_edge_list(struct cli *cli, int argc, char **argv)
+{
+	Holdfast__Keyd__V1__ListIdentitiesRequest request =
+	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_REQUEST__INIT;
+	const char *role = cli_option(&argc, argv, "--role");
+	ProtobufCMessage *reply = NULL;
+	char role_text[16];
+	int rc;
+
+	if (!cli_rest(argc, argv, 0, 0, "edge list [--role ROLE]"))
+		return EXIT_USAGE;
+	snprintf(role_text, sizeof(role_text), "%s", role ? role : "edge");
+	if (strcmp(role_text, "all") == 0)
+		role_text[0] = '\0';
+	request.role = role_text;
+	rc = cli_call(cli, IDENTITY, "List", &request.base, &reply);
+	if (rc != 0)
+		return rc;
+	print_identities(cli, role_text,
+	    (Holdfast__Keyd__V1__ListIdentitiesResponse *)reply);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return EXIT_DONE;
+}
+
+int
+cli_join(struct cli *cli, int argc, char **argv)
+{
+	char why[RPC_WHY_MAX] = "";
+	struct status st;
+
+	if (!cli_rest(argc, argv, 1, 1, "join FILE.join"))
+		return EXIT_USAGE;
+	st = enroll_join(argv[0], cli->state_dir, why);
+	if (failed(st)) {
+		return cli_fail(st.code == STATUS_UNAVAILABLE ? EXIT_UNREACHABLE
+							      : EXIT_REFUSED,
+		    "%s", why[0] != '\0' ? why : st.why);
+	}
+	st = enroll_load(cli->state_dir, &cli->identity, why);
+	if (failed(st))
+		return cli_fail(EXIT_REFUSED, "%s", why);
+	if (cli->json) {
+		json_t *json = json_pack("{s:s, s:s, s:I}", "identity",
+		    cli->identity->identity, "state_dir", cli->state_dir,
+		    "not_after_s", (json_int_t)cli->identity->not_after_s);
+
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(json);
+		return EXIT_DONE;
+	}
+	printf("joined as %s; the identity is kept in %s\n"
+	       "next: holdfast status\n",
+	    cli->identity->identity, cli->state_dir);
+	return EXIT_DONE;
+}

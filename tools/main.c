@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * holdfast: the command line for people and scripts.  `holdfast NOUN VERB`,
+ * tables for people, --json for scripts, exit codes as holdfast(1) lists them.
+ * This file finds the command; each noun has a file of its own.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/cli.h"
+
+static const struct cli_command commands[] = {
+	{ "join", NULL, "FILE.join", "take up an identity from a join file",
+	    cli_join },
+	{ "key", "generate",
+	    "LABEL [--alg ec-p256|ec-p384|rsa-2048|rsa-3072|rsa-4096|ed25519] "
+	    "[--pool NAME]",
+	    "make a key inside the token", cli_key_generate },
+	{ "key", "list", "", "list the keys", cli_key_list },
+	{ "key", "show", "KEY", "show one key, its attributes and its grants",
+	    cli_key_show },
+	{ "key", "grant", "KEY IDENTITY CONTEXT...",
+	    "let an identity sign with a key", cli_key_grant },
+	{ "key", "revoke", "KEY IDENTITY [CONTEXT...]",
+	    "take a grant away, at once", cli_key_revoke },
+	{ "key", "csr", "KEY NAME... [-o FILE]",
+	    "make a certificate request, signed in the token", cli_key_csr },
+	{ "key", "stub", "KEY [-o FILE]",
+	    "write the public stub a web server loads as its key",
+	    cli_key_stub },
+	{ "edge", "invite", "NAME [-o FILE.join] [--role ROLE] [--ttl SECONDS]",
+	    "invite an edge (or operator, auditor, certd)", cli_edge_invite },
+	{ "edge", "list", "[--role ROLE]", "list the edges and their state",
+	    cli_edge_list },
+	{ "status", NULL, "", "say how keyd and its token are", cli_status },
+	{ "bench", "sign", "KEY [--in-flight N] [--seconds N]",
+	    "measure signatures a second, latency and CPU", cli_bench_sign },
+};
+
+static void
+print_help(FILE *to)
+{
+	fputs("usage: holdfast [--state DIR] [--keyd HOST:PORT] "
+	      "[--timeout SECONDS] [--json] COMMAND\n\n",
+	    to);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct cli_command *c = &commands[i];
+
+		fprintf(to, "  %s%s%s %s\n        %s\n", c->noun,
+		    c->verb == NULL ? "" : " ", c->verb == NULL ? "" : c->verb,
+		    c->arguments, c->summary);
+	}
+	fputs("\nKEY is a label or a 64-digit key id.  CONTEXT is one of tls "
+	      "(both of the next two),\ntls13_server, tls12_server_ecdhe, csr, "
+	      "raw.  More in holdfast(1).\n",
+	    to);
+}
+
+static const struct cli_command *
+find_command(const char *noun, const char *verb)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct cli_command *c = &commands[i];
+
+		if (strcmp(c->noun, noun) != 0)
+			continue;
+		if (c->verb == NULL ||
+		    (verb != NULL && strcmp(c->verb, verb) == 0))
+			return c;
+	}
+	return NULL;
+}
+
+/* "holdfast key" alone, or a verb that is not one: say which there are. */
+static int
+explain_noun(const char *noun, const char *verb)
+{
+	bool is_known = false;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].noun, noun) == 0)
+			is_known = true;
+	}
+	if (!is_known) {
+		return cli_fail(EXIT_USAGE,
+		    "there is no command \"%s\"; `holdfast --help` lists them",
+		    noun);
+	}
+	fprintf(stderr, "holdfast: %s%s%s: choose one of\n", noun,
+	    verb == NULL ? "" : " ", verb == NULL ? "" : verb);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].noun, noun) == 0)
+			fprintf(stderr, "  holdfast %s %s %s\n", noun,
+			    commands[i].verb, commands[i].arguments);
+	}
+	return EXIT_USAGE;
+}
+
+/* Where `holdfast join` puts the identity when nothing else is said. */
+static const char *
+default_state_dir(void)
+{
+	static char path[1024];
+	const char *home;
+
+	if (getenv("HOLDFAST_STATE") != NULL)
+		return getenv("HOLDFAST_STATE");
+	if (geteuid() == 0)
+		return "/var/lib/holdfast/operator";
+	home = getenv("HOME");
+	snprintf(path, sizeof(path), "%s/.holdfast", home == NULL ? "" : home);
+	return path;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { .state_dir = default_state_dir(),
+		.timeout_ms = 30000 };
+	const struct cli_command *command;
+	const char *value;
+	unsigned seconds;
+	int rc, skip;
+
+	argc--;
+	argv++;
+	cli.json = cli_flag(&argc, argv, "--json");
+	value = cli_option(&argc, argv, "--state");
+	if (value != NULL)
+		cli.state_dir = value;
+	cli.keyd = cli_option(&argc, argv, "--keyd");
+	value = cli_option(&argc, argv, "--timeout");
+	if (value != NULL) {
+		if (!cli_number("--timeout", value, 1, 3600, &seconds))
+			return EXIT_USAGE;
+		cli.timeout_ms = seconds * 1000;
+	}
+	if (argc == 1 && strcmp(argv[0], "--version") == 0) {
+		puts("holdfast " HOLDFAST_VERSION);
+		return EXIT_DONE;
+	}
+	if (argc == 0 || strcmp(argv[0], "--help") == 0 ||
+	    strcmp(argv[0], "help") == 0) {
+		print_help(argc == 0 ? stderr : stdout);
+		return argc == 0 ? EXIT_USAGE : EXIT_DONE;
+	}
+	command = find_command(argv[0], argc > 1 ? argv[1] : NULL);
+	if (command == NULL)
+		return explain_noun(argv[0], argc > 1 ? argv[1] : NULL);
+	skip = command->verb == NULL ? 1 : 2;
+	rc = command->run(&cli, argc - skip, argv + skip);
+	cli_disconnect(&cli);
+	return rc;
+}

@@ -57,8 +57,8 @@ STATUS registry_key_add(
 /* NOT_FOUND when there is none. */
 STATUS registry_key_get(struct registry *registry, const struct key_id *id,
     struct registry_key *ret_key);
-STATUS registry_key_by_label(struct registry *registry, const char *label,
-    struct registry_key *ret_key);
+STATUS registry_key_by_label(
+    struct registry *registry, const char *label, struct registry_key *ret_key);
 /*
  * Up to max keys whose label sorts after after_label ("" from the start), by
  * label.  ret_keys holds max of them.

@@ -43,7 +43,7 @@ struct conf_field {
 	size_t offset; /* of the member in its struct */
 	bool required;
 	const char *default_text; /* as it would stand in YAML; NULL: zero */
-	uint64_t min, max;        /* 0, 0: no bound; for lists, their length */
+	uint64_t min, max; /* max 0: no upper bound; for lists, their length */
 	const char *const *choices;      /* NULL-terminated, CONF_CHOICE */
 	const struct conf_field *fields; /* CONF_MAP, CONF_MAPS */
 	size_t elem_size;                /* CONF_MAPS */
@@ -53,7 +53,10 @@ struct conf_field {
 #define CONF_ERROR_MAX 512
 
 /*
- * Read path into config, which the caller has zeroed.  On failure ret_error
+ * Read path into config, which the caller has zeroed.  An absent map that is
+ * not required gets its members' defaults, and none of them is required then.
+ * At most 64 fields a map, 4,096 entries a list, 1 MiB a file.  On failure
+ * ret_error
  * holds the message and config holds nothing that needs freeing.
  */
 STATUS conf_load(const char *path, const struct conf_field *schema,

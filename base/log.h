@@ -11,9 +11,8 @@
  * (default) or JSON.  Any thread.  Values are escaped, so a peer's text can
  * neither break the line nor forge a field; a line is cut at 2,048 octets.
  *
- *     log_info("key generated", LOG_STR("key", id), LOG_UINT("ms", took));
- *     time=2026-01-02T03:04:05.678Z level=info msg="key generated" key=...
- * ms=24
+ *     log_info("key generated", LOG_UINT("ms", took));
+ *     time=2026-01-02T03:04:05.678Z level=info msg="key generated" ms=24
  */
 enum log_level {
 	LOG_DEBUG,

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/start, as a newcomer runs it: twice, --status, --stop."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from bed import BUILD, TOP, free_port
+
+
+@pytest.fixture(scope="module")
+def start():
+    folder = tempfile.mkdtemp(prefix="hf-start-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    env = dict(os.environ, HOLDFAST_RUN=folder + "/run", HOLDFAST_BUILD=str(BUILD),
+               HOLDFAST_PORT=str(free_port_block()))
+
+    def run(*argv):
+        return subprocess.run([TOP / "tools/start", *argv], env=env, capture_output=True,
+                              text=True, timeout=180, stdin=subprocess.DEVNULL)
+    yield run
+    run("--reset")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port_block():
+    """A port whose neighbours, and the one a thousand up, are below 65536."""
+    while True:
+        port = free_port()
+        if port < 60000:
+            return port
+
+
+@pytest.mark.feature("X02")
+def test_start_serves_pages_and_leaves_all_running(start):
+    done = start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    for protocol in ("TLSv1.3", "TLSv1.2"):
+        assert done.stdout.count(f"over {protocol} ") == 2, done.stdout
+    assert len(done.stdout.splitlines()) < 30
+    status = start("--status")
+    assert status.returncode == 0, status.stdout + status.stderr
+    assert status.stdout.count("running, pid") == 3
+
+
+def test_start_twice_does_no_harm(start):
+    before = start("--status").stdout
+    again = start()
+    assert again.returncode == 0, again.stdout + again.stderr
+    pids = [l for l in before.splitlines() if "running, pid" in l]
+    assert pids == [l for l in start("--status").stdout.splitlines() if "running, pid" in l]
+
+
+def test_stop_ends_it_and_start_goes_on_with_the_same_keys(start):
+    assert start("--stop").returncode == 0
+    status = start("--status")
+    assert status.returncode != 0 and status.stdout.count("not running") == 3
+    again = start()
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "init" not in again.stdout.split()

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The schema of edged.yaml and what a schema cannot say: modes are octal and
+ * give nobody else's programs a way to run, paths fit a socket address, users
+ * and groups exist.  Everything is checked before edged touches the system, and
+ * edged --check-config does no more than this file.
+ */
+
+#include "edge/config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "edge/socket.h"
+
+static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const formats[] = { "logfmt", "json", NULL };
+
+#define SOCKET_AT(member) offsetof(struct edge_socket_config, member)
+#define AT(member) offsetof(struct edge_config, member)
+
+static const struct conf_field socket_schema[] = {
+	{ .key = "path",
+	    .type = CONF_STRING,
+	    .offset = SOCKET_AT(path),
+	    .default_text = SOCK_PATH_DEFAULT,
+	    .min = 2,
+	    .max = 107,
+	    .help = "Where web servers connect: an absolute path, or \"@name\" "
+		    "for Linux' abstract namespace." },
+	{ .key = "mode",
+	    .type = CONF_STRING,
+	    .offset = SOCKET_AT(mode),
+	    .default_text = "\"0660\"",
+	    .min = 3,
+	    .max = 4,
+	    .help = "Permissions of the socket file, octal, in quotes." },
+	{ .key = "group",
+	    .type = CONF_STRING,
+	    .offset = SOCKET_AT(group),
+	    .min = 1,
+	    .max = 64,
+	    .help = "Group of the socket file, by name or number." },
+	{ .key = "allow",
+	    .type = CONF_STRINGS,
+	    .offset = SOCKET_AT(allow),
+	    .max = 256,
+	    .help = "Users, by name or number, who may ask for signatures "
+		    "here, besides root and edged's own user." },
+	{ .key = NULL },
+};
+
+static const struct conf_field log_schema[] = {
+	{ .key = "level",
+	    .type = CONF_CHOICE,
+	    .offset = AT(log.level) - AT(log),
+	    .default_text = "info",
+	    .choices = levels,
+	    .help = "Least level that is logged." },
+	{ .key = "format",
+	    .type = CONF_CHOICE,
+	    .offset = AT(log.format) - AT(log),
+	    .default_text = "logfmt",
+	    .choices = formats,
+	    .help = "Form of a log line." },
+	{ .key = NULL },
+};
+
+const struct conf_field edge_config_schema[] = {
+	{ .key = "state_dir",
+	    .type = CONF_STRING,
+	    .offset = AT(state_dir),
+	    .default_text = "/var/lib/holdfast/edged",
+	    .min = 1,
+	    .max = 1024,
+	    .help = "Folder of edged's identity; edged join fills it." },
+	{ .key = "sockets",
+	    .type = CONF_MAPS,
+	    .offset = AT(sockets),
+	    .max = EDGE_SOCKETS_MAX,
+	    .fields = socket_schema,
+	    .elem_size = sizeof(struct edge_socket_config),
+	    .help = "Sockets that web servers connect to." },
+	{ .key = "keyd",
+	    .type = CONF_STRINGS,
+	    .offset = AT(keyd),
+	    .max = 64,
+	    .help = "Addresses of keyd as host:port, in place of those the "
+		    "join file named." },
+	{ .key = "request_timeout",
+	    .type = CONF_DURATION,
+	    .offset = AT(request_timeout_ns),
+	    .default_text = "5s",
+	    .min = 1000000,
+	    .max = 60000000000,
+	    .help = "Longest that a request may take, whatever the web server "
+		    "asks for." },
+	{ .key = "queue_max",
+	    .type = CONF_UINT,
+	    .offset = AT(queue_max),
+	    .default_text = "4096",
+	    .min = 1,
+	    .max = 65536,
+	    .help = "Requests that may wait for keyd at the same time." },
+	{ .key = "connections_max",
+	    .type = CONF_UINT,
+	    .offset = AT(connections_max),
+	    .default_text = "4096",
+	    .min = 1,
+	    .max = 1000000,
+	    .help = "Connections of web servers that may be open at the same "
+		    "time." },
+	{ .key = "metrics_listen",
+	    .type = CONF_STRING,
+	    .offset = AT(metrics_listen),
+	    .min = 3,
+	    .max = 64,
+	    .help = "Loopback address:port to serve /metrics on; none: not "
+		    "served." },
+	{ .key = "log",
+	    .type = CONF_MAP,
+	    .offset = AT(log),
+	    .fields = log_schema,
+	    .help = "What is logged, and how." },
+	{ .key = NULL },
+};
+
+static struct status
+refuse(char *ret_error, const char *path, const char *what, const char *value)
+{
+	(void)!snprintf(
+	    ret_error, CONF_ERROR_MAX, "socket %s: %s: %s", path, what, value);
+	return status_fail(
+	    STATUS_INVALID_ARGUMENT, "configuration is not valid");
+}
+
+/* 0 to max, decimal or octal digits only; false on anything else. */
+static bool
+parse_number(
+    const char *text, int base, unsigned long max, unsigned long *ret_number)
+{
+	const char *digits = base == 8 ? "01234567" : "0123456789";
+	unsigned long number;
+
+	if (*text == '\0' || text[strspn(text, digits)] != '\0')
+		return false;
+	errno = 0;
+	number = strtoul(text, NULL, base);
+	if (errno != 0 || number > max)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+static bool
+find_user(const char *name, uid_t *ret_uid)
+{
+	unsigned long number;
+	struct passwd *user;
+
+	if (parse_number(name, 10, UINT32_MAX - 1, &number)) {
+		*ret_uid = (uid_t)number;
+		return true;
+	}
+	user = getpwnam(name);
+	if (user == NULL)
+		return false;
+	*ret_uid = user->pw_uid;
+	return true;
+}
+
+static bool
+find_group(const char *name, gid_t *ret_gid)
+{
+	unsigned long number;
+	struct group *group;
+
+	if (parse_number(name, 10, UINT32_MAX - 1, &number)) {
+		*ret_gid = (gid_t)number;
+		return true;
+	}
+	group = getgrnam(name);
+	if (group == NULL)
+		return false;
+	*ret_gid = group->gr_gid;
+	return true;
+}
+
+/* On failure what ret_socket holds so far is the caller's to free. */
+static struct status
+resolve(const struct edge_socket_config *config,
+    struct listener_socket *ret_socket, char *ret_error)
+{
+	struct status st = socket_path_check(config->path);
+	unsigned long mode;
+	uid_t *allow;
+
+	if (failed(st))
+		return refuse(ret_error, config->path, "path", st.why);
+	if (!parse_number(config->mode, 8, 0777, &mode) || (mode & 0111) != 0)
+		return refuse(ret_error, config->path,
+		    "mode must be octal like \"0660\", without execute bits",
+		    config->mode);
+	ret_socket->spec.path = config->path;
+	ret_socket->spec.mode = (mode_t)mode;
+	ret_socket->spec.set_group = config->group != NULL;
+	if (config->group != NULL &&
+	    !find_group(config->group, &ret_socket->spec.group))
+		return refuse(ret_error, config->path,
+		    "group: there is no such group on this host",
+		    config->group);
+	allow = calloc(config->allow.len + 1, sizeof(*allow));
+	if (allow == NULL)
+		return refuse(
+		    ret_error, config->path, "allow", "out of memory");
+	ret_socket->allow = allow;
+	ret_socket->n_allow = config->allow.len;
+	for (size_t i = 0; i < config->allow.len; i++)
+		if (!find_user(config->allow.at[i], &allow[i]))
+			return refuse(ret_error, config->path,
+			    "allow: there is no such user on this host",
+			    config->allow.at[i]);
+	return status_ok();
+}
+
+static bool
+path_repeats(const struct edge_socket_config *sockets, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(sockets[i].path, sockets[n].path) == 0)
+			return true;
+	return false;
+}
+
+STATUS
+edge_config_sockets(const struct edge_config *config,
+    struct listener_socket **ret_sockets, size_t *ret_n,
+    char ret_error[CONF_ERROR_MAX])
+{
+	char path[] = SOCK_PATH_DEFAULT, mode[] = "0660";
+	struct edge_socket_config one = { .path = path, .mode = mode };
+	const struct edge_socket_config *from = config->sockets.at;
+	size_t n = config->sockets.len;
+	struct listener_socket *sockets;
+	struct status st = status_ok();
+
+	if (n == 0) {
+		from = &one;
+		n = 1;
+	}
+	sockets = calloc(n, sizeof(*sockets));
+	if (sockets == NULL)
+		return refuse(
+		    ret_error, from->path, "sockets", "out of memory");
+	for (size_t i = 0; i < n && !failed(st); i++)
+		st = path_repeats(from, i)
+			 ? refuse(ret_error, from[i].path, "path",
+			       "this socket is listed twice")
+			 : resolve(&from[i], &sockets[i], ret_error);
+	if (failed(st)) {
+		edge_config_free_sockets(sockets, n);
+		return st;
+	}
+	if (config->sockets.len == 0)
+		sockets[0].spec.path = SOCK_PATH_DEFAULT;
+	*ret_sockets = sockets;
+	*ret_n = n;
+	return status_ok();
+}
+
+void
+edge_config_free_sockets(struct listener_socket *sockets, size_t n)
+{
+	for (size_t i = 0; sockets != NULL && i < n; i++)
+		free((void *)(uintptr_t)sockets[i].allow);
+	free(sockets);
+}
+
+STATUS
+edge_config_load(const char *path, struct edge_config *config,
+    char ret_error[CONF_ERROR_MAX])
+{
+	struct listener_socket *sockets;
+	struct status st;
+	size_t n;
+
+	*config = (struct edge_config){ 0 };
+	st = conf_load(path, edge_config_schema, config, ret_error);
+	if (failed(st))
+		return st;
+	st = edge_config_sockets(config, &sockets, &n, ret_error);
+	if (failed(st)) {
+		char error[CONF_ERROR_MAX];
+
+		(void)!snprintf(
+		    error, sizeof(error), "%s: %s", path, ret_error);
+		memcpy(ret_error, error, sizeof(error));
+		edge_config_free(config);
+		return st;
+	}
+	edge_config_free_sockets(sockets, n);
+	return status_ok();
+}
+
+void
+edge_config_free(struct edge_config *config)
+{
+	conf_free(edge_config_schema, config);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEYD_CONFIG_H
+#define KEYD_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/scoped.h"
+#include "base/status.h"
+
+/*
+ * keyd's configuration, keyd.yaml(5).  A struct config is read once and not
+ * changed; all strings belong to it.
+ */
+#define CONFIG_PATH_DEFAULT "/etc/holdfast/keyd.yaml"
+
+struct config_pool {
+	char *name; /* "standard" */
+	char *module;
+	char *token;
+	char *pin_file;
+	uint64_t workers;
+	bool session_copies;
+	struct conf_strings env; /* names passed on to the workers */
+};
+
+struct config_identity {
+	char *module;
+	char *token;
+	char *pin_file;
+	struct conf_strings env;
+	int64_t certificate_lifetime_ns;
+	int64_t ca_lifetime_ns;
+};
+
+struct config_audit {
+	int durability; /* enum audit_durability */
+	char *directory;
+};
+
+struct config_signing {
+	uint64_t queue_max;
+	int64_t default_timeout_ns;
+};
+
+struct config_log {
+	int level;  /* enum log_level */
+	int format; /* enum log_format */
+};
+
+struct config {
+	char *domain;
+	char *listen;
+	char *enroll_listen;
+	struct conf_strings advertise; /* empty: listen */
+	struct conf_strings enroll_advertise;
+	char *state_dir;
+	struct conf_maps pools; /* of struct config_pool */
+	struct config_identity identity;
+	struct config_audit audit;
+	struct config_signing signing;
+	char *metrics_listen; /* "" : off */
+	struct config_log log;
+};
+
+/* What base/conf.h walks; also read by the lint that compares keyd.yaml(5). */
+extern const struct conf_field config_schema[];
+
+/*
+ * Read and check path.  On failure ret_error (CONF_ERROR_MAX octets) says where
+ * and what to do, and nothing is left to free.
+ */
+STATUS config_load(const char *path, struct config **ret_config,
+    char ret_error[CONF_ERROR_MAX]);
+void config_free(struct config *config); /* NULL is allowed */
+SCOPED_RELEASE(config_free, struct config *);
+
+const struct config_pool *config_pool_at(
+    const struct config *config, size_t pool);
+
+/* A file of the state folder, such as "registry.db". */
+STATUS config_state_path(
+    const struct config *config, const char *name, char ret_path[PATH_MAX]);
+/* Where processes that log in to this token take turns. */
+STATUS config_lock_path(
+    const struct config *config, const char *token, char ret_path[PATH_MAX]);
+/* Where the audit journal is: audit.directory, or journal/ in the state. */
+STATUS config_audit_path(const struct config *config, char ret_path[PATH_MAX]);
+
+#endif

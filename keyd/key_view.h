@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEYD_KEY_VIEW_H
+#define KEYD_KEY_VIEW_H
+
+#include "keyd/registry.h"
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
+#include "rpc/server.h"
+
+/* Keys as their protobuf messages; the replies of the Keys service. */
+
+/* One key and its grants. */
+void key_view_reply(struct rpc_reply *reply, const struct registry_key *key,
+    const struct registry_grant *grants, size_t n_grants);
+
+/* A page of keys without grants; next is the token of the page after, or "". */
+STATUS key_view_reply_page(struct rpc_reply *reply,
+    const struct registry_key *keys, size_t n_keys, const char *next);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The Keys service.  Each act reads the same: look at what is asked, record
+ * that it was asked, do it, record what became of it, answer.  It refuses what
+ * it cannot record, and labels of keyd's own keys.  A key is made with no
+ * grants: nobody may use it yet; keys_grant.c changes that.
+ */
+
+#include "keyd/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "keyd/key_view.h"
+#include "keyd/keys_int.h"
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
+
+#define PAGE_DEFAULT 100
+#define PAGE_MAX 1000
+#define GENERATE_MAX_NS (INT64_C(60) * NS_PER_S)
+#define POOL_DEFAULT "standard"
+
+STATUS
+keys_publish(struct keys *keys)
+{
+	const struct keys_config *config = &keys->config;
+	struct policy *policy = NULL;
+	struct status st;
+
+	pthread_mutex_lock(&keys->publishing);
+	st = registry_policy(
+	    config->registry, config->pool_names, config->n_pools, &policy);
+	if (!failed(st))
+		policy_slot_swap(config->policy, policy);
+	pthread_mutex_unlock(&keys->publishing);
+	return st;
+}
+
+static struct status
+record(struct keys *keys, const struct keys_act *act, const char *stage,
+    struct status outcome)
+{
+	char why[AUDIT_TEXT_MAX];
+	struct audit_entry entry = {
+		.kind = AUDIT_CUSTODY,
+		.peer = act->call->peer->spiffe_id,
+		.key = act->key,
+		.code = outcome.code,
+		.why = why,
+	};
+
+	if (failed(outcome))
+		snprintf(why, sizeof(why), "%.90s: %s", act->text, outcome.why);
+	else
+		snprintf(why, sizeof(why), "%.120s: %s", act->text, stage);
+	return audit_record(keys->config.audit, &entry, 1);
+}
+
+STATUS
+keys_record_asked(struct keys *keys, const struct keys_act *act)
+{
+	return record(keys, act, "asked", status_ok());
+}
+
+STATUS
+keys_record_done(
+    struct keys *keys, const struct keys_act *act, struct status outcome)
+{
+	struct status recorded = record(keys, act, "done", outcome);
+
+	if (failed(recorded) && !failed(outcome))
+		return status_fail_detail(recorded.code,
+		    "it was done, but the journal could not record that: mend "
+		    "the journal (holdfast status), then look at the key",
+		    recorded.detail);
+	return outcome;
+}
+
+STATUS
+keys_reply(
+    struct keys *keys, const struct registry_key *key, struct rpc_reply *reply)
+{
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	size_t n = 0;
+	struct status st =
+	    registry_grants(keys->config.registry, &key->id, grants, &n);
+
+	if (!failed(st))
+		key_view_reply(reply, key, grants, n);
+	return st;
+}
+
+/* ---- Generate ---- */
+
+static struct status
+check_label(const char *label)
+{
+	static const char *const OWN[] = { KEYS_LEDGER_LABEL, "import", "kek",
+		"ca" };
+	size_t len = strlen(label);
+
+	if (len < 1 || len >= REGISTRY_LABEL_MAX ||
+	    strspn(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			  "0123456789._-") != len)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "a label is 1 to 63 of A-Z a-z 0-9 . _ -");
+	for (size_t i = 0; i < sizeof(OWN) / sizeof(OWN[0]); i++)
+		if (strcmp(label, OWN[i]) == 0)
+			return status_fail(STATUS_INVALID_ARGUMENT,
+			    "this label is that of a key of keyd's own; "
+			    "choose another");
+	return status_ok();
+}
+
+static struct status
+find_pool(const struct keys_config *config, const char *name,
+    struct rpc_reply *reply, size_t *ret_pool)
+{
+	if (name[0] == 0)
+		name = POOL_DEFAULT;
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (strcmp(config->pool_names[i], name) == 0) {
+			*ret_pool = i;
+			return status_ok();
+		}
+	rpc_reply_why(reply,
+	    "there is no pool \"%.63s\"; name one from keyd's configuration, "
+	    "such as \"%s\"",
+	    name, config->pool_names[0]);
+	return status_fail(STATUS_INVALID_ARGUMENT, "there is no such pool");
+}
+
+static unsigned
+attributes_of(const struct hsm_key *made)
+{
+	return (made->sensitive ? ATTRIBUTE_SENSITIVE : 0u) |
+	       (made->extractable ? ATTRIBUTE_EXTRACTABLE : 0u) |
+	       (made->always_sensitive ? ATTRIBUTE_ALWAYS_SENSITIVE : 0u) |
+	       (made->never_extractable ? ATTRIBUTE_NEVER_EXTRACTABLE : 0u) |
+	       (made->local ? ATTRIBUTE_LOCAL : 0u);
+}
+
+/* In the token first, then in the registry; ret_key is what was made. */
+static struct status
+make_key(struct keys *keys, const struct rpc_call *call,
+    const Holdfast__Keyd__V1__GenerateRequest *asked, size_t pool,
+    struct registry_key *ret_key)
+{
+	const struct keys_config *config = &keys->config;
+	int64_t deadline_ns = clock_mono_ns() + GENERATE_MAX_NS;
+	struct registry_key key = { .created_s = clock_wall_s() };
+	struct hsm_key made = { 0 };
+	struct status st;
+
+	if (call->deadline_ns < deadline_ns)
+		deadline_ns = call->deadline_ns;
+	st = hsm_generate(config->pools[pool], (enum key_alg)asked->algorithm,
+	    asked->label, deadline_ns, &made);
+	if (st.code == STATUS_ALREADY_EXISTS)
+		st.why = "the token has a key with this label that keyd does "
+			 "not know of; choose another label";
+	if (failed(st))
+		return st;
+	key.id = made.id;
+	key.alg = made.alg;
+	key.spki_len = made.spki_len;
+	memcpy(key.spki, made.spki, made.spki_len);
+	key.attributes = attributes_of(&made);
+	snprintf(key.label, sizeof(key.label), "%s", asked->label);
+	snprintf(key.pool, sizeof(key.pool), "%s", config->pool_names[pool]);
+	snprintf(key.created_by, sizeof(key.created_by), "%s",
+	    call->peer->spiffe_id);
+	st = registry_key_add(config->registry, &key);
+	if (!failed(st))
+		*ret_key = key;
+	return st;
+}
+
+static struct status
+check_generate(struct keys *keys,
+    const Holdfast__Keyd__V1__GenerateRequest *asked, struct rpc_reply *reply,
+    size_t *ret_pool)
+{
+	struct registry_key there;
+	struct status st = check_label(asked->label);
+
+	if (failed(st))
+		return st;
+	if (key_alg_name((enum key_alg)asked->algorithm) == NULL)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "name the key's algorithm, such as EC_P256 or RSA_2048");
+	st = find_pool(&keys->config, asked->pool, reply, ret_pool);
+	if (failed(st))
+		return st;
+	/* Asked before the token is, which would take a while to say so. */
+	st = registry_key_by_label(keys->config.registry, asked->label, &there);
+	if (!failed(st))
+		return status_fail(STATUS_ALREADY_EXISTS,
+		    "there is a key with this label; choose another label");
+	return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+}
+
+static struct status
+generate(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply)
+{
+	const Holdfast__Keyd__V1__GenerateRequest *asked =
+	    (const Holdfast__Keyd__V1__GenerateRequest *)request;
+	struct keys *keys = ctx;
+	struct keys_act act = { .call = call };
+	struct registry_key key;
+	size_t pool = 0;
+	struct status st = check_generate(keys, asked, reply, &pool);
+
+	if (failed(st))
+		return st;
+	snprintf(act.text, sizeof(act.text), "generate %s label=%s pool=%s",
+	    key_alg_name((enum key_alg)asked->algorithm), asked->label,
+	    keys->config.pool_names[pool]);
+	st = keys_record_asked(keys, &act);
+	if (failed(st))
+		return st;
+	st = make_key(keys, call, asked, pool, &key);
+	if (!failed(st)) {
+		act.key = key.id;
+		st = keys_publish(keys);
+	}
+	st = keys_record_done(keys, &act, st);
+	if (!failed(st))
+		key_view_reply(reply, &key, NULL, 0);
+	return st;
+}
+
+/* ---- List, Get ---- */
+
+static struct status
+list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
+    struct rpc_reply *reply)
+{
+	const Holdfast__Keyd__V1__ListKeysRequest *asked =
+	    (const Holdfast__Keyd__V1__ListKeysRequest *)request;
+	size_t size = asked->page_size == 0 ? PAGE_DEFAULT : asked->page_size;
+	scoped(free) struct registry_key *page = NULL;
+	struct keys *keys = ctx;
+	const char *next = "";
+	size_t n = 0;
+	struct status st;
+
+	(void)call;
+	if (size > PAGE_MAX)
+		return status_fail(
+		    STATUS_INVALID_ARGUMENT, "page_size is at most 1000");
+	if (strlen(asked->page_token) >= REGISTRY_LABEL_MAX)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "page_token is next_page_token of the page before");
+	/* One more than asked for tells whether there is a page after. */
+	page = calloc(size + 1, sizeof(*page));
+	if (page == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	st = registry_keys(
+	    keys->config.registry, asked->page_token, size + 1, page, &n);
+	if (failed(st))
+		return st;
+	if (n > size) {
+		n = size;
+		next = page[n - 1].label;
+	}
+	return key_view_reply_page(reply, page, n, next);
+}
+
+STATUS
+keys_take_id(ProtobufCBinaryData octets, struct key_id *ret_id)
+{
+	if (octets.len != KEY_ID_LEN)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "a key id is the SHA-256 of the key's SPKI: 32 octets");
+	memcpy(ret_id->at, octets.data, KEY_ID_LEN);
+	return status_ok();
+}
+
+static struct status
+get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
+    struct rpc_reply *reply)
+{
+	const Holdfast__Keyd__V1__GetKeyRequest *asked =
+	    (const Holdfast__Keyd__V1__GetKeyRequest *)request;
+	struct keys *keys = ctx;
+	struct registry_key key;
+	struct key_id id;
+	struct status st;
+
+	(void)call;
+	if ((asked->id.len == 0) == (asked->label[0] == 0))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "name the key by its id or by its label, one of the two");
+	if (asked->label[0] != 0) {
+		st = registry_key_by_label(
+		    keys->config.registry, asked->label, &key);
+	} else {
+		st = keys_take_id(asked->id, &id);
+		if (!failed(st))
+			st = registry_key_get(keys->config.registry, &id, &key);
+	}
+	if (failed(st))
+		return st;
+	return keys_reply(keys, &key, reply);
+}
+
+STATUS
+keys_new(const struct keys_config *config, struct keys **ret_keys)
+{
+	struct keys *keys = calloc(1, sizeof(*keys));
+
+	if (keys == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	keys->config = *config;
+	pthread_mutex_init(&keys->publishing, NULL);
+	*ret_keys = keys;
+	return status_ok();
+}
+
+void
+keys_free(struct keys *keys)
+{
+	if (keys == NULL)
+		return;
+	pthread_mutex_destroy(&keys->publishing);
+	free(keys);
+}
+
+void
+keys_register(struct keys *keys, struct rpc_server *server)
+{
+	static const struct {
+		const char *method;
+		rpc_unary_fn fn;
+	} METHODS[] = {
+		{ "Generate", generate },
+		{ "List", list },
+		{ "Get", get },
+		{ "Grant", keys_grant },
+		{ "Revoke", keys_revoke },
+	};
+
+	for (size_t i = 0; i < sizeof(METHODS) / sizeof(METHODS[0]); i++)
+		rpc_server_add_unary(server,
+		    &holdfast__keyd__v1__keys__descriptor, METHODS[i].method,
+		    METHODS[i].fn, keys);
+}

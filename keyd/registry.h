@@ -115,6 +115,13 @@ STATUS registry_invite_take(struct registry *registry,
     char *ret_name);
 
 /*
+ * What it was taken for did not come about: the invitation may be used again
+ * until it expires.
+ */
+STATUS registry_invite_return(
+    struct registry *registry, const uint8_t hash[INVITE_HASH_LEN]);
+
+/*
  * A certificate was issued to the identity: its first, or a newer one that
  * stands in the former one's place (created_s stays that of the first).
  */

@@ -75,6 +75,17 @@ registry_invite_take(struct registry *registry,
 }
 
 STATUS
+registry_invite_return(
+    struct registry *registry, const uint8_t hash[INVITE_HASH_LEN])
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+
+	return registry_run(db, NULL,
+	    "UPDATE invite SET used_s = NULL WHERE hash = ?",
+	    VALUES(value_blob(hash, INVITE_HASH_LEN)));
+}
+
+STATUS
 registry_identity_put(struct registry *registry, const char *spiffe_id,
     const char *serial, int64_t not_after_s, int64_t now_s)
 {

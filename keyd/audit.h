@@ -29,12 +29,11 @@ struct audit_config {
 
 /* Replays the journal: refuses to start on a damaged one, cuts a torn tail
  * (a record that was never acknowledged) and says so in the log. */
-STATUS audit_open(
-    const struct audit_config *config, struct audit **ret_audit);
+STATUS audit_open(const struct audit_config *config, struct audit **ret_audit);
 void audit_close(struct audit *audit); /* NULL is allowed */
 
 enum audit_kind {
-	AUDIT_SIGN = 1, /* a signature or its refusal */
+	AUDIT_SIGN = 1,    /* a signature or its refusal */
 	AUDIT_CUSTODY = 2, /* a key made, a grant, an identity */
 };
 
@@ -42,14 +41,14 @@ enum audit_kind {
 
 struct audit_entry {
 	enum audit_kind kind;
-	int64_t at_wall_ns;    /* 0: audit_record fills in now */
-	const char *peer;      /* SPIFFE ID; borrowed */
-	struct key_id key;     /* zero when none */
+	int64_t at_wall_ns; /* 0: audit_record fills in now */
+	const char *peer;   /* SPIFFE ID; borrowed */
+	struct key_id key;  /* zero when none */
 	enum sign_context context;
 	unsigned scheme;
 	uint8_t content_hash[32]; /* SHA-256 of the octets signed */
 	enum status_code code;    /* the decision */
-	const char *why;          /* reason of a refusal, or the act; borrowed */
+	const char *why; /* reason of a refusal, or the act; borrowed */
 	uint32_t latency_us;
 };
 

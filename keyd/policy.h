@@ -2,6 +2,7 @@
 #ifndef KEYD_POLICY_H
 #define KEYD_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/scoped.h"
@@ -43,7 +44,9 @@ SCOPED_RELEASE(policy_unref, struct policy *);
  * May this peer sign with this key in this context?  On OK *ret_key borrows
  * from the policy.  NOT_FOUND: no such key (said to those with some grant or
  * role that may list keys; edges get PERMISSION_DENIED either way, so that key
- * ids cannot be probed).  O(1) in keys, linear in the grants of that one key.
+ * ids cannot be probed).  FAILED_PRECONDITION: a raw signature with a key that
+ * any grant lets serve TLS.  O(1) in keys, linear in the grants of that one
+ * key.
  */
 STATUS policy_check(const struct policy *policy, const struct spiffe *peer,
     const struct key_id *key, enum sign_context context,
@@ -51,9 +54,15 @@ STATUS policy_check(const struct policy *policy, const struct spiffe *peer,
 
 size_t policy_keys(const struct policy *policy);
 
+/* Which pool holds the key; false when keyd knows no such key.  Decides only
+ * where a request waits, never whether it may sign. */
+bool policy_pool(
+    const struct policy *policy, const struct key_id *key, unsigned *ret_pool);
+
 /* Where the current snapshot hangs.  Any thread. */
 struct policy_slot;
-struct policy_slot *policy_slot_new(void); /* starts with an empty policy */
+/* Starts with an empty policy; NULL when memory ends. */
+struct policy_slot *policy_slot_new(void);
 void policy_slot_free(struct policy_slot *slot);
 /* Takes the caller's reference. */
 void policy_slot_swap(struct policy_slot *slot, struct policy *policy);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/metrics.h"
+#include "base/scoped.h"
 #include "base/status.h"
 #include "hsm/hsm.h"
 #include "keyd/audit.h"
@@ -23,8 +24,8 @@ struct signer_config {
 	size_t n_pools;
 	struct policy_slot *policy; /* borrowed, like the rest */
 	struct audit *audit;
-	const char *domain;        /* trust domain peers must belong to */
-	size_t queue_max;          /* requests waiting; beyond: RESOURCE_EXHAUSTED */
+	const char *domain; /* trust domain peers must belong to */
+	size_t queue_max;   /* requests waiting; beyond: RESOURCE_EXHAUSTED */
 	int64_t default_timeout_ns; /* for requests that name none */
 	struct metrics *metrics;
 };
@@ -35,13 +36,14 @@ STATUS signer_new(
 void signer_register(struct signer *signer, struct rpc_server *server);
 /* Answers what waits (UNAVAILABLE) and ends the lane threads.  After drain. */
 void signer_free(struct signer *signer);
+SCOPED_RELEASE(signer_free, struct signer *);
 
 struct signer_counts {
 	uint64_t signatures, refusals;
 	unsigned queued, streams;
 };
-void signer_counts(const struct signer *signer, struct signer_counts *ret);
+void signer_counts(struct signer *signer, struct signer_counts *ret);
 /* Open SignStreams of one identity. */
-unsigned signer_streams_of(const struct signer *signer, const char *spiffe_id);
+unsigned signer_streams_of(struct signer *signer, const char *spiffe_id);
 
 #endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The audit journal's files.  A group goes to zeros that were written ahead, so
+ * its sync allocates nothing and a full disk shows before a record needs it.
+ * What fails is never written again in place: the tail of that file is unknown
+ * then, and a new segment goes on from the last acknowledged state.  Before a
+ * group is written, once a second at most, the file must still be what its path
+ * names; if it is gone or replaced, this refuses until it is back, for going on
+ * elsewhere would hide the loss.
+ */
+
+#include "keyd/segments.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define SEGMENT_MAX (64u << 20)
+#define RESERVE_STEP (1u << 20)
+#define LOOK_EVERY_NS NS_PER_S
+#define RETRY_NS (200 * NS_PER_MS)
+#define NAME_MAX_ 32
+#define NEW_NAME "new" /* a segment until it is whole */
+
+struct segments {
+	char *directory;
+	int dir_fd; /* holds the lock on the folder */
+	bool sync;
+	size_t segment_max;
+
+	int fd; /* of the current segment */
+	uint64_t number;
+	size_t at;   /* where the next group goes */
+	size_t size; /* octets that are written, zeros ahead included */
+	bool broken; /* a write failed: what stands from at on is unknown */
+	struct journal_state state;
+
+	int64_t looked_ns, failed_ns;
+	struct status failure; /* the latest, for RETRY_NS */
+};
+
+static const uint8_t zeros[64 * 1024];
+
+static struct status
+cannot(const char *why)
+{
+	return status_fail_detail(STATUS_UNAVAILABLE, why, (uint32_t)errno);
+}
+
+/* Why a write or sync failed, in words for the one who must mend it. */
+static struct status
+cannot_write(void)
+{
+	switch (errno) {
+	case ENOSPC:
+	case EDQUOT:
+		return cannot("the disk of the audit journal is full: nothing "
+			      "is signed until there is room");
+	case EROFS:
+		return cannot("the audit journal's file system is read-only: "
+			      "nothing is signed until it can be written");
+	case EFBIG:
+		return cannot("the audit journal's file may not grow (file "
+			      "size limit): nothing is signed until it may");
+	default:
+		return cannot("the audit journal cannot be written: nothing is "
+			      "signed until it can");
+	}
+}
+
+static void
+name_of(uint64_t number, char ret_name[NAME_MAX_])
+{
+	snprintf(ret_name, NAME_MAX_, "%010" PRIu64 ".journal", number);
+}
+
+static STATUS
+write_at(int fd, const uint8_t *octets, size_t len, size_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, octets, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = EIO;
+			return cannot_write();
+		}
+		octets += n;
+		at += (size_t)n;
+		len -= (size_t)n;
+	}
+	return status_ok();
+}
+
+static STATUS
+write_zeros(int fd, size_t from, size_t to)
+{
+	struct status st = status_ok();
+
+	while (from < to && !failed(st)) {
+		size_t len =
+		    to - from < sizeof(zeros) ? to - from : sizeof(zeros);
+
+		st = write_at(fd, zeros, len, from);
+		from += len;
+	}
+	return st;
+}
+
+static STATUS
+sync_file(int fd)
+{
+	return fdatasync(fd) == 0 ? status_ok() : cannot_write();
+}
+
+/* How far the current segment should be written ahead. */
+static size_t
+reserve_to(const struct segments *s, size_t at)
+{
+	size_t to = at + JOURNAL_GROUP_MAX + RESERVE_STEP;
+
+	return to < s->segment_max ? to : s->segment_max;
+}
+
+/* Write a whole new segment, under its own name only when it is durable. */
+static STATUS
+write_new(struct segments *s, int fd, struct journal_state *ret_state)
+{
+	uint8_t group[JOURNAL_SECTOR];
+	char name[NAME_MAX_];
+	struct status st;
+
+	st = journal_begin(group, &s->state, ret_state);
+	if (failed(st))
+		return st;
+	st = write_at(fd, group, sizeof(group), 0);
+	if (failed(st))
+		return st;
+	st = write_zeros(fd, sizeof(group), reserve_to(s, sizeof(group)));
+	if (failed(st))
+		return st;
+	name_of(s->number + 1, name);
+	if (fsync(fd) != 0 || renameat2(s->dir_fd, NEW_NAME, s->dir_fd, name,
+				  RENAME_NOREPLACE) != 0)
+		return cannot_write();
+	/* From here on the segment is there; it may be found on replay. */
+	if (fsync(s->dir_fd) != 0)
+		return cannot_write();
+	return st;
+}
+
+/* Go on in a new segment. */
+static STATUS
+roll(struct segments *s)
+{
+	struct journal_state state;
+	struct status st;
+	int fd;
+
+	fd = openat(s->dir_fd, NEW_NAME,
+	    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return cannot_write();
+	st = write_new(s, fd, &state);
+	if (failed(st)) {
+		close(fd);
+		unlinkat(s->dir_fd, NEW_NAME, 0);
+		return st;
+	}
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = fd;
+	s->number++;
+	s->at = JOURNAL_SECTOR;
+	s->size = reserve_to(s, JOURNAL_SECTOR);
+	s->broken = false;
+	s->state = state;
+	return st;
+}
+
+/* Is the file that is written to still the one that its path names? */
+static STATUS
+look(struct segments *s, int64_t now_ns)
+{
+	char name[NAME_MAX_], path[PATH_MAX];
+	struct stat ours, named;
+
+	if (s->fd < 0 || now_ns - s->looked_ns < LOOK_EVERY_NS)
+		return status_ok();
+	name_of(s->number, name);
+	snprintf(path, sizeof(path), "%s/%s", s->directory, name);
+	if (fstat(s->fd, &ours) != 0 || stat(path, &named) != 0 ||
+	    ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
+		return cannot("the audit journal's file was removed or "
+			      "replaced: put it back");
+	if ((size_t)ours.st_size < s->size) {
+		errno = 0;
+		return cannot("the audit journal's file was cut: put it back");
+	}
+	s->looked_ns = now_ns;
+	return status_ok();
+}
+
+/* Zeros ahead for at least one group. */
+static STATUS
+reserve(struct segments *s)
+{
+	size_t to = reserve_to(s, s->at);
+	struct status st;
+
+	if (s->size - s->at >= JOURNAL_GROUP_MAX)
+		return status_ok();
+	st = write_zeros(s->fd, s->size, to);
+	if (failed(st))
+		return st;
+	st = sync_file(s->fd);
+	if (failed(st)) {
+		s->broken = true;
+		return st;
+	}
+	s->size = to;
+	return st;
+}
+
+/* A segment that is ours, whole, and has room for a group. */
+static STATUS
+make_ready(struct segments *s, int64_t now_ns)
+{
+	struct status st = look(s, now_ns);
+
+	if (failed(st))
+		return st;
+	if (s->broken || s->at + JOURNAL_GROUP_MAX > s->segment_max) {
+		st = roll(s);
+		if (failed(st))
+			return st;
+	}
+	return reserve(s);
+}
+
+static STATUS
+append(struct segments *s, uint8_t *group, size_t body_len, uint32_t n)
+{
+	struct journal_state after;
+	size_t len;
+	struct status st;
+
+	st = journal_seal(group, body_len, n, &s->state, &len, &after);
+	if (failed(st))
+		return st;
+	st = write_at(s->fd, group, len, s->at);
+	if (!failed(st) && s->sync)
+		st = sync_file(s->fd);
+	if (failed(st)) {
+		s->broken = true;
+		return st;
+	}
+	s->at += len;
+	s->state = after;
+	return st;
+}
+
+STATUS
+segments_append(
+    struct segments *s, uint8_t *group, size_t body_len, uint32_t n_entries)
+{
+	int64_t now_ns = clock_mono_ns();
+	struct status st;
+
+	if (failed(s->failure) && now_ns - s->failed_ns < RETRY_NS)
+		return s->failure;
+	st = make_ready(s, now_ns);
+	if (!failed(st))
+		st = append(s, group, body_len, n_entries);
+	if (failed(st))
+		s->looked_ns = 0;
+	s->failure = st;
+	s->failed_ns = now_ns;
+	return st;
+}
+
+uint64_t
+segments_entries(const struct segments *s)
+{
+	return s->state.entries;
+}
+
+/* The numbers of the segments in the folder, sorted; malloc'd. */
+static int
+by_number(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static STATUS
+list(const struct segments *s, uint64_t **ret_numbers, size_t *ret_n)
+{
+	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	uint64_t *numbers = NULL;
+	size_t n = 0;
+	const struct dirent *entry;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return cannot("the audit folder cannot be listed");
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		char name[NAME_MAX_];
+		uint64_t number = strtoull(entry->d_name, NULL, 10);
+		uint64_t *more;
+
+		name_of(number, name);
+		if (strcmp(name, entry->d_name) != 0)
+			continue;
+		more = realloc(numbers, (n + 1) * sizeof(*numbers));
+		if (more == NULL)
+			break;
+		numbers = more;
+		numbers[n++] = number;
+	}
+	closedir(dir);
+	if (entry != NULL) {
+		free(numbers);
+		return status_fail(STATUS_RESOURCE_EXHAUSTED,
+		    "no memory to list the audit folder");
+	}
+	if (n > 0)
+		qsort(numbers, n, sizeof(*numbers), by_number);
+	*ret_numbers = numbers;
+	*ret_n = n;
+	return status_ok();
+}
+
+/* len octets of a segment, from its beginning; malloc'd. */
+static STATUS
+load(int fd, size_t max, uint8_t **ret_octets, size_t *ret_len)
+{
+	struct stat at;
+	uint8_t *octets;
+	size_t len = 0;
+
+	if (fstat(fd, &at) != 0 || !S_ISREG(at.st_mode))
+		return cannot("a segment of the audit journal is no file");
+	if ((size_t)at.st_size < max)
+		max = (size_t)at.st_size;
+	octets = malloc(max + 1);
+	if (octets == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED,
+		    "no memory to read the audit journal");
+	while (len < max) {
+		ssize_t n = pread(fd, octets + len, max - len, (off_t)len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			free(octets);
+			return cannot("the audit journal cannot be read");
+		}
+		len += (size_t)n;
+	}
+	*ret_octets = octets;
+	*ret_len = len;
+	return status_ok();
+}
+
+static STATUS
+open_number(const struct segments *s, uint64_t number, int *ret_fd)
+{
+	char name[NAME_MAX_];
+	int fd;
+
+	name_of(number, name);
+	fd = openat(s->dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return cannot(
+		    "a segment of the audit journal cannot be opened");
+	*ret_fd = fd;
+	return status_ok();
+}
+
+/* What segment number says was before it. */
+static STATUS
+before_number(
+    const struct segments *s, uint64_t number, struct journal_state *ret_before)
+{
+	scoped(close) int fd = -1;
+	scoped(free) uint8_t *octets = NULL;
+	size_t len;
+	struct status st;
+
+	st = open_number(s, number, &fd);
+	if (failed(st))
+		return st;
+	st = load(fd, JOURNAL_SECTOR, &octets, &len);
+	if (failed(st))
+		return st;
+	return journal_before((struct bytes){ octets, len }, ret_before);
+}
+
+/* The torn group was never acknowledged: zeros again, as if never begun. */
+static STATUS
+cut(struct segments *s)
+{
+	size_t to = s->at + JOURNAL_GROUP_MAX;
+	struct status st;
+
+	st = write_zeros(s->fd, s->at, to < s->size ? to : s->size);
+	if (failed(st))
+		return st;
+	log_warn("cut a record that was being written when keyd stopped",
+	    LOG_UINT("segment", s->number), LOG_UINT("offset", s->at),
+	    LOG_UINT("entries", s->state.entries));
+	return sync_file(s->fd);
+}
+
+/* Check segment numbers[i]; the last one becomes the current one. */
+static STATUS
+replay(struct segments *s, const uint64_t *numbers, size_t i, size_t n,
+    const struct segments_config *config)
+{
+	const bool last = i + 1 == n;
+	scoped(close) int fd = -1;
+	scoped(free) uint8_t *octets = NULL;
+	struct journal_state until, after;
+	size_t len, end;
+	bool torn;
+	struct status st;
+
+	st = open_number(s, numbers[i], &fd);
+	if (!failed(st) && !last)
+		st = before_number(s, numbers[i + 1], &until);
+	if (!failed(st))
+		st = load(fd, 2 * s->segment_max + SEGMENT_MAX, &octets, &len);
+	if (!failed(st))
+		st = journal_replay((struct bytes){ octets, len },
+		    last ? NULL : &until, config->each, config->ctx, &after,
+		    &end, &torn);
+	if (failed(st)) {
+		log_error("the audit journal does not hold",
+		    LOG_UINT("segment", numbers[i]), LOG_STATUS(st));
+		return st;
+	}
+	if (!last)
+		return st;
+	s->fd = fd;
+	fd = -1;
+	s->number = numbers[i];
+	s->at = end;
+	s->size = len;
+	s->state = after;
+	return torn ? cut(s) : st;
+}
+
+static STATUS
+replay_all(struct segments *s, const struct segments_config *config)
+{
+	scoped(free) uint64_t *numbers = NULL;
+	size_t n;
+	struct status st = list(s, &numbers, &n);
+
+	for (size_t i = 0; i < n && !failed(st); i++) {
+		if (i > 0 && numbers[i] != numbers[i - 1] + 1)
+			return status_fail(STATUS_DATA_LOSS,
+			    "a segment of the audit journal is missing: put it "
+			    "back, or move the older ones aside too");
+		st = replay(s, numbers, i, n, config);
+	}
+	return st;
+}
+
+static STATUS
+hold_directory(struct segments *s)
+{
+	if (mkdir(s->directory, 0700) != 0 && errno != EEXIST)
+		return cannot("the audit folder cannot be made");
+	s->dir_fd = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd < 0)
+		return cannot("the audit folder cannot be opened");
+	if (flock(s->dir_fd, LOCK_EX | LOCK_NB) != 0)
+		return status_fail_detail(STATUS_FAILED_PRECONDITION,
+		    "another process holds the audit folder: is a keyd running "
+		    "already?",
+		    (uint32_t)errno);
+	return status_ok();
+}
+
+STATUS
+segments_open(
+    const struct segments_config *config, struct segments **ret_segments)
+{
+	scoped(segments_close) struct segments *s = calloc(1, sizeof(*s));
+	struct status st;
+
+	if (s == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	s->fd = s->dir_fd = -1;
+	s->sync = config->sync;
+	s->segment_max =
+	    config->segment_max != 0 ? config->segment_max : SEGMENT_MAX;
+	s->failure = status_ok();
+	s->directory = strdup(config->directory);
+	if (s->directory == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	st = hold_directory(s);
+	if (failed(st))
+		return st;
+	st = replay_all(s, config);
+	if (failed(st))
+		return st;
+	s->broken = s->fd < 0;
+	st = make_ready(s, clock_mono_ns());
+	if (failed(st))
+		return st;
+	*ret_segments = s;
+	s = NULL;
+	return st;
+}
+
+void
+segments_close(struct segments *s)
+{
+	if (s == NULL)
+		return;
+	if (s->fd >= 0) {
+		(void)fdatasync(s->fd);
+		close(s->fd);
+	}
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	free(s->directory);
+	free(s);
+}

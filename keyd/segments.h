@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KEYD_SEGMENTS_H
+#define KEYD_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/scoped.h"
+#include "base/status.h"
+#include "keyd/journal.h"
+
+/*
+ * The files of the audit journal: 0000000001.journal and on, in a folder that
+ * one process at a time may hold.  One thread at a time.
+ */
+struct segments;
+
+struct segments_config {
+	const char *directory; /* made 0700 if missing; copied */
+	bool sync;             /* fdatasync(2) each group */
+	size_t segment_max;    /* octets of a file; 0: 64 MiB */
+	journal_each each;     /* shown every record on open; may be NULL */
+	void *ctx;             /* of each */
+};
+
+/*
+ * Replays what is there and reserves room.  FAILED_PRECONDITION: another
+ * process has it.  DATA_LOSS: damaged.  UNAVAILABLE: the disk is full, or as
+ * detail (errno) says.  A torn tail is cut and logged.
+ */
+STATUS segments_open(
+    const struct segments_config *config, struct segments **ret_segments);
+void segments_close(struct segments *segments); /* NULL is allowed */
+SCOPED_RELEASE(segments_close, struct segments *);
+
+/*
+ * Append one group: a buffer of JOURNAL_GROUP_MAX whose body stands from
+ * JOURNAL_HEAD on.  Blocks for the disk.  After a failure nothing of it counts;
+ * the next append tries to go on, in a new segment where that is needed.
+ */
+STATUS segments_append(struct segments *segments, uint8_t *group,
+    size_t body_len, uint32_t n_entries);
+
+uint64_t segments_entries(const struct segments *segments);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Holdfast on one page: what becomes of a request to sign.
+ *
+ *     audit_trouble   can it be written down?              else: no
+ *     caller_check    who asks?  still good today?  still waiting?
+ *     policy_check    may they use this key for this?      default: no
+ *     context_check   is the content what it claims to be?
+ *     digest_of       keyd hashes; nobody else's digest is signed
+ *     hsm_sign        the token signs; the key never leaves it
+ *     audit_record    written down, refusals too, before anything leaves
+ *
+ * Requests come in batches, because what waits together is signed together and
+ * recorded with one sync.  Each is admitted or refused on its own; all of them
+ * reach the record.  No record, no signature.  Nothing here allocates, so
+ * nothing here needs releasing.  The wire, the queue and the threads live
+ * around this page: signer.c -> batch.c -> queue.c -> lanes.c -> here.
+ */
+
+#include "keyd/sign.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "keyd/context.h"
+#include "keyd/digest.h"
+
+struct sign_desk {
+	struct digest *digest;
+	int64_t wall_ns; /* when the batch was begun, for records */
+	struct sign_times times;
+	size_t n_ops;
+	struct hsm_op ops[SIGN_BATCH_MAX];
+	struct audit_entry entries[SIGN_BATCH_MAX];
+};
+
+/* Everything that must hold before the token is asked.  The first no stands. */
+static STATUS
+admit(const struct sign_deps *deps, struct sign_desk *desk,
+    struct sign_call *call)
+{
+	const struct policy_key *key;
+	struct hsm_op *op;
+	struct bytes input;
+	struct status st;
+
+	/* The record names the content by this, refused or not. */
+	st = digest_of(
+	    desk->digest, SIGN_HASH_SHA256, call->content, call->content_hash);
+	if (failed(st))
+		return st;
+	st = audit_trouble(deps->audit);
+	if (failed(st))
+		return st;
+	st = caller_check(call->caller, desk->wall_ns / NS_PER_S);
+	if (failed(st))
+		return st;
+	st = caller_waits(
+	    call->caller, call->deadline_ns, desk->times.started_ns);
+	if (failed(st))
+		return st;
+	st = call->form;
+	if (failed(st))
+		return st;
+	st = policy_check(
+	    deps->policy, &call->caller->id, &call->key, call->context, &key);
+	if (failed(st))
+		return st;
+	if (key->pool != deps->pool)
+		return status_fail(STATUS_UNAVAILABLE,
+		    "the key has only just come to its token: try again");
+	st = context_check(call->context, call->scheme, key, call->content);
+	if (failed(st))
+		return st;
+	st = digest_for_token(desk->digest, call->scheme, call->content,
+	    call->content_hash, call->digest, &input);
+	if (failed(st))
+		return st;
+	op = &desk->ops[desk->n_ops++];
+	op->key = key->id;
+	op->scheme = call->scheme;
+	op->input = input;
+	op->deadline_ns = call->deadline_ns;
+	op->status =
+	    status_fail(STATUS_INTERNAL, "the token's lane gave no answer");
+	call->op = op;
+	return status_ok();
+}
+
+/* The token answers for each call that was admitted. */
+static void
+sign(const struct sign_deps *deps, struct sign_desk *desk,
+    struct sign_call *const calls[], size_t n)
+{
+	if (desk->n_ops > 0)
+		hsm_sign(deps->hsm, desk->ops, desk->n_ops);
+	for (size_t i = 0; i < n; i++) {
+		if (calls[i]->op != NULL)
+			calls[i]->status = calls[i]->op->status;
+	}
+	desk->times.signed_ns = clock_mono_ns();
+}
+
+static uint32_t
+took_us(const struct sign_call *call, const struct sign_times *times)
+{
+	return (uint32_t)((times->signed_ns - call->arrived_ns) / 1000);
+}
+
+/* Write the whole batch down, refusals included. */
+static STATUS
+record(const struct sign_deps *deps, struct sign_desk *desk,
+    struct sign_call *const calls[], size_t n)
+{
+	struct status st;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sign_call *call = calls[i];
+		struct audit_entry *entry = &desk->entries[i];
+
+		entry->kind = AUDIT_SIGN;
+		entry->at_wall_ns = desk->wall_ns;
+		entry->peer = call->caller->text;
+		entry->key = call->key;
+		entry->context = call->context;
+		entry->scheme = call->scheme;
+		memcpy(entry->content_hash, call->content_hash, 32);
+		entry->code = call->status.code;
+		entry->why = call->status.why;
+		entry->latency_us = took_us(call, &desk->times);
+	}
+	st = audit_record(deps->audit, desk->entries, n);
+	desk->times.recorded_ns = clock_mono_ns();
+	return st;
+}
+
+void
+sign_serve(const struct sign_deps *deps, struct sign_desk *desk,
+    struct sign_call *const calls[], size_t n)
+{
+	struct status recorded;
+
+	assert(n <= SIGN_BATCH_MAX);
+	desk->n_ops = 0;
+	desk->wall_ns = clock_wall_ns();
+	desk->times.started_ns = clock_mono_ns();
+
+	for (size_t i = 0; i < n; i++) {
+		calls[i]->op = NULL;
+		calls[i]->signature = NULL;
+		calls[i]->status = admit(deps, desk, calls[i]);
+	}
+	sign(deps, desk, calls, n);
+	recorded = record(deps, desk, calls, n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (failed(recorded))
+			calls[i]->status = recorded;
+		else if (!failed(calls[i]->status))
+			calls[i]->signature = &calls[i]->op->signature;
+	}
+}
+
+struct sign_desk *
+sign_desk_new(void)
+{
+	struct sign_desk *desk = calloc(1, sizeof(*desk));
+
+	if (desk == NULL)
+		return NULL;
+	desk->digest = digest_new();
+	if (desk->digest != NULL)
+		return desk;
+	sign_desk_free(desk);
+	return NULL;
+}
+
+void
+sign_desk_free(struct sign_desk *desk)
+{
+	if (desk == NULL)
+		return;
+	digest_free(desk->digest);
+	free(desk);
+}
+
+struct sign_times
+sign_desk_times(const struct sign_desk *desk)
+{
+	return desk->times;
+}

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 #include "base/scoped.h"
 #include "base/signing.h"
 #include "hsm/ca_wire.h"
+#include "hsm/lane.h"
 
 #define RESTART_GAP_NS NS_PER_S
 #define CREATE_TIMEOUT_NS (30 * NS_PER_S)
@@ -33,11 +35,10 @@
 /* Upper bound of an organization name, RFC 5280 appendix A. */
 #define DOMAIN_MAX 64
 
-extern char **environ;
-
 struct hsm_ca {
 	struct ca_request config; /* an OPEN request */
 	char *argv[ARGV_MAX + 1];
+	char **environment;
 	pthread_mutex_t mutex; /* guards busy */
 	pthread_cond_t turn;
 	bool busy;
@@ -136,11 +137,16 @@ spawn_with(struct hsm_ca *ca, int fd, posix_spawn_file_actions_t *actions,
 	    posix_spawnattr_setsigmask(attr, &none) != 0 ||
 	    posix_spawnattr_setsigdefault(attr, &all) != 0 ||
 	    posix_spawn_file_actions_adddup2(actions, fd, CA_WIRE_FD) != 0 ||
+	    posix_spawn_file_actions_addopen(
+		actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
+	    /* A module that prints must not reach keyd's output. */
+	    posix_spawn_file_actions_adddup2(
+		actions, STDERR_FILENO, STDOUT_FILENO) != 0 ||
 	    posix_spawn_file_actions_addclosefrom_np(actions, CA_WIRE_FD + 1) !=
 		0)
 		return ENOMEM;
 	return posix_spawn(
-	    &ca->pid, ca->argv[0], actions, attr, ca->argv, environ);
+	    &ca->pid, ca->argv[0], actions, attr, ca->argv, ca->environment);
 }
 
 static struct status
@@ -335,6 +341,9 @@ set_config(struct hsm_ca *ca, const struct hsm_ca_config *config)
 			return status_fail(
 			    STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	}
+	ca->environment = lane_environment(config->worker_env);
+	if (ca->environment == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	return status_ok();
 }
 
@@ -346,6 +355,7 @@ hsm_ca_close(struct hsm_ca *ca)
 	stop(ca);
 	for (size_t i = 0; i < ARGV_MAX; i++)
 		free(ca->argv[i]);
+	lane_environment_free(ca->environment);
 	pthread_cond_destroy(&ca->turn);
 	pthread_mutex_destroy(&ca->mutex);
 	free(ca);

@@ -20,6 +20,8 @@ struct hsm_ca_config {
 	const char *lock_file;
 	/* { "/proc/self/exe", "ca-worker", NULL } in keyd. */
 	const char *const *worker_argv;
+	/* As in struct hsm_config; may be NULL. */
+	const char *const *worker_env;
 };
 
 #define HSM_CERT_MAX 4096

@@ -134,6 +134,8 @@ decode_pem(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb,
 	case BLOCK_STUB:
 		break;
 	}
+	if (!prov_is_usable(prov))
+		return 0;
 	st = stub_decode_pem(
 	    (struct bytes){ (const uint8_t *)text, len }, der, &stub);
 	if (failed(st)) {

@@ -71,6 +71,8 @@ key_from_stub(struct prov *prov, const struct stub *stub)
 	const unsigned char *at = stub->spki.at;
 	struct key *made;
 
+	if (!prov_is_usable(prov))
+		return NULL;
 	if (key == NULL) {
 		reason_raise(prov, REASON_INTERNAL, "cannot hold a key");
 		return NULL;

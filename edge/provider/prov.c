@@ -3,7 +3,7 @@
 /*
  * The OpenSSL provider "holdfast": a guest in web servers and tools, where it
  * stands in for private keys that only a token holds.  Reads its settings from
- * its section of openssl.cnf and refuses to load when one is wrong.  Makes no
+ * its section of openssl.cnf and gives no key when one is wrong.  Makes no
  * thread, opens no connection before the first signature, and exports one
  * symbol.
  *
@@ -13,6 +13,8 @@
 
 #include "edge/provider/prov.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,15 @@ struct settings {
 	char *stub_dir;
 	char *async_max_fd;
 };
+
+bool
+prov_is_usable(const struct prov *prov)
+{
+	if (prov->trouble == NULL)
+		return true;
+	reason_raise(prov, REASON_CONFIG, "%s", prov->trouble);
+	return false;
+}
 
 static const OSSL_PARAM *
 gettable_params(void *provctx)
@@ -64,10 +75,11 @@ set_text(OSSL_PARAM params[], const char *key, const char *text)
 static int
 get_params(void *provctx, OSSL_PARAM params[])
 {
+	const struct prov *prov = provctx;
 	OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
 
-	(void)provctx;
-	return (p == NULL || OSSL_PARAM_set_int(p, 1) == 1) &&
+	return (p == NULL ||
+		   OSSL_PARAM_set_int(p, prov->trouble == NULL) == 1) &&
 	       set_text(params, OSSL_PROV_PARAM_NAME, "Holdfast") &&
 	       set_text(params, OSSL_PROV_PARAM_VERSION, HOLDFAST_VERSION) &&
 	       set_text(params, OSSL_PROV_PARAM_BUILDINFO, HOLDFAST_VERSION);
@@ -102,84 +114,98 @@ teardown(void *provctx)
 	OSSL_LIB_CTX_free(prov->libctx);
 	free(prov->stub_dir);
 	free(prov->sockets);
+	free(prov->trouble);
 	free(prov);
 }
 
+/* False, with the text kept in prov->trouble. */
+__attribute__((format(printf, 2, 3))) static bool
+complain(struct prov *prov, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&prov->trouble, format, args) < 0)
+		prov->trouble = NULL;
+	va_end(args);
+	return false;
+}
+
 static bool
-read_number(const struct prov *prov, const char *name, const char *text,
+read_number(struct prov *prov, const char *name, const char *text, long min,
     long max, long *ret_number)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
 
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || n > max) {
-		reason_raise(prov, REASON_CONFIG,
-		    "%s = %.64s must be a number from 0 to %ld", name, text,
-		    max);
-		return false;
-	}
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < min ||
+	    n > max)
+		return complain(prov,
+		    "%s = %.64s must be a whole number from %ld to %ld", name,
+		    text, min, max);
 	*ret_number = n;
 	return true;
 }
 
-/* Cuts prov->sockets, a copy made for that, at its commas and blanks. */
+/* Cuts list, which config then borrows from, at its commas and blanks. */
 static bool
 split_sockets(struct prov *prov, char *list, struct transport_config *config)
 {
-	char *rest = list, *one;
+	char *one;
 
-	while ((one = strsep(&rest, ", \t")) != NULL) {
+	while ((one = strsep(&list, ", \t")) != NULL) {
 		if (one[0] == '\0')
 			continue;
 		if (config->n_sockets == TRANSPORT_SOCKETS_MAX)
 			break;
 		config->sockets[config->n_sockets++] = one;
 	}
-	if (one == NULL && config->n_sockets > 0)
-		return true;
-	reason_raise(prov, REASON_CONFIG, "socket = %.256s must name 1 to %d",
-	    prov->sockets, TRANSPORT_SOCKETS_MAX);
-	return false;
+	return (one == NULL && config->n_sockets > 0) ||
+	       complain(prov, "socket = %.256s must name 1 to %d sockets",
+		   prov->sockets, TRANSPORT_SOCKETS_MAX);
 }
 
+static bool
+read_numbers(struct prov *prov, const struct settings *settings,
+    struct transport_config *config)
+{
+	long timeout_ms, breaker_ms, max_fd;
+
+	if (!read_number(
+		prov, "timeout", settings->timeout, 1, 60000, &timeout_ms) ||
+	    !read_number(
+		prov, "breaker", settings->breaker, 0, 60000, &breaker_ms) ||
+	    !read_number(prov, "async-max-fd", settings->async_max_fd, 0,
+		1 << 30, &max_fd))
+		return false;
+	config->timeout_ms = (uint32_t)timeout_ms;
+	config->breaker_ms = (uint32_t)breaker_ms;
+	config->async_max_fd = (int)max_fd;
+	return true;
+}
+
+/* False when memory ends, or with prov->trouble set when a setting is wrong. */
 static bool
 configure(struct prov *prov, const struct settings *settings)
 {
 	struct transport_config config = { 0 };
 	scoped(free) char *list = strdup(settings->socket);
-	long timeout_ms, breaker_ms, max_fd;
 	struct status st;
 
 	prov->sockets = strdup(settings->socket);
 	prov->stub_dir = strdup(settings->stub_dir);
-	if (list == NULL || prov->sockets == NULL || prov->stub_dir == NULL ||
-	    !read_number(
-		prov, "timeout", settings->timeout, 60000, &timeout_ms) ||
-	    !read_number(
-		prov, "breaker", settings->breaker, 60000, &breaker_ms) ||
-	    !read_number(prov, "async-max-fd", settings->async_max_fd, 1 << 30,
-		&max_fd) ||
+	if (list == NULL || prov->sockets == NULL || prov->stub_dir == NULL)
+		return false;
+	if (!read_numbers(prov, settings, &config) ||
 	    !split_sockets(prov, list, &config))
 		return false;
-	if (timeout_ms == 0) {
-		reason_raise(prov, REASON_CONFIG,
-		    "timeout is in milliseconds, from 1 to 60000");
-		return false;
-	}
-	if (prov->stub_dir[0] != '/') {
-		reason_raise(prov, REASON_CONFIG,
+	if (prov->stub_dir[0] != '/')
+		return complain(prov,
 		    "stub-dir = %.256s must be an absolute path",
 		    prov->stub_dir);
-		return false;
-	}
-	config.timeout_ms = (uint32_t)timeout_ms;
-	config.breaker_ms = (uint32_t)breaker_ms;
-	config.async_max_fd = (int)max_fd;
 	st = transport_new(&config, &prov->transport);
-	if (failed(st))
-		reason_raise(prov, REASON_CONFIG, "socket = %.256s: %s",
-		    prov->sockets, st.why);
-	return !failed(st);
+	return !failed(st) ||
+	       complain(prov, "socket = %.256s: %s", prov->sockets, st.why);
 }
 
 static bool
@@ -269,7 +295,8 @@ OSSL_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
 	prov->core = core;
 	get = take_core(prov, in);
 	if (!read_settings(core, get, &settings) ||
-	    !configure(prov, &settings) || !open_inner(prov, in)) {
+	    (!configure(prov, &settings) && prov->trouble == NULL) ||
+	    !open_inner(prov, in)) {
 		teardown(prov);
 		return 0;
 	}

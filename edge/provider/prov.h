@@ -25,9 +25,18 @@ struct prov {
 	OSSL_LIB_CTX *libctx;
 	OSSL_PROVIDER *inner;
 	struct transport *transport;
+	/*
+	 * NULL, or what is wrong with the settings.  OpenSSL keeps to itself
+	 * why a provider did not load, so this one loads and says it wherever
+	 * a key is asked for.
+	 */
+	char *trouble;
 	char *sockets; /* as configured, for messages */
 	char *stub_dir;
 };
+
+/* True when the settings are good; else raises what is wrong with them. */
+bool prov_is_usable(const struct prov *prov);
 
 /* Algorithm tables, one a file. */
 extern const OSSL_ALGORITHM keymgmt_algorithms[];

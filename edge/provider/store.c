@@ -69,7 +69,8 @@ open_uri(void *provctx, const char *uri)
 	struct prov *prov = provctx;
 	struct loader *loader;
 
-	if (strncasecmp(uri, SCHEME, strlen(SCHEME)) != 0)
+	if (strncasecmp(uri, SCHEME, strlen(SCHEME)) != 0 ||
+	    !prov_is_usable(prov))
 		return NULL;
 	loader = calloc(1, sizeof(*loader));
 	if (loader == NULL)

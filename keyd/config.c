@@ -61,7 +61,7 @@ static const struct conf_field POOL[] = {
 	    .type = CONF_UINT,
 	    .default_text = "2",
 	    .min = 1,
-	    .max = 64,
+	    .max = CONFIG_ENV_MAX,
 	    .offset = offsetof(struct config_pool, workers),
 	    .help = "Worker processes; as many as the token can serve at "
 		    "once, for SoftHSM as many as there are cores." },
@@ -74,7 +74,7 @@ static const struct conf_field POOL[] = {
 		    "disk." },
 	{ .key = "env",
 	    .type = CONF_STRINGS,
-	    .max = 64,
+	    .max = CONFIG_ENV_MAX,
 	    .offset = offsetof(struct config_pool, env),
 	    .help = "Names of environment variables that the workers keep, "
 		    "such as SOFTHSM2_CONF; all others are dropped." },
@@ -106,7 +106,7 @@ static const struct conf_field IDENTITY[] = {
 	    .help = "File of mode 0600 with that token's user PIN." },
 	{ .key = "env",
 	    .type = CONF_STRINGS,
-	    .max = 64,
+	    .max = CONFIG_ENV_MAX,
 	    .offset = offsetof(struct config_identity, env),
 	    .help = "Names of environment variables that the identity worker "
 		    "keeps." },
@@ -191,6 +191,14 @@ const struct conf_field config_schema[] = {
 	    .offset = offsetof(struct config, domain),
 	    .help = "Trust domain of all identities, such as "
 		    "holdfast.example; it cannot change later." },
+	{ .key = "name",
+	    .type = CONF_STRING,
+	    .default_text = "keyd",
+	    .min = 1,
+	    .max = SPIFFE_NAME_MAX - 1,
+	    .offset = offsetof(struct config, name),
+	    .help = "This keyd's own name, where several share a domain; its "
+		    "identity is spiffe://DOMAIN/keyd/NAME." },
 	{ .key = "listen",
 	    .type = CONF_STRING,
 	    .default_text = "127.0.0.1:7443",
@@ -382,6 +390,9 @@ what_is_wrong(const struct config *config)
 	if (failed(spiffe_print(&id, text)))
 		return "domain: write a domain name in lower case, such as "
 		       "holdfast.example";
+	snprintf(id.name, sizeof(id.name), "%s", config->name);
+	if (failed(spiffe_print(&id, text)))
+		return "name: use A-Z a-z 0-9 . _ -";
 	wrong = wrong_addresses(config);
 	if (wrong == NULL)
 		wrong = wrong_paths(config);
@@ -430,6 +441,26 @@ const struct config_pool *
 config_pool_at(const struct config *config, size_t pool)
 {
 	return (const struct config_pool *)config->pools.at + pool;
+}
+
+static const char *const *
+endpoints(const struct conf_strings *list, char *const *fallback, size_t *ret_n)
+{
+	*ret_n = list->len > 0 ? list->len : 1;
+	return (const char *const *)(list->len > 0 ? list->at : fallback);
+}
+
+const char *const *
+config_endpoints(const struct config *config, size_t *ret_n)
+{
+	return endpoints(&config->advertise, &config->listen, ret_n);
+}
+
+const char *const *
+config_enroll_endpoints(const struct config *config, size_t *ret_n)
+{
+	return endpoints(
+	    &config->enroll_advertise, &config->enroll_listen, ret_n);
 }
 
 static struct status

@@ -17,6 +17,9 @@
  */
 #define CONFIG_PATH_DEFAULT "/etc/holdfast/keyd.yaml"
 
+/* Most names in an env list. */
+#define CONFIG_ENV_MAX 64
+
 struct config_pool {
 	char *name; /* "standard" */
 	char *module;
@@ -53,6 +56,7 @@ struct config_log {
 
 struct config {
 	char *domain;
+	char *name; /* of this keyd: spiffe://domain/keyd/name */
 	char *listen;
 	char *enroll_listen;
 	struct conf_strings advertise; /* empty: listen */
@@ -80,6 +84,11 @@ SCOPED_RELEASE(config_free, struct config *);
 
 const struct config_pool *config_pool_at(
     const struct config *config, size_t pool);
+
+/* What join files tell members: advertise, or listen; and for enrollment. */
+const char *const *config_endpoints(const struct config *config, size_t *ret_n);
+const char *const *config_enroll_endpoints(
+    const struct config *config, size_t *ret_n);
 
 /* A file of the state folder, such as "registry.db". */
 STATUS config_state_path(

@@ -195,7 +195,7 @@ get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	scoped(free) Holdfast__Keyd__V1__LaneStatus **lanes_at =
 	    calloc(n + 1, sizeof(Holdfast__Keyd__V1__LaneStatus *));
 	Holdfast__Keyd__V1__GetStatusResponse answer;
-	struct spiffe self = { .role = ROLE_KEYD, .name = "keyd" };
+	struct spiffe self = { .role = ROLE_KEYD };
 	char identity[SPIFFE_ID_MAX];
 	struct status st;
 
@@ -204,6 +204,7 @@ get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	if (lanes == NULL || lanes_at == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	snprintf(self.domain, sizeof(self.domain), "%s", config->domain);
+	snprintf(self.name, sizeof(self.name), "%s", config->name);
 	st = spiffe_print(&self, identity);
 	if (failed(st))
 		return st;

@@ -22,6 +22,7 @@ struct report;
 
 struct report_config { /* borrowed, as is all that it points to */
 	const char *domain;
+	const char *name; /* of this keyd */
 	struct hsm *const *pools;
 	const char *const *pool_names;
 	size_t n_pools;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef KEYD_KEYS_H
-#define KEYD_KEYS_H
+#ifndef KEYD_CUSTODY_H
+#define KEYD_CUSTODY_H
 
 #include <stddef.h>
 
@@ -17,9 +17,9 @@
  * Each act is recorded twice, when it is asked for and when it is done; without
  * the first record nothing is done.
  */
-struct keys;
+struct custody;
 
-struct keys_config { /* borrowed, as is all that it points to */
+struct custody_config { /* borrowed, as is all that it points to */
 	struct registry *registry;
 	struct policy_slot *policy;
 	struct audit *audit;
@@ -28,20 +28,21 @@ struct keys_config { /* borrowed, as is all that it points to */
 	size_t n_pools;
 };
 
-STATUS keys_new(const struct keys_config *config, struct keys **ret_keys);
-void keys_free(struct keys *keys); /* after drain; NULL is allowed */
-SCOPED_RELEASE(keys_free, struct keys *);
+STATUS custody_new(
+    const struct custody_config *config, struct custody **ret_custody);
+void custody_free(struct custody *custody); /* after drain; NULL is allowed */
+SCOPED_RELEASE(custody_free, struct custody *);
 
 /* Adds the methods of Keys.  Before rpc_server_start. */
-void keys_register(struct keys *keys, struct rpc_server *server);
+void custody_register(struct custody *custody, struct rpc_server *server);
 
 /*
  * Build the policy from the registry and put it in force; at start, and after
  * each change.  Any thread.  On failure the policy before stays in force.
  */
-STATUS keys_publish(struct keys *keys);
+STATUS custody_publish(struct custody *custody);
 
 /* The label "ledger" and its like are keyd's own. */
-#define KEYS_LEDGER_LABEL "ledger"
+#define CUSTODY_LEDGER_LABEL "ledger"
 
 #endif

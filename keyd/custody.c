@@ -4,18 +4,18 @@
  * The Keys service.  Each act reads the same: look at what is asked, record
  * that it was asked, do it, record what became of it, answer.  It refuses what
  * it cannot record, and labels of keyd's own keys.  A key is made with no
- * grants: nobody may use it yet; keys_grant.c changes that.
+ * grants: nobody may use it yet; custody_grant.c changes that.
  */
 
-#include "keyd/keys.h"
+#include "keyd/custody.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "keyd/custody_int.h"
 #include "keyd/key_view.h"
-#include "keyd/keys_int.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
 #define PAGE_DEFAULT 100
@@ -24,24 +24,24 @@
 #define POOL_DEFAULT "standard"
 
 STATUS
-keys_publish(struct keys *keys)
+custody_publish(struct custody *custody)
 {
-	const struct keys_config *config = &keys->config;
+	const struct custody_config *config = &custody->config;
 	struct policy *policy = NULL;
 	struct status st;
 
-	pthread_mutex_lock(&keys->publishing);
+	pthread_mutex_lock(&custody->publishing);
 	st = registry_policy(
 	    config->registry, config->pool_names, config->n_pools, &policy);
 	if (!failed(st))
 		policy_slot_swap(config->policy, policy);
-	pthread_mutex_unlock(&keys->publishing);
+	pthread_mutex_unlock(&custody->publishing);
 	return st;
 }
 
 static struct status
-record(struct keys *keys, const struct keys_act *act, const char *stage,
-    struct status outcome)
+record(struct custody *custody, const struct custody_act *act,
+    const char *stage, struct status outcome)
 {
 	char why[AUDIT_TEXT_MAX];
 	struct audit_entry entry = {
@@ -56,20 +56,20 @@ record(struct keys *keys, const struct keys_act *act, const char *stage,
 		snprintf(why, sizeof(why), "%.90s: %s", act->text, outcome.why);
 	else
 		snprintf(why, sizeof(why), "%.120s: %s", act->text, stage);
-	return audit_record(keys->config.audit, &entry, 1);
+	return audit_record(custody->config.audit, &entry, 1);
 }
 
 STATUS
-keys_record_asked(struct keys *keys, const struct keys_act *act)
+custody_record_asked(struct custody *custody, const struct custody_act *act)
 {
-	return record(keys, act, "asked", status_ok());
+	return record(custody, act, "asked", status_ok());
 }
 
 STATUS
-keys_record_done(
-    struct keys *keys, const struct keys_act *act, struct status outcome)
+custody_record_done(struct custody *custody, const struct custody_act *act,
+    struct status outcome)
 {
-	struct status recorded = record(keys, act, "done", outcome);
+	struct status recorded = record(custody, act, "done", outcome);
 
 	if (failed(recorded) && !failed(outcome))
 		return status_fail_detail(recorded.code,
@@ -80,13 +80,13 @@ keys_record_done(
 }
 
 STATUS
-keys_reply(
-    struct keys *keys, const struct registry_key *key, struct rpc_reply *reply)
+custody_reply(struct custody *custody, const struct registry_key *key,
+    struct rpc_reply *reply)
 {
 	struct registry_grant grants[REGISTRY_GRANTS_MAX];
 	size_t n = 0;
 	struct status st =
-	    registry_grants(keys->config.registry, &key->id, grants, &n);
+	    registry_grants(custody->config.registry, &key->id, grants, &n);
 
 	if (!failed(st))
 		key_view_reply(reply, key, grants, n);
@@ -98,8 +98,8 @@ keys_reply(
 static struct status
 check_label(const char *label)
 {
-	static const char *const OWN[] = { KEYS_LEDGER_LABEL, "import", "kek",
-		"ca" };
+	static const char *const OWN[] = { CUSTODY_LEDGER_LABEL, "import",
+		"kek", "ca" };
 	size_t len = strlen(label);
 
 	if (len < 1 || len >= REGISTRY_LABEL_MAX ||
@@ -116,7 +116,7 @@ check_label(const char *label)
 }
 
 static struct status
-find_pool(const struct keys_config *config, const char *name,
+find_pool(const struct custody_config *config, const char *name,
     struct rpc_reply *reply, size_t *ret_pool)
 {
 	if (name[0] == 0)
@@ -145,11 +145,11 @@ attributes_of(const struct hsm_key *made)
 
 /* In the token first, then in the registry; ret_key is what was made. */
 static struct status
-make_key(struct keys *keys, const struct rpc_call *call,
+make_key(struct custody *custody, const struct rpc_call *call,
     const Holdfast__Keyd__V1__GenerateRequest *asked, size_t pool,
     struct registry_key *ret_key)
 {
-	const struct keys_config *config = &keys->config;
+	const struct custody_config *config = &custody->config;
 	int64_t deadline_ns = clock_mono_ns() + GENERATE_MAX_NS;
 	struct registry_key key = { .created_s = clock_wall_s() };
 	struct hsm_key made = { 0 };
@@ -180,7 +180,7 @@ make_key(struct keys *keys, const struct rpc_call *call,
 }
 
 static struct status
-check_generate(struct keys *keys,
+check_generate(struct custody *custody,
     const Holdfast__Keyd__V1__GenerateRequest *asked, struct rpc_reply *reply,
     size_t *ret_pool)
 {
@@ -192,11 +192,12 @@ check_generate(struct keys *keys,
 	if (key_alg_name((enum key_alg)asked->algorithm) == NULL)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "name the key's algorithm, such as EC_P256 or RSA_2048");
-	st = find_pool(&keys->config, asked->pool, reply, ret_pool);
+	st = find_pool(&custody->config, asked->pool, reply, ret_pool);
 	if (failed(st))
 		return st;
 	/* Asked before the token is, which would take a while to say so. */
-	st = registry_key_by_label(keys->config.registry, asked->label, &there);
+	st = registry_key_by_label(
+	    custody->config.registry, asked->label, &there);
 	if (!failed(st))
 		return status_fail(STATUS_ALREADY_EXISTS,
 		    "there is a key with this label; choose another label");
@@ -209,26 +210,26 @@ generate(void *ctx, const struct rpc_call *call,
 {
 	const Holdfast__Keyd__V1__GenerateRequest *asked =
 	    (const Holdfast__Keyd__V1__GenerateRequest *)request;
-	struct keys *keys = ctx;
-	struct keys_act act = { .call = call };
+	struct custody *custody = ctx;
+	struct custody_act act = { .call = call };
 	struct registry_key key;
 	size_t pool = 0;
-	struct status st = check_generate(keys, asked, reply, &pool);
+	struct status st = check_generate(custody, asked, reply, &pool);
 
 	if (failed(st))
 		return st;
 	snprintf(act.text, sizeof(act.text), "generate %s label=%s pool=%s",
 	    key_alg_name((enum key_alg)asked->algorithm), asked->label,
-	    keys->config.pool_names[pool]);
-	st = keys_record_asked(keys, &act);
+	    custody->config.pool_names[pool]);
+	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;
-	st = make_key(keys, call, asked, pool, &key);
+	st = make_key(custody, call, asked, pool, &key);
 	if (!failed(st)) {
 		act.key = key.id;
-		st = keys_publish(keys);
+		st = custody_publish(custody);
 	}
-	st = keys_record_done(keys, &act, st);
+	st = custody_record_done(custody, &act, st);
 	if (!failed(st))
 		key_view_reply(reply, &key, NULL, 0);
 	return st;
@@ -244,7 +245,7 @@ list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	    (const Holdfast__Keyd__V1__ListKeysRequest *)request;
 	size_t size = asked->page_size == 0 ? PAGE_DEFAULT : asked->page_size;
 	scoped(free) struct registry_key *page = NULL;
-	struct keys *keys = ctx;
+	struct custody *custody = ctx;
 	const char *next = "";
 	size_t n = 0;
 	struct status st;
@@ -261,7 +262,7 @@ list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	if (page == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	st = registry_keys(
-	    keys->config.registry, asked->page_token, size + 1, page, &n);
+	    custody->config.registry, asked->page_token, size + 1, page, &n);
 	if (failed(st))
 		return st;
 	if (n > size) {
@@ -272,7 +273,7 @@ list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 }
 
 STATUS
-keys_take_id(ProtobufCBinaryData octets, struct key_id *ret_id)
+custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id)
 {
 	if (octets.len != KEY_ID_LEN)
 		return status_fail(STATUS_INVALID_ARGUMENT,
@@ -287,7 +288,7 @@ get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 {
 	const Holdfast__Keyd__V1__GetKeyRequest *asked =
 	    (const Holdfast__Keyd__V1__GetKeyRequest *)request;
-	struct keys *keys = ctx;
+	struct custody *custody = ctx;
 	struct registry_key key;
 	struct key_id id;
 	struct status st;
@@ -298,41 +299,42 @@ get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 		    "name the key by its id or by its label, one of the two");
 	if (asked->label[0] != 0) {
 		st = registry_key_by_label(
-		    keys->config.registry, asked->label, &key);
+		    custody->config.registry, asked->label, &key);
 	} else {
-		st = keys_take_id(asked->id, &id);
+		st = custody_take_id(asked->id, &id);
 		if (!failed(st))
-			st = registry_key_get(keys->config.registry, &id, &key);
+			st = registry_key_get(
+			    custody->config.registry, &id, &key);
 	}
 	if (failed(st))
 		return st;
-	return keys_reply(keys, &key, reply);
+	return custody_reply(custody, &key, reply);
 }
 
 STATUS
-keys_new(const struct keys_config *config, struct keys **ret_keys)
+custody_new(const struct custody_config *config, struct custody **ret_custody)
 {
-	struct keys *keys = calloc(1, sizeof(*keys));
+	struct custody *custody = calloc(1, sizeof(*custody));
 
-	if (keys == NULL)
+	if (custody == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	keys->config = *config;
-	pthread_mutex_init(&keys->publishing, NULL);
-	*ret_keys = keys;
+	custody->config = *config;
+	pthread_mutex_init(&custody->publishing, NULL);
+	*ret_custody = custody;
 	return status_ok();
 }
 
 void
-keys_free(struct keys *keys)
+custody_free(struct custody *custody)
 {
-	if (keys == NULL)
+	if (custody == NULL)
 		return;
-	pthread_mutex_destroy(&keys->publishing);
-	free(keys);
+	pthread_mutex_destroy(&custody->publishing);
+	free(custody);
 }
 
 void
-keys_register(struct keys *keys, struct rpc_server *server)
+custody_register(struct custody *custody, struct rpc_server *server)
 {
 	static const struct {
 		const char *method;
@@ -341,12 +343,12 @@ keys_register(struct keys *keys, struct rpc_server *server)
 		{ "Generate", generate },
 		{ "List", list },
 		{ "Get", get },
-		{ "Grant", keys_grant },
-		{ "Revoke", keys_revoke },
+		{ "Grant", custody_grant },
+		{ "Revoke", custody_revoke },
 	};
 
 	for (size_t i = 0; i < sizeof(METHODS) / sizeof(METHODS[0]); i++)
 		rpc_server_add_unary(server,
 		    &holdfast__keyd__v1__keys__descriptor, METHODS[i].method,
-		    METHODS[i].fn, keys);
+		    METHODS[i].fn, custody);
 }

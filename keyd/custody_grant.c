@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "keyd/keys_int.h"
+#include "keyd/custody_int.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
 /* What both ask for, checked. */
@@ -38,12 +38,12 @@ take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
 }
 
 static struct status
-take_change(struct keys *keys, ProtobufCBinaryData key_id, const char *identity,
-    const Holdfast__Keyd__V1__Context *contexts, size_t n_contexts,
-    struct change *ret_change)
+take_change(struct custody *custody, ProtobufCBinaryData key_id,
+    const char *identity, const Holdfast__Keyd__V1__Context *contexts,
+    size_t n_contexts, struct change *ret_change)
 {
 	struct key_id id;
-	struct status st = keys_take_id(key_id, &id);
+	struct status st = custody_take_id(key_id, &id);
 
 	if (failed(st))
 		return st;
@@ -56,7 +56,8 @@ take_change(struct keys *keys, ProtobufCBinaryData key_id, const char *identity,
 	st = take_contexts(contexts, n_contexts, &ret_change->contexts);
 	if (failed(st))
 		return st;
-	return registry_key_get(keys->config.registry, &id, &ret_change->key);
+	return registry_key_get(
+	    custody->config.registry, &id, &ret_change->key);
 }
 
 /* May a pattern of this role be granted anything at all? */
@@ -109,7 +110,7 @@ check_caller(const struct rpc_call *call, const struct change *change)
 
 /* "grant edge/fra-1 tls13_server csr" */
 static void
-describe(struct keys_act *act, const char *verb, const struct change *change)
+describe(struct custody_act *act, const char *verb, const struct change *change)
 {
 	size_t used;
 
@@ -128,35 +129,35 @@ typedef struct status (*change_fn)(struct registry *registry,
     const struct key_id *key, const char *pattern, unsigned contexts);
 
 static struct status
-apply(struct keys *keys, const struct rpc_call *call, const char *verb,
+apply(struct custody *custody, const struct rpc_call *call, const char *verb,
     change_fn fn, const struct change *change, struct rpc_reply *reply)
 {
-	struct keys_act act = { .call = call };
+	struct custody_act act = { .call = call };
 	struct status st;
 
 	describe(&act, verb, change);
-	st = keys_record_asked(keys, &act);
+	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;
-	st = fn(keys->config.registry, &change->key.id, change->identity,
+	st = fn(custody->config.registry, &change->key.id, change->identity,
 	    change->contexts);
 	if (!failed(st))
-		st = keys_publish(keys);
-	st = keys_record_done(keys, &act, st);
+		st = custody_publish(custody);
+	st = custody_record_done(custody, &act, st);
 	if (failed(st))
 		return st;
-	return keys_reply(keys, &change->key, reply);
+	return custody_reply(custody, &change->key, reply);
 }
 
 struct status
-keys_grant(void *ctx, const struct rpc_call *call,
+custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
 {
 	const Holdfast__Keyd__V1__GrantRequest *asked =
 	    (const Holdfast__Keyd__V1__GrantRequest *)request;
-	struct keys *keys = ctx;
+	struct custody *custody = ctx;
 	struct change change;
-	struct status st = take_change(keys, asked->key_id, asked->identity,
+	struct status st = take_change(custody, asked->key_id, asked->identity,
 	    asked->contexts, asked->n_contexts, &change);
 
 	if (!failed(st))
@@ -175,18 +176,19 @@ keys_grant(void *ctx, const struct rpc_call *call,
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "tls13_client and acme_jws are reserved and cannot be "
 		    "granted yet");
-	return apply(keys, call, "grant", registry_grant_add, &change, reply);
+	return apply(
+	    custody, call, "grant", registry_grant_add, &change, reply);
 }
 
 struct status
-keys_revoke(void *ctx, const struct rpc_call *call,
+custody_revoke(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
 {
 	const Holdfast__Keyd__V1__RevokeRequest *asked =
 	    (const Holdfast__Keyd__V1__RevokeRequest *)request;
-	struct keys *keys = ctx;
+	struct custody *custody = ctx;
 	struct change change;
-	struct status st = take_change(keys, asked->key_id, asked->identity,
+	struct status st = take_change(custody, asked->key_id, asked->identity,
 	    asked->contexts, asked->n_contexts, &change);
 
 	if (!failed(st))
@@ -194,5 +196,5 @@ keys_revoke(void *ctx, const struct rpc_call *call,
 	if (failed(st))
 		return st;
 	return apply(
-	    keys, call, "revoke", registry_grant_remove, &change, reply);
+	    custody, call, "revoke", registry_grant_remove, &change, reply);
 }

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The custody daemon, put together: the one file that knows all its parts.
+ * Read keyd_run for the order; keyd_done takes apart what was built, the other
+ * way round.  It refuses to start before keyd init was run.  A custody token
+ * that is away does not stop it: lanes go on probing, health says NOT_SERVING.
+ */
+
+#include "keyd/keyd.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/process.h"
+#include "hsm/ca.h"
+#include "hsm/hsm.h"
+#include "keyd/audit.h"
+#include "keyd/authority.h"
+#include "keyd/ca_file.h"
+#include "keyd/config.h"
+#include "keyd/custody.h"
+#include "keyd/policy.h"
+#include "keyd/registry.h"
+#include "keyd/report.h"
+#include "keyd/roles.h"
+#include "keyd/signer.h"
+#include "keyd/tokens.h"
+#include "rpc/server.h"
+
+#define POOLS_MAX 16
+#define DRAIN_GRACE_NS (10 * NS_PER_S)
+
+/* One server, and what it has seen of keyd's identity. */
+struct port {
+	struct rpc_server *server;
+	struct authority *authority;
+	uint64_t identity_seen;
+	struct roles roles;
+};
+
+struct keyd {
+	struct config *config;
+	struct metrics *metrics;
+	struct audit *audit;
+	struct registry *registry;
+	struct policy_slot *policy;
+	struct hsm *pools[POOLS_MAX];
+	const char *pool_names[POOLS_MAX];
+	size_t n_pools;
+	struct signer *signer;
+	struct custody *custody;
+	struct report *report;
+	struct hsm_ca *ca;
+	struct authority *authority;
+	struct port main_port, enroll_port;
+	struct metrics_http *metrics_http;
+};
+
+static struct status
+complain(const char *what, struct status st)
+{
+	if (failed(st))
+		log_error(
+		    "keyd cannot start", LOG_STR("part", what), LOG_STATUS(st));
+	return st;
+}
+
+static struct status
+no_memory(void)
+{
+	return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+}
+
+/* ---- the parts, in the order of their making ---- */
+
+static struct status
+load_config(struct keyd *keyd, const char *path)
+{
+	char error[CONF_ERROR_MAX];
+	struct status st = config_load(path, &keyd->config, error);
+
+	if (failed(st)) {
+		log_error("keyd cannot start", LOG_STR("config", error));
+		return st;
+	}
+	log_setup((enum log_level)keyd->config->log.level,
+	    (enum log_format)keyd->config->log.format);
+	return st;
+}
+
+static struct status
+open_audit(struct keyd *keyd)
+{
+	char path[PATH_MAX];
+	struct audit_config config = { .directory = path,
+		.durability =
+		    (enum audit_durability)keyd->config->audit.durability,
+		.metrics = keyd->metrics };
+	struct status st = config_audit_path(keyd->config, path);
+
+	return failed(st) ? st : audit_open(&config, &keyd->audit);
+}
+
+static struct status
+open_registry(struct keyd *keyd)
+{
+	char path[PATH_MAX];
+	struct status st = config_state_path(keyd->config, "registry.db", path);
+
+	return failed(st) ? st : registry_open(path, &keyd->registry);
+}
+
+static struct status
+open_pools(struct keyd *keyd)
+{
+	for (size_t i = 0; i < keyd->config->pools.len; i++) {
+		struct status st = tokens_open_pool(
+		    keyd->config, i, 0, keyd->metrics, &keyd->pools[i]);
+
+		if (failed(st))
+			return st;
+		keyd->pool_names[i] = config_pool_at(keyd->config, i)->name;
+		keyd->n_pools++;
+	}
+	return status_ok();
+}
+
+static struct status
+make_signer(struct keyd *keyd)
+{
+	struct signer_config config = {
+		.pools = keyd->pools,
+		.n_pools = keyd->n_pools,
+		.policy = keyd->policy,
+		.audit = keyd->audit,
+		.domain = keyd->config->domain,
+		.queue_max = (size_t)keyd->config->signing.queue_max,
+		.default_timeout_ns = keyd->config->signing.default_timeout_ns,
+		.metrics = keyd->metrics,
+	};
+
+	return signer_new(&config, &keyd->signer);
+}
+
+static struct status
+make_custody(struct keyd *keyd)
+{
+	struct custody_config config = {
+		.registry = keyd->registry,
+		.policy = keyd->policy,
+		.audit = keyd->audit,
+		.pools = keyd->pools,
+		.pool_names = keyd->pool_names,
+		.n_pools = keyd->n_pools,
+	};
+	struct status st = custody_new(&config, &keyd->custody);
+
+	return failed(st) ? st : custody_publish(keyd->custody);
+}
+
+static struct status
+make_report(struct keyd *keyd)
+{
+	struct report_config config = {
+		.domain = keyd->config->domain,
+		.name = keyd->config->name,
+		.pools = keyd->pools,
+		.pool_names = keyd->pool_names,
+		.n_pools = keyd->n_pools,
+		.policy = keyd->policy,
+		.audit = keyd->audit,
+		.signer = keyd->signer,
+	};
+
+	return report_new(&config, &keyd->report);
+}
+
+static unsigned
+streams_of(void *ctx, const char *spiffe_id)
+{
+	return signer_streams_of(ctx, spiffe_id);
+}
+
+static struct status
+make_authority(struct keyd *keyd, const struct hsm_cert *ca_cert)
+{
+	const struct config *config = keyd->config;
+	struct authority_config to = {
+		.ca_cert = { ca_cert->der, ca_cert->len },
+		.domain = config->domain,
+		.name = config->name,
+		.registry = keyd->registry,
+		.audit = keyd->audit,
+		.lifetime_s =
+		    config->identity.certificate_lifetime_ns / NS_PER_S,
+		.streams_of = streams_of,
+		.streams_ctx = keyd->signer,
+	};
+	char lock_path[PATH_MAX];
+	struct hsm_ca_config ca;
+	struct status st = tokens_ca_config(config, lock_path, &ca);
+
+	if (!failed(st))
+		st = hsm_ca_open(&ca, &keyd->ca);
+	if (failed(st))
+		return st;
+	to.ca = keyd->ca;
+	to.endpoints = config_endpoints(config, &to.n_endpoints);
+	to.enroll_endpoints =
+	    config_enroll_endpoints(config, &to.n_enroll_endpoints);
+	return authority_new(&to, &keyd->authority);
+}
+
+/* ---- the ports ---- */
+
+static struct status
+port_identity(
+    void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
+{
+	struct port *port = ctx;
+
+	return authority_identity(port->authority, &port->identity_seen,
+	    ret_changed, ret_cert_pem, ret_key_pem);
+}
+
+static struct status
+port_authorize(void *ctx, const struct rpc_peer *peer, const char *method)
+{
+	struct port *port = ctx;
+
+	return roles_authorize(&port->roles, peer, method);
+}
+
+static struct status
+port_authorize_newcomer(
+    void *ctx, const struct rpc_peer *peer, const char *method)
+{
+	struct port *port = ctx;
+
+	return roles_authorize_newcomer(&port->roles, peer, method);
+}
+
+static struct status
+open_port(struct keyd *keyd, struct port *port, const char *listen,
+    bool is_for_newcomers)
+{
+	struct rpc_server_config config = {
+		.listen = listen,
+		.ca_pem = authority_ca_pem(keyd->authority),
+		.anonymous = is_for_newcomers,
+		.identity = port_identity,
+		.authorize =
+		    is_for_newcomers ? port_authorize_newcomer : port_authorize,
+		.ctx = port,
+		/* Metrics of both in one registry would count as one. */
+		.metrics = is_for_newcomers ? NULL : keyd->metrics,
+	};
+
+	port->authority = keyd->authority;
+	port->roles.domain = keyd->config->domain;
+	return rpc_server_new(&config, &port->server);
+}
+
+static struct status
+open_main_port(struct keyd *keyd)
+{
+	struct port *port = &keyd->main_port;
+	struct status st = open_port(keyd, port, keyd->config->listen, false);
+
+	if (failed(st))
+		return st;
+	signer_register(keyd->signer, port->server);
+	custody_register(keyd->custody, port->server);
+	report_register(keyd->report, port->server);
+	authority_register(keyd->authority, port->server);
+	st = rpc_server_start(port->server);
+	return failed(st) ? st : report_watch(keyd->report, port->server);
+}
+
+static struct status
+open_enroll_port(struct keyd *keyd)
+{
+	struct port *port = &keyd->enroll_port;
+	struct status st =
+	    open_port(keyd, port, keyd->config->enroll_listen, true);
+
+	if (failed(st))
+		return st;
+	authority_register_enrollment(keyd->authority, port->server);
+	st = rpc_server_start(port->server);
+	if (!failed(st))
+		rpc_server_set_serving(port->server, true);
+	return st;
+}
+
+static struct status
+open_metrics(struct keyd *keyd)
+{
+	const char *listen = keyd->config->metrics_listen;
+
+	if (listen[0] == 0)
+		return status_ok();
+	return metrics_http_start(
+	    listen, keyd->metrics, NULL, NULL, &keyd->metrics_http);
+}
+
+/* ---- life ---- */
+
+static struct status
+build_state(struct keyd *keyd)
+{
+	struct status st;
+
+	keyd->metrics = metrics_new();
+	keyd->policy = policy_slot_new();
+	if (keyd->metrics == NULL || keyd->policy == NULL)
+		return complain("memory", no_memory());
+	st = complain("audit journal", open_audit(keyd));
+	if (!failed(st))
+		st = complain("registry", open_registry(keyd));
+	return st;
+}
+
+static struct status
+build_parts(struct keyd *keyd, const struct hsm_cert *ca_cert)
+{
+	struct status st = complain("pools", open_pools(keyd));
+
+	if (!failed(st))
+		st = complain("signer", make_signer(keyd));
+	if (!failed(st))
+		st = complain("policy", make_custody(keyd));
+	if (!failed(st))
+		st = complain("status", make_report(keyd));
+	if (!failed(st))
+		st = complain("identity CA", make_authority(keyd, ca_cert));
+	return st;
+}
+
+static struct status
+open_ports(struct keyd *keyd)
+{
+	struct status st = complain("listen", open_main_port(keyd));
+
+	if (!failed(st))
+		st = complain("enroll_listen", open_enroll_port(keyd));
+	if (!failed(st))
+		st = complain("metrics_listen", open_metrics(keyd));
+	return st;
+}
+
+static struct status
+check_init_was_run(struct keyd *keyd, struct hsm_cert *ret_ca_cert)
+{
+	char path[PATH_MAX];
+	struct status st = config_state_path(keyd->config, CA_FILE_NAME, path);
+
+	if (!failed(st))
+		st = ca_file_read(path, ret_ca_cert);
+	return complain(path, st);
+}
+
+/* What SIGHUP changes; the rest takes a restart. */
+static void
+reload(const char *config_path)
+{
+	char error[CONF_ERROR_MAX];
+	struct config *config = NULL;
+
+	process_notify("RELOADING=1");
+	if (failed(config_load(config_path, &config, error)))
+		log_error("the configuration stays as it was",
+		    LOG_STR("config", error));
+	else {
+		log_setup((enum log_level)config->log.level,
+		    (enum log_format)config->log.format);
+		log_info("log settings read again; all else, and a PIN that "
+			 "was refused, takes a restart");
+	}
+	config_free(config);
+	process_notify("READY=1");
+}
+
+static void
+serve(struct keyd *keyd, const char *config_path)
+{
+	log_info("keyd is up", LOG_STR("version", HOLDFAST_VERSION),
+	    LOG_INT("port", rpc_server_port(keyd->main_port.server)),
+	    LOG_INT("enroll_port", rpc_server_port(keyd->enroll_port.server)),
+	    LOG_UINT("pools", keyd->n_pools));
+	process_notify("READY=1");
+	for (;;) {
+		int signal_number = process_wait_signal();
+
+		if (signal_number == SIGHUP)
+			reload(config_path);
+		if (signal_number == SIGTERM || signal_number == SIGINT)
+			break;
+	}
+	process_notify("STOPPING=1");
+	log_info("keyd drains");
+}
+
+/* Also of a keyd that was never quite built. */
+static void
+keyd_done(struct keyd *keyd)
+{
+	report_stop(keyd->report);
+	if (keyd->enroll_port.server != NULL)
+		rpc_server_drain(keyd->enroll_port.server, DRAIN_GRACE_NS);
+	if (keyd->main_port.server != NULL)
+		rpc_server_drain(keyd->main_port.server, DRAIN_GRACE_NS);
+	metrics_http_stop(keyd->metrics_http);
+	rpc_server_free(keyd->enroll_port.server);
+	rpc_server_free(keyd->main_port.server);
+	authority_free(keyd->authority);
+	hsm_ca_close(keyd->ca);
+	report_free(keyd->report);
+	custody_free(keyd->custody);
+	signer_free(keyd->signer);
+	for (size_t i = 0; i < keyd->n_pools; i++)
+		hsm_close(keyd->pools[i]);
+	registry_close(keyd->registry);
+	audit_close(keyd->audit);
+	policy_slot_free(keyd->policy);
+	metrics_free(keyd->metrics);
+	config_free(keyd->config);
+}
+
+STATUS
+keyd_run(const char *config_path)
+{
+	struct keyd keyd = { .config = NULL };
+	struct hsm_cert ca_cert;
+	struct status st = load_config(&keyd, config_path);
+
+	if (!failed(st)) {
+		tokens_keep_environment(keyd.config);
+		st = complain("process", process_harden());
+	}
+	process_block_signals();
+	if (!failed(st))
+		st = check_init_was_run(&keyd, &ca_cert);
+	if (!failed(st))
+		st = build_state(&keyd);
+	if (!failed(st))
+		st = build_parts(&keyd, &ca_cert);
+	if (!failed(st))
+		st = open_ports(&keyd);
+	if (!failed(st))
+		serve(&keyd, config_path);
+	keyd_done(&keyd);
+	if (!failed(st))
+		log_info("keyd has ended");
+	return st;
+}

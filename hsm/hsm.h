@@ -34,7 +34,19 @@ struct hsm_config {
 	/* argv of a worker, NULL-terminated; fd 3 will be its lane.  For keyd
 	 * { "/proc/self/exe", "worker", NULL }. */
 	const char *const *worker_argv;
+	/* Names of environment variables the module needs, NULL-terminated;
+	 * workers get these and SOFTHSM2_CONF, CREDENTIALS_DIRECTORY and the
+	 * sanitizers' alone.  May be NULL. */
+	const char *const *worker_env;
+	/* Longest a batch may take before its worker counts as hung and is
+	 * killed; 0 is 10 s. */
+	int64_t sign_limit_ns;
 	struct metrics *metrics; /* may be NULL */
+	/* Called, on a thread of the pool, when a lane's state may have
+	 * changed: for the log.  hsm_lane_status may be called in it, hsm_close
+	 * not.  It may come before hsm_open has returned.  May be NULL. */
+	void (*lane_changed)(void *ctx, const struct hsm *hsm, unsigned lane);
+	void *lane_changed_ctx;
 };
 
 /*
@@ -111,8 +123,8 @@ struct hsm_lane_status {
 	uint64_t signatures;
 	unsigned keys;
 };
-void hsm_lane_status(const struct hsm *hsm, unsigned lane,
-    struct hsm_lane_status *ret_status);
+void hsm_lane_status(
+    const struct hsm *hsm, unsigned lane, struct hsm_lane_status *ret_status);
 
 /* The worker's main, on fd 3.  Returns the exit code. */
 int hsm_worker_main(void);

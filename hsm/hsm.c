@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The door.  hsm_sign takes an idle lane, sends the batch, waits for the reply,
+ * and gives the lane back; ops that a lane failed (its worker died, its token
+ * went away) go to the next lane until they are done, expired, or have been
+ * tried often enough.  After a worker's death its batch is retried op by op, so
+ * that one request that kills workers does not take its neighbours along.
+ *
+ * This process never loads the PKCS#11 module and never reads the PIN.
+ */
+
+#include "hsm/hsm.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "hsm/hsm_int.h"
+#include "hsm/mech.h"
+
+/* A batch should take the token about this long: long enough to make the
+ * exchange of messages cheap, short enough to keep the queue fair. */
+#define BATCH_NS NS_PER_MS
+#define BATCH_HINT_FIRST 16
+
+_Static_assert(HSM_BATCH_MAX == 64, "a batch is a bit mask of 64");
+
+#define BIT(i) (UINT64_C(1) << (i))
+
+struct batch {
+	struct hsm_op *ops;
+	size_t n;
+	uint64_t pending;
+	uint64_t sent;
+	uint8_t tries[HSM_BATCH_MAX];
+	bool singly;
+};
+
+static void
+settle(struct batch *b, size_t i, struct status st)
+{
+	b->ops[i].status = st;
+	b->pending &= ~BIT(i);
+}
+
+static void
+settle_all(struct batch *b, struct status st)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->pending & BIT(i))
+			settle(b, i, st);
+	}
+}
+
+/* Refuse what no token need be asked about; the latest deadline of the rest. */
+static int64_t
+sift(struct batch *b)
+{
+	int64_t now = clock_mono_ns(), latest = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct hsm_op *op = &b->ops[i];
+		enum reason reason;
+
+		if (!(b->pending & BIT(i)))
+			continue;
+		reason = mech_input_check(op->scheme, op->input.len);
+		if (reason == REASON_OK && op->deadline_ns <= now)
+			reason = REASON_EXPIRED;
+		if (reason != REASON_OK)
+			settle(b, i, reason_status(reason, 0));
+		else if (op->deadline_ns > latest)
+			latest = op->deadline_ns;
+	}
+	return latest;
+}
+
+/* As many pending ops as fit one message. */
+static void
+fill(struct batch *b, struct lane *lane)
+{
+	uint32_t count = 0;
+
+	lane_begin(lane, WIRE_SIGN);
+	b->sent = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct hsm_op *op = &b->ops[i];
+		struct wire_op wire = { op->key, op->deadline_ns, op->scheme,
+			op->input };
+
+		if (!(b->pending & BIT(i)))
+			continue;
+		if (!wire_put_op(&lane->out, &wire))
+			break;
+		b->sent |= BIT(i);
+		count++;
+		if (b->singly)
+			break;
+	}
+	wire_head_of(&lane->out)->count = count;
+}
+
+/* An op its lane could not serve: again, or enough. */
+static void
+try_again(struct batch *b, size_t i, struct status st)
+{
+	if (++b->tries[i] >= TRIES_MAX)
+		settle(b, i, st);
+}
+
+static void
+accept_result(struct batch *b, size_t i, const struct wire_result *result,
+    size_t *signed_)
+{
+	struct hsm_op *op = &b->ops[i];
+	struct status st = reason_status(result->reason, result->detail);
+
+	if (reason_is_of_lane(result->reason)) {
+		try_again(b, i, st);
+		return;
+	}
+	if (result->reason == REASON_OK) {
+		memcpy(op->signature.at, result->signature.at,
+		    result->signature.len);
+		op->signature.len = result->signature.len;
+		(*signed_)++;
+	}
+	settle(b, i, st);
+}
+
+/* False when the reply does not answer what was sent. */
+static bool
+accept_reply(
+    struct batch *b, uint32_t count, struct bytes body, size_t *ret_signed)
+{
+	struct wire_result results[HSM_BATCH_MAX];
+	uint32_t n = 0;
+
+	*ret_signed = 0;
+	while (n < count && wire_take_result(&body, &results[n]))
+		n++;
+	if (n != count || body.len != 0 ||
+	    count != (uint32_t)__builtin_popcountll(b->sent))
+		return false;
+	n = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->sent & BIT(i))
+			accept_result(b, i, &results[n++], ret_signed);
+	}
+	return true;
+}
+
+static void
+measure(struct hsm *hsm, struct lane *lane, int64_t took_ns, size_t n_signed)
+{
+	int64_t op_ns = atomic_load_explicit(&hsm->op_ns, memory_order_relaxed);
+	int64_t this_ns;
+
+	if (n_signed == 0)
+		return;
+	this_ns = took_ns / (int64_t)n_signed;
+	op_ns = op_ns == 0 ? this_ns : op_ns + (this_ns - op_ns) / 8;
+	atomic_store_explicit(&hsm->op_ns, op_ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(
+	    &lane->signatures, n_signed, memory_order_relaxed);
+	if (!hsm->measured)
+		return;
+	metric_counter_add(hsm->per_lane[lane->index].signatures, n_signed);
+	metric_histogram_observe_ns(hsm->batch_seconds, took_ns);
+}
+
+/* One exchange with one lane. */
+static void
+exchange(
+    struct hsm *hsm, struct batch *b, struct lane *lane, int64_t deadline_ns)
+{
+	struct wire_head head;
+	struct bytes body;
+	size_t n_signed = 0;
+	int64_t start = clock_mono_ns();
+	enum lane_outcome outcome;
+	uint64_t sent;
+
+	fill(b, lane);
+	sent = b->sent;
+	outcome =
+	    lane_call(lane, deadline_ns, hsm->pool.sign_limit_ns, &head, &body);
+	if (outcome == LANE_ANSWERED &&
+	    !accept_reply(b, head.count, body, &n_signed)) {
+		outcome = LANE_DIED;
+		head.reason = REASON_GARBLED;
+	}
+	lane_release(lane, outcome, &head);
+	if (outcome == LANE_ANSWERED)
+		measure(hsm, lane, clock_mono_ns() - start, n_signed);
+	for (size_t i = 0; i < b->n && outcome != LANE_ANSWERED; i++) {
+		if (!(sent & BIT(i)))
+			continue;
+		if (outcome == LANE_LATE)
+			settle(b, i, reason_status(REASON_LATE, 0));
+		else
+			try_again(b, i, reason_status(head.reason, 0));
+	}
+	if (outcome == LANE_DIED)
+		b->singly = true;
+	if (hsm->measured && (b->pending & sent) != 0)
+		metric_counter_add(hsm->retries,
+		    (uint64_t)__builtin_popcountll(b->pending & sent));
+}
+
+void
+hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n)
+{
+	struct batch b = { .ops = ops, .n = n };
+
+	assert(n <= HSM_BATCH_MAX);
+	b.pending = n == HSM_BATCH_MAX ? UINT64_MAX : BIT(n) - 1;
+	for (;;) {
+		int64_t deadline_ns = sift(&b);
+		struct lane *lane;
+		struct status why;
+
+		if (b.pending == 0)
+			return;
+		lane = lane_take(&hsm->pool, deadline_ns, &why);
+		if (lane == NULL) {
+			settle_all(&b, why);
+			return;
+		}
+		exchange(hsm, &b, lane, deadline_ns);
+	}
+}
+
+size_t
+hsm_batch_hint(const struct hsm *hsm)
+{
+	int64_t op_ns = atomic_load_explicit(&hsm->op_ns, memory_order_relaxed);
+	int64_t n = op_ns == 0 ? BATCH_HINT_FIRST : BATCH_NS / op_ns;
+
+	if (n < 1)
+		return 1;
+	return n > HSM_BATCH_MAX ? HSM_BATCH_MAX : (size_t)n;
+}
+
+unsigned
+hsm_lanes(const struct hsm *hsm)
+{
+	return hsm->pool.n;
+}

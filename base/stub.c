@@ -243,7 +243,7 @@ stub_decode_pem(struct bytes pem, uint8_t *der_buffer, struct stub *ret_stub)
 {
 	struct bytes before, body, after;
 	struct status st;
-	size_t len;
+	size_t len = 0;
 
 	if (!split_at_line(pem, PEM_BEGIN, &before, &body))
 		return bad("there is no \"" PEM_BEGIN "\" line");

@@ -444,7 +444,7 @@ cli_bench_sign(struct cli *cli, int argc, char **argv)
 	unsigned n = 64, s = 5;
 	Holdfast__Keyd__V1__Key *key = NULL;
 	const unsigned char *spki;
-	struct result result;
+	struct result result = { 0 };
 	int rc;
 
 	if (!cli_rest(argc, argv, 1, 1,

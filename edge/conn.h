@@ -21,7 +21,8 @@ struct conn {
 	uint64_t number; /* generation << 32 | place in the listener's table */
 	uid_t uid;
 	pid_t pid;
-	bool refused; /* told so at its first message, then closed */
+	enum status_code refusal; /* not OK: told at its first message, then
+				     closed */
 	struct conn_out *head, *tail;
 	unsigned n_out;
 };

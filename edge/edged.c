@@ -414,7 +414,7 @@ edged_run(const struct edge_config *config)
 	st = pending_new(
 	    &(struct pending_limits){
 		.requests = (size_t)config->queue_max,
-		.connections = n_conns,
+		.connections = LISTENER_PLACES(n_conns),
 		.per_connection = IN_FLIGHT_PER_CONNECTION,
 	    },
 	    &pending);

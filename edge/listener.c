@@ -35,7 +35,6 @@
  * the others have their turn. */
 #define READS_MAX 16
 #define ACCEPTS_MAX 64
-#define REFUSED_MAX 32 /* connections of clients that are not allowed */
 
 /* epoll data: connections have a generation above these. */
 #define TAG_REPLIES UINT64_C(0)
@@ -56,7 +55,7 @@ struct listener {
 	struct conn *conns;
 	uint32_t *free_places;
 	size_t n_free;
-	size_t n_refused;
+	size_t n_admitted, n_refused;
 	int epoll_fd;
 	int spare_fd; /* given up for an accept when descriptors end */
 	bool doors_open;
@@ -78,10 +77,12 @@ watch(struct listener *l, int op, int fd, uint32_t events, uint64_t tag)
 static void
 drop(struct listener *l, struct conn *conn)
 {
-	if (conn->refused)
+	if (conn->refusal != STATUS_OK) {
 		l->n_refused--;
-	else
+	} else {
+		l->n_admitted--;
 		l->config.ops->gone(l->config.ctx, conn->number);
+	}
 	conn_close(conn);
 	l->free_places[l->n_free++] = (uint32_t)conn->number;
 	metric_gauge_add(l->m_connections, -1);
@@ -125,11 +126,19 @@ log_denied(struct listener *l, const struct door *door, struct ucred peer)
 		    LOG_INT("pid", peer.pid));
 }
 
-static struct bytes
-refusal_text(void)
+/* Answer the first message of a client that may not be here, and close. */
+static void
+refuse(struct listener *l, struct conn *conn, uint32_t id)
 {
-	return bytes_of("this user may not use edged; add it to the socket's "
-			"allow list in edged.yaml");
+	const char *why =
+	    conn->refusal == STATUS_PERMISSION_DENIED
+		? "this user may not use edged; add it to the socket's allow "
+		  "list in edged.yaml"
+		: "edged has too many connections (connections_max)";
+
+	conn_farewell(conn->fd, id, conn->refusal, bytes_of(why));
+	conn->fd = -1;
+	drop(l, conn);
 }
 
 /* One message.  False: the connection is gone. */
@@ -148,11 +157,8 @@ serve_message(struct listener *l, struct conn *conn, struct bytes message)
 		drop(l, conn);
 		return false;
 	}
-	if (conn->refused) {
-		conn_farewell(
-		    conn->fd, id, STATUS_PERMISSION_DENIED, refusal_text());
-		conn->fd = -1;
-		drop(l, conn);
+	if (conn->refusal != STATUS_OK) {
+		refuse(l, conn, id);
 		return false;
 	}
 	st = request_parse(message, &request, &content);
@@ -230,33 +236,39 @@ is_allowed(const struct door *door, uid_t uid)
 	return false;
 }
 
+/* OK, or what to tell the client at its first message. */
+static enum status_code
+judge(struct listener *l, const struct door *door, struct ucred peer)
+{
+	if (!is_allowed(door, peer.uid)) {
+		log_denied(l, door, peer);
+		return STATUS_PERMISSION_DENIED;
+	}
+	if (l->n_admitted >= l->config.connections_max) {
+		metric_counter_add(l->m_refused, 1);
+		return STATUS_RESOURCE_EXHAUSTED;
+	}
+	return STATUS_OK;
+}
+
 static void
 admit(struct listener *l, const struct door *door, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	struct conn *conn;
-	bool allowed;
+	enum status_code refusal;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
 		close(fd);
 		return;
 	}
-	allowed = is_allowed(door, peer.uid);
-	if (!allowed)
-		log_denied(l, door, peer);
-	if (!allowed && (l->n_refused >= REFUSED_MAX || l->n_free == 0)) {
-		conn_farewell(fd, 0, STATUS_PERMISSION_DENIED, refusal_text());
+	refusal = judge(l, door, peer);
+	if (refusal != STATUS_OK && l->n_refused >= LISTENER_REFUSED_MAX) {
+		close(fd);
 		return;
 	}
-	if (l->n_free == 0) {
-		metric_counter_add(l->m_refused, 1);
-		conn_farewell(fd, 0, STATUS_RESOURCE_EXHAUSTED,
-		    bytes_of("edged has too many connections "
-			     "(connections_max)"));
-		return;
-	}
-
+	assert(l->n_free > 0);
 	conn = &l->conns[l->free_places[--l->n_free]];
 	conn->number += GENERATION;
 	if (conn->number < GENERATION)
@@ -264,8 +276,11 @@ admit(struct listener *l, const struct door *door, int fd)
 	conn->fd = fd;
 	conn->uid = peer.uid;
 	conn->pid = peer.pid;
-	conn->refused = !allowed;
-	l->n_refused += !allowed;
+	conn->refusal = refusal;
+	if (refusal == STATUS_OK)
+		l->n_admitted++;
+	else
+		l->n_refused++;
 	metric_gauge_add(l->m_connections, 1);
 	if (!watch(l, EPOLL_CTL_ADD, fd, EPOLLIN, conn->number))
 		drop(l, conn);
@@ -433,7 +448,7 @@ open_door(
 static struct status
 allocate(struct listener *l)
 {
-	size_t max = l->config.connections_max;
+	size_t max = LISTENER_PLACES(l->config.connections_max);
 
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -501,7 +516,8 @@ listener_free(struct listener *l)
 		socket_close(&l->doors[i].socket);
 		free(l->doors[i].allow);
 	}
-	for (size_t i = 0; l->conns != NULL && i < l->config.connections_max;
+	for (size_t i = 0;
+	     l->conns != NULL && i < LISTENER_PLACES(l->config.connections_max);
 	     i++)
 		conn_close(&l->conns[i]);
 	replies_free(l->replies);

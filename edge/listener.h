@@ -35,7 +35,7 @@ struct listener_ops {
 	 * failure the listener answers with that status; else listener_reply
 	 * must follow once, unless gone comes first.
 	 */
-	STATUS (*request)
+	STATUS(*request)
 	(void *ctx, uint64_t conn, const struct sock_request *request,
 	    struct bytes content);
 	/* The connection is closed; its replies are no longer wanted. */
@@ -44,6 +44,13 @@ struct listener_ops {
 	 * next at the latest (monotonic, INT64_MAX: whenever). */
 	int64_t (*tick)(void *ctx, int64_t now_ns);
 };
+
+/* Connections whose client is refused, kept until it sends its first message so
+ * that it can be answered; more are closed at once. */
+#define LISTENER_REFUSED_MAX 32
+/* The low 32 bits of a connection's number are below this. */
+#define LISTENER_PLACES(connections_max)                                       \
+	((size_t)(connections_max) + LISTENER_REFUSED_MAX)
 
 struct listener_config {
 	const struct listener_socket *sockets;

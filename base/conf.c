@@ -12,23 +12,17 @@
 #include "base/conf.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <yaml.h>
 
 #include "base/conf_scalar.h"
 #include "base/nearest.h"
-#include "base/scoped.h"
 
-#define FILE_MAX (1 << 20)
 #define LIST_MAX 4096
 #define FIELDS_MAX 64 /* in one map: a bit each */
 
@@ -417,49 +411,6 @@ conf_parse(const char *name, const char *text, size_t len,
 	conf_free(schema, config);
 	return status_fail(STATUS_INVALID_ARGUMENT,
 	    "the configuration has an error; the message says where");
-}
-
-static STATUS
-file_failed(const char *path, int error, char ret_error[CONF_ERROR_MAX])
-{
-	snprintf(ret_error, CONF_ERROR_MAX,
-	    "%.256s:1:1: the file cannot be read: %s", path, strerror(error));
-	return status_fail_detail(
-	    error == ENOENT ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE,
-	    "the configuration file cannot be read", (uint32_t)error);
-}
-
-STATUS
-conf_load(const char *path, const struct conf_field *schema, void *config,
-    char ret_error[CONF_ERROR_MAX])
-{
-	scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	scoped(free) char *text = NULL;
-	struct stat file;
-	size_t len = 0;
-
-	if (fd < 0 || fstat(fd, &file) != 0)
-		return file_failed(path, errno, ret_error);
-	if (!S_ISREG(file.st_mode))
-		return file_failed(
-		    path, S_ISDIR(file.st_mode) ? EISDIR : EINVAL, ret_error);
-	text = malloc(FILE_MAX + 1);
-	if (text == NULL)
-		return file_failed(path, ENOMEM, ret_error);
-	while (len <= FILE_MAX) {
-		ssize_t n = read(fd, text + len, FILE_MAX + 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return file_failed(path, errno, ret_error);
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	if (len > FILE_MAX)
-		return file_failed(path, EFBIG, ret_error);
-	return conf_parse(path, text, len, schema, config, ret_error);
 }
 
 static void

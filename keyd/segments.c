@@ -473,7 +473,7 @@ static STATUS
 replay_all(struct segments *s, const struct segments_config *config)
 {
 	scoped(free) uint64_t *numbers = NULL;
-	size_t n;
+	size_t n = 0;
 	struct status st = list(s, &numbers, &n);
 
 	for (size_t i = 0; i < n && !failed(st); i++) {

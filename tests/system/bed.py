@@ -267,8 +267,8 @@ sockets:
         lines = []
         for line in (TOP / "docs/examples/openssl-holdfast.cnf").read_text().splitlines():
             key = line.split("=")[0].strip()
-            if key == "module":
-                line = f"module = {PROVIDER}"
+            if key == "[holdfast_provider]":
+                line += f"\nmodule = {PROVIDER}"
             elif key == "socket":
                 line = f"socket = {self.dir}/edged.sock"
             lines.append(line)

@@ -126,6 +126,7 @@ answer(void *cls, struct MHD_Connection *connection, const char *url,
 	char nothing_here[] = "not found; metrics are at /metrics\n";
 	char get_only[] = "use GET\n";
 	char no_memory[] = "out of memory\n";
+	struct MHD_Response *response;
 	char *page;
 	size_t len;
 
@@ -144,9 +145,12 @@ answer(void *cls, struct MHD_Connection *connection, const char *url,
 	if (page == NULL)
 		return refuse(
 		    connection, MHD_HTTP_INTERNAL_SERVER_ERROR, no_memory);
+	response =
+	    MHD_create_response_from_buffer(len, page, MHD_RESPMEM_MUST_FREE);
+	if (response == NULL)
+		free(page);
 	return reply(connection, MHD_HTTP_OK,
-	    "text/plain; version=0.0.4; charset=utf-8",
-	    MHD_create_response_from_buffer(len, page, MHD_RESPMEM_MUST_FREE));
+	    "text/plain; version=0.0.4; charset=utf-8", response);
 }
 
 STATUS

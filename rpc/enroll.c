@@ -3,15 +3,15 @@
 /*
  * How a member comes to its identity and keeps it (rpc/enroll.h): join trades
  * the one-time secret, renew trades the certificate for a fresh one, load gives
- * what is in the state folder.  The private key is made here, is certified by
- * its public half, and is written nowhere but to identity.pem.  Nothing that
- * keyd answers is stored before it is checked: right key, right name, right CA.
+ * what the state folder holds (enroll_state.c).  The private key is made here,
+ * is certified by its public half, and is written nowhere but to identity.pem.
+ * Nothing that keyd answers is stored before it is checked: right key, right
+ * name, right CA.
  */
 
 #include "rpc/enroll.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,12 +20,10 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "proto/holdfast/keyd/v1/identity.pb-c.h"
+#include "rpc/enroll_int.h"
 #include "rpc/member_file.h"
 #include "rpc/member_key.h"
 
-#define IDENTITY_PEM "identity.pem"
-#define MEMBER_YAML "member.yaml"
-#define STATE_PATH_MAX 1024
 #define ENROLL_TIMEOUT_MS 15000
 
 typedef Holdfast__Keyd__V1__Certificate certificate_msg;
@@ -43,34 +41,6 @@ certificate_free(certificate_msg *msg)
 
 SCOPED_RELEASE(certificate_free, certificate_msg *);
 
-/* The words for ret_why; gives the status back, so that it can be returned. */
-static __attribute__((format(printf, 3, 4))) struct status
-explain(char *ret_why, struct status st, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(ret_why, RPC_WHY_MAX, format, args);
-	va_end(args);
-	return st;
-}
-
-static struct status
-out_of_memory(char *ret_why)
-{
-	return explain(ret_why,
-	    status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory"),
-	    "out of memory or entropy");
-}
-
-static bool
-state_path(char path[STATE_PATH_MAX], const char *dir, const char *name)
-{
-	int len = snprintf(path, STATE_PATH_MAX, "%s/%s", dir, name);
-
-	return len > 0 && len < STATE_PATH_MAX;
-}
-
 struct status
 enroll_write_join(const char *path, const struct enroll_join *join)
 {
@@ -80,39 +50,28 @@ enroll_write_join(const char *path, const struct enroll_join *join)
 	return failed(st) ? st : member_file_create(path, text, strlen(text));
 }
 
-/* What an invitation for this identity is asked for with. */
-static void
-print_invite(char *to, size_t to_max, const struct spiffe *id)
-{
-	if (id->role == ROLE_EDGE)
-		snprintf(to, to_max, "holdfast edge invite %s", id->name);
-	else
-		snprintf(to, to_max, "holdfast edge invite %s --role %s",
-		    id->name, role_name(id->role));
-}
-
 static struct status
 read_join(const char *path, struct member_file *ret_join, char *ret_why)
 {
 	scoped(member_text_free) char *text = NULL;
-	char error[CONF_ERROR_MAX], invite[160];
+	char error[CONF_ERROR_MAX], invite[ENROLL_INVITE_MAX];
 	struct member_file join;
 	struct status st;
 	size_t len;
 
 	st = member_file_read(path, &text, &len);
 	if (failed(st))
-		return explain(ret_why, st, "%.96s: %s", path, st.why);
+		return enroll_explain(ret_why, st, "%.96s: %s", path, st.why);
 	st = member_file_parse(MEMBER_FILE_JOIN, path, text, len, &join, error);
 	if (failed(st))
-		return explain(ret_why, st,
+		return enroll_explain(ret_why, st,
 		    "%.170s; is it a whole join file? Else ask for a new "
 		    "invitation: holdfast edge invite NAME",
 		    error);
 	if ((int64_t)join.expires_s <= clock_wall_s()) {
-		print_invite(invite, sizeof(invite), &join.id);
+		enroll_print_invite(&join.id, invite);
 		member_file_done(MEMBER_FILE_JOIN, &join);
-		return explain(ret_why,
+		return enroll_explain(ret_why,
 		    status_fail(STATUS_FAILED_PRECONDITION,
 			"the join file has expired"),
 		    "the join file has expired; ask for a new invitation: %s",
@@ -120,29 +79,6 @@ read_join(const char *path, struct member_file *ret_join, char *ret_why)
 	}
 	*ret_join = join;
 	return status_ok();
-}
-
-/* Key and certificate as identity.pem, replaced whole. */
-static struct status
-store_identity(const char *state_dir, EVP_PKEY *key, X509 *cert, char *ret_why)
-{
-	scoped(member_text_free) char *key_pem = member_key_print(key);
-	scoped(free) char *cert_pem = member_cert_print(cert);
-	scoped(member_text_free) char *text = NULL;
-	struct status st;
-	size_t max;
-
-	if (key_pem == NULL || cert_pem == NULL)
-		return out_of_memory(ret_why);
-	max = strlen(key_pem) + strlen(cert_pem) + 1;
-	text = malloc(max);
-	if (text == NULL)
-		return out_of_memory(ret_why);
-	snprintf(text, max, "%s%s", key_pem, cert_pem);
-	st = member_file_replace(state_dir, IDENTITY_PEM, text, max - 1);
-	if (failed(st))
-		return explain(ret_why, st, "%.96s: %s", state_dir, st.why);
-	return st;
 }
 
 /* keyd's answer as a certificate, if it is what was asked for. */
@@ -154,12 +90,13 @@ accept_certificate(const certificate_msg *msg, const char *ca_pem,
 	struct status st;
 
 	if (cert == NULL)
-		return explain(ret_why,
+		return enroll_explain(ret_why,
 		    status_fail(STATUS_DATA_LOSS, "no certificate came back"),
 		    "keyd's answer holds no certificate");
 	st = member_cert_check(cert, ca_pem, key, identity);
 	if (failed(st))
-		return explain(ret_why, st, "keyd's certificate %s", st.why);
+		return enroll_explain(
+		    ret_why, st, "keyd's certificate %s", st.why);
 	*ret_cert = cert;
 	cert = NULL;
 	return st;
@@ -188,8 +125,8 @@ call_any(struct rpc_client_config config, struct endpoints endpoints,
 			*ret_msg = (certificate_msg *)(void *)reply;
 			return st;
 		}
-		explain(ret_why, st, "keyd at %.80s: %.150s", endpoints.at[i],
-		    why[0] != '\0' ? why : st.why);
+		enroll_explain(ret_why, st, "keyd at %.80s: %.150s",
+		    endpoints.at[i], why[0] != '\0' ? why : st.why);
 		/* Others might say yes only where this one could not say. */
 		if (st.code != STATUS_UNAVAILABLE &&
 		    st.code != STATUS_DEADLINE_EXCEEDED)
@@ -206,13 +143,13 @@ enroll(const struct member_file *join, EVP_PKEY *key, X509 **ret_cert,
 	    HOLDFAST__KEYD__V1__ENROLL_REQUEST__INIT;
 	scoped(secret_free) struct secret *secret = secret_new(JOIN_SECRET_LEN);
 	scoped(certificate_free) certificate_msg *msg = NULL;
-	char server_name[SPIFFE_DOMAIN_MAX + 8], invite[160];
+	char server_name[SPIFFE_DOMAIN_MAX + 8], invite[ENROLL_INVITE_MAX];
 	uint8_t csr[MEMBER_CSR_MAX];
 	struct status st;
 
 	if (secret == NULL || !member_key_csr(key, csr, &request.csr.len) ||
 	    !bytes_from_hex(join->secret, JOIN_SECRET_LEN, secret_at(secret)))
-		return out_of_memory(ret_why);
+		return enroll_out_of_memory(ret_why);
 	request.csr.data = csr;
 	request.secret.data = secret_at(secret);
 	request.secret.len = JOIN_SECRET_LEN;
@@ -224,8 +161,8 @@ enroll(const struct member_file *join, EVP_PKEY *key, X509 **ret_cert,
 	    &holdfast__keyd__v1__enrollment__descriptor, "Enroll",
 	    &request.base, ENROLL_TIMEOUT_MS, &msg, ret_why);
 	if (st.code == STATUS_UNAUTHENTICATED) {
-		print_invite(invite, sizeof(invite), &join->id);
-		return explain(ret_why, st,
+		enroll_print_invite(&join->id, invite);
+		return enroll_explain(ret_why, st,
 		    "keyd did not accept the invitation: it was used before, "
 		    "or has expired; ask for a new one: %s",
 		    invite);
@@ -234,27 +171,6 @@ enroll(const struct member_file *join, EVP_PKEY *key, X509 **ret_cert,
 		return st;
 	return accept_certificate(
 	    msg, join->ca, key, join->identity, ret_cert, ret_why);
-}
-
-static struct status
-store_member(
-    const char *state_dir, const struct member_file *join, char *ret_why)
-{
-	struct enroll_join state = { .ca_pem = join->ca,
-		.endpoints = (const char *const *)join->endpoints.at,
-		.n_endpoints = join->endpoints.len };
-	scoped(free) char *text = NULL;
-	struct status st;
-
-	snprintf(state.identity, sizeof(state.identity), "%s", join->identity);
-	snprintf(state.domain, sizeof(state.domain), "%s", join->id.domain);
-	st = member_file_print(MEMBER_FILE_STATE, &state, &text);
-	if (!failed(st))
-		st = member_file_replace(
-		    state_dir, MEMBER_YAML, text, strlen(text));
-	if (failed(st))
-		return explain(ret_why, st, "%.96s: %s", state_dir, st.why);
-	return st;
 }
 
 /* Make the folder, 0700; refuse one that an identity still lives in. */
@@ -266,13 +182,13 @@ prepare_state(const char *state_dir, char *ret_why)
 	struct stat st;
 
 	if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
-		return explain(ret_why,
+		return enroll_explain(ret_why,
 		    status_fail_detail(STATUS_PERMISSION_DENIED,
 			"the state folder cannot be made", (uint32_t)errno),
 		    "%.96s cannot be made: %s", state_dir, strerror(errno));
 	if (stat(state_dir, &st) != 0 || !S_ISDIR(st.st_mode) ||
 	    (st.st_mode & 077) != 0)
-		return explain(ret_why,
+		return enroll_explain(ret_why,
 		    status_fail(STATUS_PERMISSION_DENIED,
 			"the state folder is open to others"),
 		    "%.96s must be a folder that its owner alone may enter: "
@@ -285,7 +201,7 @@ prepare_state(const char *state_dir, char *ret_why)
 		return status_ok();
 	if (failed(loaded))
 		return loaded;
-	return explain(ret_why,
+	return enroll_explain(ret_why,
 	    status_fail(STATUS_FAILED_PRECONDITION,
 		"the state folder has an identity already"),
 	    "%.60s is %.120s already; to join anew, remove that folder",
@@ -309,167 +225,14 @@ enroll_join(const char *join_path, const char *state_dir, char *ret_why)
 	key = member_key_new();
 	/* Before the secret is spent: what cannot be stored is not asked for.
 	 */
-	st = key == NULL ? out_of_memory(ret_why)
-			 : store_member(state_dir, &join, ret_why);
+	st = key == NULL ? enroll_out_of_memory(ret_why)
+			 : enroll_store_member(state_dir, &join, ret_why);
 	if (!failed(st))
 		st = enroll(&join, key, &cert, ret_why);
 	if (!failed(st))
-		st = store_identity(state_dir, key, cert, ret_why);
+		st = enroll_store_identity(state_dir, key, cert, ret_why);
 	member_file_done(MEMBER_FILE_JOIN, &join);
 	return st;
-}
-
-void
-enroll_identity_free(struct enroll_identity *identity)
-{
-	if (identity == NULL)
-		return;
-	free(identity->cert_pem);
-	member_text_free(identity->key_pem);
-	free(identity->ca_pem);
-	for (size_t i = 0; i < identity->n_endpoints; i++)
-		free(identity->endpoints[i]);
-	free(identity->endpoints);
-	free(identity);
-}
-
-static struct status
-load_member(const char *state_dir, struct member_file *ret_file, char *ret_why)
-{
-	char path[STATE_PATH_MAX], error[CONF_ERROR_MAX];
-	scoped(free) char *text = NULL;
-	struct status st;
-	size_t len;
-
-	if (!state_path(path, state_dir, MEMBER_YAML))
-		return explain(ret_why,
-		    status_fail(STATUS_INVALID_ARGUMENT, "path too long"),
-		    "the state folder's path is too long");
-	st = member_file_read(path, &text, &len);
-	if (failed(st))
-		return explain(ret_why, st, "%.96s: %s", path, st.why);
-	st = member_file_parse(
-	    MEMBER_FILE_STATE, path, text, len, ret_file, error);
-	if (failed(st))
-		return explain(ret_why, st, "%.250s", error);
-	return st;
-}
-
-/* identity.pem into identity, whose CA and name are there already. */
-static struct status
-load_pem(const char *state_dir, struct enroll_identity *identity, char *ret_why)
-{
-	scoped(EVP_PKEY_free) EVP_PKEY *key = NULL;
-	scoped(X509_free) X509 *cert = NULL;
-	scoped(member_text_free) char *text = NULL;
-	char path[STATE_PATH_MAX];
-	struct status st;
-	size_t len;
-
-	if (!state_path(path, state_dir, IDENTITY_PEM))
-		return out_of_memory(ret_why);
-	st = member_file_read(path, &text, &len);
-	if (failed(st))
-		return explain(ret_why, st, "%.96s: %s", path, st.why);
-	key = member_key_parse(text);
-	cert = member_cert_parse(text);
-	if (key == NULL || cert == NULL ||
-	    !member_cert_times(
-		cert, &identity->not_before_s, &identity->not_after_s))
-		return explain(ret_why,
-		    status_fail(STATUS_DATA_LOSS, "identity.pem is damaged"),
-		    "%.96s is damaged: remove the state folder and join anew",
-		    path);
-	if (identity->not_after_s <= clock_wall_s()) {
-		char invite[160];
-		struct spiffe id = { 0 };
-
-		(void)spiffe_parse(identity->identity, &id).code;
-		print_invite(invite, sizeof(invite), &id);
-		return explain(ret_why,
-		    status_fail(STATUS_FAILED_PRECONDITION,
-			"the certificate of this identity has expired"),
-		    "the certificate has expired, and only a valid one can be "
-		    "renewed; join again with a new invitation: %s",
-		    invite);
-	}
-	st = member_cert_check(cert, identity->ca_pem, key, identity->identity);
-	if (failed(st))
-		return explain(
-		    ret_why, st, "the certificate in %.96s %s", path, st.why);
-	identity->key_pem = member_key_print(key);
-	identity->cert_pem = member_cert_print(cert);
-	if (identity->key_pem == NULL || identity->cert_pem == NULL)
-		return out_of_memory(ret_why);
-	return st;
-}
-
-/* No file there is no fault, but where every member starts. */
-static struct status
-explain_missing(struct status st, const char *state_dir, char *ret_why)
-{
-	if (st.code != STATUS_NOT_FOUND)
-		return st;
-	return explain(ret_why,
-	    status_fail(STATUS_NOT_FOUND, "nothing has joined here"),
-	    "%.96s has no identity yet; join with an invitation: "
-	    "edged join FILE, or for people: holdfast join FILE",
-	    state_dir);
-}
-
-struct status
-enroll_load(
-    const char *state_dir, struct enroll_identity **ret_identity, char *ret_why)
-{
-	scoped(enroll_identity_free) struct enroll_identity *identity = NULL;
-	struct member_file file = { 0 };
-	struct status st;
-
-	st = load_member(state_dir, &file, ret_why);
-	if (failed(st))
-		return explain_missing(st, state_dir, ret_why);
-	identity = calloc(1, sizeof(*identity));
-	if (identity != NULL) {
-		snprintf(identity->identity, sizeof(identity->identity), "%s",
-		    file.identity);
-		snprintf(identity->domain, sizeof(identity->domain), "%s",
-		    file.id.domain);
-		snprintf(identity->server_name, sizeof(identity->server_name),
-		    "keyd.%s", file.id.domain);
-		identity->ca_pem = strdup(file.ca);
-		/* Taken over: the file is let go without them. */
-		identity->endpoints = file.endpoints.at;
-		identity->n_endpoints = file.endpoints.len;
-		file.endpoints = (struct conf_strings){ 0 };
-	}
-	member_file_done(MEMBER_FILE_STATE, &file);
-	if (identity == NULL || identity->ca_pem == NULL)
-		return out_of_memory(ret_why);
-	st = load_pem(state_dir, identity, ret_why);
-	if (failed(st))
-		return explain_missing(st, state_dir, ret_why);
-	*ret_identity = identity;
-	identity = NULL;
-	return st;
-}
-
-bool
-enroll_renew_due(const struct enroll_identity *identity, int64_t now_s)
-{
-	return now_s >=
-	       identity->not_before_s +
-		   (identity->not_after_s - identity->not_before_s) / 2;
-}
-
-struct rpc_client_config
-enroll_client_config(const struct enroll_identity *identity, size_t endpoint)
-{
-	return (
-	    struct rpc_client_config){ .target = identity->endpoints[endpoint],
-		.ca_pem = identity->ca_pem,
-		.cert_pem = identity->cert_pem,
-		.key_pem = identity->key_pem,
-		.server_name = identity->server_name };
 }
 
 struct status
@@ -485,7 +248,7 @@ enroll_renew(const char *state_dir, const struct enroll_identity *identity,
 	struct status st;
 
 	if (key == NULL || !member_key_csr(key, csr, &request.csr.len))
-		return out_of_memory(ret_why);
+		return enroll_out_of_memory(ret_why);
 	request.csr.data = csr;
 	st = call_any(enroll_client_config(identity, 0),
 	    (struct endpoints){ identity->endpoints, identity->n_endpoints },
@@ -497,5 +260,5 @@ enroll_renew(const char *state_dir, const struct enroll_identity *identity,
 	    msg, identity->ca_pem, key, identity->identity, &cert, ret_why);
 	if (failed(st))
 		return st;
-	return store_identity(state_dir, key, cert, ret_why);
+	return enroll_store_identity(state_dir, key, cert, ret_why);
 }

@@ -40,8 +40,7 @@ STATUS enroll_write_join(const char *path, const struct enroll_join *join);
  * the state folder (made if missing).  FAILED_PRECONDITION when the folder has
  * an identity already.  ret_why (RPC_WHY_MAX octets) says what went wrong.
  */
-STATUS enroll_join(
-    const char *join_path, const char *state_dir, char *ret_why);
+STATUS enroll_join(const char *join_path, const char *state_dir, char *ret_why);
 
 struct enroll_identity {
 	char *cert_pem, *key_pem, *ca_pem; /* the key is wiped on free */
@@ -54,8 +53,8 @@ struct enroll_identity {
 };
 
 /* NOT_FOUND when nothing has joined there yet: says which command does. */
-STATUS enroll_load(
-    const char *state_dir, struct enroll_identity **ret_identity, char *ret_why);
+STATUS enroll_load(const char *state_dir, struct enroll_identity **ret_identity,
+    char *ret_why);
 void enroll_identity_free(struct enroll_identity *identity); /* NULL is ok */
 SCOPED_RELEASE(enroll_identity_free, struct enroll_identity *);
 

@@ -98,6 +98,19 @@ plant tests/system/test_planted_two.py 'import pytest\n@pytest.mark.feature("X" 
 plant tests/system/test_planted_none.py 'import pytest\n@pytest.mark.feature()\ndef test_a(): pass\n'
 demand tests/lint/features.py
 
+# A key, a command and an option that no manual mentions.
+printf 'static const struct conf_field x = { .key = "planted_key" };\n' >> "$copy/keyd/config.c"
+printf 'static const char *const x[] = { "--planted-option" };\n' >> "$copy/edge/main.c"
+printf 'static const struct cli_command x[] = { { "plantednoun", NULL } };\n' >> "$copy/tools/main.c"
+out=$(cd "$copy" && tests/lint/manuals.py . 2>&1) && { echo "manuals.py found nothing wrong"; failed=1; }
+for word in planted_key --planted-option plantednoun; do
+	planted=$((planted + 1))
+	case $out in
+	*"$word"*) ;;
+	*) echo "manuals.py did not object to $word"; failed=1 ;;
+	esac
+done
+
 # What is allowed must pass: a copy with one good file of each kind.
 printf '#include "base/status.h"\n#include "edge/sock.h"\n' > "$copy/edge/provider/good.c"
 printf '/* system("x"); */\nconst char *a = "gets(b)";\nint x = s.system(1);\n' > "$copy/keyd/good.c"

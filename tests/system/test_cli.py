@@ -61,7 +61,7 @@ def test_a_join_file_works_once(bed):
     bed.cli("join", join, state="once-a")
     done = bed.run("join", join, state="once-b")
     assert done.returncode == 1
-    assert "not accepted" in done.stderr and "invit" in done.stderr
+    assert "used before" in done.stderr and "edge invite" in done.stderr
 
 
 ERRORS = [

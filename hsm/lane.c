@@ -131,7 +131,7 @@ note_answer(struct lane *lane, const struct wire_head *head)
 		lane->detail = head->detail;
 		break;
 	}
-	if (lane->state != before)
+	if (before != LANE_READY || lane->state != LANE_READY)
 		note_change(lane);
 }
 
@@ -167,6 +167,8 @@ lane_take(struct lane_pool *pool, int64_t deadline_ns, struct status *ret_why)
 		}
 		if (pthread_cond_timedwait(&pool->idle, &pool->lock, &until) ==
 		    ETIMEDOUT) {
+			/* The wake-up may have been meant for another. */
+			pthread_cond_signal(&pool->idle);
 			*ret_why = reason_status(REASON_LATE, 0);
 			break;
 		}

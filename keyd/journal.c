@@ -4,8 +4,8 @@
  * The journal's format (keyd/journal.h).  Reading it back trusts nothing: each
  * group is checked against the chain, and where one does not hold, what can
  * only be a write that the machine's stop cut short is told from damage.  Torn:
- * nothing but zeros follows, and a whole sector of it was never written.
- * Anything else has been changed since, and is refused.
+ * a whole sector of it was never written, and no other group follows.  Anything
+ * else has been changed since, and is refused.
  */
 
 #include "keyd/journal.h"
@@ -170,6 +170,14 @@ slice(struct bytes b, size_t offset, size_t max)
 	return (struct bytes){ b.at + offset, max };
 }
 
+static bool
+is_head(struct bytes sector)
+{
+	return sector.len == JOURNAL_SECTOR &&
+	       memcmp(sector.at, magic, 4) == 0 &&
+	       get(sector.at + 20, 4) == crc32(sector.at, SIGNED_HEAD);
+}
+
 /* What stands at the front of rest?  BROKEN: its header holds, its body does
  * not.  *ret_len is the group's length when GOOD or BROKEN. */
 static enum group
@@ -181,8 +189,7 @@ look(struct bytes rest, const struct journal_state *state, size_t *ret_len,
 
 	if (all_zero(slice(rest, 0, JOURNAL_SECTOR)))
 		return GROUP_UNWRITTEN;
-	if (rest.len < JOURNAL_SECTOR || memcmp(rest.at, magic, 4) != 0 ||
-	    get(rest.at + 20, 4) != crc32(rest.at, SIGNED_HEAD) ||
+	if (!is_head(slice(rest, 0, JOURNAL_SECTOR)) ||
 	    get(rest.at + 8, 8) != state->entries)
 		return GROUP_DAMAGED;
 	body_len = (size_t)get(rest.at + 4, 4);
@@ -214,13 +221,27 @@ has_hole(struct bytes group)
 	return false;
 }
 
+/* Does another group start in here?  Then the one before was acknowledged. */
+static bool
+has_head(struct bytes rest)
+{
+	for (size_t at = 0; at < rest.len; at += JOURNAL_SECTOR) {
+		if (is_head(slice(rest, at, JOURNAL_SECTOR)))
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_torn(struct bytes rest, enum group kind, size_t len)
 {
-	if (kind == GROUP_UNWRITTEN)
+	if (kind == GROUP_UNWRITTEN) {
 		len = JOURNAL_GROUP_MAX;
-	else if (kind != GROUP_BROKEN || !has_hole(slice(rest, 0, len)))
+		if (has_head(slice(rest, 0, len)))
+			return false;
+	} else if (kind != GROUP_BROKEN || !has_hole(slice(rest, 0, len))) {
 		return false;
+	}
 	return all_zero(slice(rest, len, SIZE_MAX));
 }
 

@@ -63,7 +63,8 @@ struct rpc_client_stream_ops {
 	/*
 	 * When set, rpc asks for the next message when the transport can take
 	 * one: append to out and return its octets (0: nothing to send, ask
-	 * again after rpc_client_stream_wake).  So a batch forms from what waits.
+	 * again after rpc_client_stream_wake).  So a batch forms from what
+	 * waits.
 	 */
 	size_t (*fill)(void *ctx, uint8_t *out, size_t out_max);
 };

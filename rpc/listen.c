@@ -67,12 +67,13 @@ fetch_locked(
     struct rpc_server *server, grpc_ssl_server_certificate_config **ret_config)
 {
 	const struct rpc_server_config *config = &server->config;
-	bool changed = !server->has_identity;
+	bool first = !server->has_identity;
+	bool changed = first;
 	char *cert = NULL;
 	char *key = NULL;
 	struct status st = config->identity(config->ctx, &changed, &cert, &key);
 
-	if (!failed(st) && changed)
+	if (!failed(st) && (changed || first))
 		st = cert == NULL || key == NULL
 			 ? status_fail(
 			       STATUS_INTERNAL, "there is no TLS identity")

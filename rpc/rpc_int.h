@@ -138,7 +138,7 @@ void rpc_caller_unref(struct rpc_caller *caller); /* NULL is allowed */
 /* Authenticated and not expired?  Else UNAUTHENTICATED. */
 STATUS rpc_caller_check(const struct rpc_caller *caller);
 
-/* ---- server.c ---- */
+/* ---- server.c, method.c ---- */
 
 #define RPC_CODES 17
 
@@ -197,6 +197,8 @@ struct rpc_arrival {
 
 struct rpc_method *rpc_server_add(struct rpc_server *server,
     const ProtobufCServiceDescriptor *service, const char *method, void *ctx);
+/* Every series that the methods can have; before start. */
+void rpc_server_add_metrics(struct rpc_server *server);
 /* Count a call in; false when the server drains. */
 bool rpc_server_enter(struct rpc_server *server);
 /* Count a call out, after its last event. */

@@ -16,6 +16,7 @@
  * A gRPC server over mutual TLS 1.3 on gRPC core's C API.  Callers are
  * authenticated by their certificate before a byte of theirs is parsed; each
  * call is then authorized by its method's name; only then is it decoded.
+ * Compressed messages are refused, UNIMPLEMENTED: core inflates unbounded.
  *
  * Threads: stream callbacks run on a completion-queue thread and must not
  * block; unary handlers run on a small pool of their own and may block.
@@ -53,18 +54,19 @@ struct rpc_server_config {
 	/*
 	 * Called at start and on each new connection; fills in the identity to
 	 * serve with, strings malloc'd, which rpc frees.  *ret_changed = false
-	 * keeps the one before.  Must be quick.
+	 * keeps the one before (it is true at the first call).  Must be quick.
 	 */
-	STATUS (*identity)(void *ctx, bool *ret_changed, char **ret_cert_pem,
-	    char **ret_key_pem);
+	STATUS (*identity)
+	(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem);
 	/*
 	 * May this peer call this method ("/pkg.Service/Method")?  Default deny
 	 * lives there.  Health and reflection are asked about like all others.
 	 */
-	STATUS (*authorize)(
-	    void *ctx, const struct rpc_peer *peer, const char *method);
-	void *ctx;               /* of the two above */
-	struct metrics *metrics; /* may be NULL */
+	STATUS (*authorize)
+	(void *ctx, const struct rpc_peer *peer, const char *method);
+	void *ctx; /* of the two above */
+	/* May be NULL; of one server in a process, for names are its own. */
+	struct metrics *metrics;
 };
 
 STATUS rpc_server_new(
@@ -97,8 +99,9 @@ void rpc_reply_why(struct rpc_reply *reply, const char *format, ...)
  */
 struct rpc_stream_ops {
 	/* Failure ends the call with that status; closed does not follow. */
-	STATUS (*open)(void *ctx, struct rpc_stream *stream,
-	    const struct rpc_peer *peer, void **ret_state);
+	STATUS (*open)
+	(void *ctx, struct rpc_stream *stream, const struct rpc_peer *peer,
+	    void **ret_state);
 	/* One message's octets, borrowed.  Failure ends the call with it. */
 	STATUS (*message)(void *state, struct bytes message);
 	/* The client will send no more.  NULL: the call ends OK once what was
@@ -113,7 +116,8 @@ struct rpc_stream_ops {
 	size_t coalesce_max;
 };
 
-/* Before rpc_server_start.  method must be of the descriptor; ctx is borrowed. */
+/* Before rpc_server_start.  method must be of the descriptor; ctx is borrowed.
+ */
 void rpc_server_add_unary(struct rpc_server *server,
     const ProtobufCServiceDescriptor *service, const char *method,
     rpc_unary_fn fn, void *ctx);

@@ -65,7 +65,7 @@ def test_a_join_file_works_once(bed):
 
 
 ERRORS = [
-    (["key", "show", "absent"], 4, "absent"),
+    (["key", "show", "absent"], 4, "key list"),
     (["key", "generate", "no spaces allowed"], 1, "label"),
     (["key", "generate", "x", "--alg", "dsa"], 2, "ec-p256"),
     (["key", "generate", "x", "--pool", "gold"], None, "pool"),

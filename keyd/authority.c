@@ -84,8 +84,10 @@ issue(struct authority *authority, const struct spiffe *id, const char *act,
     struct bytes csr, const struct rpc_call *call, struct rpc_reply *reply)
 {
 	const struct authority_config *config = &authority->config;
-	Holdfast__Keyd__V1__Certificate msg =
-	    HOLDFAST__KEYD__V1__CERTIFICATE__INIT;
+	Holdfast__Keyd__V1__Certificate msg = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__certificate__descriptor)
+	};
 	char text[AUDIT_TEXT_MAX], identity[SPIFFE_ID_MAX];
 	uint8_t spki[CSR_KEY_SPKI_MAX];
 	scoped(free) char *pem = NULL;
@@ -254,8 +256,10 @@ reply_invite(struct authority *authority, struct secret *secret,
     int64_t expires_s, struct rpc_reply *reply)
 {
 	const struct authority_config *config = &authority->config;
-	Holdfast__Keyd__V1__InviteResponse msg =
-	    HOLDFAST__KEYD__V1__INVITE_RESPONSE__INIT;
+	Holdfast__Keyd__V1__InviteResponse msg = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__invite_response__descriptor)
+	};
 	char *endpoints[16], *enroll_endpoints[16];
 
 	for (; msg.n_endpoints < config->n_endpoints && msg.n_endpoints < 16;
@@ -344,8 +348,10 @@ static struct status
 reply_list(struct authority *authority, const struct registry_identity *from,
     size_t n, struct rpc_reply *reply)
 {
-	Holdfast__Keyd__V1__ListIdentitiesResponse msg =
-	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_RESPONSE__INIT;
+	Holdfast__Keyd__V1__ListIdentitiesResponse msg = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__list_identities_response__descriptor)
+	};
 	scoped(free) identity_record *records = calloc(n + 1, sizeof(*records));
 	scoped(free) identity_record **at = calloc(n + 1, sizeof(*at));
 	scoped(free) char(*texts)[SPIFFE_ID_MAX] =

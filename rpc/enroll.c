@@ -139,8 +139,10 @@ static struct status
 enroll(const struct member_file *join, EVP_PKEY *key, X509 **ret_cert,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__EnrollRequest request =
-	    HOLDFAST__KEYD__V1__ENROLL_REQUEST__INIT;
+	Holdfast__Keyd__V1__EnrollRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__enroll_request__descriptor)
+	};
 	scoped(secret_free) struct secret *secret = secret_new(JOIN_SECRET_LEN);
 	scoped(certificate_free) certificate_msg *msg = NULL;
 	char server_name[SPIFFE_DOMAIN_MAX + 8], invite[ENROLL_INVITE_MAX];
@@ -239,8 +241,10 @@ struct status
 enroll_renew(const char *state_dir, const struct enroll_identity *identity,
     unsigned timeout_ms, char *ret_why)
 {
-	Holdfast__Keyd__V1__RenewRequest request =
-	    HOLDFAST__KEYD__V1__RENEW_REQUEST__INIT;
+	Holdfast__Keyd__V1__RenewRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__renew_request__descriptor)
+	};
 	scoped(EVP_PKEY_free) EVP_PKEY *key = member_key_new();
 	scoped(certificate_free) certificate_msg *msg = NULL;
 	scoped(X509_free) X509 *cert = NULL;

@@ -263,8 +263,10 @@ enroll_with(struct bytes secret, struct bytes csr, certificate_msg **ret_msg)
 		.ca_pem = authority_ca_pem(authority),
 		.server_name = "keyd." DOMAIN };
 	scoped(rpc_client_free) struct rpc_client *client = NULL;
-	Holdfast__Keyd__V1__EnrollRequest request =
-	    HOLDFAST__KEYD__V1__ENROLL_REQUEST__INIT;
+	Holdfast__Keyd__V1__EnrollRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__enroll_request__descriptor)
+	};
 	uint8_t copy[64], csr_copy[8192];
 	ProtobufCMessage *reply = NULL;
 	struct status st;
@@ -331,8 +333,10 @@ a_member_joins_with_its_invitation_and_can_call_keyd(void **state)
 	char dir[SOFTHSM_PATH_MAX];
 	scoped(enroll_identity_free) struct enroll_identity *who =
 	    join_as(ROLE_OPERATOR, "ada", dir);
-	Holdfast__Keyd__V1__ListIdentitiesRequest request =
-	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_REQUEST__INIT;
+	Holdfast__Keyd__V1__ListIdentitiesRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__list_identities_request__descriptor)
+	};
 	ProtobufCMessage *reply = NULL;
 	int64_t now_s = clock_wall_s();
 
@@ -462,8 +466,10 @@ an_operator_invites_an_edge(void **state)
 	char dir[SOFTHSM_PATH_MAX], path[SOFTHSM_PATH_MAX];
 	scoped(enroll_identity_free) struct enroll_identity *who =
 	    join_as(ROLE_OPERATOR, "bob", dir);
-	Holdfast__Keyd__V1__InviteRequest request =
-	    HOLDFAST__KEYD__V1__INVITE_REQUEST__INIT;
+	Holdfast__Keyd__V1__InviteRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__invite_request__descriptor)
+	};
 	Holdfast__Keyd__V1__InviteResponse *invite;
 	struct spiffe id = member(ROLE_EDGE, "ams-1");
 	char role[] = "edge", name[] = "ams-1";
@@ -492,8 +498,10 @@ an_edge_invites_nobody(void **state)
 	char dir[SOFTHSM_PATH_MAX];
 	scoped(enroll_identity_free) struct enroll_identity *who =
 	    join_as(ROLE_EDGE, "eve", dir);
-	Holdfast__Keyd__V1__InviteRequest request =
-	    HOLDFAST__KEYD__V1__INVITE_REQUEST__INIT;
+	Holdfast__Keyd__V1__InviteRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__invite_request__descriptor)
+	};
 	char role[] = "operator", name[] = "eve";
 	ProtobufCMessage *reply = NULL;
 
@@ -529,8 +537,10 @@ nobody_is_invited_as_keyd_or_under_a_bad_name(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		Holdfast__Keyd__V1__InviteRequest request =
-		    HOLDFAST__KEYD__V1__INVITE_REQUEST__INIT;
+		Holdfast__Keyd__V1__InviteRequest request = {
+			.base = PROTOBUF_C_MESSAGE_INIT(
+			    &holdfast__keyd__v1__invite_request__descriptor)
+		};
 		char role[16], name[128];
 		ProtobufCMessage *reply = NULL;
 
@@ -554,14 +564,17 @@ the_list_tells_the_invited_from_the_enrolled(void **state)
 	    join_as(ROLE_AUDITOR, "dan", dir);
 	scoped(enroll_identity_free) struct enroll_identity *edge =
 	    join_as(ROLE_EDGE, "list-in", edge_dir);
-	Holdfast__Keyd__V1__ListIdentitiesRequest request =
-	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_REQUEST__INIT;
+	Holdfast__Keyd__V1__ListIdentitiesRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__list_identities_request__descriptor)
+	};
 	const Holdfast__Keyd__V1__ListIdentitiesResponse *list;
 	ProtobufCMessage *reply = NULL;
 	char role[] = "edge";
 	unsigned invited = 0, enrolled = 0;
 
 	(void)state;
+	assert_non_null(edge);
 	secret_free(invite_locally(ROLE_EDGE, "list-out"));
 	request.role = role;
 	assert_int_equal(
@@ -743,6 +756,7 @@ a_certificate_that_cannot_be_recorded_is_not_given_out(void **state)
 	struct enroll_identity *who = NULL;
 
 	(void)state;
+	assert_non_null(other);
 	snprintf(file, sizeof(file), "%.200s/journal/0000000001.journal",
 	    softhsm.folder);
 	snprintf(away, sizeof(away), "%s.away", file);

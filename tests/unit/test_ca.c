@@ -481,7 +481,7 @@ make_ca(void **state)
 	st = hsm_ca_create(&with, DOMAIN, 365, &ca_cert);
 	if (failed(st))
 		print_message("%s (0x%x)\n", st.why, st.detail);
-	return st.code;
+	return failed(st);
 }
 
 static int

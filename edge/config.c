@@ -291,7 +291,13 @@ edge_config_load(const char *path, struct edge_config *config,
 	size_t n;
 
 	*config = (struct edge_config){ 0 };
-	st = conf_load(path, edge_config_schema, config, ret_error);
+	if (path == NULL) {
+		path = "defaults";
+		st = conf_parse(
+		    path, "{}", 2, edge_config_schema, config, ret_error);
+	} else {
+		st = conf_load(path, edge_config_schema, config, ret_error);
+	}
 	if (failed(st))
 		return st;
 	st = edge_config_sockets(config, &sockets, &n, ret_error);

@@ -37,8 +37,8 @@ struct edge_config {
 extern const struct conf_field edge_config_schema[];
 
 /*
- * Read and check a file.  On failure ret_error holds a message and config
- * nothing that needs freeing.
+ * Read and check a file, or with NULL take the defaults.  On failure ret_error
+ * holds a message and config nothing that needs freeing.
  */
 STATUS edge_config_load(const char *path, struct edge_config *config,
     char ret_error[CONF_ERROR_MAX]);

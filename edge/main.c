@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "edge/config.h"
@@ -48,8 +49,8 @@ static const struct option options[] = {
 };
 
 struct arguments {
-	const char *config;
-	const char *join; /* NULL: serve */
+	const char *config; /* NULL: the default, which may be missing */
+	const char *join;   /* NULL: serve */
 	bool check;
 };
 
@@ -73,12 +74,22 @@ join(const char *file, const struct edge_config *config)
 	return EXIT_SUCCESS;
 }
 
+static const char *
+config_path(const struct arguments *arguments)
+{
+	if (arguments->config != NULL)
+		return arguments->config;
+	return access(EDGE_CONFIG_DEFAULT, F_OK) == 0 ? EDGE_CONFIG_DEFAULT
+						      : NULL;
+}
+
 static int
 with_config(const struct arguments *arguments)
 {
+	const char *path = config_path(arguments);
 	struct edge_config config;
 	char error[CONF_ERROR_MAX];
-	struct status st = edge_config_load(arguments->config, &config, error);
+	struct status st = edge_config_load(path, &config, error);
 	int code = EXIT_SUCCESS;
 
 	if (failed(st)) {
@@ -88,7 +99,7 @@ with_config(const struct arguments *arguments)
 	log_setup((enum log_level)config.log.level,
 	    (enum log_format)config.log.format);
 	if (arguments->check)
-		printf("%s: ok\n", arguments->config);
+		printf("%s: ok\n", path != NULL ? path : "defaults");
 	else if (arguments->join != NULL)
 		code = join(arguments->join, &config);
 	else if (failed(edged_run(&config)))
@@ -107,7 +118,7 @@ usage_error(void)
 int
 main(int argc, char **argv)
 {
-	struct arguments arguments = { .config = EDGE_CONFIG_DEFAULT };
+	struct arguments arguments = { 0 };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,7 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +25,7 @@
 #include "edge/denials.h"
 #include "edge/listener.h"
 #include "edge/request.h"
+#include "tests/unit/sock_client.h"
 
 #define PATIENCE_MS 20000
 
@@ -150,102 +149,6 @@ teardown(void **state)
 	return 0;
 }
 
-static int
-connect_to(const char *path)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	socklen_t len;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	memcpy(name.sun_path, path, strlen(path));
-	len =
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	if (path[0] == '@')
-		name.sun_path[0] = '\0';
-	if (connect(fd, (struct sockaddr *)&name, len) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static struct sock_request
-request_of(uint32_t id, size_t len)
-{
-	return (struct sock_request){
-		.magic = SOCK_MAGIC_REQUEST,
-		.id = id,
-		.timeout_ms = 1000,
-		.scheme = SCHEME_ED25519,
-		.context = CONTEXT_RAW,
-		.length = (uint32_t)len,
-	};
-}
-
-static void
-send_raw(
-    int fd, const struct sock_request *request, const void *content, size_t len)
-{
-	static uint8_t message[2 * SOCK_MESSAGE_MAX];
-
-	memcpy(message, request, sizeof(*request));
-	memcpy(message + sizeof(*request), content, len);
-	assert_int_equal(
-	    send(fd, message, sizeof(*request) + len, MSG_NOSIGNAL),
-	    sizeof(*request) + len);
-}
-
-static void
-ask(int fd, uint32_t id, const char *content)
-{
-	struct sock_request request = request_of(id, strlen(content));
-
-	send_raw(fd, &request, content, strlen(content));
-}
-
-/* One reply; its length, 0 at the end of the connection. */
-static size_t
-hear(int fd, struct sock_reply *ret_reply, char ret_body[SIGNATURE_MAX + 1])
-{
-	uint8_t message[REPLY_MAX];
-	struct pollfd wait = { .fd = fd, .events = POLLIN };
-	ssize_t n;
-
-	assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
-	n = recv(fd, message, sizeof(message), 0);
-	assert_true(n >= 0);
-	if (n == 0)
-		return 0;
-	assert_true((size_t)n >= sizeof(*ret_reply));
-	memcpy(ret_reply, message, sizeof(*ret_reply));
-	assert_int_equal(ret_reply->magic, SOCK_MAGIC_REPLY);
-	assert_int_equal(ret_reply->length, (size_t)n - sizeof(*ret_reply));
-	memcpy(ret_body, message + sizeof(*ret_reply), ret_reply->length);
-	ret_body[ret_reply->length] = '\0';
-	return (size_t)n;
-}
-
-static void
-expect(int fd, uint32_t id, enum status_code code, const char *part)
-{
-	struct sock_reply reply;
-	char body[SIGNATURE_MAX + 1];
-
-	assert_true(hear(fd, &reply, body) > 0);
-	assert_int_equal(reply.id, id);
-	assert_int_equal(reply.code, code);
-	assert_non_null(strstr(body, part));
-}
-
-static void
-expect_end(int fd)
-{
-	struct sock_reply reply;
-	char body[SIGNATURE_MAX + 1];
-
-	assert_int_equal(hear(fd, &reply, body), 0);
-}
-
 static void
 wait_for(atomic_uint *counter, unsigned least)
 {
@@ -264,18 +167,18 @@ answers_each_request_on_its_own_connection(void **state)
 	int a, b;
 
 	start(w, 8, 0600);
-	a = connect_to(w->path);
-	b = connect_to(w->path);
-	ask(a, 1, "from a");
-	ask(b, 1, "from b");
-	expect(b, 1, STATUS_OK, "from b");
-	expect(a, 1, STATUS_OK, "from a");
-	ask(a, 2, "deny");
-	expect(a, 2, STATUS_PERMISSION_DENIED, "no grant");
+	a = sock_connect(w->path);
+	b = sock_connect(w->path);
+	sock_ask(a, 1, "from a");
+	sock_ask(b, 1, "from b");
+	sock_expect(b, 1, STATUS_OK, "from b");
+	sock_expect(a, 1, STATUS_OK, "from a");
+	sock_ask(a, 2, "deny");
+	sock_expect(a, 2, STATUS_PERMISSION_DENIED, "no grant");
 	close(a);
 	wait_for(&w->gone, 1);
-	ask(b, 0, "still there");
-	expect(b, 0, STATUS_OK, "still there");
+	sock_ask(b, 0, "still there");
+	sock_expect(b, 0, STATUS_OK, "still there");
 	close(b);
 	wait_for(&w->gone, 2);
 }
@@ -289,8 +192,8 @@ drops_a_reply_to_a_connection_that_is_gone(void **state)
 
 	atomic_store(&w->echo, false);
 	start(w, 8, 0600);
-	a = connect_to(w->path);
-	ask(a, 1, "a");
+	a = sock_connect(w->path);
+	sock_ask(a, 1, "a");
 	wait_for(&w->requests, 1);
 	old = atomic_load(&w->last_conn);
 	close(a);
@@ -298,15 +201,15 @@ drops_a_reply_to_a_connection_that_is_gone(void **state)
 	assert_int_equal(atomic_load(&w->last_gone), old);
 
 	/* The next connection has the same place, and must not get it. */
-	b = connect_to(w->path);
-	ask(b, 1, "b");
+	b = sock_connect(w->path);
+	sock_ask(b, 1, "b");
 	wait_for(&w->requests, 2);
 	assert_int_equal((uint32_t)atomic_load(&w->last_conn), (uint32_t)old);
 	listener_reply(w->listener, old, 1, STATUS_OK, bytes_of("for a"));
 	listener_reply(w->listener, atomic_load(&w->last_conn), 1, STATUS_OK,
 	    bytes_of("for b"));
 	listener_flush(w->listener);
-	expect(b, 1, STATUS_OK, "for b");
+	sock_expect(b, 1, STATUS_OK, "for b");
 	close(b);
 }
 
@@ -319,12 +222,12 @@ answers_a_malformed_request_and_goes_on(void **state)
 	int fd;
 
 	start(w, 8, 0600);
-	fd = connect_to(w->path);
+	fd = sock_connect(w->path);
 #define WRONG(id_, field, value, part)                                         \
-	request = request_of(id_, 1);                                          \
+	request = sock_request_of(id_, 1);                                     \
 	request.field = value;                                                 \
-	send_raw(fd, &request, "x", 1);                                        \
-	expect(fd, id_, STATUS_INVALID_ARGUMENT, part)
+	sock_send(fd, &request, "x", 1);                                       \
+	sock_expect(fd, id_, STATUS_INVALID_ARGUMENT, part)
 	WRONG(1, zero, 1, "zero");
 	WRONG(2, timeout_ms, 0, "timeout");
 	WRONG(3, timeout_ms, 60001, "timeout");
@@ -336,14 +239,14 @@ answers_a_malformed_request_and_goes_on(void **state)
 	WRONG(9, context, CONTEXT_NONE, "context");
 	WRONG(10, context, CONTEXT_END_, "context");
 #undef WRONG
-	request = request_of(11, SIGN_CONTENT_MAX);
-	send_raw(fd, &request, big, sizeof(big));
-	expect(fd, 11, STATUS_INVALID_ARGUMENT, "length");
+	request = sock_request_of(11, SIGN_CONTENT_MAX);
+	sock_send(fd, &request, big, sizeof(big));
+	sock_expect(fd, 11, STATUS_INVALID_ARGUMENT, "length");
 	assert_int_equal(atomic_load(&w->requests), 0);
-	request = request_of(12, SIGN_CONTENT_MAX);
+	request = sock_request_of(12, SIGN_CONTENT_MAX);
 	memset(big, 'y', sizeof(big));
-	send_raw(fd, &request, big, SIGN_CONTENT_MAX);
-	expect(fd, 12, STATUS_OK, "yyyy");
+	sock_send(fd, &request, big, SIGN_CONTENT_MAX);
+	sock_expect(fd, 12, STATUS_OK, "yyyy");
 	close(fd);
 }
 
@@ -351,17 +254,17 @@ static void
 closes_a_connection_that_sends_what_is_no_request(void **state)
 {
 	struct world *w = *state;
-	struct sock_request request = request_of(1, 1);
+	struct sock_request request = sock_request_of(1, 1);
 	int a, b;
 
 	start(w, 8, 0600);
-	a = connect_to(w->path);
+	a = sock_connect(w->path);
 	assert_int_equal(send(a, "GET / HTTP/1.1\r\n", 16, 0), 16);
-	expect_end(a);
-	b = connect_to(w->path);
+	sock_expect_end(a);
+	b = sock_connect(w->path);
 	request.magic = SOCK_MAGIC_REPLY;
-	send_raw(b, &request, "x", 1);
-	expect_end(b);
+	sock_send(b, &request, "x", 1);
+	sock_expect_end(b);
 	assert_int_equal(atomic_load(&w->requests), 0);
 	close(a);
 	close(b);
@@ -376,19 +279,19 @@ drops_a_client_that_does_not_read_and_serves_the_others(void **state)
 
 	atomic_store(&w->echo, false);
 	start(w, 8, 0600);
-	slow = connect_to(w->path);
-	ask(slow, 1, "slow");
+	slow = sock_connect(w->path);
+	sock_ask(slow, 1, "slow");
 	wait_for(&w->requests, 1);
 	slow_conn = atomic_load(&w->last_conn);
 	atomic_store(&w->echo, true);
-	quick = connect_to(w->path);
+	quick = sock_connect(w->path);
 	for (uint32_t i = 0; atomic_load(&w->gone) == 0; i++) {
 		assert_true(i < 100000);
 		listener_reply(w->listener, slow_conn, i, STATUS_OK,
 		    bytes_of("a reply that nobody reads"));
-		ask(quick, i, "quick");
+		sock_ask(quick, i, "quick");
 		listener_flush(w->listener);
-		expect(quick, i, STATUS_OK, "quick");
+		sock_expect(quick, i, STATUS_OK, "quick");
 	}
 	assert_int_equal(atomic_load(&w->last_gone), slow_conn);
 	close(slow);
@@ -407,10 +310,10 @@ sends_what_a_client_was_late_to_read(void **state)
 
 	atomic_store(&w->echo, false);
 	start(w, 8, 0600);
-	fd = connect_to(w->path);
+	fd = sock_connect(w->path);
 	assert_int_equal(
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-	ask(fd, 1, "x");
+	sock_ask(fd, 1, "x");
 	wait_for(&w->requests, 1);
 	conn = atomic_load(&w->last_conn);
 	for (uint32_t i = 0; i < MANY; i++)
@@ -418,7 +321,7 @@ sends_what_a_client_was_late_to_read(void **state)
 		    w->listener, conn, i, STATUS_OK, bytes_of("in order"));
 	listener_flush(w->listener);
 	for (uint32_t i = 0; i < MANY; i++)
-		expect(fd, i, STATUS_OK, "in order");
+		sock_expect(fd, i, STATUS_OK, "in order");
 	assert_int_equal(atomic_load(&w->gone), 0);
 	close(fd);
 }
@@ -434,12 +337,12 @@ ask_as_nobody(const char *path)
 	if (pid == 0) {
 		uint8_t message[REPLY_MAX];
 		struct sock_reply reply;
-		struct sock_request request = request_of(9, 1);
+		struct sock_request request = sock_request_of(9, 1);
 		int fd;
 
 		if (setgid(65534) != 0 || setuid(65534) != 0)
 			_exit(100);
-		fd = connect_to(path);
+		fd = sock_connect(path);
 		if (fd < 0)
 			_exit(101);
 		memcpy(message, &request, sizeof(request));
@@ -501,22 +404,22 @@ tells_a_connection_too_many_so_and_recovers(void **state)
 	int a, b, c;
 
 	start(w, 2, 0600);
-	a = connect_to(w->path);
-	b = connect_to(w->path);
-	ask(a, 1, "a");
-	expect(a, 1, STATUS_OK, "a");
-	ask(b, 1, "b");
-	expect(b, 1, STATUS_OK, "b");
-	c = connect_to(w->path);
-	ask(c, 3, "c");
-	expect(c, 3, STATUS_RESOURCE_EXHAUSTED, "connections_max");
-	expect_end(c);
+	a = sock_connect(w->path);
+	b = sock_connect(w->path);
+	sock_ask(a, 1, "a");
+	sock_expect(a, 1, STATUS_OK, "a");
+	sock_ask(b, 1, "b");
+	sock_expect(b, 1, STATUS_OK, "b");
+	c = sock_connect(w->path);
+	sock_ask(c, 3, "c");
+	sock_expect(c, 3, STATUS_RESOURCE_EXHAUSTED, "connections_max");
+	sock_expect_end(c);
 	close(c);
 	close(a);
 	wait_for(&w->gone, 1);
-	c = connect_to(w->path);
-	ask(c, 4, "c");
-	expect(c, 4, STATUS_OK, "c");
+	c = sock_connect(w->path);
+	sock_ask(c, 4, "c");
+	sock_expect(c, 4, STATUS_OK, "c");
 	close(b);
 	close(c);
 }
@@ -533,10 +436,10 @@ serves_an_abstract_socket(void **state)
 	assert_false(failed(make(w, &socket, 1, 8)));
 	assert_int_equal(pthread_create(&w->thread, NULL, run, w), 0);
 	w->running = true;
-	fd = connect_to(name);
+	fd = sock_connect(name);
 	assert_true(fd >= 0);
-	ask(fd, 5, "hidden from no chroot");
-	expect(fd, 5, STATUS_OK, "hidden from no chroot");
+	sock_ask(fd, 5, "hidden from no chroot");
+	sock_expect(fd, 5, STATUS_OK, "hidden from no chroot");
 	close(fd);
 }
 
@@ -547,16 +450,16 @@ closes_its_doors_and_still_answers_inside(void **state)
 	int fd, until = 1000;
 
 	start(w, 8, 0600);
-	fd = connect_to(w->path);
-	ask(fd, 1, "x");
-	expect(fd, 1, STATUS_OK, "x");
+	fd = sock_connect(w->path);
+	sock_ask(fd, 1, "x");
+	sock_expect(fd, 1, STATUS_OK, "x");
 	listener_close_doors(w->listener);
 	while (access(w->path, F_OK) == 0 && until-- > 0)
 		usleep(10000);
 	assert_int_equal(access(w->path, F_OK), -1);
-	assert_int_equal(connect_to(w->path), -1);
-	ask(fd, 2, "y");
-	expect(fd, 2, STATUS_OK, "y");
+	assert_int_equal(sock_connect(w->path), -1);
+	sock_ask(fd, 2, "y");
+	sock_expect(fd, 2, STATUS_OK, "y");
 	close(fd);
 }
 
@@ -593,7 +496,7 @@ refuses_a_socket_that_somebody_listens_on(void **state)
 	assert_false(failed(listen_at(w->path, &first)));
 	assert_int_equal(
 	    listen_at(w->path, &second).code, STATUS_ALREADY_EXISTS);
-	fd = connect_to(w->path);
+	fd = sock_connect(w->path);
 	assert_true(fd >= 0); /* it was left alone */
 	close(fd);
 	socket_close(&first);

@@ -36,7 +36,7 @@ def wait_for(what, question, seconds=20):
             last = question()
             if last:
                 return last
-        except (OSError, AssertionError, subprocess.SubprocessError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 (the last one is reported)
             last = error
         time.sleep(0.05)
     raise AssertionError(f"{what}: not within {seconds} s; last: {last!r}")

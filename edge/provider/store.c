@@ -149,7 +149,7 @@ read_key(const struct loader *loader)
 	uint8_t der[STUB_DER_MAX];
 	struct stub stub;
 	struct status st;
-	size_t len;
+	size_t len = 0;
 	int error = text != NULL ? read_file(loader->path, text, &len) : ENOMEM;
 
 	if (error != 0) {

@@ -56,14 +56,14 @@ struct rpc_server_config {
 	 * serve with, strings malloc'd, which rpc frees.  *ret_changed = false
 	 * keeps the one before (it is true at the first call).  Must be quick.
 	 */
-	STATUS (*identity)
-	(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem);
+	struct status (*identity)(void *ctx, bool *ret_changed,
+	    char **ret_cert_pem, char **ret_key_pem);
 	/*
 	 * May this peer call this method ("/pkg.Service/Method")?  Default deny
 	 * lives there.  Health and reflection are asked about like all others.
 	 */
-	STATUS (*authorize)
-	(void *ctx, const struct rpc_peer *peer, const char *method);
+	struct status (*authorize)(
+	    void *ctx, const struct rpc_peer *peer, const char *method);
 	void *ctx; /* of the two above */
 	/* May be NULL; of one server in a process, for names are its own. */
 	struct metrics *metrics;
@@ -99,11 +99,10 @@ void rpc_reply_why(struct rpc_reply *reply, const char *format, ...)
  */
 struct rpc_stream_ops {
 	/* Failure ends the call with that status; closed does not follow. */
-	STATUS (*open)
-	(void *ctx, struct rpc_stream *stream, const struct rpc_peer *peer,
-	    void **ret_state);
+	struct status (*open)(void *ctx, struct rpc_stream *stream,
+	    const struct rpc_peer *peer, void **ret_state);
 	/* One message's octets, borrowed.  Failure ends the call with it. */
-	STATUS (*message)(void *state, struct bytes message);
+	struct status (*message)(void *state, struct bytes message);
 	/* The client will send no more.  NULL: the call ends OK once what was
 	 * sent has been delivered. */
 	void (*half_closed)(void *state);

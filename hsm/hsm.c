@@ -23,6 +23,8 @@
  * exchange of messages cheap, short enough to keep the queue fair. */
 #define BATCH_NS NS_PER_MS
 #define BATCH_HINT_FIRST 16
+/* The least for a token that is faster than that. */
+#define BATCH_HINT_LOW 4
 
 _Static_assert(HSM_BATCH_MAX == 64, "a batch is a bit mask of 64");
 
@@ -160,7 +162,12 @@ measure(struct hsm *hsm, struct lane *lane, int64_t took_ns, size_t n_signed)
 	if (n_signed == 0)
 		return;
 	this_ns = took_ns / (int64_t)n_signed;
-	op_ns = op_ns == 0 ? this_ns : op_ns + (this_ns - op_ns) / 8;
+	/* Down fast, up slowly: what makes an op slower than the token is
+	 * mostly a busy machine, on which small batches would cost more. */
+	if (op_ns == 0)
+		op_ns = this_ns;
+	else
+		op_ns += (this_ns - op_ns) / (this_ns < op_ns ? 4 : 64);
 	atomic_store_explicit(&hsm->op_ns, op_ns, memory_order_relaxed);
 	atomic_fetch_add_explicit(
 	    &lane->signatures, n_signed, memory_order_relaxed);
@@ -236,10 +243,15 @@ size_t
 hsm_batch_hint(const struct hsm *hsm)
 {
 	int64_t op_ns = atomic_load_explicit(&hsm->op_ns, memory_order_relaxed);
-	int64_t n = op_ns == 0 ? BATCH_HINT_FIRST : BATCH_NS / op_ns;
+	int64_t n;
 
-	if (n < 1)
+	if (op_ns == 0)
+		return BATCH_HINT_FIRST;
+	if (op_ns >= BATCH_NS)
 		return 1;
+	n = BATCH_NS / op_ns;
+	if (n < BATCH_HINT_LOW)
+		return BATCH_HINT_LOW;
 	return n > HSM_BATCH_MAX ? HSM_BATCH_MAX : (size_t)n;
 }
 

@@ -82,6 +82,9 @@ STATUS config_load(const char *path, struct config **ret_config,
 void config_free(struct config *config); /* NULL is allowed */
 SCOPED_RELEASE(config_free, struct config *);
 
+/* What the schema cannot say: NULL, or what is wrong with a loaded config. */
+const char *config_check(const struct config *config);
+
 const struct config_pool *config_pool_at(
     const struct config *config, size_t pool);
 

@@ -29,7 +29,7 @@
 #include "keyd/tokens.h"
 #include "rpc/enroll.h"
 
-#define TOKEN_WAIT_NS (INT64_C(30) * NS_PER_S)
+#define TOKEN_WAIT_NS (INT64_C(10) * NS_PER_S)
 #define DAY_NS (INT64_C(86400) * NS_PER_S)
 
 struct init {

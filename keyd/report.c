@@ -22,6 +22,8 @@
 #include "proto/holdfast/keyd/v1/status.pb-c.h"
 
 #define WATCH_EVERY_NS (200 * NS_PER_MS)
+/* That a lane is not ready yet is worth a line after this many looks. */
+#define LOOKS_AT_START 10
 
 struct report {
 	struct report_config config;
@@ -72,6 +74,21 @@ sleep_a_while(struct report *report)
 	return !is_ending;
 }
 
+/* What stands in the way, from the first lane that has something to say. */
+static const char *
+lanes_why(const struct report_config *config)
+{
+	struct hsm_lane_status lane;
+
+	for (size_t p = 0; p < config->n_pools; p++)
+		for (unsigned l = 0; l < hsm_lanes(config->pools[p]); l++) {
+			hsm_lane_status(config->pools[p], l, &lane);
+			if (lane.why[0] != 0)
+				return lane.why;
+		}
+	return "the lanes are starting";
+}
+
 static void
 log_change(const struct report *report, bool is_serving)
 {
@@ -83,7 +100,8 @@ log_change(const struct report *report, bool is_serving)
 		log_error("keyd does not sign: the journal takes no records",
 		    LOG_STATUS(trouble));
 	else
-		log_warn("keyd does not sign: no lane is ready");
+		log_warn("keyd does not sign: no lane is ready",
+		    LOG_STR("why", lanes_why(&report->config)));
 }
 
 static void *
@@ -91,15 +109,18 @@ watch(void *ctx)
 {
 	struct report *report = ctx;
 	bool was_serving = false;
+	unsigned looks = 0;
 
 	do {
 		bool is_serving = report_is_serving(report);
 
-		if (is_serving != was_serving) {
+		if (is_serving != was_serving)
 			rpc_server_set_serving(report->server, is_serving);
+		/* At the start lanes are given their time to log in. */
+		if (is_serving != was_serving ||
+		    (!is_serving && ++looks == LOOKS_AT_START))
 			log_change(report, is_serving);
-			was_serving = is_serving;
-		}
+		was_serving = is_serving;
 	} while (sleep_a_while(report));
 	return NULL;
 }

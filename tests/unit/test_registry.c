@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The registry, on real files in a folder of the test's own. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "keyd/registry.h"
+
+#define TAKERS 8
+#define TLS13 (1u << CONTEXT_TLS13_SERVER)
+#define TLS12 (1u << CONTEXT_TLS12_SERVER_ECDHE)
+#define CSR (1u << CONTEXT_CSR)
+#define RAW (1u << CONTEXT_RAW)
+
+struct desk {
+	char folder[64];
+	char path[96];
+	struct registry *registry;
+};
+
+static int
+set_up(void **state)
+{
+	struct desk *desk = calloc(1, sizeof(*desk));
+
+	assert_non_null(desk);
+	snprintf(
+	    desk->folder, sizeof(desk->folder), "/tmp/holdfast-reg-XXXXXX");
+	assert_non_null(mkdtemp(desk->folder));
+	snprintf(
+	    desk->path, sizeof(desk->path), "%s/registry.db", desk->folder);
+	assert_int_equal(
+	    registry_open(desk->path, &desk->registry).code, STATUS_OK);
+	*state = desk;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	struct desk *desk = *state;
+
+	registry_close(desk->registry);
+	for (size_t i = 0; i < 3; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s%s", desk->path, ends[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(desk->folder), 0);
+	free(desk);
+	return 0;
+}
+
+static void
+reopen(struct desk *desk)
+{
+	registry_close(desk->registry);
+	desk->registry = NULL;
+	assert_int_equal(
+	    registry_open(desk->path, &desk->registry).code, STATUS_OK);
+}
+
+static struct registry_key
+a_key(uint8_t id, const char *label)
+{
+	struct registry_key key = { .alg = KEY_ALG_EC_P256,
+		.spki_len = 91,
+		.created_s = 1000 + id,
+		.attributes = ATTRIBUTE_SENSITIVE | ATTRIBUTE_LOCAL };
+
+	memset(key.id.at, id, KEY_ID_LEN);
+	memset(key.spki, id, key.spki_len);
+	snprintf(key.label, sizeof(key.label), "%s", label);
+	snprintf(key.pool, sizeof(key.pool), "standard");
+	snprintf(key.created_by, sizeof(key.created_by),
+	    "spiffe://d/operator/alice");
+	return key;
+}
+
+static void
+add_key(struct desk *desk, uint8_t id, const char *label)
+{
+	struct registry_key key = a_key(id, label);
+
+	assert_int_equal(
+	    registry_key_add(desk->registry, &key).code, STATUS_OK);
+}
+
+static void
+the_file_is_for_its_owner_alone(void **state)
+{
+	struct desk *desk = *state;
+	struct registry *other = NULL;
+	struct stat sb;
+
+	assert_int_equal(stat(desk->path, &sb), 0);
+	assert_int_equal(sb.st_mode & 07777, 0600);
+	assert_int_equal(chmod(desk->path, 0640), 0);
+	assert_int_equal(
+	    registry_open(desk->path, &other).code, STATUS_FAILED_PRECONDITION);
+	assert_null(other);
+}
+
+static int64_t
+number_of(struct desk *desk, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = NULL;
+	int64_t number;
+
+	assert_int_equal(sqlite3_open(desk->path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	number = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return number;
+}
+
+static void
+execute(struct desk *desk, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(desk->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+migrations_run_once_and_keep_what_is_there(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_key key;
+	int64_t version = number_of(desk, "PRAGMA user_version");
+
+	assert_true(version >= 1);
+	add_key(desk, 1, "web");
+	reopen(desk);
+	assert_int_equal(number_of(desk, "PRAGMA user_version"), version);
+	assert_int_equal(
+	    registry_key_by_label(desk->registry, "web", &key).code, STATUS_OK);
+}
+
+static void
+a_registry_of_a_newer_keyd_is_refused_and_left_alone(void **state)
+{
+	struct desk *desk = *state;
+	struct registry *other = NULL;
+
+	registry_close(desk->registry);
+	desk->registry = NULL;
+	execute(desk, "PRAGMA user_version = 4711");
+	assert_int_equal(
+	    registry_open(desk->path, &other).code, STATUS_FAILED_PRECONDITION);
+	assert_null(other);
+	assert_int_equal(number_of(desk, "PRAGMA user_version"), 4711);
+}
+
+static void
+a_file_that_is_no_database_is_refused(void **state)
+{
+	struct desk *desk = *state;
+	struct registry *other = NULL;
+	static const char junk[] = "this is no SQLite database, whatever else";
+	int fd;
+
+	registry_close(desk->registry);
+	desk->registry = NULL;
+	fd = open(desk->path, O_WRONLY | O_TRUNC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, junk, sizeof(junk)), sizeof(junk));
+	close(fd);
+	assert_int_equal(
+	    registry_open(desk->path, &other).code, STATUS_DATA_LOSS);
+	assert_null(other);
+}
+
+static void
+a_damaged_row_is_told_and_not_used(void **state)
+{
+	struct desk *desk = *state;
+	struct policy *policy = NULL;
+	struct registry_key key;
+	static const char *const pools[] = { "standard" };
+
+	add_key(desk, 1, "web");
+	execute(desk, "UPDATE key SET alg = 99");
+	assert_int_equal(
+	    registry_key_by_label(desk->registry, "web", &key).code,
+	    STATUS_DATA_LOSS);
+	assert_int_equal(
+	    registry_policy(desk->registry, pools, 1, &policy).code,
+	    STATUS_DATA_LOSS);
+	assert_null(policy);
+}
+
+static void
+a_key_comes_back_as_it_was_stored(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_key key = a_key(7, "web"), by_label, by_id;
+
+	memset(&by_label, 0, sizeof(by_label));
+	memset(&by_id, 0, sizeof(by_id));
+	assert_int_equal(
+	    registry_key_add(desk->registry, &key).code, STATUS_OK);
+	reopen(desk);
+	assert_int_equal(
+	    registry_key_by_label(desk->registry, "web", &by_label).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    registry_key_get(desk->registry, &key.id, &by_id).code, STATUS_OK);
+	assert_true(key_id_equal(&by_label.id, &key.id));
+	assert_true(key_id_equal(&by_id.id, &key.id));
+	assert_int_equal(by_id.alg, key.alg);
+	assert_string_equal(by_id.label, key.label);
+	assert_string_equal(by_id.pool, key.pool);
+	assert_string_equal(by_id.created_by, key.created_by);
+	assert_int_equal(by_id.created_s, key.created_s);
+	assert_int_equal(by_id.attributes, key.attributes);
+	assert_int_equal(by_id.spki_len, key.spki_len);
+	assert_memory_equal(by_id.spki, key.spki, key.spki_len);
+	memset(key.id.at, 8, KEY_ID_LEN);
+	assert_int_equal(registry_key_get(desk->registry, &key.id, &by_id).code,
+	    STATUS_NOT_FOUND);
+}
+
+static void
+a_label_names_one_key_only(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_key twin = a_key(2, "web"), same = a_key(1, "other");
+
+	add_key(desk, 1, "web");
+	assert_int_equal(registry_key_add(desk->registry, &twin).code,
+	    STATUS_ALREADY_EXISTS);
+	assert_int_equal(registry_key_add(desk->registry, &same).code,
+	    STATUS_ALREADY_EXISTS);
+	assert_int_equal(number_of(desk, "SELECT count(*) FROM key"), 1);
+}
+
+static void
+keys_are_listed_by_label_a_page_at_a_time(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_key page[2];
+	size_t n = 0;
+
+	add_key(desk, 1, "c");
+	add_key(desk, 2, "a");
+	add_key(desk, 3, "b");
+	assert_int_equal(
+	    registry_keys(desk->registry, "", 2, page, &n).code, STATUS_OK);
+	assert_int_equal(n, 2);
+	assert_string_equal(page[0].label, "a");
+	assert_string_equal(page[1].label, "b");
+	assert_int_equal(
+	    registry_keys(desk->registry, "b", 2, page, &n).code, STATUS_OK);
+	assert_int_equal(n, 1);
+	assert_string_equal(page[0].label, "c");
+	assert_int_equal(
+	    registry_keys(desk->registry, "c", 2, page, &n).code, STATUS_OK);
+	assert_int_equal(n, 0);
+}
+
+static struct status
+grant(struct desk *desk, uint8_t key, const char *pattern, unsigned contexts)
+{
+	struct key_id id;
+
+	memset(id.at, key, KEY_ID_LEN);
+	return registry_grant_add(desk->registry, &id, pattern, contexts);
+}
+
+static struct status
+ungrant(struct desk *desk, uint8_t key, const char *pattern, unsigned contexts)
+{
+	struct key_id id;
+
+	memset(id.at, key, KEY_ID_LEN);
+	return registry_grant_remove(desk->registry, &id, pattern, contexts);
+}
+
+static size_t
+grants_of(struct desk *desk, uint8_t key,
+    struct registry_grant grants[REGISTRY_GRANTS_MAX])
+{
+	struct key_id id;
+	size_t n = 0;
+
+	memset(id.at, key, KEY_ID_LEN);
+	assert_int_equal(
+	    registry_grants(desk->registry, &id, grants, &n).code, STATUS_OK);
+	return n;
+}
+
+static void
+grants_add_up_and_come_off_one_by_one(void **state)
+{
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	struct desk *desk = *state;
+
+	add_key(desk, 1, "web");
+	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS13).code, STATUS_OK);
+	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS12).code, STATUS_OK);
+	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS12).code, STATUS_OK);
+	assert_int_equal(grant(desk, 1, "edge/*", TLS13).code, STATUS_OK);
+	reopen(desk);
+	assert_int_equal(grants_of(desk, 1, grants), 2);
+	assert_string_equal(grants[0].pattern, "edge/*");
+	assert_int_equal(grants[0].contexts, TLS13);
+	assert_string_equal(grants[1].pattern, "edge/fra-1");
+	assert_int_equal(grants[1].contexts, TLS13 | TLS12);
+
+	assert_int_equal(ungrant(desk, 1, "edge/fra-1", TLS12).code, STATUS_OK);
+	assert_int_equal(grants_of(desk, 1, grants), 2);
+	assert_int_equal(grants[1].contexts, TLS13);
+	assert_int_equal(ungrant(desk, 1, "edge/fra-1", TLS13).code, STATUS_OK);
+	assert_int_equal(ungrant(desk, 1, "edge/*", 0).code, STATUS_OK);
+	assert_int_equal(grants_of(desk, 1, grants), 0);
+	assert_int_equal(ungrant(desk, 1, "edge/*", 0).code, STATUS_NOT_FOUND);
+}
+
+static void
+a_grant_needs_a_key_and_a_sound_pattern(void **state)
+{
+	static const char *const wrong[] = { "", "*", "edge", "edge/a*b",
+		"root/x", "spiffe://d/edge/fra-1" };
+	struct desk *desk = *state;
+
+	assert_int_equal(
+	    grant(desk, 1, "edge/fra-1", TLS13).code, STATUS_NOT_FOUND);
+	add_key(desk, 1, "web");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(grant(desk, 1, wrong[i], TLS13).code,
+		    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(number_of(desk, "SELECT count(*) FROM grant_"), 0);
+}
+
+static void
+raw_and_tls_never_meet_on_one_key(void **state)
+{
+	struct desk *desk = *state;
+
+	add_key(desk, 1, "web");
+	add_key(desk, 2, "tool");
+	add_key(desk, 3, "both");
+	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS13).code, STATUS_OK);
+	assert_int_equal(grant(desk, 1, "operator/alice", RAW).code,
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(
+	    grant(desk, 2, "operator/alice", RAW | CSR).code, STATUS_OK);
+	assert_int_equal(grant(desk, 2, "edge/fra-1", TLS12).code,
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(grant(desk, 3, "edge/fra-1", TLS12 | RAW).code,
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(number_of(desk, "SELECT count(*) FROM grant_"), 2);
+}
+
+static void
+a_key_that_has_served_tls_never_signs_raw_even_later(void **state)
+{
+	struct desk *desk = *state;
+
+	add_key(desk, 1, "web");
+	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS13).code, STATUS_OK);
+	assert_int_equal(ungrant(desk, 1, "edge/fra-1", 0).code, STATUS_OK);
+	reopen(desk);
+	assert_int_equal(grant(desk, 1, "operator/alice", RAW).code,
+	    STATUS_FAILED_PRECONDITION);
+}
+
+static void
+a_key_takes_256_grants_and_not_one_more(void **state)
+{
+	struct desk *desk = *state;
+	char pattern[32];
+
+	add_key(desk, 1, "web");
+	/* In one transaction: 256 disk syncs are no part of what is proved. */
+	execute(desk,
+	    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 254) INSERT INTO grant_ SELECT key.id,"
+	    " 'edge/e' || i, 2 FROM n, key");
+	snprintf(pattern, sizeof(pattern), "edge/last");
+	assert_int_equal(grant(desk, 1, pattern, TLS13).code, STATUS_OK);
+	assert_int_equal(
+	    grant(desk, 1, "edge/over", TLS13).code, STATUS_RESOURCE_EXHAUSTED);
+	assert_int_equal(grant(desk, 1, pattern, TLS12).code, STATUS_OK);
+}
+
+static void
+the_policy_is_what_keys_and_grants_say(void **state)
+{
+	static const char *const pools[] = { "enhanced", "standard" };
+	const struct spiffe edge = { "d", ROLE_EDGE, "fra-1" };
+	const struct policy_key *found = NULL;
+	struct policy *policy = NULL;
+	struct desk *desk = *state;
+	struct key_id id;
+
+	for (uint8_t i = 9; i > 0; i--) {
+		char label[8];
+
+		snprintf(label, sizeof(label), "k%u", i);
+		add_key(desk, i, label);
+	}
+	assert_int_equal(grant(desk, 5, "edge/fra-*", TLS13).code, STATUS_OK);
+	assert_int_equal(
+	    registry_policy(desk->registry, pools, 2, &policy).code, STATUS_OK);
+	assert_int_equal(policy_keys(policy), 9);
+	memset(id.at, 5, KEY_ID_LEN);
+	assert_int_equal(
+	    policy_check(policy, &edge, &id, CONTEXT_TLS13_SERVER, &found).code,
+	    STATUS_OK);
+	assert_int_equal(found->pool, 1);
+	assert_int_equal(found->spki.len, 91);
+	assert_int_equal(
+	    policy_check(policy, &edge, &id, CONTEXT_CSR, &found).code,
+	    STATUS_PERMISSION_DENIED);
+	memset(id.at, 6, KEY_ID_LEN);
+	assert_int_equal(
+	    policy_check(policy, &edge, &id, CONTEXT_TLS13_SERVER, &found).code,
+	    STATUS_PERMISSION_DENIED);
+	policy_unref(policy);
+}
+
+static void
+keys_of_a_pool_that_is_gone_are_left_out_with_their_grants(void **state)
+{
+	static const char *const pools[] = { "enhanced" };
+	struct policy *policy = NULL;
+	struct desk *desk = *state;
+
+	add_key(desk, 1, "web");
+	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS13).code, STATUS_OK);
+	assert_int_equal(
+	    registry_policy(desk->registry, pools, 1, &policy).code, STATUS_OK);
+	assert_int_equal(policy_keys(policy), 0);
+	policy_unref(policy);
+}
+
+static const uint8_t secret_hash[INVITE_HASH_LEN] = { 1, 2, 3 };
+
+struct taker {
+	struct registry *registry;
+	atomic_uint *taken;
+};
+
+static void *
+take(void *ctx)
+{
+	struct taker *taker = ctx;
+	char name[SPIFFE_NAME_MAX];
+	enum role role = ROLE_NONE;
+
+	if (!failed(registry_invite_take(
+		taker->registry, secret_hash, 100, &role, name)) &&
+	    role == ROLE_EDGE && strcmp(name, "fra-1") == 0)
+		atomic_fetch_add(taker->taken, 1);
+	return NULL;
+}
+
+static void
+of_many_who_take_one_invitation_one_gets_it(void **state)
+{
+	struct desk *desk = *state;
+	struct registry *second = NULL;
+	struct taker takers[TAKERS];
+	pthread_t threads[TAKERS];
+	atomic_uint taken = 0;
+
+	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
+			     ROLE_EDGE, "fra-1", 50, 200)
+			     .code,
+	    STATUS_OK);
+	/* Two connections, so that it is not the mutex alone that decides. */
+	assert_int_equal(registry_open(desk->path, &second).code, STATUS_OK);
+	for (size_t i = 0; i < TAKERS; i++) {
+		takers[i] =
+		    (struct taker){ i % 2 == 0 ? desk->registry : second,
+			    &taken };
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, take, &takers[i]), 0);
+	}
+	for (size_t i = 0; i < TAKERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(taken, 1);
+	registry_close(second);
+}
+
+static void
+an_invitation_ends_with_its_time_and_the_unknown_is_refused_alike(void **state)
+{
+	static const uint8_t other[INVITE_HASH_LEN] = { 9 };
+	struct desk *desk = *state;
+	char name[SPIFFE_NAME_MAX];
+	struct status late, unknown;
+	enum role role;
+
+	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
+			     ROLE_EDGE, "fra-1", 50, 200)
+			     .code,
+	    STATUS_OK);
+	late =
+	    registry_invite_take(desk->registry, secret_hash, 200, &role, name);
+	unknown = registry_invite_take(desk->registry, other, 100, &role, name);
+	assert_int_equal(late.code, STATUS_NOT_FOUND);
+	assert_int_equal(unknown.code, STATUS_NOT_FOUND);
+	assert_string_equal(late.why, unknown.why);
+	assert_int_equal(
+	    registry_invite_take(desk->registry, secret_hash, 199, &role, name)
+		.code,
+	    STATUS_OK);
+}
+
+static void
+an_invitation_that_is_returned_may_be_used_again(void **state)
+{
+	struct desk *desk = *state;
+	char name[SPIFFE_NAME_MAX];
+	enum role role;
+
+	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
+			     ROLE_EDGE, "fra-1", 50, 200)
+			     .code,
+	    STATUS_OK);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(registry_invite_take(desk->registry,
+				     secret_hash, 100, &role, name)
+				     .code,
+		    STATUS_OK);
+		assert_int_equal(
+		    registry_invite_return(desk->registry, secret_hash).code,
+		    STATUS_OK);
+	}
+}
+
+static void
+old_invitations_are_swept_out(void **state)
+{
+	static const uint8_t other[INVITE_HASH_LEN] = { 9 };
+	struct desk *desk = *state;
+
+	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
+			     ROLE_EDGE, "fra-1", 50, 200)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(registry_invite_add(desk->registry, other, ROLE_EDGE,
+			     "fra-2", 200 + 91 * 86400, 300 + 91 * 86400)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(number_of(desk, "SELECT count(*) FROM invite"), 1);
+}
+
+static void
+identities_are_the_enrolled_and_the_invited(void **state)
+{
+	struct registry_identity *list = NULL;
+	struct desk *desk = *state;
+	static const uint8_t other[INVITE_HASH_LEN] = { 9 };
+	size_t n = 0;
+
+	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
+			     ROLE_EDGE, "fra-1", 50, 200)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(registry_invite_add(
+			     desk->registry, other, ROLE_EDGE, "fra-2", 60, 300)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(registry_identity_put(desk->registry,
+			     "spiffe://d/edge/fra-2", "aa", 1000, 100)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(registry_identity_put(desk->registry,
+			     "spiffe://d/edge/fra-2", "bb", 2000, 500)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(registry_identity_put(desk->registry,
+			     "spiffe://d/operator/alice", "cc", 1500, 100)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(
+	    registry_identities(desk->registry, ROLE_NONE, &list, &n).code,
+	    STATUS_OK);
+	assert_int_equal(n, 3);
+	assert_int_equal(list[0].role, ROLE_OPERATOR);
+	assert_string_equal(list[1].name, "fra-1");
+	assert_false(list[1].enrolled);
+	assert_int_equal(list[1].expires_s, 200);
+	assert_string_equal(list[2].name, "fra-2");
+	assert_true(list[2].enrolled);
+	assert_int_equal(list[2].expires_s, 2000);
+	assert_int_equal(list[2].created_s, 100);
+	free(list);
+	assert_int_equal(
+	    registry_identities(desk->registry, ROLE_EDGE, &list, &n).code,
+	    STATUS_OK);
+	assert_int_equal(n, 2);
+	free(list);
+	assert_int_equal(
+	    registry_identities(desk->registry, ROLE_AUDITOR, &list, &n).code,
+	    STATUS_OK);
+	assert_int_equal(n, 0);
+	assert_null(list);
+	assert_int_equal(
+	    registry_identity_put(desk->registry, "no identity", "dd", 1, 1)
+		.code,
+	    STATUS_INVALID_ARGUMENT);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_file_is_for_its_owner_alone),
+		TEST(migrations_run_once_and_keep_what_is_there),
+		TEST(a_registry_of_a_newer_keyd_is_refused_and_left_alone),
+		TEST(a_file_that_is_no_database_is_refused),
+		TEST(a_damaged_row_is_told_and_not_used),
+		TEST(a_key_comes_back_as_it_was_stored),
+		TEST(a_label_names_one_key_only),
+		TEST(keys_are_listed_by_label_a_page_at_a_time),
+		TEST(grants_add_up_and_come_off_one_by_one),
+		TEST(a_grant_needs_a_key_and_a_sound_pattern),
+		TEST(raw_and_tls_never_meet_on_one_key),
+		TEST(a_key_that_has_served_tls_never_signs_raw_even_later),
+		TEST(a_key_takes_256_grants_and_not_one_more),
+		TEST(the_policy_is_what_keys_and_grants_say),
+		TEST(
+		    keys_of_a_pool_that_is_gone_are_left_out_with_their_grants),
+		TEST(of_many_who_take_one_invitation_one_gets_it),
+		TEST(
+		    an_invitation_ends_with_its_time_and_the_unknown_is_refused_alike),
+		TEST(an_invitation_that_is_returned_may_be_used_again),
+		TEST(old_invitations_are_swept_out),
+		TEST(identities_are_the_enrolled_and_the_invited),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

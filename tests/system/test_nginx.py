@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stock nginx serves TLS with keys that only the token holds, also on bad days."""
 
+import hashlib
+import os
+import signal
 import ssl
 import subprocess
 import threading
@@ -8,6 +11,7 @@ import time
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from bed import wait_for
 
@@ -67,9 +71,8 @@ def test_nginx_serves_with_a_key_that_only_the_token_holds(whole_bed, name, vers
     assert f"{protocol} {s.host}" in page
     certificate = x509.load_der_x509_certificate(leaf)
     spki = certificate.public_key().public_bytes(
-        encoding=x509.base.serialization.Encoding.DER,
-        format=x509.base.serialization.PublicFormat.SubjectPublicKeyInfo)
-    import hashlib
+        encoding=serialization.Encoding.DER,
+        format=serialization.PublicFormat.SubjectPublicKeyInfo)
     assert hashlib.sha256(spki).hexdigest() == s.key["id"]
     assert s.key["attributes"] == {
         "sensitive": True, "extractable": False, "always_sensitive": True,
@@ -114,8 +117,6 @@ def test_reload_under_load_fails_no_handshake(whole_bed):
 
 
 def test_a_worker_killed_under_load_loses_no_request(whole_bed):
-    import os
-    import signal
     with Load(whole_bed) as load:
         for lane in (0, 1):
             load.wait_good(30)
@@ -172,14 +173,16 @@ def test_a_revoked_grant_stops_the_next_handshake_and_nginx_says_so(whole_bed):
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign key"])
 def test_a_damaged_stub_is_refused_at_load_with_a_reason(whole_bed, damage):
-    ec, rsa = site(whole_bed, "ec"), site(whole_bed, "rsa")
+    ec = site(whole_bed, "ec")
     bad = whole_bed.dir / "bad.pem"
     text = ec.stub.read_text()
     if damage == "truncated":
         lines = text.splitlines()
         bad.write_text("\n".join([lines[0], lines[1][:40], lines[-1]]) + "\n")
     else:
-        bad.write_text(rsa.stub.read_text())
+        # Of the same type: OpenSSL keeps an RSA key beside an EC certificate.
+        whole_bed.cli("key", "generate", "foreign")
+        whole_bed.cli("key", "stub", "foreign", "-o", bad)
     conf = (whole_bed.dir / "nginx.conf").read_text().replace(str(ec.stub), str(bad))
     test_conf = whole_bed.dir / "bad.conf"
     test_conf.write_text(conf)

@@ -25,7 +25,8 @@ struct operation {
 /* Take up the key, unless it is NULL on a second init; drop what was before. */
 bool operation_begin(struct operation *op, struct key *key);
 
-/* verify.c: a table's functions that verify.  See provider-signature(7). */
+/* verify.c: the functions of a table that verify, as provider-signature(7) has
+ * them. */
 int verify_init(void *ctx, void *key, const OSSL_PARAM params[]);
 int verify_run(void *ctx, const unsigned char *signature, size_t signature_len,
     const unsigned char *hash, size_t hash_len);

@@ -55,14 +55,14 @@ static void
 reply(struct rpc_stream *stream, uint64_t id, enum status_code code,
     const uint8_t *signature, size_t len)
 {
-	Holdfast__Keyd__V1__SignResponse response =
-	    HOLDFAST__KEYD__V1__SIGN_RESPONSE__INIT;
+	Holdfast__Keyd__V1__SignResponse response;
 	Holdfast__Keyd__V1__SignResponse *responses[] = { &response };
 	Holdfast__Keyd__V1__SignReplyBatch batch =
 	    HOLDFAST__KEYD__V1__SIGN_REPLY_BATCH__INIT;
 	uint8_t copy[STUB_SIGNATURE_MAX], packed[512];
 	char why[] = "no grant for this key";
 
+	holdfast__keyd__v1__sign_response__init(&response);
 	response.id = id;
 	response.code = code;
 	if (code == STATUS_OK) {

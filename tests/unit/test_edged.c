@@ -244,8 +244,8 @@ says_that_keyd_is_not_reachable_and_recovers(void **state)
 	start(w);
 	for (uint32_t id = 0; id < 3; id++) {
 		sock_ask_for(w->fd, id, "x", 300);
-		sock_expect(w->fd, id, STATUS_UNAVAILABLE,
-		    "keyd is not reachable: 127.0.0.1:");
+		sock_expect(
+		    w->fd, id, STATUS_UNAVAILABLE, "keyd is not reachable: ");
 	}
 	keyd_stub_start(w->stub);
 	do {

@@ -17,10 +17,12 @@ static const char *const CA_WORKER_ARGV[] = { "/proc/self/exe", "ca-worker",
 
 extern char **environ;
 
-/* What the start itself, systemd and the sanitizers of a test build read. */
+/* What the start itself, systemd, SoftHSM and the checks of a test build read.
+ */
 static const char *const KEPT[] = { "PATH", "LANG", "TZ", "NOTIFY_SOCKET",
-	"CREDENTIALS_DIRECTORY", "ASAN_OPTIONS", "LSAN_OPTIONS",
-	"UBSAN_OPTIONS", "TSAN_OPTIONS", NULL };
+	"CREDENTIALS_DIRECTORY", "SOFTHSM2_CONF", "ASAN_OPTIONS",
+	"LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "GCOV_PREFIX",
+	"LLVM_PROFILE_FILE", NULL };
 
 static bool
 is_named(const struct conf_strings *names, const char *variable, size_t len)

@@ -230,8 +230,7 @@ sign_one(void *ctx, const struct rpc_call *rpc, const ProtobufCMessage *request,
 {
 	struct signer *signer = ctx;
 	const Holdfast__Keyd__V1__SignRequest *asked = (const void *)request;
-	Holdfast__Keyd__V1__SignResponse response =
-	    HOLDFAST__KEYD__V1__SIGN_RESPONSE__INIT;
+	Holdfast__Keyd__V1__SignResponse response;
 	struct unary unary = { .done = false };
 	struct sign_call call;
 
@@ -248,6 +247,7 @@ sign_one(void *ctx, const struct rpc_call *rpc, const ProtobufCMessage *request,
 	wait_for(&unary);
 	if (failed(unary.status))
 		return unary.status;
+	holdfast__keyd__v1__sign_response__init(&response);
 	response.id = asked->id;
 	response.signature.data = unary.signature.at;
 	response.signature.len = unary.signature.len;

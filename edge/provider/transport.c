@@ -45,7 +45,7 @@ struct transport {
 	_Atomic uint32_t next_id;
 	_Atomic uint64_t idle[IDLE_MAX]; /* pid << 32 | fd + 1; 0: empty */
 	_Atomic unsigned silences;       /* in a row */
-	_Atomic int64_t closed_again_ns; /* when the breaker may be tried */
+	_Atomic int64_t probe_at_ns;     /* when the breaker may be tried */
 };
 
 STATUS
@@ -127,10 +127,10 @@ static bool
 breaker_lets_through(struct transport *t)
 {
 	const int64_t now = clock_mono_ns();
-	int64_t when = atomic_load(&t->closed_again_ns);
+	int64_t when = atomic_load(&t->probe_at_ns);
 
 	return now >= when &&
-	       atomic_compare_exchange_strong(&t->closed_again_ns, &when,
+	       atomic_compare_exchange_strong(&t->probe_at_ns, &when,
 		   now + t->breaker_ns + (PROBE_MS + GRACE_MS) * NS_PER_MS);
 }
 
@@ -141,7 +141,7 @@ breaker_learns(struct transport *t, struct status st)
 		atomic_store(&t->silences, 0);
 		return;
 	}
-	atomic_store(&t->closed_again_ns, clock_mono_ns() + t->breaker_ns);
+	atomic_store(&t->probe_at_ns, clock_mono_ns() + t->breaker_ns);
 	if (atomic_load(&t->silences) < SILENCES_MAX)
 		atomic_fetch_add(&t->silences, 1);
 }

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "edge/conn.h"
 #include "edge/denials.h"
+#include "edge/door.h"
 #include "edge/replies.h"
 #include "edge/request.h"
 
@@ -40,13 +41,6 @@
 #define TAG_REPLIES UINT64_C(0)
 #define TAG_SOCKETS UINT64_C(1)
 #define GENERATION UINT64_C(0x100000000)
-
-struct door {
-	struct socket socket;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-	uid_t *allow;
-	size_t n_allow;
-};
 
 struct listener {
 	struct listener_config config;
@@ -113,17 +107,6 @@ answer(struct listener *l, struct conn *conn, uint32_t id,
 		return false;
 	}
 	return true;
-}
-
-static void
-log_denied(struct listener *l, const struct door *door, struct ucred peer)
-{
-	metric_counter_add(l->m_refused, 1);
-	if (denials_log_now(&l->denials, peer.uid, clock_mono_ns()))
-		log_warn("connection refused: this user is not in the socket's "
-			 "allow list",
-		    LOG_STR("socket", door->path), LOG_UINT("uid", peer.uid),
-		    LOG_INT("pid", peer.pid));
 }
 
 /* Answer the first message of a client that may not be here, and close. */
@@ -225,30 +208,22 @@ serve_conn(struct listener *l, uint64_t number, uint32_t events)
 		serve_input(l, conn);
 }
 
-static bool
-is_allowed(const struct door *door, uid_t uid)
-{
-	if (uid == 0 || uid == geteuid())
-		return true;
-	for (size_t i = 0; i < door->n_allow; i++)
-		if (door->allow[i] == uid)
-			return true;
-	return false;
-}
-
 /* OK, or what to tell the client at its first message. */
 static enum status_code
 judge(struct listener *l, const struct door *door, struct ucred peer)
 {
-	if (!is_allowed(door, peer.uid)) {
-		log_denied(l, door, peer);
-		return STATUS_PERMISSION_DENIED;
-	}
-	if (l->n_admitted >= l->config.connections_max) {
-		metric_counter_add(l->m_refused, 1);
+	if (door_allows(door, peer.uid) &&
+	    l->n_admitted < l->config.connections_max)
+		return STATUS_OK;
+	metric_counter_add(l->m_refused, 1);
+	if (door_allows(door, peer.uid))
 		return STATUS_RESOURCE_EXHAUSTED;
-	}
-	return STATUS_OK;
+	if (denials_log_now(&l->denials, peer.uid, clock_mono_ns()))
+		log_warn("connection refused: this user is not in the socket's "
+			 "allow list",
+		    LOG_STR("socket", door->path), LOG_UINT("uid", peer.uid),
+		    LOG_INT("pid", peer.pid));
+	return STATUS_PERMISSION_DENIED;
 }
 
 static void
@@ -324,7 +299,7 @@ close_doors(struct listener *l)
 		return;
 	l->doors_open = false;
 	for (size_t i = 0; i < l->config.n_sockets; i++)
-		socket_close(&l->doors[i].socket);
+		door_close(&l->doors[i]);
 }
 
 static void
@@ -425,24 +400,13 @@ open_door(
     struct listener *l, const struct listener_socket *socket, size_t place)
 {
 	struct door *door = &l->doors[place];
-	struct status st = socket_listen(&socket->spec, &door->socket);
-	size_t len;
+	struct status st =
+	    door_open(&socket->spec, socket->allow, socket->n_allow, door);
 
-	if (failed(st)) {
-		door->socket.fd = -1;
-		return st;
-	}
-	len = strlen(socket->spec.path);
-	assert(len < sizeof(door->path));
-	memcpy(door->path, socket->spec.path, len + 1);
-	door->allow = calloc(socket->n_allow + 1, sizeof(*door->allow));
-	if (door->allow == NULL || !watch(l, EPOLL_CTL_ADD, door->socket.fd,
-				       EPOLLIN, TAG_SOCKETS + place))
+	if (!failed(st) && !watch(l, EPOLL_CTL_ADD, door->socket.fd, EPOLLIN,
+			       TAG_SOCKETS + place))
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	for (size_t i = 0; i < socket->n_allow; i++)
-		door->allow[i] = socket->allow[i];
-	door->n_allow = socket->n_allow;
-	return status_ok();
+	return st;
 }
 
 static struct status
@@ -513,8 +477,7 @@ listener_free(struct listener *l)
 	if (l == NULL)
 		return;
 	for (size_t i = 0; l->doors != NULL && i < l->config.n_sockets; i++) {
-		socket_close(&l->doors[i].socket);
-		free(l->doors[i].allow);
+		door_close(&l->doors[i]);
 	}
 	for (size_t i = 0;
 	     l->conns != NULL && i < LISTENER_PLACES(l->config.connections_max);

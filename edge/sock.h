@@ -22,7 +22,8 @@ struct sock_request {
 	uint16_t scheme;     /* enum sign_scheme */
 	uint16_t context;    /* enum sign_context */
 	uint8_t key_id[KEY_ID_LEN];
-	uint32_t length; /* octets of content that follow, 1..SIGN_CONTENT_MAX */
+	uint32_t
+	    length; /* octets of content that follow, 1..SIGN_CONTENT_MAX */
 	uint32_t zero;
 };
 _Static_assert(sizeof(struct sock_request) == 56, "no padding");

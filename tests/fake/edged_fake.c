@@ -252,13 +252,18 @@ serve(int fd, const struct sock_request *request, struct bytes content)
 	memcpy(id.at, request->key_id, KEY_ID_LEN);
 	key = find_key(&id);
 	len = key == NULL ? 0 : sign_with(key, info, content, signature);
-	if (len == 0)
+	if (len == 0) {
 		answer(fd, request->id, STATUS_NOT_FOUND,
 		    bytes_of("there is no such key"));
-	else
-		answer(fd, request->id, STATUS_OK,
-		    (struct bytes){
-			signature, len - (strcmp(cue, "short") == 0) });
+		return;
+	}
+	if (strcmp(cue, "short") == 0)
+		len--;
+	answer(fd, request->id, STATUS_OK, (struct bytes){ signature, len });
+	/* Also the answer to the next request, if that is for the same. */
+	if (strcmp(cue, "ahead") == 0)
+		answer(fd, request->id + 1, STATUS_OK,
+		    (struct bytes){ signature, len });
 }
 
 static void

@@ -98,6 +98,27 @@ a_job_pauses_until_the_answer_is_there(void **state)
 }
 
 static void
+a_job_pauses_once_even_when_the_answer_is_there_first(void **state)
+{
+	struct task task = { bed_load(bed.libctx, BED_P256), "job", { 0 }, 0 };
+	ASYNC_WAIT_CTX *ctx = ASYNC_WAIT_CTX_new();
+	ASYNC_JOB *job = NULL;
+
+	(void)state;
+	bed_cue("ahead");
+	assert_int_equal(step(&task, &job, ctx), ASYNC_PAUSE);
+	wait_for_answer(wait_fd(ctx));
+	assert_int_equal(step(&task, &job, ctx), ASYNC_FINISH);
+	/* The answer to what comes next, before it is asked. */
+	wait_for_answer(wait_fd(ctx));
+	assert_int_equal(step(&task, &job, ctx), ASYNC_PAUSE);
+	assert_int_equal(step(&task, &job, ctx), ASYNC_FINISH);
+	assert_true(bed_verifies(BED_P256, "job", task.signature, task.len));
+	ASYNC_WAIT_CTX_free(ctx);
+	EVP_PKEY_free(task.key);
+}
+
+static void
 a_job_resumed_too_early_pauses_again(void **state)
 {
 	struct task task = { bed_load(bed.libctx, BED_P256), "job", { 0 }, 0 };
@@ -261,6 +282,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup(name, bed_fresh)
 	const struct CMUnitTest tests[] = {
 		TEST(a_job_pauses_until_the_answer_is_there),
+		TEST(a_job_pauses_once_even_when_the_answer_is_there_first),
 		TEST(a_job_resumed_too_early_pauses_again),
 		TEST(jobs_wait_side_by_side),
 		TEST(

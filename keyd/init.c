@@ -225,8 +225,8 @@ make_ledger_key(struct init *init, struct hsm *hsm)
 		return st;
 	}
 	if (st.code == STATUS_NOT_FOUND)
-		st = hsm_generate(
-		    hsm, KEY_ALG_ED25519, CUSTODY_LEDGER_LABEL, deadline_ns, &key);
+		st = hsm_generate(hsm, KEY_ALG_ED25519, CUSTODY_LEDGER_LABEL,
+		    deadline_ns, &key);
 	if (failed(st))
 		return complain("ledger key", st);
 	st = record(init, "generate ed25519 label=ledger: done", &key.id);

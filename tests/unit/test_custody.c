@@ -231,7 +231,7 @@ generate(const char *who, const char *label, const char *pool)
 }
 
 static enum status_code
-change(const char *who, const char *method, uint8_t key, const char *identity,
+grant(const char *who, uint8_t key, const char *identity,
     Holdfast__Keyd__V1__Context context)
 {
 	Holdfast__Keyd__V1__GrantRequest request;
@@ -243,15 +243,24 @@ change(const char *who, const char *method, uint8_t key, const char *identity,
 	request.identity = pb_text(identity);
 	request.contexts = &context;
 	request.n_contexts = context == 0 ? 0 : 1;
-	/* The two requests have the same fields. */
-	return call(who, method, &request.base);
+	return call(who, "Grant", &request.base);
 }
 
+/* Context 0 names none, which takes away all. */
 static enum status_code
-grant(const char *who, uint8_t key, const char *identity,
+take_back(const char *who, uint8_t key, const char *identity,
     Holdfast__Keyd__V1__Context context)
 {
-	return change(who, "Grant", key, identity, context);
+	Holdfast__Keyd__V1__RevokeRequest request;
+	uint8_t id[KEY_ID_LEN];
+
+	memset(id, key, sizeof(id));
+	holdfast__keyd__v1__revoke_request__init(&request);
+	request.key_id = pb_octets(id, sizeof(id));
+	request.identity = pb_text(identity);
+	request.contexts = &context;
+	request.n_contexts = context == 0 ? 0 : 1;
+	return call(who, "Revoke", &request.base);
 }
 
 static enum status_code
@@ -343,12 +352,13 @@ a_refusal_of_the_token_is_recorded_and_told(void **state)
 static void
 labels_that_are_unfit_taken_or_of_keyds_own_make_no_key(void **state)
 {
-	static const char *const wrong[] = { "", "a b", "a/b", "ledger", "ca",
-		"import", "kek", "\xc3\xa4",
-		"0123456789012345678901234567890123456789012345678901234567890"
-		"123" };
+	char too_long[REGISTRY_LABEL_MAX + 1];
+	const char *const wrong[] = { "", "a b", "a/b", "ledger", "ca",
+		"import", "kek", "\xc3\xa4", too_long };
 
 	(void)state;
+	memset(too_long, 'a', sizeof(too_long) - 1);
+	too_long[sizeof(too_long) - 1] = 0;
 	for (size_t i = 0; i < LEN(wrong); i++)
 		assert_int_equal(
 		    generate(ALICE, wrong[i], ""), STATUS_INVALID_ARGUMENT);
@@ -375,8 +385,7 @@ a_grant_is_in_force_when_it_is_answered_and_a_revocation_too(void **state)
 	assert_int_equal(reply_key()->grants[0]->n_contexts, 1);
 	assert_int_equal(reply_key()->grants[0]->contexts[0], TLS13);
 	assert_int_equal(edge_may(desk, 1, CONTEXT_TLS13_SERVER), STATUS_OK);
-	assert_int_equal(
-	    change(ALICE, "Revoke", 1, "edge/fra-*", 0), STATUS_OK);
+	assert_int_equal(take_back(ALICE, 1, "edge/fra-*", 0), STATUS_OK);
 	assert_int_equal(reply_key()->n_grants, 0);
 	assert_int_equal(
 	    edge_may(desk, 1, CONTEXT_TLS13_SERVER), STATUS_PERMISSION_DENIED);
@@ -419,7 +428,7 @@ grants_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(
 	    grant(ALICE, 1, "edge/fra-1", 99), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(
-	    change(ALICE, "Revoke", 1, "edge/fra-1", 0), STATUS_NOT_FOUND);
+	    take_back(ALICE, 1, "edge/fra-1", 0), STATUS_NOT_FOUND);
 	assert_int_equal(
 	    edge_may(desk, 1, CONTEXT_TLS13_SERVER), STATUS_PERMISSION_DENIED);
 }
@@ -454,10 +463,9 @@ certd_grants_on_its_own_keys_and_for_edges_tls_alone(void **state)
 	    grant(CERTD, 2, "certd/main", TLS13), STATUS_PERMISSION_DENIED);
 	assert_int_equal(
 	    grant(CERTD, 2, "operator/mallory", CSR), STATUS_PERMISSION_DENIED);
-	assert_int_equal(change(CERTD, "Revoke", 1, "edge/fra-1", 0),
-	    STATUS_PERMISSION_DENIED);
 	assert_int_equal(
-	    change(CERTD, "Revoke", 2, "edge/fra-1", TLS13), STATUS_OK);
+	    take_back(CERTD, 1, "edge/fra-1", 0), STATUS_PERMISSION_DENIED);
+	assert_int_equal(take_back(CERTD, 2, "edge/fra-1", TLS13), STATUS_OK);
 }
 
 static void

@@ -68,7 +68,7 @@ manage_lane(struct hsm *hsm, int64_t deadline_ns, struct status *ret_why)
 /* One query to one lane.  ret_key may be NULL. */
 static STATUS
 ask(struct lane *lane, enum wire_type type, const struct wire_query *query,
-    struct hsm_key *ret_key, bool *ret_news)
+    struct hsm_key *ret_key)
 {
 	struct wire_head head;
 	struct bytes body;
@@ -88,7 +88,6 @@ ask(struct lane *lane, enum wire_type type, const struct wire_query *query,
 		head.reason = REASON_GARBLED;
 		st = reason_status(REASON_GARBLED, 0);
 	}
-	*ret_news = head.count == 1;
 	lane_release(lane, outcome, &head);
 	return st;
 }
@@ -106,12 +105,11 @@ tell_others(struct hsm *hsm, const struct lane *but, const struct key_id *id)
 		struct lane *lane = &hsm->pool.lanes[i];
 		struct wire_query query = { .id = *id,
 			.deadline_ns = clock_mono_ns() + bound_ns };
-		bool news;
 
 		if (lane == but || !lane_take_this(lane, query.deadline_ns))
 			continue;
 		/* A lane that does not find it stops and starts afresh. */
-		(void)!failed(ask(lane, WIRE_LOAD, &query, NULL, &news));
+		(void)!failed(ask(lane, WIRE_LOAD, &query, NULL));
 	}
 }
 
@@ -126,12 +124,11 @@ manage(struct hsm *hsm, enum wire_type type, const struct wire_query *query,
 		return st;
 	for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
 		struct lane *lane = manage_lane(hsm, query->deadline_ns, &st);
-		bool news = false;
 
 		if (lane == NULL)
 			break;
-		st = ask(lane, type, query, &key, &news);
-		if (!failed(st) && (type == WIRE_GENERATE || news))
+		st = ask(lane, type, query, &key);
+		if (!failed(st))
 			tell_others(hsm, lane, &key.id);
 		/* Nameless until it is whole, a key that was lost half way
 		 * does not stand in the way of another. */

@@ -35,8 +35,7 @@ enum wire_state {
 struct wire_head {
 	uint32_t type;
 	uint32_t seq;   /* the reply repeats the request's */
-	uint32_t count; /* ops or results in the body; FIND: 1 for a key that
-			 * this worker did not know before */
+	uint32_t count; /* ops or results in the body */
 	/* Replies only. */
 	uint32_t state;  /* enum wire_state of the worker after the request */
 	uint32_t reason; /* of the request, or of a state that is not READY */

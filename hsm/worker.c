@@ -150,12 +150,23 @@ generate(struct worker *w, const struct wire_query *query, struct hsm_key *key)
 
 	reason =
 	    token_lock(&w->token, query->deadline_ns - clock_mono_ns(), &lock);
-	if (reason != REASON_OK)
+	if (reason == REASON_LOCK_HELD)
 		return REASON_LATE;
+	if (reason != REASON_OK)
+		return reason;
 	reason = generate_pair(&w->token, query->alg, query->label, key);
 	if (reason == REASON_OK)
 		reason = keys_load_one(w->keys, &w->token, &key->id);
 	return reason;
+}
+
+/* The door tells every lane of a key it made or found: mostly no news. */
+static enum reason
+learn(struct worker *w, const struct key_id *id)
+{
+	if (keys_get(w->keys, id) != NULL)
+		return REASON_OK;
+	return keys_load_one(w->keys, &w->token, id);
 }
 
 static enum reason
@@ -165,10 +176,8 @@ find(struct worker *w, const struct wire_query *query, struct hsm_key *key)
 	    describe_find(&w->token, query->by_label ? NULL : &query->id,
 		query->by_label ? query->label : NULL, key);
 
-	if (reason == REASON_OK && keys_get(w->keys, &key->id) == NULL) {
-		reason = keys_load_one(w->keys, &w->token, &key->id);
-		wire_head_of(&w->out)->count = 1;
-	}
+	if (reason == REASON_OK)
+		reason = learn(w, &key->id);
 	return reason;
 }
 
@@ -186,7 +195,7 @@ serve_query(struct worker *w, enum wire_type type, struct bytes body)
 	else if (w->state == WIRE_READY && type == WIRE_FIND)
 		reason = find(w, &query, &key);
 	else if (w->state == WIRE_READY)
-		reason = keys_load_one(w->keys, &w->token, &query.id);
+		reason = learn(w, &query.id);
 	if (type == WIRE_LOAD && reason == REASON_KEY_UNKNOWN) {
 		/* The door knows the key is there, so our view is stale. */
 		w->distrusted = true;

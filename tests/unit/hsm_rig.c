@@ -87,28 +87,66 @@ rig_counted(struct rig *rig)
 	return stat(path, &st) == 0 ? (unsigned)st.st_size : 0;
 }
 
-void
-rig_wait_ready(struct rig *rig, unsigned ready)
+/* Lanes in a state; the last lane that is not, or else the last. */
+static unsigned
+count_in(struct rig *rig, const char *state, struct hsm_lane_status *ret_lane)
+{
+	struct hsm_lane_status lane;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < hsm_lanes(rig->hsm); i++) {
+		hsm_lane_status(rig->hsm, i, &lane);
+		n += strcmp(lane.state, state) == 0;
+		if (i == 0 || strcmp(lane.state, state) != 0 ||
+		    n == hsm_lanes(rig->hsm))
+			*ret_lane = lane;
+	}
+	return n;
+}
+
+static void
+await(struct rig *rig, const char *state, unsigned n,
+    struct hsm_lane_status *ret_lane)
 {
 	int64_t until = clock_mono_ns() + RIG_WAIT_NS;
 
-	for (;;) {
-		struct hsm_lane_status lane = { .state = "none", .why = "" };
-		unsigned n = 0;
-
-		for (unsigned i = 0; i < hsm_lanes(rig->hsm); i++) {
-			hsm_lane_status(rig->hsm, i, &lane);
-			n += strcmp(lane.state, "ready") == 0;
-		}
-		if (n >= ready)
-			return;
+	while (count_in(rig, state, ret_lane) < n) {
 		if (clock_mono_ns() > until) {
-			fprintf(stderr, "lane: %s, %s (0x%x)\n", lane.state,
-			    lane.why, lane.detail);
+			fprintf(stderr, "lane: %s, not %s: %s (0x%x)\n",
+			    ret_lane->state, state, ret_lane->why,
+			    ret_lane->detail);
 			abort();
 		}
 		usleep(2000);
 	}
+}
+
+void
+rig_wait_ready(struct rig *rig, unsigned ready)
+{
+	struct hsm_lane_status lane;
+
+	await(rig, "ready", ready, &lane);
+}
+
+void
+rig_await_state(
+    struct rig *rig, const char *state, struct hsm_lane_status *ret_last)
+{
+	await(rig, state, hsm_lanes(rig->hsm), ret_last);
+}
+
+unsigned
+rig_restarts(struct rig *rig)
+{
+	struct hsm_lane_status lane;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < hsm_lanes(rig->hsm); i++) {
+		hsm_lane_status(rig->hsm, i, &lane);
+		n += lane.restarts;
+	}
+	return n;
 }
 
 void

@@ -33,6 +33,11 @@ unsigned rig_counted(struct rig *rig);
 /* Open the pool; wait until `ready` of its lanes are ready. */
 void rig_open(struct rig *rig, unsigned ready);
 void rig_wait_ready(struct rig *rig, unsigned ready);
+/* Wait until all lanes are in this state; the last one's is returned. */
+void rig_await_state(
+    struct rig *rig, const char *state, struct hsm_lane_status *ret_last);
+/* Of all lanes together. */
+unsigned rig_restarts(struct rig *rig);
 void rig_done(struct rig *rig);
 
 void rig_generate(struct rig *rig, enum key_alg alg, const char *label,

@@ -288,6 +288,9 @@ rpc_client_call(struct rpc_client *client,
 	struct status st = rpc_client_status(o.code);
 	if (!failed(st))
 		st = decode(o.received, known->output, ret_reply);
+	/* The next call tries to connect at once: its caller has waited. */
+	if (st.code == STATUS_UNAVAILABLE)
+		grpc_channel_reset_connect_backoff(client->channel);
 	rpc_client_why(o.details, ret_why);
 	if (failed(st) && ret_why[0] == '\0')
 		rpc_client_why(grpc_slice_from_static_string(st.why), ret_why);

@@ -355,8 +355,11 @@ on_kick(struct rpc_tag *tag, bool ok)
 	    RPC_OF(tag, struct rpc_client_stream, on_kick);
 
 	(void)ok;
-	if (!stream->begun)
+	if (!stream->begun) {
+		/* The application has waited as long as it thinks right. */
+		grpc_channel_reset_connect_backoff(stream->client->channel);
 		begin(stream);
+	}
 	pthread_mutex_lock(&stream->mu);
 	stream->kicked = false;
 	pthread_mutex_unlock(&stream->mu);

@@ -20,7 +20,9 @@
 
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/compression.h>
+#if __has_include(<grpc/support/log.h>)
 #include <grpc/support/log.h>
+#endif
 
 #include "base/log.h"
 

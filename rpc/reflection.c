@@ -229,10 +229,8 @@ respond(struct rpc_stream *stream, const Response *response)
 static void
 respond_file(struct rpc_stream *stream, Response *response, struct bytes file)
 {
-	Grpc__Reflection__V1__FileDescriptorResponse found =
-	    GRPC__REFLECTION__V1__FILE_DESCRIPTOR_RESPONSE__INIT;
-	Grpc__Reflection__V1__ErrorResponse error =
-	    GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
+	Grpc__Reflection__V1__FileDescriptorResponse found;
+	Grpc__Reflection__V1__ErrorResponse error;
 	union {
 		const uint8_t *in;
 		uint8_t *out; /* protobuf-c has no const; it only reads */
@@ -240,8 +238,10 @@ respond_file(struct rpc_stream *stream, Response *response, struct bytes file)
 	ProtobufCBinaryData octets = { .len = file.len, .data = at.out };
 	char why[] = "there is no such file or symbol here";
 
+	grpc__reflection__v1__file_descriptor_response__init(&found);
 	found.n_file_descriptor_proto = 1;
 	found.file_descriptor_proto = &octets;
+	grpc__reflection__v1__error_response__init(&error);
 	error.error_code = STATUS_NOT_FOUND;
 	error.error_message = why;
 	if (file.at != NULL) {
@@ -293,10 +293,10 @@ respond_services(struct stream_state *state, Response *response)
 static void
 respond_unimplemented(struct rpc_stream *stream, Response *response)
 {
-	Grpc__Reflection__V1__ErrorResponse error =
-	    GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
+	Grpc__Reflection__V1__ErrorResponse error;
 	char why[] = "nothing here has extensions";
 
+	grpc__reflection__v1__error_response__init(&error);
 	error.error_code = STATUS_UNIMPLEMENTED;
 	error.error_message = why;
 	response->message_response_case =
@@ -325,8 +325,7 @@ static STATUS
 info_message(void *arg, struct bytes message)
 {
 	struct stream_state *state = arg;
-	Response response =
-	    GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__INIT;
+	Response response;
 	Request *request =
 	    grpc__reflection__v1__server_reflection_request__unpack(
 		NULL, message.len, message.at);
@@ -334,6 +333,7 @@ info_message(void *arg, struct bytes message)
 	if (request == NULL)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "the request is not a ServerReflectionRequest");
+	grpc__reflection__v1__server_reflection_response__init(&response);
 	response.valid_host = request->host;
 	response.original_request = request;
 	switch (request->message_request_case) {

@@ -82,7 +82,7 @@ sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *message,
     struct rpc_reply *reply)
 {
 	const SignRequest *request = (const SignRequest *)message;
-	SignResponse response = HOLDFAST__KEYD__V1__SIGN_RESPONSE__INIT;
+	SignResponse response;
 	char who[256];
 
 	(void)ctx;
@@ -94,6 +94,7 @@ sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *message,
 	if (says(&request->content, "sleep"))
 		sleep(1);
 	snprintf(who, sizeof(who), "%s", call->peer->spiffe_id);
+	holdfast__keyd__v1__sign_response__init(&response);
 	response.id = request->id;
 	response.signature = request->content;
 	response.why = who;

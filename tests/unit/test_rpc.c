@@ -81,7 +81,7 @@ sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *message,
 {
 	struct toy *toy = ctx;
 	const SignRequest *request = (const SignRequest *)message;
-	SignResponse response = HOLDFAST__KEYD__V1__SIGN_RESPONSE__INIT;
+	SignResponse response;
 
 	(void)call;
 	atomic_fetch_add(&toy->unary, 1);
@@ -93,6 +93,7 @@ sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *message,
 	}
 	if (request->content.len == 5)
 		usleep(300000); /* "sleep" */
+	holdfast__keyd__v1__sign_response__init(&response);
 	response.id = request->id;
 	response.signature = request->content;
 	rpc_reply_set(reply, &response.base);
@@ -131,12 +132,13 @@ toy_message(void *state, struct bytes message)
 		return status_fail(STATUS_INVALID_ARGUMENT, "not a batch");
 	atomic_fetch_add(&s->toy->messages, 1);
 	for (size_t i = 0; i < batch->n_requests; i++) {
-		SignResponse one = HOLDFAST__KEYD__V1__SIGN_RESPONSE__INIT;
+		SignResponse one;
 		SignResponse *list[] = { &one };
 		SignReplyBatch reply =
 		    HOLDFAST__KEYD__V1__SIGN_REPLY_BATCH__INIT;
 		uint8_t packed[1024];
 
+		holdfast__keyd__v1__sign_response__init(&one);
 		one.id = batch->requests[i]->id;
 		one.signature = batch->requests[i]->content;
 		reply.n_responses = 1;
@@ -1212,10 +1214,10 @@ health_follows_set_serving(void **state)
 {
 	struct toy *toy = *state;
 	struct rpc_client *client = client_as(toy, &toy->edge);
-	Grpc__Health__V1__HealthCheckRequest request =
-	    GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+	Grpc__Health__V1__HealthCheckRequest request;
 	char why[RPC_WHY_MAX];
 
+	grpc__health__v1__health_check_request__init(&request);
 	for (int serving = 1; serving >= 0; serving--) {
 		ProtobufCMessage *reply;
 

@@ -22,6 +22,7 @@
 struct renewal {
 	struct renewal_config config;
 	struct enroll_identity *identity; /* the thread's */
+	int64_t due_s;                    /* the thread's */
 	pthread_t thread;
 	struct metric_gauge *m_not_after;
 	struct metric_counter *m_renewed, *m_failed;
@@ -53,14 +54,10 @@ clamp(int64_t value, int64_t least, int64_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
-/* Seconds until the next look. */
 static int64_t
-until_due_s(const struct enroll_identity *identity, int64_t now_s)
+half_way(int64_t from_s, int64_t to_s)
 {
-	int64_t half_s = identity->not_before_s +
-			 (identity->not_after_s - identity->not_before_s) / 2;
-
-	return clamp(half_s - now_s, 1, LOOK_MAX_S);
+	return from_s + (to_s - from_s) / 2;
 }
 
 static void
@@ -76,7 +73,7 @@ complain(struct renewal *r, struct status st, const char *why)
 	    left_s > 0
 		? "certificate could not be renewed; will try again"
 		: "certificate has expired and cannot be renewed; run edged "
-		  "join with a new join file",
+		  "join with a new join file, then restart edged",
 	    (const struct log_field[]){ LOG_STR("identity", identity->identity),
 		LOG_INT("expires_in_s", left_s),
 		LOG_STR("code", status_name(st.code)),
@@ -108,6 +105,7 @@ renew(struct renewal *r)
 	}
 	enroll_identity_free(r->identity);
 	r->identity = mine;
+	r->due_s = half_way(clock_wall_s(), mine->not_after_s);
 	metric_counter_add(r->m_renewed, 1);
 	metric_gauge_set(r->m_not_after, mine->not_after_s);
 	log_info("certificate renewed", LOG_STR("identity", mine->identity),
@@ -125,11 +123,12 @@ run(void *arg)
 	while (sleep_s(r, wait_s)) {
 		int64_t now_s = clock_wall_s();
 
-		if (enroll_renew_due(r->identity, now_s) && !renew(r))
+		if (now_s >= r->due_s && !renew(r))
 			wait_s = clamp((r->identity->not_after_s - now_s) / 20,
 			    1, LOOK_MAX_S);
 		else
-			wait_s = until_due_s(r->identity, clock_wall_s());
+			wait_s =
+			    clamp(r->due_s - clock_wall_s(), 1, LOOK_MAX_S);
 	}
 	return NULL;
 }
@@ -169,6 +168,10 @@ renewal_start(const struct renewal_config *config, struct renewal **ret_renewal)
 	    "");
 	st = enroll_load(config->state_dir, &r->identity, why);
 	if (!failed(st)) {
+		/* Later ones count from when they came: keyd dates them back,
+		 * for clocks that are behind its own. */
+		r->due_s = half_way(
+		    r->identity->not_before_s, r->identity->not_after_s);
 		metric_gauge_set(r->m_not_after, r->identity->not_after_s);
 		if (pthread_create(&r->thread, NULL, run, r) != 0)
 			st = status_fail(

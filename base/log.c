@@ -29,8 +29,8 @@ struct line {
 	char at[LINE_MAX_];
 };
 
-static enum log_level least_level = LOG_INFO;
-static enum log_format line_format = LOG_LOGFMT;
+static _Atomic enum log_level least_level = LOG_INFO;
+static _Atomic enum log_format line_format = LOG_LOGFMT;
 static _Thread_local char request[REQUEST_MAX];
 
 static const char *const level_names[] = {

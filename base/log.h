@@ -56,7 +56,7 @@ struct log_field {
 		.key = (k), .type = LOG_FIELD_INT, .value.sint = (int64_t)(v)  \
 	}
 
-/* Process-wide, set once at start before threads; default info, logfmt. */
+/* Process-wide; any thread, also while others log.  Default info, logfmt. */
 void log_setup(enum log_level least, enum log_format format);
 
 /* msg is a fixed sentence; fields end with key == NULL. */

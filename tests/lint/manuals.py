@@ -23,9 +23,9 @@ def read(path):
 def demand(words, manual):
     text = read(manual).replace("\\-", "-")
     # Macros wrap words: ".It Cm workers", "Fl -json", "Ar dir".
-    known = set(re.findall(r"[A-Za-z0-9_-]+", text))
+    known = {w.lstrip("-") for w in re.findall(r"[A-Za-z0-9_-]+", text)}
     for word in sorted(set(words)):
-        if word not in known and word.lstrip("-") not in known:
+        if word.lstrip("-") not in known:
             complaints.append(f"{manual}: does not mention {word}")
 
 

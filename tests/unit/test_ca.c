@@ -12,8 +12,11 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -469,6 +472,54 @@ configuration_errors_name_what_to_change(void **state)
 	assert_non_null(strstr(st.why, "lock file"));
 }
 
+/* Put an Ed25519 key beside the CA's, as a careless operator might. */
+static void
+import_ed25519(const char *pem_file)
+{
+	char pem[SOFTHSM_PATH_MAX];
+	char *argv[] = { (char[]){ "softhsm2-util" }, (char[]){ "--import" },
+		pem, (char[]){ "--token" }, (char[]){ "identity" },
+		(char[]){ "--label" }, (char[]){ "stray" }, (char[]){ "--id" },
+		(char[]){ "05" }, (char[]){ "--pin" }, (char[]){ "1234" },
+		NULL };
+	posix_spawn_file_actions_t quiet;
+	int status = -1;
+	pid_t pid;
+
+	snprintf(pem, sizeof(pem), "%s", pem_file);
+	posix_spawn_file_actions_init(&quiet);
+	posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+	assert_int_equal(
+	    posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ), 0);
+	posix_spawn_file_actions_destroy(&quiet);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+a_token_that_holds_other_kinds_of_keys_is_refused_with_the_reason(void **state)
+{
+	scoped(EVP_PKEY_free) EVP_PKEY *key =
+	    EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	struct hsm_ca_config with = config();
+	scoped(hsm_ca_close) struct hsm_ca *ca = open_ca(&with);
+	BIO *bio = BIO_new(BIO_s_mem());
+	char path[SOFTHSM_PATH_MAX], *text;
+	struct hsm_cert out;
+	struct status st;
+
+	(void)state;
+	PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+	BIO_write(bio, "", 1);
+	BIO_get_mem_data(bio, &text);
+	softhsm_file(&softhsm, "stray.pem", text, path);
+	BIO_free(bio);
+	import_ed25519(path);
+	st = certify(ca, ROLE_EDGE, "a", &out);
+	assert_int_equal(st.code, STATUS_FAILED_PRECONDITION);
+	assert_non_null(strstr(st.why, "token of its own"));
+}
+
 static int
 make_ca(void **state)
 {
@@ -519,6 +570,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_wrong_pin_is_tried_once_and_says_what_to_do),
 		cmocka_unit_test(a_create_with_a_wrong_pin_fails_and_says_so),
 		cmocka_unit_test(configuration_errors_name_what_to_change),
+		/* Last: it leaves the token of no use. */
+		cmocka_unit_test(
+		    a_token_that_holds_other_kinds_of_keys_is_refused_with_the_reason),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "ca-worker") == 0)

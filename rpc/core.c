@@ -20,8 +20,10 @@
 
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/compression.h>
-#if __has_include(<grpc/support/log.h>)
+/* Cores that have this header log by absl instead, and have no such hook. */
+#if !__has_include(<grpc/credentials.h>)
 #include <grpc/support/log.h>
+#define HAS_LOG_HOOK 1
 #endif
 
 #include "base/log.h"
@@ -32,7 +34,7 @@ refuse_tls12(void)
 	setenv("GRPC_SSL_CIPHER_SUITES", "ECDHE-PSK-CHACHA20-POLY1305", 1);
 }
 
-#ifdef GPR_ERROR
+#ifdef HAS_LOG_HOOK
 /* A rejected handshake is the peer's affair: not worth a line by default.
  * What core dies of is. */
 static void
@@ -50,7 +52,7 @@ log_core(gpr_log_func_args *args)
 static void
 set_log(void)
 {
-#ifdef GPR_ERROR
+#ifdef HAS_LOG_HOOK
 	gpr_set_log_function(log_core);
 	gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
 #endif

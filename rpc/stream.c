@@ -29,7 +29,7 @@ struct rpc_stream {
 
 	/* Of the queue's thread. */
 	bool is_open; /* closed is due to the application */
-	bool meta_sent, reading, writing, status_sent, half_closed;
+	bool meta_sent, reading, writing, status_sent, half_closed, cancel_sent;
 
 	pthread_mutex_t mu; /* guards the rest */
 	struct rpc_outq out;
@@ -37,9 +37,12 @@ struct rpc_stream {
 	bool busy;   /* a pump will follow */
 	bool kicked; /* on_kick will come */
 	bool ended;  /* by us, with end */
+	bool choked; /* the out-queue is full: the client does not read */
 	bool over;   /* the call is */
 	struct status end;
 };
+
+static const char not_read[] = "the client does not read what it is sent";
 
 void
 rpc_stream_ref(struct rpc_stream *stream)
@@ -85,9 +88,7 @@ rpc_stream_send(struct rpc_stream *stream, struct bytes message)
 	pthread_mutex_lock(&stream->mu);
 	if (!stream->over && !stream->ended) {
 		if (!rpc_outq_put(&stream->out, message))
-			end_locked(stream,
-			    status_fail(STATUS_RESOURCE_EXHAUSTED,
-				"the client does not read what it is sent"));
+			stream->choked = true;
 		kick = wants_kick(stream);
 	}
 	pthread_mutex_unlock(&stream->mu);
@@ -151,8 +152,9 @@ static void
 finish(struct rpc_stream *stream)
 {
 	struct rpc_server *server = stream->server;
-	enum status_code code =
-	    stream->status_sent ? stream->end.code : STATUS_CANCELLED;
+	enum status_code code = stream->status_sent || stream->cancel_sent
+				    ? stream->end.code
+				    : STATUS_CANCELLED;
 
 	if (stream->is_open) {
 		stream->method->ops.closed(stream->state);
@@ -228,11 +230,19 @@ pump(struct rpc_stream *stream)
 	bool write = false;
 	bool status = false;
 	bool read = false;
+	bool cancel = false;
 	unsigned joined;
 
 	pthread_mutex_lock(&stream->mu);
 	stream->pending--;
-	if (!stream->over) {
+	/* A status would have to wait behind what is not read. */
+	if (stream->choked && !stream->over && !stream->cancel_sent) {
+		cancel = stream->cancel_sent = true;
+		end_locked(
+		    stream, status_fail(STATUS_RESOURCE_EXHAUSTED, not_read));
+		rpc_outq_done(&stream->out);
+	}
+	if (!stream->over && !stream->cancel_sent) {
 		if (!stream->writing && !stream->status_sent) {
 			/* Refused at open: nothing but the status leaves. */
 			if (stream->meta_sent)
@@ -252,6 +262,9 @@ pump(struct rpc_stream *stream)
 	stream->pending += (unsigned)write + status + read;
 	bool last = stream->over && stream->pending == 0;
 	pthread_mutex_unlock(&stream->mu);
+	if (cancel)
+		grpc_call_cancel_with_status(stream->call,
+		    GRPC_STATUS_RESOURCE_EXHAUSTED, not_read, NULL);
 	if (write)
 		start_write(stream);
 	if (status)

@@ -237,7 +237,8 @@ def s_client(echo, *options):  # noqa: F811
     return subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{echo.port}", "-CAfile",
          echo.pki.ca, "-cert", cert, "-key", key, "-alpn", "h2", *options],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        errors="replace", timeout=60)
 
 
 def test_tls_1_2_is_refused_whatever_it_offers(echo, serves_on):  # noqa: F811
@@ -327,7 +328,8 @@ def test_a_client_that_never_reads_is_held_back(echo, serves_on):  # noqa: F811
         call = stub.SignStream(requests(), timeout=3)
         code, _ = refusal(lambda: call.result(timeout=TIMEOUT))
         assert code == grpc.StatusCode.DEADLINE_EXCEEDED
-        assert len(sent) < 4000
+        # Not read while 1 MiB waits: that, and the buffers on the way.
+        assert len(sent) < 1000
 
 
 # ---- raw octets ----

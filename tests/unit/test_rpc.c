@@ -120,6 +120,16 @@ toy_open(void *ctx, struct rpc_stream *stream, const struct rpc_peer *peer,
 	return status_ok();
 }
 
+/* More than may ever wait for one stream. */
+static void
+flood(struct rpc_stream *stream)
+{
+	static uint8_t zeros[65536];
+
+	for (int i = 0; i < 300; i++)
+		rpc_stream_send(stream, (struct bytes){ zeros, sizeof(zeros) });
+}
+
 /* Each request is answered by a message of its own, so joining shows. */
 static STATUS
 toy_message(void *state, struct bytes message)
@@ -130,6 +140,8 @@ toy_message(void *state, struct bytes message)
 
 	if (batch == NULL)
 		return status_fail(STATUS_INVALID_ARGUMENT, "not a batch");
+	if (batch->n_requests == 0)
+		flood(s->stream);
 	atomic_fetch_add(&s->toy->messages, 1);
 	for (size_t i = 0; i < batch->n_requests; i++) {
 		SignResponse one;
@@ -251,6 +263,15 @@ client_as(const struct toy *toy, const struct pki_leaf *leaf)
 
 	assert_int_equal(rpc_client_new(&config, &client).code, STATUS_OK);
 	return client;
+}
+
+/* The server's side of things may be a moment behind the client's. */
+static void
+wait_count(atomic_int *counter, int n)
+{
+	for (int i = 0; i < 6000 && atomic_load(counter) < n; i++)
+		usleep(10000);
+	assert_int_equal(atomic_load(counter), n);
 }
 
 /* ---- unary ---- */
@@ -892,6 +913,25 @@ a_malformed_message_ends_its_stream_alone(void **state)
 }
 
 static void
+a_stream_that_is_not_read_is_given_up(void **state)
+{
+	struct toy *toy = *state;
+	struct rpc_client *client = client_as(toy, &toy->edge);
+	struct seen seen;
+	struct rpc_client_stream *stream =
+	    open_stream(client, &plain_ops, &seen);
+	char why[RPC_WHY_MAX];
+
+	rpc_client_stream_send(stream, bytes_of(""));
+	wait_closed(&seen);
+	assert_int_not_equal(seen.st.code, STATUS_OK);
+	wait_count(&toy->closed, 1);
+	assert_int_equal(call_sign(client, "a", 10000, why).code, STATUS_OK);
+	rpc_client_stream_free(stream);
+	rpc_client_free(client);
+}
+
+static void
 a_client_that_vanishes_closes_its_stream(void **state)
 {
 	struct toy *toy = *state;
@@ -905,9 +945,7 @@ a_client_that_vanishes_closes_its_stream(void **state)
 	wait_closed(&seen);
 	rpc_client_stream_free(stream);
 	rpc_client_free(client);
-	for (int i = 0; i < 600 && atomic_load(&toy->closed) == 0; i++)
-		usleep(100000);
-	assert_int_equal(atomic_load(&toy->closed), 1);
+	wait_count(&toy->closed, 1);
 }
 
 /* ---- life ---- */
@@ -1030,8 +1068,7 @@ drain_lets_a_running_call_finish(void **state)
 	void *done;
 
 	pthread_create(&thread, NULL, slow_call, client);
-	for (int i = 0; i < 600 && atomic_load(&toy->unary) == 0; i++)
-		usleep(100000);
+	wait_count(&toy->unary, 1);
 	rpc_server_drain(toy->server, 20 * NS_PER_S);
 	pthread_join(thread, &done);
 	assert_ptr_equal(done, client);
@@ -1266,6 +1303,7 @@ main(int argc, char **argv)
 		TEST(a_stream_may_be_freed_in_closed),
 		TEST(a_refused_stream_closes_without_having_opened),
 		TEST(a_malformed_message_ends_its_stream_alone),
+		TEST(a_stream_that_is_not_read_is_given_up),
 		TEST(a_client_that_vanishes_closes_its_stream),
 		TEST(a_stream_to_a_refused_port_closes_once_with_unavailable),
 		TEST(a_client_reconnects_when_the_server_is_back),

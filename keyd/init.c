@@ -159,12 +159,11 @@ static struct status
 make_ca(struct init *init, const char *path)
 {
 	const struct config *config = init->config;
-	struct hsm_ca_config ca;
-	char lock_path[PATH_MAX];
-	struct status st = tokens_ca_config(config, lock_path, &ca);
+	struct tokens_ca ca;
+	struct status st = tokens_ca(config, &ca);
 
 	if (!failed(st))
-		st = hsm_ca_create(&ca, config->domain,
+		st = hsm_ca_create(&ca.config, config->domain,
 		    (unsigned)(config->identity.ca_lifetime_ns / DAY_NS),
 		    &init->ca);
 	if (failed(st))

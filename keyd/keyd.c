@@ -203,12 +203,11 @@ make_authority(struct keyd *keyd, const struct hsm_cert *ca_cert)
 		.streams_of = streams_of,
 		.streams_ctx = keyd->signer,
 	};
-	char lock_path[PATH_MAX];
-	struct hsm_ca_config ca;
-	struct status st = tokens_ca_config(config, lock_path, &ca);
+	struct tokens_ca ca;
+	struct status st = tokens_ca(config, &ca);
 
 	if (!failed(st))
-		st = hsm_ca_open(&ca, &keyd->ca);
+		st = hsm_ca_open(&ca.config, &keyd->ca);
 	if (failed(st))
 		return st;
 	to.ca = keyd->ca;

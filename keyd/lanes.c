@@ -74,6 +74,7 @@ serve(struct lane *lane, struct sign_call *calls[], size_t n)
 	struct sign_times times;
 
 	sign_serve(&deps, lane->desk, calls, n);
+	queue_served(lanes->queue);
 	times = sign_desk_times(lane->desk);
 	meter_batch(lanes->config.meter, &times, calls, n);
 	lanes_answer(calls, n);

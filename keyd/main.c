@@ -19,6 +19,7 @@
 #include "keyd/tokens.h"
 
 #define EXIT_USAGE 2
+#define EXIT_PERSON 78 /* EX_CONFIG of sysexits.h */
 
 static const char USAGE[] =
     "usage: keyd [-c FILE]                   run the custody daemon\n"
@@ -141,6 +142,16 @@ init(const struct arguments *arguments)
 	return failed(init_run(config, &options)) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Starting again mends some failures; what a person must mend first has a code
+ * of its own, so that a service manager does not try a refused PIN again. */
+static int
+exit_of(struct status st)
+{
+	if (st.code == STATUS_FAILED_PRECONDITION)
+		return EXIT_PERSON;
+	return failed(st) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -166,6 +177,5 @@ main(int argc, char **argv)
 		return check_config(arguments.config_path);
 	if (arguments.is_init)
 		return init(&arguments);
-	return failed(keyd_run(arguments.config_path)) ? EXIT_FAILURE
-						       : EXIT_SUCCESS;
+	return exit_of(keyd_run(arguments.config_path));
 }

@@ -31,6 +31,7 @@ struct queue {
 	pthread_cond_t filled;
 	size_t max, n;
 	size_t takers; /* threads waiting in queue_take */
+	unsigned out;  /* batches taken and not served */
 	bool closed;
 	struct line *turn; /* last line of the ring; its in_ring is next */
 	struct line *unused;
@@ -230,30 +231,50 @@ take(struct queue *queue)
 	return call;
 }
 
+/* How many calls one batch should be. */
+static size_t
+share_of(const struct queue *queue, size_t max, unsigned sharers)
+{
+	const size_t idle = queue->out < sharers ? sharers - queue->out : 1;
+	const size_t share = (queue->n + idle - 1) / idle;
+
+	if (share >= max)
+		return max;
+	if (share < QUEUE_HANDFUL)
+		return QUEUE_HANDFUL < max ? QUEUE_HANDFUL : max;
+	return share;
+}
+
 size_t
 queue_take(struct queue *queue, size_t max, unsigned sharers,
     struct sign_call *ret_calls[])
 {
 	size_t share, n = 0;
 
-	assert(max > 0 && sharers > 0);
+	assert(max > 0);
 	pthread_mutex_lock(&queue->lock);
 	while (queue->n == 0 && !queue->closed) {
 		queue->takers++;
 		pthread_cond_wait(&queue->filled, &queue->lock);
 		queue->takers--;
 	}
-	share = (queue->n + sharers - 1) / sharers;
-	if (share < QUEUE_HANDFUL)
-		share = QUEUE_HANDFUL;
-	if (share > max)
-		share = max;
+	share = share_of(queue, max, sharers);
 	while (n < share && queue->n > 0)
 		ret_calls[n++] = take(queue);
+	queue->out += n > 0;
 	if (queue->n > 0 && queue->takers > 0)
 		pthread_cond_signal(&queue->filled);
 	pthread_mutex_unlock(&queue->lock);
 	return n;
+}
+
+void
+queue_served(struct queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	assert(queue->out > 0);
+	queue->out--;
+	pthread_mutex_unlock(&queue->lock);
 }
 
 void

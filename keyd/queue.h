@@ -27,13 +27,17 @@ void queue_free(struct queue *queue); /* nobody in queue_take; NULL is ok */
 struct sign_call *queue_put(struct queue *queue, struct sign_call *chain);
 
 /*
- * Wait for calls and take up to max: no more than an even share for each of
- * sharers takers, though a handful (QUEUE_HANDFUL) always goes together.
- * Returns how many; 0 only when the queue is closed and empty.
+ * Wait for calls and take up to max as one batch: no more than an even share
+ * for each of the sharers (the token's lanes) that has no batch yet, though a
+ * handful goes together, since splitting it costs more than it gains.  Returns
+ * how many; 0 only when the queue is closed and empty.
  */
-#define QUEUE_HANDFUL 4
+#define QUEUE_HANDFUL 16
 size_t queue_take(struct queue *queue, size_t max, unsigned sharers,
     struct sign_call *ret_calls[]);
+
+/* A batch that was taken has been served. */
+void queue_served(struct queue *queue);
 
 /* Nothing comes in any more.  What waits can still be taken. */
 void queue_close(struct queue *queue);

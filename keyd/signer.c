@@ -64,7 +64,7 @@ static void
 answer_stream(struct caller *caller, struct sign_call *const calls[], size_t n)
 {
 	struct stream *stream = (struct stream *)caller;
-	uint8_t reply[BATCH_REPLY_MAX];
+	static _Thread_local uint8_t reply[BATCH_REPLY_MAX];
 
 	rpc_stream_send(stream->rpc,
 	    (struct bytes){ reply, batch_encode(calls, n, reply) });

@@ -87,20 +87,24 @@ tokens_open_pool(const struct config *config, size_t pool, unsigned workers,
 }
 
 STATUS
-tokens_ca_config(const struct config *config, char lock_path[PATH_MAX],
-    struct hsm_ca_config *ret_config)
+tokens_ca(const struct config *config, struct tokens_ca *ret_ca)
 {
-	struct status st =
-	    config_lock_path(config, config->identity.token, lock_path);
+	const struct conf_strings *env = &config->identity.env;
+	struct status st = config_lock_path(
+	    config, config->identity.token, ret_ca->lock_path);
 
 	if (failed(st))
 		return st;
-	*ret_config = (struct hsm_ca_config){
+	for (size_t i = 0; i < env->len; i++)
+		ret_ca->env[i] = env->at[i];
+	ret_ca->env[env->len] = NULL;
+	ret_ca->config = (struct hsm_ca_config){
 		.module = config->identity.module,
 		.token_label = config->identity.token,
 		.pin_file = config->identity.pin_file,
-		.lock_file = lock_path,
+		.lock_file = ret_ca->lock_path,
 		.worker_argv = CA_WORKER_ARGV,
+		.worker_env = ret_ca->env,
 	};
 	return st;
 }

@@ -24,8 +24,13 @@ void tokens_keep_environment(const struct config *config);
 STATUS tokens_open_pool(const struct config *config, size_t pool,
     unsigned workers, struct metrics *metrics, struct hsm **ret_hsm);
 
-/* For hsm_ca_open and hsm_ca_create; lock_path is what it borrows from. */
-STATUS tokens_ca_config(const struct config *config, char lock_path[PATH_MAX],
-    struct hsm_ca_config *ret_config);
+/* For hsm_ca_open and hsm_ca_create, with what their configuration borrows:
+ * it stays where it is made. */
+struct tokens_ca {
+	struct hsm_ca_config config;
+	char lock_path[PATH_MAX];
+	const char *env[CONFIG_ENV_MAX + 1];
+};
+STATUS tokens_ca(const struct config *config, struct tokens_ca *ret_ca);
 
 #endif

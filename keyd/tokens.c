@@ -90,8 +90,8 @@ STATUS
 tokens_ca(const struct config *config, struct tokens_ca *ret_ca)
 {
 	const struct conf_strings *env = &config->identity.env;
-	struct status st = config_lock_path(
-	    config, config->identity.token, ret_ca->lock_path);
+	struct status st =
+	    config_lock_path(config, config->identity.token, ret_ca->lock_path);
 
 	if (failed(st))
 		return st;

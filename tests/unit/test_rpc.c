@@ -1143,6 +1143,173 @@ a_stream_kept_beyond_closed_does_nothing(void **state)
 	rpc_client_free(client);
 }
 
+/* A server whose replies come from threads of its own, as a signer's do. */
+struct late {
+	pthread_mutex_t mu;
+	pthread_cond_t work;
+	struct rpc_stream *waiting[4096]; /* each a reference */
+	size_t n;
+	bool stop;
+	atomic_int opened, closed;
+};
+
+static void *
+late_replies(void *arg)
+{
+	struct late *late = arg;
+	uint8_t packed[64];
+	SignResponse one;
+	SignResponse *list[] = { &one };
+	SignReplyBatch reply = HOLDFAST__KEYD__V1__SIGN_REPLY_BATCH__INIT;
+
+	holdfast__keyd__v1__sign_response__init(&one);
+	reply.n_responses = 1;
+	reply.responses = list;
+	size_t len = protobuf_c_message_pack(&reply.base, packed);
+	pthread_mutex_lock(&late->mu);
+	while (!late->stop || late->n > 0) {
+		if (late->n == 0) {
+			pthread_cond_wait(&late->work, &late->mu);
+			continue;
+		}
+		struct rpc_stream *stream = late->waiting[--late->n];
+		pthread_mutex_unlock(&late->mu);
+		for (int i = 0; i < 8; i++)
+			rpc_stream_send(stream, (struct bytes){ packed, len });
+		rpc_stream_unref(stream);
+		pthread_mutex_lock(&late->mu);
+	}
+	pthread_mutex_unlock(&late->mu);
+	return NULL;
+}
+
+struct late_stream {
+	struct late *late;
+	struct rpc_stream *stream;
+};
+
+static STATUS
+late_open(void *ctx, struct rpc_stream *stream, const struct rpc_peer *peer,
+    void **ret_state)
+{
+	struct late_stream *s = calloc(1, sizeof(*s));
+
+	(void)peer;
+	assert_non_null(s);
+	s->late = ctx;
+	s->stream = stream;
+	atomic_fetch_add(&s->late->opened, 1);
+	*ret_state = s;
+	return status_ok();
+}
+
+static STATUS
+late_message(void *state, struct bytes message)
+{
+	struct late_stream *s = state;
+
+	(void)message;
+	pthread_mutex_lock(&s->late->mu);
+	if (s->late->n < 4096) {
+		rpc_stream_ref(s->stream);
+		s->late->waiting[s->late->n++] = s->stream;
+		pthread_cond_signal(&s->late->work);
+	}
+	pthread_mutex_unlock(&s->late->mu);
+	return status_ok();
+}
+
+static void
+late_closed(void *state)
+{
+	struct late_stream *s = state;
+
+	atomic_fetch_add(&s->late->closed, 1);
+	free(s);
+}
+
+static void
+count_message(void *ctx, struct bytes message)
+{
+	struct seen *seen = ctx;
+
+	(void)message;
+	pthread_mutex_lock(&seen->mu);
+	seen->messages++;
+	pthread_cond_broadcast(&seen->changed);
+	pthread_mutex_unlock(&seen->mu);
+}
+
+/* 16 streams, half of them cancelled while replies come, then a drain. */
+static void
+late_traffic(struct rpc_server *server, struct rpc_client *client)
+{
+	struct rpc_client_stream_ops ops = plain_ops;
+	struct rpc_client_stream *streams[16];
+	static struct seen seen[16];
+	uint8_t packed[256];
+	size_t len = pack_batch(0, 4, packed, sizeof(packed));
+
+	ops.message = count_message;
+	for (size_t i = 0; i < 16; i++)
+		streams[i] = open_stream(client, &ops, &seen[i]);
+	for (size_t n = 0; n < 50; n++)
+		for (size_t i = 0; i < 16; i++) {
+			rpc_client_stream_send(
+			    streams[i], (struct bytes){ packed, len });
+			if (n == 25 && i % 2 == 0)
+				rpc_client_stream_cancel(streams[i]);
+		}
+	for (size_t i = 1; i < 16; i += 2)
+		wait_for(&seen[i], &seen[i].messages, NULL, 1);
+	rpc_server_drain(server, 20 * NS_PER_S);
+	for (size_t i = 0; i < 16; i++) {
+		wait_closed(&seen[i]);
+		rpc_client_stream_free(streams[i]);
+	}
+}
+
+static void
+replies_of_other_threads_outlive_cancels_and_drain(void **state)
+{
+	struct toy *toy = *state;
+	static const struct rpc_stream_ops ops = { .open = late_open,
+		.message = late_message,
+		.closed = late_closed,
+		.coalesce_max = COALESCE_MAX };
+	struct rpc_server_config config = {
+		.listen = "127.0.0.1:0",
+		.ca_pem = pki_ca_pem(toy->ca),
+		.identity = identity,
+		.authorize = authorize,
+		.ctx = toy,
+		.cq_threads = 2,
+	};
+	static struct late late = { .mu = PTHREAD_MUTEX_INITIALIZER,
+		.work = PTHREAD_COND_INITIALIZER };
+	struct rpc_server *server;
+	pthread_t threads[2];
+
+	assert_int_equal(rpc_server_new(&config, &server).code, STATUS_OK);
+	rpc_server_add_stream(server, SERVICE, "SignStream", &ops, &late);
+	assert_int_equal(rpc_server_start(server).code, STATUS_OK);
+	snprintf(toy->target, sizeof(toy->target), "127.0.0.1:%d",
+	    rpc_server_port(server));
+	struct rpc_client *client = client_as(toy, &toy->edge);
+	for (size_t i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, late_replies, &late);
+	late_traffic(server, client);
+	rpc_client_free(client);
+	rpc_server_free(server);
+	assert_int_equal(atomic_load(&late.opened), atomic_load(&late.closed));
+	pthread_mutex_lock(&late.mu);
+	late.stop = true;
+	pthread_cond_broadcast(&late.work);
+	pthread_mutex_unlock(&late.mu);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static void
 a_port_in_use_is_said(void **state)
 {
@@ -1310,6 +1477,7 @@ main(int argc, char **argv)
 		TEST(drain_ends_open_streams_with_unavailable),
 		TEST(drain_lets_a_running_call_finish),
 		TEST(a_stream_kept_beyond_closed_does_nothing),
+		TEST(replies_of_other_threads_outlive_cancels_and_drain),
 		TEST(a_port_in_use_is_said),
 		TEST(an_identity_whose_key_is_anothers_is_said),
 		TEST(an_anonymous_server_takes_clients_without_certificates),

@@ -103,12 +103,16 @@ struct hsm_key {
  * Make a key pair in the token, CKA_ID its key id; its attributes are read back
  * and a signature is verified before it is reported; all lanes know it when
  * this returns.  A key that turns out extractable is destroyed and refused.
- * ALREADY_EXISTS when the label is taken.
+ * ALREADY_EXISTS when the label is taken.  After DEADLINE_EXCEEDED or
+ * UNAVAILABLE the key may exist all the same: hsm_find_label tells.
  */
 STATUS hsm_generate(struct hsm *hsm, enum key_alg alg, const char *label,
     int64_t deadline_ns, struct hsm_key *ret_key);
 
-/* NOT_FOUND when the token has no such private key. */
+/*
+ * Search the token itself: NOT_FOUND when it has no such private key.  A key
+ * that is found, even one made elsewhere, is known to all lanes on return.
+ */
 STATUS hsm_find(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns,
     struct hsm_key *ret_key);
 STATUS hsm_find_label(struct hsm *hsm, const char *label, int64_t deadline_ns,

@@ -473,10 +473,17 @@ lane_start(struct lane *lane)
 void
 lane_stop(struct lane *lane)
 {
-	if (lane->started) {
-		wake(lane);
-		pthread_join(lane->supervisor, NULL);
-	}
+	if (!lane->started)
+		return;
+	wake(lane);
+	pthread_join(lane->supervisor, NULL);
+	lane->started = false;
+}
+
+void
+lane_done(struct lane *lane)
+{
+	/* Zeroed memory that lane_init never saw has no pool. */
 	if (lane->pool != NULL && lane->wake >= 0)
 		close(lane->wake);
 }

@@ -82,9 +82,10 @@ struct lane {
 /* Of zeroed memory; all lanes of a pool before one is started. */
 STATUS lane_init(struct lane *lane, struct lane_pool *pool, unsigned index);
 STATUS lane_start(struct lane *lane);
-/* Wait for the supervisor to stop, pool->stopping being set, and release what
- * lane_init and lane_start made; either may not have been called. */
+/* Wait for the supervisor to stop, pool->stopping being set.  All lanes of a
+ * pool are stopped before one is done: supervisors wake each other. */
 void lane_stop(struct lane *lane);
+void lane_done(struct lane *lane);
 
 /*
  * Take an idle lane that is ready; waits while one is ready or likely to be.

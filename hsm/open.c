@@ -161,13 +161,15 @@ copy_config(struct hsm *hsm, const struct hsm_config *config)
 }
 
 static void
-stop_lanes(struct lane_pool *pool, unsigned started)
+stop_lanes(struct lane_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
 	pthread_mutex_unlock(&pool->lock);
-	for (unsigned i = 0; i < started; i++)
+	for (unsigned i = 0; i < pool->n; i++)
 		lane_stop(&pool->lanes[i]);
+	for (unsigned i = 0; i < pool->n; i++)
+		lane_done(&pool->lanes[i]);
 }
 
 STATUS
@@ -207,7 +209,7 @@ hsm_close(struct hsm *hsm)
 {
 	if (hsm == NULL)
 		return;
-	stop_lanes(&hsm->pool, hsm->pool.n);
+	stop_lanes(&hsm->pool);
 	pthread_cond_destroy(&hsm->pool.idle);
 	pthread_cond_destroy(&hsm->pool.changed);
 	pthread_mutex_destroy(&hsm->pool.lock);

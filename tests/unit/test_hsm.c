@@ -257,21 +257,6 @@ loads_the_tokens_keys_when_it_is_opened_again(void **state)
 }
 
 static void
-follows_the_tokens_speed_with_its_batches(void **state)
-{
-	struct hsm_key key;
-
-	(void)state;
-	assert_in_range(hsm_batch_hint(rig.hsm), 1, HSM_BATCH_MAX);
-	rig_generate(&rig, KEY_ALG_RSA_4096, "slow", &key);
-	for (size_t i = 0; i < 40; i++)
-		assert_false(
-		    failed(rig_sign(&rig, &key, SCHEME_RSA_PSS_RSAE_SHA256)));
-	/* RSA-4096 takes milliseconds on any machine. */
-	assert_int_equal(hsm_batch_hint(rig.hsm), 1);
-}
-
-static void
 counts_what_it_signs(void **state)
 {
 	struct metrics *metrics = metrics_new();
@@ -333,7 +318,6 @@ main(int argc, char **argv)
 		RIG_TEST(signs_full_batches_of_the_longest_content),
 		RIG_TEST(lets_every_lane_know_a_new_key),
 		RIG_TEST(loads_the_tokens_keys_when_it_is_opened_again),
-		RIG_TEST(follows_the_tokens_speed_with_its_batches),
 		RIG_TEST(counts_what_it_signs),
 		RIG_TEST(refuses_a_configuration_that_cannot_work),
 	};

@@ -258,6 +258,22 @@ signs_with_the_token_object_when_copies_are_refused(void **state)
 	assert_int_equal(rig_counted(&rig), 1);
 }
 
+static void
+follows_the_tokens_speed_with_its_batches(void **state)
+{
+	struct hsm_key key;
+
+	(void)state;
+	rig_init_faulty(&rig, "");
+	rig_open(&rig, 2);
+	assert_in_range(hsm_batch_hint(rig.hsm), 2, HSM_BATCH_MAX);
+	rig_generate(&rig, KEY_ALG_EC_P256, "slow", &key);
+	rig_script(&rig, "C_Sign sleep_ms=5\n");
+	for (size_t i = 0; i < 10; i++)
+		assert_signs(&key, P256);
+	assert_int_equal(hsm_batch_hint(rig.hsm), 1);
+}
+
 /* A worker that answers each request with octets of its own. */
 static int
 answer_nonsense(void)
@@ -294,6 +310,7 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		FAULT_TEST(follows_the_tokens_speed_with_its_batches),
 		FAULT_TEST(does_not_believe_a_worker_that_talks_nonsense),
 		FAULT_TEST(never_signs_with_another_key_after_a_finalize),
 		FAULT_TEST(recovers_from_every_error_of_a_lost_session),

@@ -133,6 +133,17 @@ on_request(struct line *line, const Holdfast__Keyd__V1__SignRequest *request,
 		    request->content.data, len);
 }
 
+static void
+count(struct keyd_stub *stub, unsigned n_requests)
+{
+	pthread_mutex_lock(&stub->mutex);
+	stub->counts.batches++;
+	stub->counts.requests += n_requests;
+	if (n_requests > stub->counts.largest)
+		stub->counts.largest = n_requests;
+	pthread_mutex_unlock(&stub->mutex);
+}
+
 static struct status
 on_message(void *state, struct bytes message)
 {
@@ -147,18 +158,19 @@ on_message(void *state, struct bytes message)
 		return status_fail(STATUS_INVALID_ARGUMENT, "not a batch");
 	pthread_mutex_lock(&stub->mutex);
 	mode = stub->mode;
-	stub->counts.batches++;
-	stub->counts.requests += (unsigned)batch->n_requests;
-	if (batch->n_requests > stub->counts.largest)
-		stub->counts.largest = (unsigned)batch->n_requests;
 	if (mode == STUB_BABBLES)
 		stub->mode = STUB_ANSWERS;
 	pthread_mutex_unlock(&stub->mutex);
 
+	/* What is counted as held is held; what is answered is counted. */
+	if (mode != STUB_HOLDS)
+		count(stub, (unsigned)batch->n_requests);
 	if (mode == STUB_BABBLES)
 		rpc_stream_send(line->stream, bytes_of("what is this?"));
 	for (size_t i = 0; mode != STUB_BABBLES && i < batch->n_requests; i++)
 		on_request(line, batch->requests[i], mode);
+	if (mode == STUB_HOLDS)
+		count(stub, (unsigned)batch->n_requests);
 	holdfast__keyd__v1__sign_batch__free_unpacked(batch, NULL);
 	return status_ok();
 }

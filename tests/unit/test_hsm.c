@@ -2,12 +2,15 @@
 
 /* The door to keys, on a real SoftHSM token: what it makes and refuses. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -283,6 +286,59 @@ counts_what_it_signs(void **state)
 	metrics_free(metrics);
 }
 
+static bool
+maps_softhsm(int pid)
+{
+	char path[64], line[1024];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		found = found || strstr(line, "libsofthsm2") != NULL;
+	fclose(file);
+	return found;
+}
+
+static void
+keeps_the_module_in_the_workers(void **state)
+{
+	struct hsm_lane_status lane;
+	struct hsm_key key;
+
+	(void)state;
+	rig_generate(&rig, KEY_ALG_EC_P256, "where", &key);
+	assert_false(failed(rig_sign(&rig, &key, ecdsa[0])));
+	hsm_lane_status(rig.hsm, 0, &lane);
+	assert_true(maps_softhsm(lane.pid));
+	assert_false(maps_softhsm(getpid()));
+}
+
+static void
+hands_a_worker_no_descriptor_but_its_lane(void **state)
+{
+	struct hsm_lane_status lane;
+	char path[64], target[256];
+	int extra = open("/etc/hostname", O_RDONLY);
+	ssize_t n;
+
+	(void)state;
+	assert_true(extra >= 0);
+	hsm_close(rig.hsm);
+	rig_open(&rig, 2);
+	hsm_lane_status(rig.hsm, 0, &lane);
+	for (int fd = 4; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", lane.pid, fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		assert_null(strstr(target, "hostname"));
+		assert_null(strstr(target, "socket:"));
+	}
+	close(extra);
+}
+
 static void
 refuses_a_configuration_that_cannot_work(void **state)
 {
@@ -319,6 +375,8 @@ main(int argc, char **argv)
 		RIG_TEST(lets_every_lane_know_a_new_key),
 		RIG_TEST(loads_the_tokens_keys_when_it_is_opened_again),
 		RIG_TEST(counts_what_it_signs),
+		RIG_TEST(keeps_the_module_in_the_workers),
+		RIG_TEST(hands_a_worker_no_descriptor_but_its_lane),
 		RIG_TEST(refuses_a_configuration_that_cannot_work),
 	};
 

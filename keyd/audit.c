@@ -37,7 +37,7 @@ struct group {
 	size_t body_len;
 	uint32_t n;
 	struct waiter *waiters;
-	uint8_t *octets; /* JOURNAL_GROUP_MAX */
+	uint8_t *octets; /* JOURNAL_GROUP_MAX, aligned to a page */
 };
 
 struct audit {
@@ -90,7 +90,8 @@ audit_open(const struct audit_config *config, struct audit **ret_audit)
 	pthread_cond_init(&audit->round, NULL);
 	audit->gathering = &audit->groups[0];
 	for (size_t i = 0; i < 2; i++) {
-		audit->groups[i].octets = malloc(JOURNAL_GROUP_MAX);
+		audit->groups[i].octets =
+		    aligned_alloc(4096, JOURNAL_GROUP_MAX);
 		if (audit->groups[i].octets == NULL)
 			return status_fail(
 			    STATUS_RESOURCE_EXHAUSTED, "no memory");

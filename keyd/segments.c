@@ -40,7 +40,8 @@ struct segments {
 	bool sync;
 	size_t segment_max;
 
-	int fd; /* of the current segment */
+	int fd;     /* of the current segment */
+	int direct; /* the same, past the page cache; -1 where that cannot be */
 	uint64_t number;
 	size_t at;   /* where the next group goes */
 	size_t size; /* octets that are written, zeros ahead included */
@@ -127,6 +128,42 @@ sync_file(int fd)
 	return fdatasync(fd) == 0 ? status_ok() : cannot_write();
 }
 
+/*
+ * Groups fill whole sectors that were written before, so they can go to the
+ * disk past the page cache, durable when the write returns: half the CPU time
+ * of a write and a sync.  File systems or disks that cannot are synced instead.
+ */
+static void
+open_direct(struct segments *s)
+{
+	char name[NAME_MAX_];
+
+	if (s->direct >= 0)
+		close(s->direct);
+	s->direct = -1;
+	name_of(s->number, name);
+	if (s->sync)
+		s->direct = openat(s->dir_fd, name,
+		    O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Write a group, durably if that is asked for. */
+static STATUS
+write_group(struct segments *s, const uint8_t *group, size_t len)
+{
+	struct status st;
+
+	if (s->direct >= 0) {
+		st = write_at(s->direct, group, len, s->at);
+		if (st.detail != EINVAL)
+			return st;
+		close(s->direct); /* sectors of another size */
+		s->direct = -1;
+	}
+	st = write_at(s->fd, group, len, s->at);
+	return failed(st) || !s->sync ? st : sync_file(s->fd);
+}
+
 /* How far the current segment should be written ahead. */
 static size_t
 reserve_to(const struct segments *s, size_t at)
@@ -189,6 +226,7 @@ roll(struct segments *s)
 	s->size = reserve_to(s, JOURNAL_SECTOR);
 	s->broken = false;
 	s->state = state;
+	open_direct(s);
 	return st;
 }
 
@@ -262,9 +300,7 @@ append(struct segments *s, uint8_t *group, size_t body_len, uint32_t n)
 	st = journal_seal(group, body_len, n, &s->state, &len, &after);
 	if (failed(st))
 		return st;
-	st = write_at(s->fd, group, len, s->at);
-	if (!failed(st) && s->sync)
-		st = sync_file(s->fd);
+	st = write_group(s, group, len);
 	if (failed(st)) {
 		s->broken = true;
 		return st;
@@ -466,6 +502,7 @@ replay(struct segments *s, const uint64_t *numbers, size_t i, size_t n,
 	s->at = end;
 	s->size = len;
 	s->state = after;
+	open_direct(s);
 	return torn ? cut(s) : st;
 }
 
@@ -511,7 +548,7 @@ segments_open(
 
 	if (s == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	s->fd = s->dir_fd = -1;
+	s->fd = s->direct = s->dir_fd = -1;
 	s->sync = config->sync;
 	s->segment_max =
 	    config->segment_max != 0 ? config->segment_max : SEGMENT_MAX;
@@ -543,6 +580,8 @@ segments_close(struct segments *s)
 		(void)fdatasync(s->fd);
 		close(s->fd);
 	}
+	if (s->direct >= 0)
+		close(s->direct);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
 	free(s->directory);

@@ -18,7 +18,7 @@ struct segments;
 
 struct segments_config {
 	const char *directory; /* made 0700 if missing; copied */
-	bool sync;             /* fdatasync(2) each group */
+	bool sync;             /* each group is on the disk when appended */
 	size_t segment_max;    /* octets of a file; 0: 64 MiB */
 	journal_each each;     /* shown every record on open; may be NULL */
 	void *ctx;             /* of each */
@@ -35,9 +35,10 @@ void segments_close(struct segments *segments); /* NULL is allowed */
 SCOPED_RELEASE(segments_close, struct segments *);
 
 /*
- * Append one group: a buffer of JOURNAL_GROUP_MAX whose body stands from
- * JOURNAL_HEAD on.  Blocks for the disk.  After a failure nothing of it counts;
- * the next append tries to go on, in a new segment where that is needed.
+ * Append one group: a buffer of JOURNAL_GROUP_MAX, best aligned to a page,
+ * whose body stands from JOURNAL_HEAD on.  Blocks for the disk.  After a
+ * failure nothing of it counts; the next append tries to go on, in a new
+ * segment where that is needed.
  */
 STATUS segments_append(struct segments *segments, uint8_t *group,
     size_t body_len, uint32_t n_entries);

@@ -17,11 +17,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -52,7 +54,9 @@ struct segments {
 	struct status failure; /* the latest, for RETRY_NS */
 };
 
-static const uint8_t zeros[64 * 1024];
+/* Never written to; not const, as struct iovec is for reading too. */
+static alignas(4096) uint8_t zeros[64 * 1024];
+#define ZEROS_AT_ONCE 20
 
 static struct status
 cannot(const char *why)
@@ -110,16 +114,29 @@ write_at(int fd, const uint8_t *octets, size_t len, size_t at)
 static STATUS
 write_zeros(int fd, size_t from, size_t to)
 {
-	struct status st = status_ok();
+	while (from < to) {
+		struct iovec iov[ZEROS_AT_ONCE];
+		size_t left = to - from;
+		int n = 0;
+		ssize_t written;
 
-	while (from < to && !failed(st)) {
-		size_t len =
-		    to - from < sizeof(zeros) ? to - from : sizeof(zeros);
-
-		st = write_at(fd, zeros, len, from);
-		from += len;
+		for (; n < ZEROS_AT_ONCE && left > 0; n++) {
+			iov[n].iov_base = zeros;
+			iov[n].iov_len =
+			    left < sizeof(zeros) ? left : sizeof(zeros);
+			left -= iov[n].iov_len;
+		}
+		written = pwritev(fd, iov, n, (off_t)from);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0) {
+			if (written == 0)
+				errno = EIO;
+			return cannot_write();
+		}
+		from += (size_t)written;
 	}
-	return st;
+	return status_ok();
 }
 
 static STATUS
@@ -168,7 +185,7 @@ write_group(struct segments *s, const uint8_t *group, size_t len)
 static size_t
 reserve_to(const struct segments *s, size_t at)
 {
-	size_t to = at + JOURNAL_GROUP_MAX + RESERVE_STEP;
+	size_t to = (at + JOURNAL_GROUP_MAX + RESERVE_STEP) & ~(size_t)4095;
 
 	return to < s->segment_max ? to : s->segment_max;
 }
@@ -262,6 +279,10 @@ reserve(struct segments *s)
 
 	if (s->size - s->at >= JOURNAL_GROUP_MAX)
 		return status_ok();
+	if (s->direct >= 0 && !failed(write_zeros(s->direct, s->size, to))) {
+		s->size = to;
+		return status_ok();
+	}
 	st = write_zeros(s->fd, s->size, to);
 	if (failed(st))
 		return st;

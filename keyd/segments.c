@@ -17,23 +17,21 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyd/segment_file.h"
 
 #define SEGMENT_MAX (64u << 20)
 #define RESERVE_STEP (1u << 20)
 #define LOOK_EVERY_NS NS_PER_S
 #define RETRY_NS (200 * NS_PER_MS)
-#define NAME_MAX_ 32
 #define NEW_NAME "new" /* a segment until it is whole */
 
 struct segments {
@@ -54,97 +52,6 @@ struct segments {
 	struct status failure; /* the latest, for RETRY_NS */
 };
 
-/* Never written to; not const, as struct iovec is for reading too. */
-static alignas(4096) uint8_t zeros[64 * 1024];
-#define ZEROS_AT_ONCE 20
-
-static struct status
-cannot(const char *why)
-{
-	return status_fail_detail(STATUS_UNAVAILABLE, why, (uint32_t)errno);
-}
-
-/* Why a write or sync failed, in words for the one who must mend it. */
-static struct status
-cannot_write(void)
-{
-	switch (errno) {
-	case ENOSPC:
-	case EDQUOT:
-		return cannot("the disk of the audit journal is full: nothing "
-			      "is signed until there is room");
-	case EROFS:
-		return cannot("the audit journal's file system is read-only: "
-			      "nothing is signed until it can be written");
-	case EFBIG:
-		return cannot("the audit journal's file may not grow (file "
-			      "size limit): nothing is signed until it may");
-	default:
-		return cannot("the audit journal cannot be written: nothing is "
-			      "signed until it can");
-	}
-}
-
-static void
-name_of(uint64_t number, char ret_name[NAME_MAX_])
-{
-	snprintf(ret_name, NAME_MAX_, "%010" PRIu64 ".journal", number);
-}
-
-static STATUS
-write_at(int fd, const uint8_t *octets, size_t len, size_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, octets, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			if (n == 0)
-				errno = EIO;
-			return cannot_write();
-		}
-		octets += n;
-		at += (size_t)n;
-		len -= (size_t)n;
-	}
-	return status_ok();
-}
-
-static STATUS
-write_zeros(int fd, size_t from, size_t to)
-{
-	while (from < to) {
-		struct iovec iov[ZEROS_AT_ONCE];
-		size_t left = to - from;
-		int n = 0;
-		ssize_t written;
-
-		for (; n < ZEROS_AT_ONCE && left > 0; n++) {
-			iov[n].iov_base = zeros;
-			iov[n].iov_len =
-			    left < sizeof(zeros) ? left : sizeof(zeros);
-			left -= iov[n].iov_len;
-		}
-		written = pwritev(fd, iov, n, (off_t)from);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0) {
-			if (written == 0)
-				errno = EIO;
-			return cannot_write();
-		}
-		from += (size_t)written;
-	}
-	return status_ok();
-}
-
-static STATUS
-sync_file(int fd)
-{
-	return fdatasync(fd) == 0 ? status_ok() : cannot_write();
-}
-
 /*
  * Groups fill whole sectors that were written before, so they can go to the
  * disk past the page cache, durable when the write returns: half the CPU time
@@ -153,12 +60,12 @@ sync_file(int fd)
 static void
 open_direct(struct segments *s)
 {
-	char name[NAME_MAX_];
+	char name[SEGMENT_NAME_MAX];
 
 	if (s->direct >= 0)
 		close(s->direct);
 	s->direct = -1;
-	name_of(s->number, name);
+	segment_file_name(s->number, name);
 	if (s->sync)
 		s->direct = openat(s->dir_fd, name,
 		    O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC | O_NOFOLLOW);
@@ -171,14 +78,14 @@ write_group(struct segments *s, const uint8_t *group, size_t len)
 	struct status st;
 
 	if (s->direct >= 0) {
-		st = write_at(s->direct, group, len, s->at);
+		st = segment_file_write(s->direct, group, len, s->at);
 		if (st.detail != EINVAL)
 			return st;
 		close(s->direct); /* sectors of another size */
 		s->direct = -1;
 	}
-	st = write_at(s->fd, group, len, s->at);
-	return failed(st) || !s->sync ? st : sync_file(s->fd);
+	st = segment_file_write(s->fd, group, len, s->at);
+	return failed(st) || !s->sync ? st : segment_file_sync(s->fd);
 }
 
 /* How far the current segment should be written ahead. */
@@ -195,25 +102,25 @@ static STATUS
 write_new(struct segments *s, int fd, struct journal_state *ret_state)
 {
 	uint8_t group[JOURNAL_SECTOR];
-	char name[NAME_MAX_];
+	char name[SEGMENT_NAME_MAX];
 	struct status st;
 
 	st = journal_begin(group, &s->state, ret_state);
 	if (failed(st))
 		return st;
-	st = write_at(fd, group, sizeof(group), 0);
+	st = segment_file_write(fd, group, sizeof(group), 0);
 	if (failed(st))
 		return st;
-	st = write_zeros(fd, sizeof(group), reserve_to(s, sizeof(group)));
+	st = segment_file_zero(fd, sizeof(group), reserve_to(s, sizeof(group)));
 	if (failed(st))
 		return st;
-	name_of(s->number + 1, name);
+	segment_file_name(s->number + 1, name);
 	if (fsync(fd) != 0 || renameat2(s->dir_fd, NEW_NAME, s->dir_fd, name,
 				  RENAME_NOREPLACE) != 0)
-		return cannot_write();
+		return segment_file_write_error();
 	/* From here on the segment is there; it may be found on replay. */
 	if (fsync(s->dir_fd) != 0)
-		return cannot_write();
+		return segment_file_write_error();
 	return st;
 }
 
@@ -228,7 +135,7 @@ roll(struct segments *s)
 	fd = openat(s->dir_fd, NEW_NAME,
 	    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return cannot_write();
+		return segment_file_write_error();
 	st = write_new(s, fd, &state);
 	if (failed(st)) {
 		close(fd);
@@ -251,21 +158,21 @@ roll(struct segments *s)
 static STATUS
 look(struct segments *s, int64_t now_ns)
 {
-	char name[NAME_MAX_], path[PATH_MAX];
+	char name[SEGMENT_NAME_MAX], path[PATH_MAX];
 	struct stat ours, named;
 
 	if (s->fd < 0 || now_ns - s->looked_ns < LOOK_EVERY_NS)
 		return status_ok();
-	name_of(s->number, name);
+	segment_file_name(s->number, name);
 	snprintf(path, sizeof(path), "%s/%s", s->directory, name);
 	if (fstat(s->fd, &ours) != 0 || stat(path, &named) != 0 ||
 	    ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
-		return cannot("the audit journal's file was removed or "
-			      "replaced: put it back");
-	if ((size_t)ours.st_size < s->size) {
-		errno = 0;
-		return cannot("the audit journal's file was cut: put it back");
-	}
+		return status_fail(STATUS_UNAVAILABLE,
+		    "the audit journal's file was removed or "
+		    "replaced: put it back");
+	if ((size_t)ours.st_size < s->size)
+		return status_fail(STATUS_UNAVAILABLE,
+		    "the audit journal's file was cut: put it back");
 	s->looked_ns = now_ns;
 	return status_ok();
 }
@@ -279,14 +186,15 @@ reserve(struct segments *s)
 
 	if (s->size - s->at >= JOURNAL_GROUP_MAX)
 		return status_ok();
-	if (s->direct >= 0 && !failed(write_zeros(s->direct, s->size, to))) {
+	if (s->direct >= 0 &&
+	    !failed(segment_file_zero(s->direct, s->size, to))) {
 		s->size = to;
 		return status_ok();
 	}
-	st = write_zeros(s->fd, s->size, to);
+	st = segment_file_zero(s->fd, s->size, to);
 	if (failed(st))
 		return st;
-	st = sync_file(s->fd);
+	st = segment_file_sync(s->fd);
 	if (failed(st)) {
 		s->broken = true;
 		return st;
@@ -377,14 +285,14 @@ list(const struct segments *s, uint64_t **ret_numbers, size_t *ret_n)
 	if (dir == NULL) {
 		if (fd >= 0)
 			close(fd);
-		return cannot("the audit folder cannot be listed");
+		return segment_file_error("the audit folder cannot be listed");
 	}
 	while ((entry = readdir(dir)) != NULL) {
-		char name[NAME_MAX_];
+		char name[SEGMENT_NAME_MAX];
 		uint64_t number = strtoull(entry->d_name, NULL, 10);
 		uint64_t *more;
 
-		name_of(number, name);
+		segment_file_name(number, name);
 		if (strcmp(name, entry->d_name) != 0)
 			continue;
 		more = realloc(numbers, (n + 1) * sizeof(*numbers));
@@ -406,48 +314,16 @@ list(const struct segments *s, uint64_t **ret_numbers, size_t *ret_n)
 	return status_ok();
 }
 
-/* len octets of a segment, from its beginning; malloc'd. */
-static STATUS
-load(int fd, size_t max, uint8_t **ret_octets, size_t *ret_len)
-{
-	struct stat at;
-	uint8_t *octets;
-	size_t len = 0;
-
-	if (fstat(fd, &at) != 0 || !S_ISREG(at.st_mode))
-		return cannot("a segment of the audit journal is no file");
-	if ((size_t)at.st_size < max)
-		max = (size_t)at.st_size;
-	octets = malloc(max + 1);
-	if (octets == NULL)
-		return status_fail(STATUS_RESOURCE_EXHAUSTED,
-		    "no memory to read the audit journal");
-	while (len < max) {
-		ssize_t n = pread(fd, octets + len, max - len, (off_t)len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(octets);
-			return cannot("the audit journal cannot be read");
-		}
-		len += (size_t)n;
-	}
-	*ret_octets = octets;
-	*ret_len = len;
-	return status_ok();
-}
-
 static STATUS
 open_number(const struct segments *s, uint64_t number, int *ret_fd)
 {
-	char name[NAME_MAX_];
+	char name[SEGMENT_NAME_MAX];
 	int fd;
 
-	name_of(number, name);
+	segment_file_name(number, name);
 	fd = openat(s->dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return cannot(
+		return segment_file_error(
 		    "a segment of the audit journal cannot be opened");
 	*ret_fd = fd;
 	return status_ok();
@@ -466,7 +342,7 @@ before_number(
 	st = open_number(s, number, &fd);
 	if (failed(st))
 		return st;
-	st = load(fd, JOURNAL_SECTOR, &octets, &len);
+	st = segment_file_load(fd, JOURNAL_SECTOR, &octets, &len);
 	if (failed(st))
 		return st;
 	return journal_before((struct bytes){ octets, len }, ret_before);
@@ -479,13 +355,13 @@ cut(struct segments *s)
 	size_t to = s->at + JOURNAL_GROUP_MAX;
 	struct status st;
 
-	st = write_zeros(s->fd, s->at, to < s->size ? to : s->size);
+	st = segment_file_zero(s->fd, s->at, to < s->size ? to : s->size);
 	if (failed(st))
 		return st;
 	log_warn("cut a record that was being written when keyd stopped",
 	    LOG_UINT("segment", s->number), LOG_UINT("offset", s->at),
 	    LOG_UINT("entries", s->state.entries));
-	return sync_file(s->fd);
+	return segment_file_sync(s->fd);
 }
 
 /* Check segment numbers[i]; the last one becomes the current one. */
@@ -505,7 +381,8 @@ replay(struct segments *s, const uint64_t *numbers, size_t i, size_t n,
 	if (!failed(st) && !last)
 		st = before_number(s, numbers[i + 1], &until);
 	if (!failed(st))
-		st = load(fd, 2 * s->segment_max + SEGMENT_MAX, &octets, &len);
+		st = segment_file_load(
+		    fd, 2 * s->segment_max + SEGMENT_MAX, &octets, &len);
 	if (!failed(st))
 		st = journal_replay((struct bytes){ octets, len },
 		    last ? NULL : &until, config->each, config->ctx, &after,
@@ -548,10 +425,10 @@ static STATUS
 hold_directory(struct segments *s)
 {
 	if (mkdir(s->directory, 0700) != 0 && errno != EEXIST)
-		return cannot("the audit folder cannot be made");
+		return segment_file_error("the audit folder cannot be made");
 	s->dir_fd = open(s->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0)
-		return cannot("the audit folder cannot be opened");
+		return segment_file_error("the audit folder cannot be opened");
 	if (flock(s->dir_fd, LOCK_EX | LOCK_NB) != 0)
 		return status_fail_detail(STATUS_FAILED_PRECONDITION,
 		    "another process holds the audit folder: is a keyd running "

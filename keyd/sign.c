@@ -36,13 +36,27 @@ struct sign_desk {
 	struct audit_entry entries[SIGN_BATCH_MAX];
 };
 
+/* Put down what the token will be asked for this call. */
+static void
+ask(struct sign_desk *desk, struct sign_call *call, struct bytes input)
+{
+	struct hsm_op *op = &desk->ops[desk->n_ops++];
+
+	op->key = call->key;
+	op->scheme = call->scheme;
+	op->input = input;
+	op->deadline_ns = call->deadline_ns;
+	op->status =
+	    status_fail(STATUS_INTERNAL, "the token's lane gave no answer");
+	call->op = op;
+}
+
 /* Everything that must hold before the token is asked.  The first no stands. */
 static STATUS
 admit(const struct sign_deps *deps, struct sign_desk *desk,
     struct sign_call *call)
 {
 	const struct policy_key *key;
-	struct hsm_op *op;
 	struct bytes input;
 	struct status st;
 
@@ -78,14 +92,7 @@ admit(const struct sign_deps *deps, struct sign_desk *desk,
 	    call->content_hash, call->digest, &input);
 	if (failed(st))
 		return st;
-	op = &desk->ops[desk->n_ops++];
-	op->key = key->id;
-	op->scheme = call->scheme;
-	op->input = input;
-	op->deadline_ns = call->deadline_ns;
-	op->status =
-	    status_fail(STATUS_INTERNAL, "the token's lane gave no answer");
-	call->op = op;
+	ask(desk, call, input);
 	return status_ok();
 }
 

@@ -258,6 +258,7 @@ open_port(struct keyd *keyd, struct port *port, const char *listen,
 		.authorize =
 		    is_for_newcomers ? port_authorize_newcomer : port_authorize,
 		.ctx = port,
+		.beside = is_for_newcomers ? keyd->main_port.server : NULL,
 		/* Metrics of both in one registry would count as one. */
 		.metrics = is_for_newcomers ? NULL : keyd->metrics,
 	};

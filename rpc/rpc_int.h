@@ -182,6 +182,7 @@ struct rpc_server {
 	pthread_cond_t changed;
 	struct rpc_stream *streams; /* open ones */
 	unsigned n_calls;
+	size_t n_slots_up; /* put up for a next call, not yet returned */
 	bool draining, core_stopped;
 	struct metric_gauge *open_streams;
 	struct metric_counter *messages_in, *messages_out;

@@ -35,31 +35,45 @@ struct rpc_cq {
 	grpc_completion_queue *cq;
 	pthread_t thread;
 	bool has_thread;
+	bool is_anothers; /* config.beside's: it runs and ends it */
 	struct slot *slots;
 	size_t n_slots;
 };
 
 /* ---- new calls ---- */
 
-/* Put a slot up for the next call.  After shutdown core declines; then the slot
- * has served its time. */
+/* It has served its time. */
+static void
+slot_retire(struct slot *slot)
+{
+	struct rpc_server *server = slot->cq->server;
+
+	pthread_mutex_lock(&server->mu);
+	if (--server->n_slots_up == 0)
+		pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mu);
+}
+
+/* Put a slot up for the next call.  After shutdown core declines. */
 static void
 slot_post(struct slot *slot)
 {
 	grpc_server *grpc = slot->cq->server->grpc;
+	grpc_call_error e;
 
 	slot->metadata.count = 0;
 	rpc_core_arm(&slot->tag);
 	if (slot->method->service == NULL)
-		(void)grpc_server_request_call(grpc, &slot->call,
-		    &slot->details, &slot->metadata, slot->cq->cq, slot->cq->cq,
-		    &slot->tag);
+		e = grpc_server_request_call(grpc, &slot->call, &slot->details,
+		    &slot->metadata, slot->cq->cq, slot->cq->cq, &slot->tag);
 	else
-		(void)grpc_server_request_registered_call(grpc,
+		e = grpc_server_request_registered_call(grpc,
 		    slot->method->registered, &slot->call, &slot->deadline,
 		    &slot->metadata,
 		    slot->method->unary == NULL ? NULL : &slot->payload,
 		    slot->cq->cq, slot->cq->cq, &slot->tag);
+	if (e != GRPC_CALL_OK)
+		slot_retire(slot);
 }
 
 /* On base/clock.h's clock; core's own may have another zero. */
@@ -81,8 +95,10 @@ on_call(struct rpc_tag *tag, bool ok)
 {
 	struct slot *slot = RPC_OF(tag, struct slot, tag);
 
-	if (!ok)
+	if (!ok) {
+		slot_retire(slot);
 		return;
+	}
 	struct rpc_arrival arrival = {
 		.method = slot->method,
 		.call = slot->call,
@@ -157,7 +173,8 @@ cq_main(void *arg)
 static STATUS
 make_queues(struct rpc_server *server)
 {
-	unsigned n = server->config.cq_threads;
+	struct rpc_server *beside = server->config.beside;
+	size_t n = beside != NULL ? beside->n_cqs : server->config.cq_threads;
 	size_t n_slots = SLOTS;
 
 	if (n == 0)
@@ -179,7 +196,10 @@ make_queues(struct rpc_server *server)
 			    STATUS_RESOURCE_EXHAUSTED, "no memory for queues");
 		cq->server = server;
 		cq->n_slots = n_slots;
-		cq->cq = grpc_completion_queue_create_for_next(NULL);
+		cq->is_anothers = beside != NULL;
+		cq->cq = beside != NULL
+			     ? beside->cqs[server->n_cqs].cq
+			     : grpc_completion_queue_create_for_next(NULL);
 		grpc_server_register_completion_queue(
 		    server->grpc, cq->cq, NULL);
 	}
@@ -191,6 +211,9 @@ post_slots(struct rpc_cq *cq)
 {
 	struct rpc_method *method = &cq->server->unknown;
 
+	pthread_mutex_lock(&cq->server->mu);
+	cq->server->n_slots_up += cq->n_slots;
+	pthread_mutex_unlock(&cq->server->mu);
 	for (size_t i = 0; i < cq->n_slots; i++) {
 		struct slot *slot = &cq->slots[i];
 
@@ -212,13 +235,14 @@ static void
 tear_down(struct rpc_server *server)
 {
 	for (size_t i = 0; i < server->n_cqs; i++)
-		grpc_completion_queue_shutdown(server->cqs[i].cq);
+		if (!server->cqs[i].is_anothers)
+			grpc_completion_queue_shutdown(server->cqs[i].cq);
 	for (size_t i = 0; i < server->n_cqs; i++) {
 		struct rpc_cq *cq = &server->cqs[i];
 
 		if (cq->has_thread)
 			pthread_join(cq->thread, NULL);
-		else
+		else if (!cq->is_anothers)
 			rpc_core_run(cq->cq);
 		for (size_t n = 0; n < cq->n_slots; n++)
 			if (cq->slots[n].tag.fn != NULL) {
@@ -227,7 +251,8 @@ tear_down(struct rpc_server *server)
 				grpc_call_details_destroy(
 				    &cq->slots[n].details);
 			}
-		grpc_completion_queue_destroy(cq->cq);
+		if (!cq->is_anothers)
+			grpc_completion_queue_destroy(cq->cq);
 		free(cq->slots);
 	}
 	if (server->grpc != NULL)
@@ -267,6 +292,9 @@ start_threads(struct rpc_server *server)
 {
 	for (size_t i = 0; i < server->n_cqs; i++) {
 		struct rpc_cq *cq = &server->cqs[i];
+
+		if (cq->is_anothers)
+			continue;
 		int e = pthread_create(&cq->thread, NULL, cq_main, cq);
 
 		if (e != 0)
@@ -308,6 +336,33 @@ start(struct rpc_server *server)
 	return status_ok();
 }
 
+/* With mu held: has core given back all that it was given? */
+static bool
+is_gone(const struct rpc_server *server)
+{
+	return server->core_stopped && server->n_calls == 0 &&
+	       server->n_slots_up == 0;
+}
+
+/* All gone?  Waits until deadline_ns; INT64_MAX: until it is true. */
+static bool
+wait_gone(struct rpc_server *server, int64_t deadline_ns)
+{
+	struct timespec at = { .tv_sec = deadline_ns / NS_PER_S,
+		.tv_nsec = deadline_ns % NS_PER_S };
+	int e = 0;
+
+	pthread_mutex_lock(&server->mu);
+	while (!is_gone(server) && e == 0)
+		e = deadline_ns == INT64_MAX
+			? pthread_cond_wait(&server->changed, &server->mu)
+			: pthread_cond_timedwait(
+			      &server->changed, &server->mu, &at);
+	bool gone = is_gone(server);
+	pthread_mutex_unlock(&server->mu);
+	return gone;
+}
+
 STATUS
 rpc_server_start(struct rpc_server *server)
 {
@@ -319,6 +374,8 @@ rpc_server_start(struct rpc_server *server)
 	if (failed(st)) {
 		if (server->n_cqs > 0)
 			shut_down(server);
+		if (server->n_cqs > 0 && server->config.beside != NULL)
+			wait_gone(server, INT64_MAX);
 		tear_down(server);
 		return st;
 	}
@@ -336,25 +393,6 @@ void
 rpc_server_set_serving(struct rpc_server *server, bool serving)
 {
 	rpc_health_set(server->health, serving);
-}
-
-/* All gone?  Waits until deadline_ns; INT64_MAX: until it is true. */
-static bool
-wait_gone(struct rpc_server *server, int64_t deadline_ns)
-{
-	struct timespec at = { .tv_sec = deadline_ns / NS_PER_S,
-		.tv_nsec = deadline_ns % NS_PER_S };
-	int e = 0;
-
-	pthread_mutex_lock(&server->mu);
-	while ((!server->core_stopped || server->n_calls > 0) && e == 0)
-		e = deadline_ns == INT64_MAX
-			? pthread_cond_wait(&server->changed, &server->mu)
-			: pthread_cond_timedwait(
-			      &server->changed, &server->mu, &at);
-	bool gone = server->core_stopped && server->n_calls == 0;
-	pthread_mutex_unlock(&server->mu);
-	return gone;
 }
 
 void

@@ -65,6 +65,13 @@ struct rpc_server_config {
 	struct status (*authorize)(
 	    void *ctx, const struct rpc_peer *peer, const char *method);
 	void *ctx; /* of the two above */
+	/*
+	 * Poll with the threads of this server, which is started before and
+	 * drained after; NULL: with threads of its own.  gRPC core lets one
+	 * thread of a process poll at a time, so a second one that waits takes
+	 * the first one's events and has to pass them on, one by one.
+	 */
+	struct rpc_server *beside;
 	/* May be NULL; of one server in a process, for names are its own. */
 	struct metrics *metrics;
 };

@@ -1391,6 +1391,43 @@ an_anonymous_server_takes_clients_without_certificates(void **state)
 }
 
 static void
+a_server_beside_another_serves_and_drains_without_it(void **state)
+{
+	struct toy *toy = *state;
+	struct rpc_server_config config = {
+		.listen = "127.0.0.1:0",
+		.anonymous = true,
+		.identity = identity,
+		.authorize = authorize,
+		.ctx = toy,
+		.beside = toy->server,
+	};
+	char first_target[sizeof(toy->target)];
+	struct rpc_server *server;
+	struct rpc_client *client;
+	char why[RPC_WHY_MAX];
+
+	memcpy(first_target, toy->target, sizeof(first_target));
+	assert_int_equal(rpc_server_new(&config, &server).code, STATUS_OK);
+	rpc_server_add_unary(server, SERVICE, "Sign", sign, toy);
+	assert_int_equal(rpc_server_start(server).code, STATUS_OK);
+	snprintf(toy->target, sizeof(toy->target), "127.0.0.1:%d",
+	    rpc_server_port(server));
+	client = client_as(toy, NULL);
+	assert_int_equal(
+	    call_sign(client, "hello", 10000, why).code, STATUS_OK);
+	rpc_client_free(client);
+	rpc_server_drain(server, NS_PER_S);
+	rpc_server_free(server);
+
+	memcpy(toy->target, first_target, sizeof(first_target));
+	client = client_as(toy, &toy->edge);
+	assert_int_equal(
+	    call_sign(client, "hello", 10000, why).code, STATUS_OK);
+	rpc_client_free(client);
+}
+
+static void
 metrics_count_calls_by_method_and_code(void **state)
 {
 	struct toy *toy = *state;
@@ -1481,6 +1518,7 @@ main(int argc, char **argv)
 		TEST(a_port_in_use_is_said),
 		TEST(an_identity_whose_key_is_anothers_is_said),
 		TEST(an_anonymous_server_takes_clients_without_certificates),
+		TEST(a_server_beside_another_serves_and_drains_without_it),
 		TEST(metrics_count_calls_by_method_and_code),
 		TEST(health_follows_set_serving),
 	};

@@ -60,6 +60,12 @@ answer_unserved(struct lanes *lanes, struct sign_call *calls[], size_t n)
 }
 
 static void
+token_free(void *ctx)
+{
+	queue_signed(ctx);
+}
+
+static void
 serve(struct lane *lane, struct sign_call *calls[], size_t n)
 {
 	struct lanes *lanes = lane->lanes;
@@ -70,11 +76,12 @@ serve(struct lane *lane, struct sign_call *calls[], size_t n)
 		.audit = lanes->config.audit,
 		.hsm = lanes->config.hsm,
 		.pool = lanes->config.pool,
+		.token_free = token_free,
+		.ctx = lanes->queue,
 	};
 	struct sign_times times;
 
 	sign_serve(&deps, lane->desk, calls, n);
-	queue_served(lanes->queue);
 	times = sign_desk_times(lane->desk);
 	meter_batch(lanes->config.meter, &times, calls, n);
 	lanes_answer(calls, n);
@@ -97,7 +104,7 @@ run(void *arg)
 			max = 1;
 		if (max > SIGN_BATCH_MAX)
 			max = SIGN_BATCH_MAX;
-		n = queue_take(lanes->queue, max, hsm_lanes(hsm), calls);
+		n = queue_take(lanes->queue, max, calls);
 		if (n == 0)
 			return NULL;
 		meter_depth(lanes->config.meter, lanes->config.pool,
@@ -109,6 +116,7 @@ run(void *arg)
 		for (size_t i = 0; i < n; i++)
 			calls[i]->status = status_fail(STATUS_UNAVAILABLE,
 			    "keyd is stopping: ask another one");
+		queue_signed(lanes->queue);
 		answer_unserved(lanes, calls, n);
 	}
 }
@@ -137,18 +145,20 @@ start(struct lanes *lanes)
 STATUS
 lanes_new(const struct lanes_config *config, struct lanes **ret_lanes)
 {
-	const size_t n = 2 * (size_t)hsm_lanes(config->hsm);
+	const unsigned lanes_of_token = hsm_lanes(config->hsm);
+	const unsigned n = lanes_of_token > 0 ? lanes_of_token : 1;
 	scoped(lanes_free) struct lanes *lanes = NULL;
 	struct status st;
 
-	lanes = calloc(1, sizeof(*lanes) + (n + 2) * sizeof(lanes->at[0]));
+	lanes = calloc(1, sizeof(*lanes) + 2 * n * sizeof(lanes->at[0]));
 	if (lanes == NULL)
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no memory for a pool's lanes");
 	lanes->config = *config;
-	lanes->n = n > 0 ? n : 2;
+	lanes->n = 2 * (size_t)n;
 	atomic_init(&lanes->stopping, false);
-	lanes->queue = queue_new(config->queue_max > 0 ? config->queue_max : 1);
+	lanes->queue =
+	    queue_new(config->queue_max > 0 ? config->queue_max : 1, n);
 	if (lanes->queue == NULL)
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no memory for a pool's queue");

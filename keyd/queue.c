@@ -3,9 +3,10 @@
 /*
  * The fair queue: a first-in-first-out line per key, found by a hash table,
  * and a ring of the lines that have somebody waiting.  A take goes round the
- * ring, one call a turn.  All memory is made at the start; a line exists only
- * while somebody stands in it, so there are never more lines than calls.  It
- * refuses rather than grows.
+ * ring, one call a turn, and waits while every lane of the token has a batch,
+ * so that batches grow with the load.  All memory is made at the start; a line
+ * exists only while somebody stands in it, so there are never more lines than
+ * calls.  It refuses rather than grows.
  */
 
 #include "keyd/queue.h"
@@ -30,8 +31,8 @@ struct queue {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t filled;
 	size_t max, n;
-	size_t takers; /* threads waiting in queue_take */
-	unsigned out;  /* batches taken and not served */
+	size_t takers;       /* threads waiting in queue_take */
+	unsigned lanes, out; /* lanes of the token, and those in use */
 	bool closed;
 	struct line *turn; /* last line of the ring; its in_ring is next */
 	struct line *unused;
@@ -41,17 +42,18 @@ struct queue {
 };
 
 struct queue *
-queue_new(size_t max)
+queue_new(size_t max, unsigned lanes)
 {
 	struct queue *queue = calloc(1, sizeof(*queue));
 	size_t n_buckets = 8;
 
-	assert(max > 0);
+	assert(max > 0 && lanes > 0);
 	if (queue == NULL)
 		return NULL;
 	while (n_buckets < max)
 		n_buckets *= 2;
 	queue->max = max;
+	queue->lanes = lanes;
 	queue->mask = n_buckets - 1;
 	queue->lines = calloc(max, sizeof(queue->lines[0]));
 	queue->buckets = calloc(n_buckets, sizeof(struct line *));
@@ -186,6 +188,14 @@ put(struct queue *queue, struct sign_call *call)
 	return st;
 }
 
+/* One taker, if there is something for it to take. */
+static void
+wake(struct queue *queue)
+{
+	if (queue->n > 0 && queue->out < queue->lanes && queue->takers > 0)
+		pthread_cond_signal(&queue->filled);
+}
+
 struct sign_call *
 queue_put(struct queue *queue, struct sign_call *chain)
 {
@@ -205,8 +215,7 @@ queue_put(struct queue *queue, struct sign_call *chain)
 		*end = call;
 		end = &call->next;
 	}
-	if (queue->n > 0 && queue->takers > 0)
-		pthread_cond_signal(&queue->filled);
+	wake(queue);
 	pthread_mutex_unlock(&queue->lock);
 	return refused;
 }
@@ -231,49 +240,51 @@ take(struct queue *queue)
 	return call;
 }
 
-/* How many calls one batch should be. */
+/* How many calls the next batch should be. */
 static size_t
-share_of(const struct queue *queue, size_t max, unsigned sharers)
+share_of(const struct queue *queue, size_t max)
 {
-	const size_t idle = queue->out < sharers ? sharers - queue->out : 1;
-	const size_t share = (queue->n + idle - 1) / idle;
+	const size_t idle = queue->lanes - queue->out;
+	size_t share = (queue->n + idle - 1) / idle;
 
-	if (share >= max)
-		return max;
 	if (share < QUEUE_HANDFUL)
-		return QUEUE_HANDFUL < max ? QUEUE_HANDFUL : max;
-	return share;
+		share = QUEUE_HANDFUL;
+	return share < max ? share : max;
 }
 
 size_t
-queue_take(struct queue *queue, size_t max, unsigned sharers,
-    struct sign_call *ret_calls[])
+queue_take(struct queue *queue, size_t max, struct sign_call *ret_calls[])
 {
 	size_t share, n = 0;
 
 	assert(max > 0);
 	pthread_mutex_lock(&queue->lock);
-	while (queue->n == 0 && !queue->closed) {
+	while (queue->n == 0 ? !queue->closed : queue->out == queue->lanes) {
 		queue->takers++;
 		pthread_cond_wait(&queue->filled, &queue->lock);
 		queue->takers--;
 	}
-	share = share_of(queue, max, sharers);
-	while (n < share && queue->n > 0)
-		ret_calls[n++] = take(queue);
-	queue->out += n > 0;
-	if (queue->n > 0 && queue->takers > 0)
-		pthread_cond_signal(&queue->filled);
+	if (queue->n > 0) {
+		share = share_of(queue, max);
+		while (n < share && queue->n > 0)
+			ret_calls[n++] = take(queue);
+		queue->out++;
+	}
+	wake(queue);
 	pthread_mutex_unlock(&queue->lock);
 	return n;
 }
 
 void
-queue_served(struct queue *queue)
+queue_signed(struct queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
 	assert(queue->out > 0);
 	queue->out--;
+	if (queue->closed)
+		pthread_cond_broadcast(&queue->filled);
+	else
+		wake(queue);
 	pthread_mutex_unlock(&queue->lock);
 }
 

@@ -15,7 +15,8 @@
  */
 struct queue;
 
-struct queue *queue_new(size_t max);  /* NULL when memory ends */
+/* For a token of so many lanes.  NULL when memory ends. */
+struct queue *queue_new(size_t max, unsigned lanes);
 void queue_free(struct queue *queue); /* nobody in queue_take; NULL is ok */
 
 /*
@@ -27,17 +28,18 @@ void queue_free(struct queue *queue); /* nobody in queue_take; NULL is ok */
 struct sign_call *queue_put(struct queue *queue, struct sign_call *chain);
 
 /*
- * Wait for calls and take up to max as one batch: no more than an even share
- * for each of the sharers (the token's lanes) that has no batch yet, though a
- * handful goes together, since splitting it costs more than it gains.  Returns
- * how many; 0 only when the queue is closed and empty.
+ * Wait until there are calls and a lane of the token is free for them, and take
+ * up to max as its batch: what is left for later makes a larger batch then.  No
+ * more than an even share for each free lane, though a handful goes together,
+ * since splitting it costs more than it gains.  Returns how many; 0 only when
+ * the queue is closed and empty.
  */
 #define QUEUE_HANDFUL 16
-size_t queue_take(struct queue *queue, size_t max, unsigned sharers,
-    struct sign_call *ret_calls[]);
+size_t queue_take(
+    struct queue *queue, size_t max, struct sign_call *ret_calls[]);
 
-/* A batch that was taken has been served. */
-void queue_served(struct queue *queue);
+/* A batch that was taken is off the token: its lane is free. */
+void queue_signed(struct queue *queue);
 
 /* Nothing comes in any more.  What waits can still be taken. */
 void queue_close(struct queue *queue);

@@ -103,6 +103,7 @@ sign(const struct sign_deps *deps, struct sign_desk *desk,
 {
 	if (desk->n_ops > 0)
 		hsm_sign(deps->hsm, desk->ops, desk->n_ops);
+	deps->token_free(deps->ctx);
 	for (size_t i = 0; i < n; i++) {
 		if (calls[i]->op != NULL)
 			calls[i]->status = calls[i]->op->status;

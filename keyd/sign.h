@@ -22,6 +22,10 @@ struct sign_deps {
 	struct audit *audit;
 	struct hsm *hsm;
 	unsigned pool; /* index of hsm among keyd's pools */
+	/* The token is free again: called once a batch, before its record is
+	 * written, so that the next one need not wait for the disk. */
+	void (*token_free)(void *ctx);
+	void *ctx;
 };
 
 /* One request to sign.  It lives in a struct batch, or on the stack of a unary

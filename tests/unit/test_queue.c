@@ -45,7 +45,7 @@ put_one(struct queue *queue, struct sign_call *call)
 static void
 calls_of_one_key_leave_in_the_order_they_came(void **state)
 {
-	struct queue *queue = queue_new(16);
+	struct queue *queue = queue_new(16, 100);
 	struct sign_call calls[5], *taken[16];
 
 	(void)state;
@@ -53,7 +53,7 @@ calls_of_one_key_leave_in_the_order_they_came(void **state)
 		calls[i] = call_of(0, 0, i);
 		assert_null(put_one(queue, &calls[i]));
 	}
-	assert_int_equal(queue_take(queue, 16, 1, taken), 5);
+	assert_int_equal(queue_take(queue, 16, taken), 5);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(taken[i]->id, i);
 	queue_free(queue);
@@ -62,7 +62,7 @@ calls_of_one_key_leave_in_the_order_they_came(void **state)
 static void
 a_busy_key_takes_turns_with_a_quiet_one(void **state)
 {
-	struct queue *queue = queue_new(32);
+	struct queue *queue = queue_new(32, 100);
 	struct sign_call busy[10], quiet = call_of(1, 1, 100), *taken[4];
 
 	(void)state;
@@ -71,7 +71,7 @@ a_busy_key_takes_turns_with_a_quiet_one(void **state)
 		assert_null(put_one(queue, &busy[i]));
 	}
 	assert_null(put_one(queue, &quiet));
-	assert_int_equal(queue_take(queue, 4, 1, taken), 4);
+	assert_int_equal(queue_take(queue, 4, taken), 4);
 	assert_int_equal(taken[0]->id, 0);
 	assert_int_equal(taken[1]->id, 100);
 	assert_int_equal(taken[2]->id, 1);
@@ -82,7 +82,7 @@ a_busy_key_takes_turns_with_a_quiet_one(void **state)
 static void
 the_turn_goes_on_from_take_to_take(void **state)
 {
-	struct queue *queue = queue_new(32);
+	struct queue *queue = queue_new(32, 100);
 	struct sign_call calls[9], *taken[1];
 	size_t seen[3] = { 0 };
 
@@ -92,7 +92,7 @@ the_turn_goes_on_from_take_to_take(void **state)
 		assert_null(put_one(queue, &calls[i]));
 	}
 	for (size_t i = 0; i < 6; i++) {
-		assert_int_equal(queue_take(queue, 1, 1, taken), 1);
+		assert_int_equal(queue_take(queue, 1, taken), 1);
 		seen[taken[0]->id / 3]++;
 	}
 	for (size_t i = 0; i < 3; i++)
@@ -103,7 +103,7 @@ the_turn_goes_on_from_take_to_take(void **state)
 static void
 refuses_when_full_and_hands_the_refused_back_in_order(void **state)
 {
-	struct queue *queue = queue_new(4);
+	struct queue *queue = queue_new(4, 100);
 	struct sign_call calls[7], *refused;
 
 	(void)state;
@@ -126,7 +126,7 @@ refuses_when_full_and_hands_the_refused_back_in_order(void **state)
 static void
 one_key_gets_at_most_half_of_the_queue(void **state)
 {
-	struct queue *queue = queue_new(8);
+	struct queue *queue = queue_new(8, 100);
 	struct sign_call calls[5], quiet = call_of(1, 3, 100);
 
 	(void)state;
@@ -142,7 +142,7 @@ one_key_gets_at_most_half_of_the_queue(void **state)
 static void
 one_caller_gets_at_most_half_of_the_queue(void **state)
 {
-	struct queue *queue = queue_new(8);
+	struct queue *queue = queue_new(8, 100);
 	struct sign_call calls[5], quiet = call_of(0, 1, 100);
 
 	(void)state;
@@ -158,14 +158,14 @@ one_caller_gets_at_most_half_of_the_queue(void **state)
 static void
 room_comes_back_when_calls_are_taken(void **state)
 {
-	struct queue *queue = queue_new(2);
+	struct queue *queue = queue_new(2, 100);
 	struct sign_call call = call_of(0, 2, 0), *taken[1];
 
 	(void)state;
 	for (size_t i = 0; i < 100; i++) {
 		call.flow = &keys[i % 4];
 		assert_null(put_one(queue, &call));
-		assert_int_equal(queue_take(queue, 1, 1, taken), 1);
+		assert_int_equal(queue_take(queue, 1, taken), 1);
 		assert_int_equal(atomic_load(&callers[2].waiting), 0);
 	}
 	assert_int_equal(queue_depth(queue), 0);
@@ -173,9 +173,9 @@ room_comes_back_when_calls_are_taken(void **state)
 }
 
 static void
-idle_lanes_share_what_waits_but_a_handful_stays_together(void **state)
+free_lanes_share_what_waits_but_a_handful_stays_together(void **state)
 {
-	struct queue *queue = queue_new(128);
+	struct queue *queue = queue_new(128, 2);
 	struct sign_call calls[64], *taken[64];
 
 	(void)state;
@@ -183,20 +183,58 @@ idle_lanes_share_what_waits_but_a_handful_stays_together(void **state)
 		calls[i] = call_of(i % 4, i % 4, i);
 		assert_null(put_one(queue, &calls[i]));
 	}
-	assert_int_equal(queue_take(queue, 64, 2, taken), 32);
-	/* One lane has a batch: the rest is the other's. */
-	assert_int_equal(queue_take(queue, 5, 2, taken), 5);
-	queue_served(queue);
-	queue_served(queue);
-	assert_int_equal(queue_take(queue, 64, 8, taken), QUEUE_HANDFUL);
-	assert_int_equal(queue_take(queue, 64, 1, taken), 11);
+	assert_int_equal(queue_take(queue, 64, taken), 32);
+	/* One lane is in use: the rest is the other's. */
+	assert_int_equal(queue_take(queue, 5, taken), 5);
+	queue_signed(queue);
+	queue_signed(queue);
+	assert_int_equal(queue_take(queue, 64, taken), QUEUE_HANDFUL);
+	assert_int_equal(queue_take(queue, 64, taken), 11);
 	queue_free(queue);
+}
+
+struct taker {
+	struct queue *queue;
+	atomic_bool took;
+};
+
+static void *
+take_once(void *arg)
+{
+	struct taker *taker = arg;
+	struct sign_call *taken[8];
+
+	assert_int_equal(queue_take(taker->queue, 8, taken), 2);
+	atomic_store(&taker->took, true);
+	return NULL;
+}
+
+static void
+calls_gather_while_every_lane_is_in_use(void **state)
+{
+	struct taker taker = { .queue = queue_new(8, 1) };
+	struct sign_call calls[3], *taken[8];
+	pthread_t thread;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		calls[i] = call_of(0, 0, i);
+	assert_null(put_one(taker.queue, &calls[0]));
+	assert_int_equal(queue_take(taker.queue, 8, taken), 1);
+	assert_null(put_one(taker.queue, &calls[1]));
+	pthread_create(&thread, NULL, take_once, &taker);
+	assert_null(put_one(taker.queue, &calls[2]));
+	assert_false(atomic_load(&taker.took));
+	queue_signed(taker.queue);
+	pthread_join(thread, NULL);
+	assert_true(atomic_load(&taker.took));
+	queue_free(taker.queue);
 }
 
 static void
 a_closed_queue_refuses_but_gives_out_what_waits(void **state)
 {
-	struct queue *queue = queue_new(8);
+	struct queue *queue = queue_new(8, 100);
 	struct sign_call before = call_of(0, 0, 1), after = call_of(0, 0, 2);
 	struct sign_call *taken[8];
 
@@ -205,8 +243,8 @@ a_closed_queue_refuses_but_gives_out_what_waits(void **state)
 	queue_close(queue);
 	assert_ptr_equal(put_one(queue, &after), &after);
 	assert_int_equal(after.status.code, STATUS_UNAVAILABLE);
-	assert_int_equal(queue_take(queue, 8, 1, taken), 1);
-	assert_int_equal(queue_take(queue, 8, 1, taken), 0);
+	assert_int_equal(queue_take(queue, 8, taken), 1);
+	assert_int_equal(queue_take(queue, 8, taken), 0);
 	queue_free(queue);
 }
 
@@ -246,11 +284,11 @@ take_many(void *arg)
 	struct sign_call *taken[8];
 	size_t n;
 
-	while ((n = queue_take(crowd->queue, 8, TAKERS, taken)) > 0) {
+	while ((n = queue_take(crowd->queue, 8, taken)) > 0) {
 		for (size_t i = 0; i < n; i++)
 			atomic_fetch_add(&crowd->seen[taken[i]->id], 1);
 		atomic_fetch_add(&crowd->taken, n);
-		queue_served(crowd->queue);
+		queue_signed(crowd->queue);
 	}
 	return NULL;
 }
@@ -259,7 +297,7 @@ static void
 no_call_is_lost_or_taken_twice_among_threads(void **state)
 {
 	struct crowd crowd = {
-		.queue = queue_new(32),
+		.queue = queue_new(32, 2),
 		.calls = calloc(PUTTERS * EACH, sizeof(struct sign_call)),
 		.seen = calloc(PUTTERS * EACH, sizeof(atomic_uchar)),
 	};
@@ -296,7 +334,8 @@ main(void)
 		TEST(one_key_gets_at_most_half_of_the_queue),
 		TEST(one_caller_gets_at_most_half_of_the_queue),
 		TEST(room_comes_back_when_calls_are_taken),
-		TEST(idle_lanes_share_what_waits_but_a_handful_stays_together),
+		TEST(free_lanes_share_what_waits_but_a_handful_stays_together),
+		TEST(calls_gather_while_every_lane_is_in_use),
 		TEST(a_closed_queue_refuses_but_gives_out_what_waits),
 		TEST(no_call_is_lost_or_taken_twice_among_threads),
 	};

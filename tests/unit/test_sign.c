@@ -58,6 +58,17 @@ teardown(void **state)
 	return 0;
 }
 
+static size_t times_free;
+
+static void
+count_free(void *ctx)
+{
+	size_t *n = ctx;
+
+	assert_int_equal(fake.n_entries, 0);
+	++*n;
+}
+
 static struct sign_call
 good_call(void)
 {
@@ -76,7 +87,11 @@ good_call(void)
 static void
 serve_all(struct sign_call *calls, size_t n)
 {
-	const struct sign_deps deps = { .policy = policy };
+	const struct sign_deps deps = {
+		.policy = policy,
+		.token_free = count_free,
+		.ctx = &times_free,
+	};
 	struct sign_call *at[SIGN_BATCH_MAX];
 
 	for (size_t i = 0; i < n; i++)
@@ -145,6 +160,21 @@ records_who_signed_what_with_which_key(void **state)
 	assert_memory_equal(entry->content_hash, sha256, 32);
 	assert_string_equal(entry->peer, "spiffe://example.org/edge/fra-1");
 	assert_true(entry->at_wall_ns > 0);
+}
+
+static void
+frees_the_token_once_before_it_waits_for_the_record(void **state)
+{
+	struct sign_call good = good_call(), bad = good_call();
+
+	(void)state;
+	bad.scheme = 0;
+	times_free = 0;
+	serve(&good);
+	assert_int_equal(times_free, 1);
+	fake.n_entries = 0;
+	serve(&bad);
+	assert_int_equal(times_free, 2);
 }
 
 static void
@@ -317,7 +347,12 @@ static void
 refuses_a_key_of_another_pool_than_was_asked(void **state)
 {
 	struct sign_call call = good_call(), *at = &call;
-	const struct sign_deps deps = { .policy = policy, .pool = 1 };
+	const struct sign_deps deps = {
+		.policy = policy,
+		.pool = 1,
+		.token_free = count_free,
+		.ctx = &times_free,
+	};
 
 	(void)state;
 	sign_serve(&deps, desk, &at, 1);
@@ -367,6 +402,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(signs_for_a_peer_that_a_grant_names),
 		TEST(records_who_signed_what_with_which_key),
+		TEST(frees_the_token_once_before_it_waits_for_the_record),
 		TEST(gives_the_token_the_digest_that_the_scheme_names),
 		TEST(gives_the_token_the_content_itself_for_ed25519),
 		TEST(withholds_the_signature_when_the_audit_record_fails),

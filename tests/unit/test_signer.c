@@ -341,9 +341,10 @@ a_full_queue_answers_resource_exhausted_at_once(void **state)
 
 	(void)state;
 	fake.hint = 1;
+	fake.lanes = 2;
 	start(4);
 	s = open_stream(&stream);
-	/* Both lane threads of the pool get stuck in the token. */
+	/* Both lanes of the pool get stuck in the token. */
 	fake_hold(true);
 	assert_false(failed(send_requests(s, &first, 1)));
 	fake_wait_hsm_calls(1);
@@ -377,6 +378,7 @@ a_request_whose_time_runs_out_in_the_queue_never_reaches_the_token(void **state)
 
 	(void)state;
 	fake.hint = 1;
+	fake.lanes = 2;
 	start(64);
 	s = open_stream(&stream);
 	fake_hold(true);
@@ -406,6 +408,7 @@ calls_of_a_closed_stream_are_dropped_before_the_token(void **state)
 
 	(void)state;
 	fake.hint = 1;
+	fake.lanes = 2;
 	start(64);
 	s = open_stream(&stream);
 	fake_hold(true);
@@ -583,13 +586,14 @@ everything_that_waits_when_keyd_stops_is_answered(void **state)
 
 	(void)state;
 	fake.hint = 1;
+	fake.lanes = 2;
 	start(64);
 	s = open_stream(&stream);
 	for (size_t i = 0; i < 8; i++)
 		requests[i] = request_of(i + 1, i % KEYS);
 	fake_hold(true);
 	assert_false(failed(send_requests(s, requests, 8)));
-	fake_wait_hsm_calls(4); /* two lane threads for each of two pools */
+	fake_wait_hsm_calls(4); /* two lanes for each of two pools */
 	server.ops->half_closed(s);
 	server.ops->closed(s);
 	assert_int_equal(pthread_create(&stopper, NULL, stop, NULL), 0);

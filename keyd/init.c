@@ -239,7 +239,8 @@ find_or_make_ledger_key(struct init *init)
 {
 	const struct config_pool *pool = config_pool_at(init->config, 0);
 	struct hsm *hsm = NULL;
-	struct status st = tokens_open_pool(init->config, 0, 1, NULL, &hsm);
+	struct status st =
+	    tokens_open_pool(init->config, 0, 1, NULL, NULL, &hsm);
 
 	if (failed(st))
 		return complain(pool->name, st);

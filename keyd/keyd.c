@@ -52,6 +52,7 @@ struct keyd {
 	struct registry *registry;
 	struct policy_slot *policy;
 	struct hsm *pools[POOLS_MAX];
+	struct lane_log lane_logs[POOLS_MAX];
 	const char *pool_names[POOLS_MAX];
 	size_t n_pools;
 	struct signer *signer;
@@ -121,8 +122,8 @@ static struct status
 open_pools(struct keyd *keyd)
 {
 	for (size_t i = 0; i < keyd->config->pools.len; i++) {
-		struct status st = tokens_open_pool(
-		    keyd->config, i, 0, keyd->metrics, &keyd->pools[i]);
+		struct status st = tokens_open_pool(keyd->config, i, 0,
+		    keyd->metrics, &keyd->lane_logs[i], &keyd->pools[i]);
 
 		if (failed(st))
 			return st;

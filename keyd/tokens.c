@@ -62,7 +62,7 @@ tokens_keep_environment(const struct config *config)
 
 STATUS
 tokens_open_pool(const struct config *config, size_t pool, unsigned workers,
-    struct metrics *metrics, struct hsm **ret_hsm)
+    struct metrics *metrics, struct lane_log *log, struct hsm **ret_hsm)
 {
 	const struct config_pool *from = config_pool_at(config, pool);
 	const char *env[CONFIG_ENV_MAX + 1] = { NULL };
@@ -79,8 +79,12 @@ tokens_open_pool(const struct config *config, size_t pool, unsigned workers,
 		.worker_argv = WORKER_ARGV,
 		.worker_env = env,
 		.metrics = metrics,
+		.lane_changed = log != NULL ? lane_log_changed : NULL,
+		.lane_changed_ctx = log,
 	};
 
+	if (log != NULL)
+		log->pool = from->name;
 	for (size_t i = 0; i < from->env.len; i++)
 		env[i] = from->env.at[i];
 	return failed(st) ? st : hsm_open(&to, ret_hsm);

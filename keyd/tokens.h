@@ -9,6 +9,7 @@
 #include "hsm/ca.h"
 #include "hsm/hsm.h"
 #include "keyd/config.h"
+#include "keyd/lane_log.h"
 
 /* From configuration to the doors of hsm/: which token, which lock, which
  * worker. */
@@ -20,9 +21,11 @@
  */
 void tokens_keep_environment(const struct config *config);
 
-/* hsm_open for the pool; workers 0 for as many as configured. */
+/* hsm_open for the pool; workers 0 for as many as configured.  metrics and
+ * log, which outlives the pool, may be NULL. */
 STATUS tokens_open_pool(const struct config *config, size_t pool,
-    unsigned workers, struct metrics *metrics, struct hsm **ret_hsm);
+    unsigned workers, struct metrics *metrics, struct lane_log *log,
+    struct hsm **ret_hsm);
 
 /* For hsm_ca_open and hsm_ca_create, with what their configuration borrows:
  * it stays where it is made. */

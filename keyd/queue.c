@@ -33,6 +33,7 @@ struct queue {
 	size_t max, n;
 	size_t takers;       /* threads waiting in queue_take */
 	unsigned lanes, out; /* lanes of the token, and those in use */
+	bool waking; /* one of them has been signalled and not run yet */
 	bool closed;
 	struct line *turn; /* last line of the ring; its in_ring is next */
 	struct line *unused;
@@ -188,12 +189,16 @@ put(struct queue *queue, struct sign_call *call)
 	return st;
 }
 
-/* One taker, if there is something for it to take. */
+/* One taker, if there is something for it to take and none is on its way; it
+ * wakes the next when it leaves something. */
 static void
 wake(struct queue *queue)
 {
-	if (queue->n > 0 && queue->out < queue->lanes && queue->takers > 0)
-		pthread_cond_signal(&queue->filled);
+	if (queue->n == 0 || queue->out == queue->lanes || queue->takers == 0 ||
+	    queue->waking)
+		return;
+	queue->waking = true;
+	pthread_cond_signal(&queue->filled);
 }
 
 struct sign_call *
@@ -263,6 +268,7 @@ queue_take(struct queue *queue, size_t max, struct sign_call *ret_calls[])
 		queue->takers++;
 		pthread_cond_wait(&queue->filled, &queue->lock);
 		queue->takers--;
+		queue->waking = false;
 	}
 	if (queue->n > 0) {
 		share = share_of(queue, max);

@@ -21,7 +21,7 @@
 
 /* A batch should take the token about this long: long enough to make the
  * exchange of messages cheap, short enough to keep the queue fair. */
-#define BATCH_NS NS_PER_MS
+#define BATCH_NS (4 * NS_PER_MS)
 #define BATCH_HINT_FIRST 16
 /* The least for a token that is faster than that. */
 #define BATCH_HINT_LOW 4

@@ -98,6 +98,17 @@ plant tests/system/test_planted_two.py 'import pytest\n@pytest.mark.feature("X" 
 plant tests/system/test_planted_none.py 'import pytest\n@pytest.mark.feature()\ndef test_a(): pass\n'
 demand tests/lint/features.py
 
+# A refusal whose test is gone, and one that names none.
+sed -i 's/denies_everything_that_no_grant_names/planted_test_name/; s/^| raw: content .*/| raw: planted | x | see elsewhere |/' "$copy/docs/THREATS.md"
+out=$(cd "$copy" && tests/lint/threats.py . 2>&1) && { echo "threats.py found nothing wrong"; failed=1; }
+for word in planted_test_name "names no test"; do
+	planted=$((planted + 1))
+	case $out in
+	*"$word"*) ;;
+	*) echo "threats.py did not object: $word"; failed=1 ;;
+	esac
+done
+
 # A key, a command and an option that no manual mentions.
 printf 'static const struct conf_field x = { .key = "planted_key" };\n' >> "$copy/keyd/config.c"
 printf 'static const char *const x[] = { "--planted-option" };\n' >> "$copy/edge/main.c"

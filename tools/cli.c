@@ -113,7 +113,7 @@ cli_number(const char *name, const char *text, unsigned long min,
 	return true;
 }
 
-static int
+static enum cli_exit
 exit_of(enum status_code code)
 {
 	switch (code) {

@@ -64,8 +64,7 @@ write_join(const struct cli *cli, const char *path, const char *role,
 int
 cli_edge_invite(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Keyd__V1__InviteRequest request =
-	    HOLDFAST__KEYD__V1__INVITE_REQUEST__INIT;
+	Holdfast__Keyd__V1__InviteRequest request;
 	const char *path = cli_option(&argc, argv, "-o");
 	const char *role = cli_option(&argc, argv, "--role");
 	const char *ttl = cli_option(&argc, argv, "--ttl");
@@ -74,6 +73,7 @@ cli_edge_invite(struct cli *cli, int argc, char **argv)
 	unsigned ttl_s = 0;
 	int rc;
 
+	holdfast__keyd__v1__invite_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1,
 		"edge invite NAME [-o FILE.join] [--role ROLE]") ||
 	    (ttl != NULL && !cli_number("--ttl", ttl, 60, 604800, &ttl_s)))
@@ -154,13 +154,13 @@ print_identities(const struct cli *cli, const char *role,
 int
 cli_edge_list(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Keyd__V1__ListIdentitiesRequest request =
-	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_REQUEST__INIT;
+	Holdfast__Keyd__V1__ListIdentitiesRequest request;
 	const char *role = cli_option(&argc, argv, "--role");
 	ProtobufCMessage *reply = NULL;
 	char role_text[16];
 	int rc;
 
+	holdfast__keyd__v1__list_identities_request__init(&request);
 	if (!cli_rest(argc, argv, 0, 0, "edge list [--role ROLE]"))
 		return EXIT_USAGE;
 	snprintf(role_text, sizeof(role_text), "%s", role ? role : "edge");

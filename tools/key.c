@@ -144,13 +144,13 @@ int
 cli_get_key(
     struct cli *cli, const char *name, Holdfast__Keyd__V1__Key **ret_key)
 {
-	Holdfast__Keyd__V1__GetKeyRequest request =
-	    HOLDFAST__KEYD__V1__GET_KEY_REQUEST__INIT;
+	Holdfast__Keyd__V1__GetKeyRequest request;
 	ProtobufCMessage *reply = NULL;
 	struct key_id id;
 	char label[64];
 	int rc;
 
+	holdfast__keyd__v1__get_key_request__init(&request);
 	if (key_id_parse(name, &id)) {
 		request.id = (ProtobufCBinaryData){ KEY_ID_LEN, id.at };
 	} else if (strlen(name) >= sizeof(label)) {
@@ -170,8 +170,7 @@ cli_get_key(
 int
 cli_key_generate(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Keyd__V1__GenerateRequest request =
-	    HOLDFAST__KEYD__V1__GENERATE_REQUEST__INIT;
+	Holdfast__Keyd__V1__GenerateRequest request;
 	const char *alg = cli_option(&argc, argv, "--alg");
 	const char *pool = cli_option(&argc, argv, "--pool");
 	ProtobufCMessage *reply = NULL;
@@ -179,6 +178,7 @@ cli_key_generate(struct cli *cli, int argc, char **argv)
 	char pool_name[64] = "";
 	int rc;
 
+	holdfast__keyd__v1__generate_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1, "key generate LABEL [--alg ALG]"))
 		return EXIT_USAGE;
 	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)key_alg_parse(
@@ -230,11 +230,11 @@ cli_key_list(struct cli *cli, int argc, char **argv)
 	    "LABEL", "ALGORITHM", "POOL", "CREATED", "ID", NULL });
 	array = json_array();
 	do {
-		Holdfast__Keyd__V1__ListKeysRequest request =
-		    HOLDFAST__KEYD__V1__LIST_KEYS_REQUEST__INIT;
+		Holdfast__Keyd__V1__ListKeysRequest request;
 		ProtobufCMessage *reply = NULL;
 		Holdfast__Keyd__V1__ListKeysResponse *page;
 
+		holdfast__keyd__v1__list_keys_request__init(&request);
 		request.page_size = PAGE;
 		request.page_token = token;
 		rc = cli_call(cli, KEYS, "List", &request.base, &reply);
@@ -305,16 +305,16 @@ parse_contexts(
 static int
 change_grant(struct cli *cli, int argc, char **argv, bool is_grant)
 {
-	Holdfast__Keyd__V1__GrantRequest grant =
-	    HOLDFAST__KEYD__V1__GRANT_REQUEST__INIT;
-	Holdfast__Keyd__V1__RevokeRequest revoke =
-	    HOLDFAST__KEYD__V1__REVOKE_REQUEST__INIT;
+	Holdfast__Keyd__V1__GrantRequest grant;
+	Holdfast__Keyd__V1__RevokeRequest revoke;
 	Holdfast__Keyd__V1__Context contexts[CONTEXTS_MAX];
 	scoped(free_key) Holdfast__Keyd__V1__Key *key = NULL;
 	ProtobufCMessage *reply = NULL;
 	size_t n = 0;
 	int rc;
 
+	holdfast__keyd__v1__revoke_request__init(&revoke);
+	holdfast__keyd__v1__grant_request__init(&grant);
 	if (!cli_rest(argc, argv, is_grant ? 3 : 2, CONTEXTS_MAX,
 		is_grant ? "key grant KEY IDENTITY CONTEXT..."
 			 : "key revoke KEY IDENTITY [CONTEXT...]") ||

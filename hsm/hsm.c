@@ -37,7 +37,19 @@ struct batch {
 	uint64_t sent;
 	uint8_t tries[HSM_BATCH_MAX];
 	bool singly;
+	void (*meanwhile)(void *ctx); /* NULL once it has run */
+	void *ctx;
 };
+
+static void
+run_meanwhile(struct batch *b)
+{
+	void (*meanwhile)(void *ctx) = b->meanwhile;
+
+	b->meanwhile = NULL;
+	if (meanwhile != NULL)
+		meanwhile(b->ctx);
+}
 
 static void
 settle(struct batch *b, size_t i, struct status st)
@@ -182,17 +194,20 @@ static void
 exchange(
     struct hsm *hsm, struct batch *b, struct lane *lane, int64_t deadline_ns)
 {
-	struct wire_head head;
-	struct bytes body;
+	struct wire_head head = { .reason = REASON_DIED };
+	struct bytes body = { NULL, 0 };
 	size_t n_signed = 0;
 	int64_t start = clock_mono_ns();
-	enum lane_outcome outcome;
+	enum lane_outcome outcome = LANE_DIED;
 	uint64_t sent;
 
 	fill(b, lane);
 	sent = b->sent;
-	outcome =
-	    lane_call(lane, deadline_ns, hsm->pool.sign_limit_ns, &head, &body);
+	if (lane_send(lane)) {
+		run_meanwhile(b);
+		outcome = lane_receive(lane, deadline_ns,
+		    start + hsm->pool.sign_limit_ns, &head, &body);
+	}
 	if (outcome == LANE_ANSWERED &&
 	    !accept_reply(b, head.count, body, &n_signed)) {
 		outcome = LANE_DIED;
@@ -216,27 +231,44 @@ exchange(
 		    (uint64_t)__builtin_popcountll(b->pending & sent));
 }
 
-void
-hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n)
+/* Until every op has its status. */
+static void
+sign_all(struct hsm *hsm, struct batch *b)
 {
-	struct batch b = { .ops = ops, .n = n };
-
-	assert(n <= HSM_BATCH_MAX);
-	b.pending = n == HSM_BATCH_MAX ? UINT64_MAX : BIT(n) - 1;
 	for (;;) {
-		int64_t deadline_ns = sift(&b);
+		int64_t deadline_ns = sift(b);
 		struct lane *lane;
 		struct status why;
 
-		if (b.pending == 0)
+		if (b->pending == 0)
 			return;
 		lane = lane_take(&hsm->pool, deadline_ns, &why);
 		if (lane == NULL) {
-			settle_all(&b, why);
+			settle_all(b, why);
 			return;
 		}
-		exchange(hsm, &b, lane, deadline_ns);
+		exchange(hsm, b, lane, deadline_ns);
 	}
+}
+
+void
+hsm_sign_while(struct hsm *hsm, struct hsm_op *ops, size_t n,
+    void (*meanwhile)(void *ctx), void *ctx)
+{
+	struct batch b = {
+		.ops = ops, .n = n, .meanwhile = meanwhile, .ctx = ctx
+	};
+
+	assert(n <= HSM_BATCH_MAX);
+	b.pending = n == HSM_BATCH_MAX ? UINT64_MAX : BIT(n) - 1;
+	sign_all(hsm, &b);
+	run_meanwhile(&b);
+}
+
+void
+hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n)
+{
+	hsm_sign_while(hsm, ops, n, NULL, NULL);
 }
 
 size_t

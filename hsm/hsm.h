@@ -81,6 +81,14 @@ struct hsm_op {
  */
 void hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n);
 
+/*
+ * hsm_sign, and meanwhile(ctx) once on this thread: as soon as a worker has
+ * been handed ops, so that both go on side by side; at the latest before this
+ * returns.  n may be 0.  The lane stays taken until meanwhile is done.
+ */
+void hsm_sign_while(struct hsm *hsm, struct hsm_op *ops, size_t n,
+    void (*meanwhile)(void *ctx), void *ctx);
+
 /* How many ops a batch should hold now: follows the token's measured speed. */
 size_t hsm_batch_hint(const struct hsm *hsm);
 /* Lanes of the pool. */

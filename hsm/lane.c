@@ -212,8 +212,8 @@ lane_begin(struct lane *lane, enum wire_type type)
 }
 
 /* Receive one reply; EAGAIN at each tick of the socket's timeout. */
-static enum lane_outcome
-receive(struct lane *lane, int64_t give_up_ns, int64_t limit_ns,
+enum lane_outcome
+lane_receive(struct lane *lane, int64_t give_up_ns, int64_t limit_at_ns,
     struct wire_head *ret_head, struct bytes *ret_body)
 {
 	for (;;) {
@@ -239,29 +239,33 @@ receive(struct lane *lane, int64_t give_up_ns, int64_t limit_ns,
 			return LANE_DIED;
 		now = clock_mono_ns();
 		ret_head->reason = REASON_HUNG;
-		if (now >= limit_ns)
+		if (now >= limit_at_ns)
 			return LANE_DIED;
-		if (now >= give_up_ns)
+		if (now >= give_up_ns) {
+			lane->late_limit_ns = limit_at_ns;
 			return LANE_LATE;
+		}
 	}
+}
+
+bool
+lane_send(struct lane *lane)
+{
+	return send(lane->fd, lane->out.at, lane->out.len, MSG_NOSIGNAL) ==
+	       (ssize_t)lane->out.len;
 }
 
 enum lane_outcome
 lane_call(struct lane *lane, int64_t give_up_ns, int64_t limit_ns,
     struct wire_head *ret_head, struct bytes *ret_body)
 {
-	int64_t limit_at = clock_mono_ns() + limit_ns;
-	enum lane_outcome outcome;
+	int64_t limit_at_ns = clock_mono_ns() + limit_ns;
 
 	*ret_head = (struct wire_head){ .reason = REASON_DIED };
 	*ret_body = (struct bytes){ NULL, 0 };
-	if (send(lane->fd, lane->out.at, lane->out.len, MSG_NOSIGNAL) !=
-	    (ssize_t)lane->out.len)
+	if (!lane_send(lane))
 		return LANE_DIED;
-	outcome = receive(lane, give_up_ns, limit_at, ret_head, ret_body);
-	if (outcome == LANE_LATE)
-		lane->late_limit_ns = limit_at;
-	return outcome;
+	return lane_receive(lane, give_up_ns, limit_at_ns, ret_head, ret_body);
 }
 
 void
@@ -353,7 +357,7 @@ await_late_reply(struct lane *lane)
 	struct wire_head head;
 	struct bytes body;
 	enum lane_outcome outcome =
-	    receive(lane, INT64_MAX, lane->late_limit_ns, &head, &body);
+	    lane_receive(lane, INT64_MAX, lane->late_limit_ns, &head, &body);
 
 	lane_release(lane, outcome, &head);
 }

@@ -106,6 +106,14 @@ enum lane_outcome {
 
 /* Send lane->out, begun with lane_begin, and receive the reply. */
 void lane_begin(struct lane *lane, enum wire_type type);
+/*
+ * lane_call in two halves, for who has something to do in between: false when
+ * the worker is not there to take it; then lane_receive is not called and the
+ * outcome is LANE_DIED.
+ */
+bool lane_send(struct lane *lane);
+enum lane_outcome lane_receive(struct lane *lane, int64_t give_up_ns,
+    int64_t limit_at_ns, struct wire_head *ret_head, struct bytes *ret_body);
 enum lane_outcome lane_call(struct lane *lane, int64_t give_up_ns,
     int64_t limit_ns, struct wire_head *ret_head, struct bytes *ret_body);
 

@@ -33,7 +33,9 @@ STATUS audit_open(const struct audit_config *config, struct audit **ret_audit);
 void audit_close(struct audit *audit); /* NULL is allowed */
 
 enum audit_kind {
-	AUDIT_SIGN = 1,    /* a signature or its refusal */
+	/* What was decided about a request to sign; OK: the token was asked.
+	 * When the token then could not, a second entry says so. */
+	AUDIT_SIGN = 1,
 	AUDIT_CUSTODY = 2, /* a key made, a grant, an identity */
 };
 

@@ -133,9 +133,9 @@ meter_batch(struct meter *meter, const struct sign_times *times,
 	if (meter->metrics == NULL)
 		return;
 	metric_histogram_observe_ns(
-	    meter->token, times->signed_ns - times->started_ns);
+	    meter->token, times->signed_ns - times->handed_ns);
 	metric_histogram_observe_ns(
-	    meter->audit, times->recorded_ns - times->signed_ns);
+	    meter->audit, times->recorded_ns - times->handed_ns);
 	for (size_t i = 0; i < n; i++) {
 		metric_histogram_observe_ns(
 		    meter->queue, times->started_ns - calls[i]->arrived_ns);

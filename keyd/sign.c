@@ -13,9 +13,11 @@
  *
  * Requests come in batches, because what waits together is signed together and
  * recorded with one sync.  Each is admitted or refused on its own; all of them
- * reach the record.  No record, no signature.  Nothing here allocates, so
- * nothing here needs releasing.  The wire, the queue and the threads live
- * around this page: signer.c -> batch.c -> queue.c -> lanes.c -> here.
+ * reach the record.  It says what was decided, so it is written while the token
+ * signs; what the token then fails to do is a record of its own.  No record, no
+ * signature.  Nothing here allocates, so nothing here needs releasing.  The
+ * wire, the queue and the threads live around this page: signer.c -> batch.c ->
+ * queue.c -> lanes.c -> here.
  */
 
 #include "keyd/sign.h"
@@ -96,59 +98,71 @@ admit(const struct sign_deps *deps, struct sign_desk *desk,
 	return status_ok();
 }
 
-/* The token answers for each call that was admitted. */
+/* One batch on its way. */
+struct serving {
+	const struct sign_deps *deps;
+	struct sign_desk *desk;
+	struct sign_call *const *calls;
+	size_t n;
+	struct status recorded;
+};
+
 static void
-sign(const struct sign_deps *deps, struct sign_desk *desk,
-    struct sign_call *const calls[], size_t n)
+fill_entry(struct audit_entry *entry, const struct sign_call *call,
+    int64_t wall_ns, int64_t now_ns)
 {
-	if (desk->n_ops > 0)
-		hsm_sign(deps->hsm, desk->ops, desk->n_ops);
-	deps->token_free(deps->ctx);
-	for (size_t i = 0; i < n; i++) {
-		if (calls[i]->op != NULL)
-			calls[i]->status = calls[i]->op->status;
-	}
-	desk->times.signed_ns = clock_mono_ns();
+	entry->kind = AUDIT_SIGN;
+	entry->at_wall_ns = wall_ns;
+	entry->peer = call->caller->text;
+	entry->key = call->key;
+	entry->context = call->context;
+	entry->scheme = call->scheme;
+	memcpy(entry->content_hash, call->content_hash, 32);
+	entry->code = call->status.code;
+	entry->why = call->status.why;
+	entry->latency_us = (uint32_t)((now_ns - call->arrived_ns) / 1000);
 }
 
-static uint32_t
-took_us(const struct sign_call *call, const struct sign_times *times)
+/* Write down what was decided for the whole batch, refusals included. */
+static void
+record(void *ctx)
 {
-	return (uint32_t)((times->signed_ns - call->arrived_ns) / 1000);
-}
+	struct serving *s = ctx;
+	struct sign_desk *desk = s->desk;
 
-/* Write the whole batch down, refusals included. */
-static STATUS
-record(const struct sign_deps *deps, struct sign_desk *desk,
-    struct sign_call *const calls[], size_t n)
-{
-	struct status st;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct sign_call *call = calls[i];
-		struct audit_entry *entry = &desk->entries[i];
-
-		entry->kind = AUDIT_SIGN;
-		entry->at_wall_ns = desk->wall_ns;
-		entry->peer = call->caller->text;
-		entry->key = call->key;
-		entry->context = call->context;
-		entry->scheme = call->scheme;
-		memcpy(entry->content_hash, call->content_hash, 32);
-		entry->code = call->status.code;
-		entry->why = call->status.why;
-		entry->latency_us = took_us(call, &desk->times);
-	}
-	st = audit_record(deps->audit, desk->entries, n);
+	desk->times.handed_ns = clock_mono_ns();
+	for (size_t i = 0; i < s->n; i++)
+		fill_entry(&desk->entries[i], s->calls[i], desk->wall_ns,
+		    desk->times.handed_ns);
+	s->recorded = audit_record(s->deps->audit, desk->entries, s->n);
 	desk->times.recorded_ns = clock_mono_ns();
-	return st;
+}
+
+/* What the token could not do was promised in the record: write that down. */
+static STATUS
+record_failures(struct serving *s)
+{
+	struct sign_desk *desk = s->desk;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct sign_call *call = s->calls[i];
+
+		if (call->op == NULL || !failed(call->op->status))
+			continue;
+		call->status = call->op->status;
+		fill_entry(&desk->entries[n++], call, 0, desk->times.signed_ns);
+	}
+	return n == 0 ? status_ok()
+		      : audit_record(s->deps->audit, desk->entries, n);
 }
 
 void
 sign_serve(const struct sign_deps *deps, struct sign_desk *desk,
     struct sign_call *const calls[], size_t n)
 {
-	struct status recorded;
+	struct serving s = { deps, desk, calls, n, status_ok() };
+	struct status told;
 
 	assert(n <= SIGN_BATCH_MAX);
 	desk->n_ops = 0;
@@ -160,12 +174,16 @@ sign_serve(const struct sign_deps *deps, struct sign_desk *desk,
 		calls[i]->signature = NULL;
 		calls[i]->status = admit(deps, desk, calls[i]);
 	}
-	sign(deps, desk, calls, n);
-	recorded = record(deps, desk, calls, n);
+	hsm_sign_while(deps->hsm, desk->ops, desk->n_ops, record, &s);
+	deps->token_free(deps->ctx);
+	desk->times.signed_ns = clock_mono_ns();
+	told = record_failures(&s);
 
 	for (size_t i = 0; i < n; i++) {
-		if (failed(recorded))
-			calls[i]->status = recorded;
+		if (failed(s.recorded))
+			calls[i]->status = s.recorded;
+		else if (failed(calls[i]->status) && failed(told))
+			calls[i]->status = told;
 		else if (!failed(calls[i]->status))
 			calls[i]->signature = &calls[i]->op->signature;
 	}

@@ -22,8 +22,7 @@ struct sign_deps {
 	struct audit *audit;
 	struct hsm *hsm;
 	unsigned pool; /* index of hsm among keyd's pools */
-	/* The token is free again: called once a batch, before its record is
-	 * written, so that the next one need not wait for the disk. */
+	/* The token is free again: called once a batch, before its answers. */
 	void (*token_free)(void *ctx);
 	void *ctx;
 };
@@ -64,7 +63,9 @@ void sign_desk_free(struct sign_desk *desk); /* NULL is allowed */
 
 /* When the latest batch on the desk came by, monotonic. */
 struct sign_times {
-	int64_t started_ns, signed_ns, recorded_ns;
+	int64_t started_ns;
+	int64_t handed_ns;              /* to the token; its record was begun */
+	int64_t recorded_ns, signed_ns; /* in either order */
 };
 struct sign_times sign_desk_times(const struct sign_desk *desk);
 

@@ -20,7 +20,7 @@ fake_reset(void)
 	fake.lanes = 1;
 	fake.hint = HSM_BATCH_MAX;
 	fake.hold = false;
-	fake.hsm_calls = fake.audit_calls = 0;
+	fake.hsm_calls = fake.audit_calls = fake.audits_while_signing = 0;
 	fake.hsm_ops = fake.n_entries = 0;
 }
 
@@ -43,9 +43,14 @@ fake_wait_hsm_calls(unsigned n)
 }
 
 void
-hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n)
+hsm_sign_while(struct hsm *hsm, struct hsm_op *ops, size_t n,
+    void (*meanwhile)(void *ctx), void *ctx)
 {
 	(void)hsm;
+	if (n == 0) {
+		meanwhile(ctx);
+		return;
+	}
 	pthread_mutex_lock(&fake.lock);
 	fake.hsm_calls++;
 	for (size_t i = 0; i < n && fake.hsm_ops < FAKE_ENTRIES_MAX; i++)
@@ -54,6 +59,9 @@ hsm_sign(struct hsm *hsm, struct hsm_op *ops, size_t n)
 	while (fake.hold)
 		pthread_cond_wait(&fake.changed, &fake.lock);
 	pthread_mutex_unlock(&fake.lock);
+	fake.signing++;
+	meanwhile(ctx);
+	fake.signing--;
 	for (size_t i = 0; i < n; i++) {
 		size_t len = ops[i].input.len;
 
@@ -86,6 +94,7 @@ audit_record(struct audit *audit, const struct audit_entry *entries, size_t n)
 	(void)audit;
 	pthread_mutex_lock(&fake.lock);
 	fake.audit_calls++;
+	fake.audits_while_signing += fake.signing > 0;
 	for (size_t i = 0; i < n && fake.n_entries < FAKE_ENTRIES_MAX; i++)
 		fake.entries[fake.n_entries++] = entries[i];
 	pthread_cond_broadcast(&fake.changed);

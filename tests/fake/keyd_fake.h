@@ -3,6 +3,7 @@
 #define TESTS_FAKE_KEYD_FAKE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,15 +19,19 @@
 
 struct keyd_fake {
 	/* The script. */
-	struct status hsm;     /* what each op of hsm_sign comes to */
+	struct status hsm;     /* what each op comes to */
 	struct status audit;   /* what audit_record answers */
 	struct status trouble; /* what audit_trouble answers */
 	unsigned lanes;
 	size_t hint;
-	bool hold; /* hsm_sign waits until this is false; guarded by lock */
+	bool hold; /* hsm_sign_while waits until this is false; guarded by lock
+		    */
 
 	/* What they saw; guarded by lock. */
 	unsigned hsm_calls, audit_calls;
+	unsigned
+	    audits_while_signing; /* of audit_calls: inside hsm_sign_while */
+	atomic_int signing;       /* hsm_sign_whiles with ops at work */
 	size_t hsm_ops, n_entries;
 	struct key_id ops_key[FAKE_ENTRIES_MAX];
 	struct audit_entry entries[FAKE_ENTRIES_MAX];
@@ -40,7 +45,7 @@ extern struct keyd_fake fake;
 void fake_reset(void);
 /* Set hold, waking a token that was held. */
 void fake_hold(bool hold);
-/* Wait until hsm_sign has been called n times. */
+/* Wait until hsm_sign_while has been called n times. */
 void fake_wait_hsm_calls(unsigned n);
 
 #endif

@@ -26,6 +26,11 @@
 /* The least for a token that is faster than that. */
 #define BATCH_HINT_LOW 4
 
+/* A lone op of a token this fast is answered before a thread has gone to sleep
+ * and been woken: 27 us sooner at one request in flight. */
+#define SPIN_NS (60 * INT64_C(1000))
+#define SPIN_OP_NS (250 * INT64_C(1000))
+
 _Static_assert(HSM_BATCH_MAX == 64, "a batch is a bit mask of 64");
 
 #define BIT(i) (UINT64_C(1) << (i))
@@ -189,6 +194,15 @@ measure(struct hsm *hsm, struct lane *lane, int64_t took_ns, size_t n_signed)
 	metric_histogram_observe_ns(hsm->batch_seconds, took_ns);
 }
 
+static int64_t
+spin_ns(const struct hsm *hsm, const struct batch *b)
+{
+	int64_t op_ns = atomic_load_explicit(&hsm->op_ns, memory_order_relaxed);
+	bool is_alone = (b->sent & (b->sent - 1)) == 0;
+
+	return is_alone && op_ns > 0 && op_ns < SPIN_OP_NS ? SPIN_NS : 0;
+}
+
 /* One exchange with one lane. */
 static void
 exchange(
@@ -205,7 +219,7 @@ exchange(
 	sent = b->sent;
 	if (lane_send(lane)) {
 		run_meanwhile(b);
-		outcome = lane_receive(lane, deadline_ns,
+		outcome = lane_receive(lane, spin_ns(hsm, b), deadline_ns,
 		    start + hsm->pool.sign_limit_ns, &head, &body);
 	}
 	if (outcome == LANE_ANSWERED &&

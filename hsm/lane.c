@@ -213,12 +213,15 @@ lane_begin(struct lane *lane, enum wire_type type)
 
 /* Receive one reply; EAGAIN at each tick of the socket's timeout. */
 enum lane_outcome
-lane_receive(struct lane *lane, int64_t give_up_ns, int64_t limit_at_ns,
-    struct wire_head *ret_head, struct bytes *ret_body)
+lane_receive(struct lane *lane, int64_t spin_ns, int64_t give_up_ns,
+    int64_t limit_at_ns, struct wire_head *ret_head, struct bytes *ret_body)
 {
+	int64_t spin_until_ns = spin_ns > 0 ? clock_mono_ns() + spin_ns : 0;
+	int flags = MSG_TRUNC | (spin_ns > 0 ? MSG_DONTWAIT : 0);
+
 	for (;;) {
 		ssize_t n =
-		    recv(lane->fd, lane->in.at, sizeof(lane->in.at), MSG_TRUNC);
+		    recv(lane->fd, lane->in.at, sizeof(lane->in.at), flags);
 		int64_t now;
 
 		if (n > 0) {
@@ -238,6 +241,9 @@ lane_receive(struct lane *lane, int64_t give_up_ns, int64_t limit_at_ns,
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			return LANE_DIED;
 		now = clock_mono_ns();
+		if (now < spin_until_ns)
+			continue;
+		flags = MSG_TRUNC;
 		ret_head->reason = REASON_HUNG;
 		if (now >= limit_at_ns)
 			return LANE_DIED;
@@ -265,7 +271,8 @@ lane_call(struct lane *lane, int64_t give_up_ns, int64_t limit_ns,
 	*ret_body = (struct bytes){ NULL, 0 };
 	if (!lane_send(lane))
 		return LANE_DIED;
-	return lane_receive(lane, give_up_ns, limit_at_ns, ret_head, ret_body);
+	return lane_receive(
+	    lane, 0, give_up_ns, limit_at_ns, ret_head, ret_body);
 }
 
 void
@@ -357,7 +364,7 @@ await_late_reply(struct lane *lane)
 	struct wire_head head;
 	struct bytes body;
 	enum lane_outcome outcome =
-	    lane_receive(lane, INT64_MAX, lane->late_limit_ns, &head, &body);
+	    lane_receive(lane, 0, INT64_MAX, lane->late_limit_ns, &head, &body);
 
 	lane_release(lane, outcome, &head);
 }

@@ -112,8 +112,10 @@ void lane_begin(struct lane *lane, enum wire_type type);
  * outcome is LANE_DIED.
  */
 bool lane_send(struct lane *lane);
-enum lane_outcome lane_receive(struct lane *lane, int64_t give_up_ns,
-    int64_t limit_at_ns, struct wire_head *ret_head, struct bytes *ret_body);
+/* spin_ns: look for the reply that long before sleeping; 0 for long work. */
+enum lane_outcome lane_receive(struct lane *lane, int64_t spin_ns,
+    int64_t give_up_ns, int64_t limit_at_ns, struct wire_head *ret_head,
+    struct bytes *ret_body);
 enum lane_outcome lane_call(struct lane *lane, int64_t give_up_ns,
     int64_t limit_ns, struct wire_head *ret_head, struct bytes *ret_body);
 

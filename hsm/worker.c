@@ -22,6 +22,7 @@
 #include "hsm/sign.h"
 #include "hsm/wire.h"
 
+#define WORKER_NICE 5
 #define LOCK_LIMIT_NS (20 * NS_PER_S)
 
 struct worker {
@@ -268,6 +269,12 @@ hsm_worker_main(void)
 
 	if (failed(process_harden()) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		return EXIT_FAILURE;
+	/*
+	 * Where the token is software, workers fill the cores.  The front
+	 * process needs little, but soon: while it waits for a core, so do they
+	 * for it.
+	 */
+	(void)!nice(WORKER_NICE);
 	/* The door decides when to end; a terminal's ^C is meant for it. */
 	process_block_signals();
 	w->state = WIRE_AWAY;

@@ -183,6 +183,18 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
         lanes = self.lanes()
         return len(lanes) == self.workers and all(l["state"] == "ready" for l in lanes)
 
+    def worker(self, lane=0):
+        """The pid of a lane's worker, once it has one (pid 0 would be everyone)."""
+        def pid():
+            found = [l["pid"] for l in self.lanes() if l["lane"] == lane]
+            return found[0] if found and found[0] > 1 else None
+        return wait_for(f"lane {lane} has a worker", pid)
+
+    def kill_workers(self, lanes=None):
+        """kill -9, one after the other."""
+        for lane in range(self.workers) if lanes is None else lanes:
+            os.kill(self.worker(lane), signal.SIGKILL)
+
     # ---- the command line ----
 
     def run(self, *argv, state="admin", timeout=60):

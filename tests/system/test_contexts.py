@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Context-bound signing, seen from outside: keyd signs what it can read."""
 
+import base64
 import hashlib
 import os
+import signal
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from bed import (CONTEXT_CSR, CONTEXT_RAW, CONTEXT_TLS12_SERVER_ECDHE,
-                 CONTEXT_TLS13_SERVER)
+                 CONTEXT_TLS13_SERVER, wait_for)
 from wire import (Signer, channel, keys_pb2, keys_pb2_grpc, member, signer_pb2,
                   tls12_content, tls13_content)
 
@@ -38,7 +40,6 @@ def operator(bed):
 
 def spki_of(bed, label):
     stub = bed.cli("key", "stub", label)
-    import base64
     body = "".join(l for l in stub.splitlines() if not l.startswith("-"))
     der = base64.b64decode(body)
     # SEQUENCE { UTF8String, OCTET STRING, SPKI }: the SPKI is the tail.
@@ -194,8 +195,7 @@ def test_batches_on_a_stream_answer_every_request_by_its_id(bed, keys, edge):
 
 def test_a_request_whose_time_has_run_out_is_not_signed(bed, keys, edge):
     """Held back by a stopped worker, it is answered and not signed late."""
-    import signal
-    lanes = [l["pid"] for l in bed.lanes()]
+    lanes = [bed.worker(lane) for lane in range(bed.workers)]
     for pid in lanes:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -207,7 +207,6 @@ def test_a_request_whose_time_has_run_out_is_not_signed(bed, keys, edge):
                 os.kill(pid, signal.SIGCONT)
             except ProcessLookupError:
                 pass
-    from bed import wait_for
     wait_for("lanes ready", bed.lanes_ready)
     assert edge.sign(keys["ec-p256"], tls13_content())
 

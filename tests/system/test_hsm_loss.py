@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HSM goes away and comes back; keyd stays. Its own bed: it breaks things."""
 
-import os
-import signal
 import subprocess
 
 import pytest
@@ -34,8 +32,7 @@ def sign(signer, bed):
 def test_a_killed_worker_comes_back_by_itself(bed, signer):
     assert sign(signer, bed)
     keyd = bed.daemons["keyd"].pid
-    for lane in bed.lanes():
-        os.kill(lane["pid"], signal.SIGKILL)
+    bed.kill_workers()
     wait_for("signatures again", lambda: sign(signer, bed))
     assert bed.daemons["keyd"].pid == keyd and bed.daemons["keyd"].running()
 
@@ -46,8 +43,7 @@ def test_a_token_that_goes_away_is_used_again_when_it_returns(bed, signer):
     tokens, away = bed.dir / "tokens", bed.dir / "tokens.away"
     tokens.rename(away)
     # A lane may go on with the copies it holds; a new worker cannot start.
-    for lane in bed.lanes():
-        os.kill(lane["pid"], signal.SIGKILL)
+    bed.kill_workers()
     wait_for("the lanes say so", lambda: all(l["state"] == "probing" and l["why"]
                                              for l in bed.lanes()))
     error = signer.error(bed.key, tls13_content())

@@ -120,7 +120,7 @@ def test_health_follows_the_lanes(fresh):
     wait_for("serving", lambda: health(fresh) == SERVING)
     tokens, away = fresh.dir / "tokens", fresh.dir / "tokens.away"
     tokens.rename(away)
-    os.kill(fresh.lanes()[0]["pid"], signal.SIGKILL)
+    os.kill(fresh.worker(), signal.SIGKILL)
     wait_for("not serving", lambda: health(fresh) == NOT_SERVING)
     away.rename(tokens)
     wait_for("serving again", lambda: health(fresh) == SERVING)

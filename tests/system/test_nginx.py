@@ -2,8 +2,6 @@
 """Stock nginx serves TLS with keys that only the token holds, also on bad days."""
 
 import hashlib
-import os
-import signal
 import ssl
 import subprocess
 import threading
@@ -120,8 +118,7 @@ def test_a_worker_killed_under_load_loses_no_request(whole_bed):
     with Load(whole_bed) as load:
         for lane in (0, 1):
             load.wait_good(30)
-            pid = next(l["pid"] for l in whole_bed.lanes() if l["lane"] == lane)
-            os.kill(pid, signal.SIGKILL)
+            whole_bed.kill_workers([lane])
         load.wait_good(60)
     assert load.errors == []
     wait_for("both lanes are back", whole_bed.lanes_ready, 30)

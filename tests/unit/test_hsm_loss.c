@@ -80,6 +80,7 @@ tries_a_wrong_pin_once_and_says_what_to_do(void **state)
 	assert_int_equal(
 	    rig_sign(&rig, &nobody, P256).code, STATUS_UNAVAILABLE);
 	/* Nor does a new worker try it. */
+	assert_true(lane.pid > 1);
 	kill(lane.pid, SIGKILL);
 	while (rig_restarts(&rig) == 0)
 		usleep(2000);
@@ -194,6 +195,7 @@ loses_no_request_when_workers_are_killed_under_load(void **state)
 		usleep(100000);
 		rig_wait_ready(&rig, 2);
 		hsm_lane_status(rig.hsm, kills % 2, &lane);
+		assert_true(lane.pid > 1);
 		kill(lane.pid, SIGKILL);
 		while (rig_restarts(&rig) <= kills)
 			usleep(1000);

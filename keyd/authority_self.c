@@ -10,10 +10,6 @@
 #include "keyd/authority_self.h"
 
 #include <errno.h>
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -22,13 +18,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "rpc/member_key.h"
 
 #define CERTIFY_TIMEOUT_NS (15 * NS_PER_S)
 #define RETRY_NS (30 * NS_PER_S)
-
-SCOPED_RELEASE(BIO_free_all, BIO *);
-SCOPED_RELEASE(EVP_PKEY_free, EVP_PKEY *);
-SCOPED_RELEASE(X509_free, X509 *);
 
 struct authority_self {
 	struct authority_self_config config;
@@ -42,46 +35,15 @@ struct authority_self {
 	char *cert_pem, *key_pem;
 };
 
-static void
-wipe_free(char *text)
-{
-	if (text != NULL)
-		OPENSSL_cleanse(text, strlen(text));
-	free(text);
-}
-
-static char *
-text_of(BIO *bio)
-{
-	char *at;
-	long len = BIO_get_mem_data(bio, &at);
-
-	return len > 0 ? strndup(at, (size_t)len) : NULL;
-}
-
 char *
 authority_cert_pem(struct bytes der)
 {
 	const unsigned char *at = der.at;
 	scoped(X509_free) X509 *cert = d2i_X509(NULL, &at, (long)der.len);
-	scoped(BIO_free_all) BIO *bio = BIO_new(BIO_s_mem());
 
-	if (cert == NULL || at != der.at + der.len || bio == NULL ||
-	    PEM_write_bio_X509(bio, cert) != 1)
+	if (cert == NULL || at != der.at + der.len)
 		return NULL;
-	return text_of(bio);
-}
-
-static char *
-key_pem(EVP_PKEY *key)
-{
-	/* Wiped by OpenSSL when it is freed. */
-	scoped(BIO_free_all) BIO *bio = BIO_new(BIO_s_secmem());
-
-	if (bio == NULL ||
-	    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-		return NULL;
-	return text_of(bio);
+	return member_cert_print(cert);
 }
 
 /* A new key and its certificate take the place of those before. */
@@ -89,7 +51,7 @@ static struct status
 replace(struct authority_self *self)
 {
 	const struct authority_self_config *config = &self->config;
-	scoped(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");
+	scoped(EVP_PKEY_free) EVP_PKEY *key = member_key_new();
 	uint8_t spki[128], *end = spki;
 	struct hsm_cert cert;
 	char *cert_text, *key_text;
@@ -107,15 +69,15 @@ replace(struct authority_self *self)
 	if (failed(st))
 		return st;
 	cert_text = authority_cert_pem((struct bytes){ cert.der, cert.len });
-	key_text = key_pem(key);
+	key_text = member_key_print(key);
 	if (cert_text == NULL || key_text == NULL) {
 		free(cert_text);
-		wipe_free(key_text);
+		member_text_free(key_text);
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	}
 	pthread_mutex_lock(&self->mutex);
 	free(self->cert_pem);
-	wipe_free(self->key_pem);
+	member_text_free(self->key_pem);
 	self->cert_pem = cert_text;
 	self->key_pem = key_text;
 	self->generation++;
@@ -174,7 +136,7 @@ authority_self_free(struct authority_self *self)
 		pthread_join(self->thread, NULL);
 	}
 	free(self->cert_pem);
-	wipe_free(self->key_pem);
+	member_text_free(self->key_pem);
 	pthread_cond_destroy(&self->wake);
 	pthread_mutex_destroy(&self->mutex);
 	free(self);
@@ -226,7 +188,7 @@ authority_self_get(struct authority_self *self, uint64_t *seen,
 	pthread_mutex_unlock(&self->mutex);
 	if (changed && (cert_text == NULL || key_text == NULL)) {
 		free(cert_text);
-		wipe_free(key_text);
+		member_text_free(key_text);
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	}
 	*ret_changed = changed;

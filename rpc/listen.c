@@ -9,12 +9,12 @@
 #include "rpc/rpc_int.h"
 
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "rpc/member_key.h"
 
 #define MESSAGE_MAX ((size_t)256 * 1024)
 #define STREAMS_MAX 128
@@ -52,15 +52,6 @@ rpc_listen_create(struct rpc_server *server)
 	return status_ok();
 }
 
-/* The key was in this string, and is in core's memory now. */
-static void
-forget(char *pem)
-{
-	if (pem != NULL)
-		OPENSSL_cleanse(pem, strlen(pem));
-	free(pem);
-}
-
 /* With identity_mu held. */
 static grpc_ssl_certificate_config_reload_status
 fetch_locked(
@@ -95,7 +86,8 @@ fetch_locked(
 		ret = GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 	}
 	free(cert);
-	forget(key);
+	/* The key was in this string, and is in core's memory now. */
+	member_text_free(key);
 	return ret;
 }
 

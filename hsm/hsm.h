@@ -19,6 +19,19 @@
  */
 struct hsm;
 
+#define HSM_SPKI_MAX 1024
+/* An RSA-4096 PKCS#8 key, wrapped, and the RSA-wrapped AES key before it. */
+#define HSM_BLOB_MAX 4096
+
+/* A private key wrapped under the token's key encryption key (RFC 5649). */
+struct hsm_blob {
+	enum key_alg alg;
+	size_t spki_len;
+	uint8_t spki[HSM_SPKI_MAX]; /* of the key inside; checked on unwrap */
+	size_t len;
+	uint8_t at[HSM_BLOB_MAX];
+};
+
 struct hsm_config {
 	const char *pool;        /* name for logs and metrics, "standard" */
 	const char *module;      /* path of the PKCS#11 module */
@@ -26,6 +39,17 @@ struct hsm_config {
 	const char *pin_file;    /* read by each worker itself */
 	unsigned workers;        /* 1..64 */
 	bool session_copies;     /* sign with session-object copies if it can */
+	/*
+	 * Wrapped key store: keys are kept outside the token as blobs under its
+	 * key encryption key, "kek", and unwrapped into session objects of a
+	 * worker when they are signed with.  blob fetches one, on any thread of
+	 * the door, not blocking for long; NOT_FOUND when there is none.  NULL:
+	 * keys are token objects.
+	 */
+	struct status (*blob)(
+	    void *ctx, const struct key_id *id, struct hsm_blob *ret_blob);
+	void *blob_ctx;
+	unsigned cache; /* unwrapped keys a worker holds; 0: 10,000 */
 	/*
 	 * Serialises C_Initialize..C_Login between worker processes; made if
 	 * missing.  Same token, same file.
@@ -95,7 +119,6 @@ size_t hsm_batch_hint(const struct hsm *hsm);
 unsigned hsm_lanes(const struct hsm *hsm);
 
 #define HSM_LABEL_MAX 64
-#define HSM_SPKI_MAX 1024
 
 /* A key pair as the token reports it. */
 struct hsm_key {
@@ -125,6 +148,71 @@ STATUS hsm_find(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns,
     struct hsm_key *ret_key);
 STATUS hsm_find_label(struct hsm *hsm, const char *label, int64_t deadline_ns,
     struct hsm_key *ret_key);
+
+/*
+ * Stop using a key, without harm to it: every lane destroys its copies of it
+ * first and refuses it (NOT_FOUND) until hsm_find names it again, or, in a
+ * wrapped pool, hsm_allow.  Lanes that start later know it again: who suspends
+ * a key must not ask for it either.
+ */
+STATUS hsm_forget(
+    struct hsm *hsm, const struct key_id *id, int64_t deadline_ns);
+STATUS hsm_allow(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns);
+
+/* hsm_forget, then destroy the pair in the token.  OK when it was gone. */
+STATUS hsm_destroy(
+    struct hsm *hsm, const struct key_id *id, int64_t deadline_ns);
+
+/* The public half of an RSA-3072 wrapping key in the token. */
+struct hsm_wrapping {
+	struct key_id id;
+	size_t spki_len;
+	uint8_t spki[HSM_SPKI_MAX];
+	bool oaep_sha256; /* else SHA-1, where the token has nothing else */
+};
+
+/*
+ * The wrapping key of this label; made if it is not there: it can unwrap and
+ * do nothing else (no decrypt, no sign), and what it unwraps is sensitive and
+ * not extractable where the token has CKA_UNWRAP_TEMPLATE.  Removed with
+ * hsm_destroy.
+ */
+STATUS hsm_wrapping_key(struct hsm *hsm, const char *label, int64_t deadline_ns,
+    struct hsm_wrapping *ret_wrapping);
+
+/*
+ * Import: blob is RSA-OAEP(AES-256 key) || AES-KWP(PKCS#8), under the wrapping
+ * key.  The key becomes a token object with this label, sensitive and never
+ * extractable; it signs a challenge that is verified with spki; attributes are
+ * read back; all lanes know it when this returns.  INVALID_ARGUMENT: the blob
+ * is damaged, under another wrapping key, not of the spki, or of an algorithm
+ * the token cannot unwrap; nothing of it stays in the token.
+ */
+struct hsm_import {
+	struct key_id wrapping;
+	const char *label;
+	struct bytes blob;
+	struct bytes spki;
+};
+STATUS hsm_unwrap(struct hsm *hsm, const struct hsm_import *import,
+    int64_t deadline_ns, struct hsm_key *ret_key);
+
+/* Of algorithms, bit (1 << enum key_alg): those the token can unwrap. */
+STATUS hsm_unwraps(
+    struct hsm *hsm, int64_t deadline_ns, unsigned *ret_algorithms);
+
+/*
+ * Wrapped pools.  The key encryption key, AES-256, made if it is not there:
+ * wraps and unwraps, never leaves.  hsm_generate_wrapped makes a pair as
+ * session objects, wraps it and keeps nothing; hsm_unwrap_wrapped takes an
+ * import there in the same way (label is not used).  ret_key.extractable says
+ * what the token says of the key as lanes will hold it: false.
+ */
+STATUS hsm_kek(struct hsm *hsm, int64_t deadline_ns);
+STATUS hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg,
+    int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob);
+STATUS hsm_unwrap_wrapped(struct hsm *hsm, const struct hsm_import *import,
+    int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob);
 
 struct hsm_lane_status {
 	const char *state; /* "ready", "probing", "starting", "pin-refused" */

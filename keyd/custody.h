@@ -41,6 +41,9 @@ void custody_register(struct custody *custody, struct rpc_server *server);
  * each change.  Any thread.  On failure the policy before stays in force.
  */
 STATUS custody_publish(struct custody *custody);
+/* The same where one key and its own grants are all that changed: costs the
+ * same however many keys there are. */
+STATUS custody_publish_key(struct custody *custody, const struct key_id *key);
 
 /* The label "ledger" and its like are keyd's own. */
 #define CUSTODY_LEDGER_LABEL "ledger"

@@ -16,6 +16,13 @@
  */
 struct policy;
 
+/* A pool of keyd's, and the edge groups whose edges may sign with its keys. */
+struct policy_pool {
+	const char *name;
+	const char *const *edge_groups;
+	size_t n_edge_groups; /* 0: all */
+};
+
 struct policy_key {
 	struct key_id id;
 	enum key_alg alg;

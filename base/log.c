@@ -16,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/printable.h"
 
 #define LINE_MAX_ 2048
 #define TAIL_MAX 3 /* a closing quote, a brace, the newline */
@@ -59,59 +61,15 @@ put_tail(struct line *line, char c)
 	line->at[line->len++] = c;
 }
 
-/*
- * The octets of the UTF-8 character at text (RFC 3629: shortest form, no
- * surrogates, at most U+10FFFF), 0 when there is none.
- */
-static size_t
-utf8_take(const unsigned char *text, uint32_t *ret_point)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t point;
-	size_t len;
-
-	if (text[0] < 0x80) {
-		*ret_point = text[0];
-		return 1;
-	}
-	if (text[0] >= 0xc2 && text[0] <= 0xdf)
-		len = 2;
-	else if ((text[0] & 0xf0) == 0xe0)
-		len = 3;
-	else if (text[0] >= 0xf0 && text[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	point = text[0] & (0xffU >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((text[i] & 0xc0) != 0x80) /* the closing zero, too */
-			return 0;
-		point = point << 6 | (text[i] & 0x3fU);
-	}
-	if (point < least[len] || point > 0x10ffff ||
-	    (point >= 0xd800 && point <= 0xdfff))
-		return 0;
-	*ret_point = point;
-	return len;
-}
-
-static bool
-is_unprintable(uint32_t point)
-{
-	return point < 0x20 || (point >= 0x7f && point <= 0x9f) ||
-	       (point >= 0x200b && point <= 0x200f) ||
-	       (point >= 0x2028 && point <= 0x202e) ||
-	       (point >= 0x2060 && point <= 0x206f) || point == 0xfeff;
-}
-
 static void
 put_escaped(struct line *line, const char *text)
 {
+	struct bytes rest = bytes_of(text);
 	char escape[16];
-	uint32_t point;
 
-	while (*text != '\0' && !line->is_full) {
-		size_t len = utf8_take((const unsigned char *)text, &point);
+	while (rest.len > 0 && !line->is_full) {
+		uint32_t point = 0;
+		size_t len = printable_take(rest, &point);
 
 		if (len == 0) {
 			put(line, "\\ufffd", 6);
@@ -122,14 +80,15 @@ put_escaped(struct line *line, const char *text)
 			put(line, escape, 2);
 		} else if (point == '\n') {
 			put(line, "\\n", 2);
-		} else if (is_unprintable(point)) {
+		} else if (!printable_point(point)) {
 			snprintf(
 			    escape, sizeof(escape), "\\u%04" PRIx32, point);
 			put(line, escape, 6);
 		} else {
-			put(line, text, len);
+			put(line, (const char *)rest.at, len);
 		}
-		text += len;
+		rest.at += len;
+		rest.len -= len;
 	}
 }
 

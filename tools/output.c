@@ -3,7 +3,7 @@
 /*
  * Tables for people: columns as wide as their widest cell, two spaces between,
  * nothing drawn around them, so that they read well and cut well.  Cells come
- * from keyd, so control characters are shown as '?'.
+ * from keyd, so what a terminal would obey is escaped.
  */
 
 #include <inttypes.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "tools/cli.h"
 
 #define COLUMNS_MAX 12
@@ -25,15 +26,24 @@ struct table {
 static char *
 clean_copy(const char *text)
 {
-	char *copy = strdup(text == NULL ? "" : text);
+	struct bytes from = bytes_of(text == NULL ? "" : text);
+	char *copy = malloc(PRINTABLE_MAX(from.len));
 
 	if (copy == NULL)
 		abort();
-	for (char *c = copy; *c != '\0'; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	}
+	printable_print(from, copy, PRINTABLE_MAX(from.len));
 	return copy;
+}
+
+/* Columns that a cell takes on a terminal, near enough: characters. */
+static size_t
+width_of(const char *cell)
+{
+	size_t n = 0;
+
+	for (; *cell != '\0'; cell++)
+		n += ((unsigned char)*cell & 0xc0) != 0x80;
+	return n;
 }
 
 void
@@ -53,8 +63,8 @@ table_add(struct table *table, const char *const *cells)
 		char *cell = clean_copy(cells[i]);
 
 		table->cells[table->n_rows * table->n_columns + i] = cell;
-		if (strlen(cell) > table->width[i])
-			table->width[i] = strlen(cell);
+		if (width_of(cell) > table->width[i])
+			table->width[i] = width_of(cell);
 	}
 	table->n_rows++;
 }
@@ -81,7 +91,9 @@ table_print(const struct table *table)
 		char *const *cells = table->cells + row * table->n_columns;
 
 		for (size_t i = 0; i + 1 < table->n_columns; i++)
-			printf("%-*s  ", (int)table->width[i], cells[i]);
+			printf("%s%*s", cells[i],
+			    (int)(table->width[i] - width_of(cells[i]) + 2),
+			    "");
 		printf("%s\n", cells[table->n_columns - 1]);
 	}
 }

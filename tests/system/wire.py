@@ -20,6 +20,7 @@ subprocess.run(
 sys.path.insert(0, _out)
 
 from holdfast.keyd.v1 import (  # noqa: E402,F401 (generated just now)
+    approvals_pb2, approvals_pb2_grpc, audit_pb2, audit_pb2_grpc,
     identity_pb2, identity_pb2_grpc, keys_pb2, keys_pb2_grpc,
     signer_pb2, signer_pb2_grpc, status_pb2, status_pb2_grpc)
 

@@ -47,7 +47,11 @@ struct audit {
 	struct group *gathering;
 	struct group groups[2];
 
-	struct segments *segments; /* the leader's */
+	char *keyd;
+	audit_committed committed; /* the leader calls it; may be NULL */
+	void *ctx;
+	struct segments *segments;         /* the leader's */
+	atomic_int_fast64_t write_started; /* ns; 0: none is outstanding */
 	atomic_uint_fast64_t entries;
 	_Atomic(const char *) trouble_why; /* NULL: none */
 	atomic_uint trouble_code, trouble_detail;
@@ -80,6 +84,8 @@ audit_open(const struct audit_config *config, struct audit **ret_audit)
 	const struct segments_config segments = {
 		.directory = config->directory,
 		.sync = config->durability == AUDIT_FDATASYNC,
+		.each = config->committed,
+		.ctx = config->ctx,
 	};
 	scoped(audit_close) struct audit *audit = calloc(1, sizeof(*audit));
 	struct status st;
@@ -89,6 +95,11 @@ audit_open(const struct audit_config *config, struct audit **ret_audit)
 	pthread_mutex_init(&audit->lock, NULL);
 	pthread_cond_init(&audit->round, NULL);
 	audit->gathering = &audit->groups[0];
+	audit->committed = config->committed;
+	audit->ctx = config->ctx;
+	audit->keyd = strdup(config->keyd != NULL ? config->keyd : "");
+	if (audit->keyd == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	for (size_t i = 0; i < 2; i++) {
 		audit->groups[i].octets =
 		    aligned_alloc(4096, JOURNAL_GROUP_MAX);
@@ -115,6 +126,7 @@ audit_close(struct audit *audit)
 	segments_close(audit->segments);
 	for (size_t i = 0; i < 2; i++)
 		free(audit->groups[i].octets);
+	free(audit->keyd);
 	pthread_cond_destroy(&audit->round);
 	pthread_mutex_destroy(&audit->lock);
 	free(audit);
@@ -146,14 +158,24 @@ note(struct audit *audit, struct status st)
 static struct status
 commit(struct audit *audit, const struct group *group)
 {
+	const uint64_t first = segments_entries(audit->segments);
 	int64_t started_ns = clock_mono_ns();
-	struct status st = segments_append(
-	    audit->segments, group->octets, group->body_len, group->n);
+	struct status st;
 
+	atomic_store(&audit->write_started, started_ns);
+	st = segments_append(
+	    audit->segments, group->octets, group->body_len, group->n);
+	atomic_store(&audit->write_started, 0);
 	note(audit, st);
-	if (!failed(st))
+	if (!failed(st)) {
 		atomic_store(
 		    &audit->entries, segments_entries(audit->segments));
+		if (audit->committed != NULL)
+			audit->committed(audit->ctx, first,
+			    (struct bytes){
+				group->octets + JOURNAL_HEAD, group->body_len },
+			    group->n);
+	}
 	if (audit->recorded == NULL)
 		return st;
 	if (failed(st)) {
@@ -190,20 +212,62 @@ lead(struct audit *audit)
 	pthread_cond_broadcast(&audit->round);
 }
 
+static struct bytes
+text_of(const char *text)
+{
+	return text != NULL ? bytes_of(text) : (struct bytes){ NULL, 0 };
+}
+
+static bool
+is_set(const uint8_t at[32])
+{
+	static const uint8_t zeros[32];
+
+	return memcmp(at, zeros, sizeof(zeros)) != 0;
+}
+
+/* The entry as the ledger has it. */
+static struct entry
+compose(
+    const struct audit *audit, const struct audit_entry *from, int64_t now_ns)
+{
+	struct entry entry = {
+		.kind = from->kind == AUDIT_SIGN ? ENTRY_SIGN : ENTRY_CUSTODY,
+		.time_ns = from->at_wall_ns != 0 ? from->at_wall_ns : now_ns,
+		.keyd = bytes_of(audit->keyd),
+		.peer = text_of(from->peer),
+		.has_key = is_set(from->key.at),
+		.key = from->key,
+		.context = (uint32_t)from->context,
+		.scheme = from->scheme,
+		.has_content_hash = is_set(from->content_hash),
+		.code = from->code,
+		.act = text_of(from->act),
+		.stage = from->stage,
+		.names = from->names,
+		.latency_us = from->latency_us,
+		.ledger_key = text_of(from->ledger_key),
+	};
+
+	memcpy(entry.content_hash, from->content_hash, 32);
+	if (from->code != STATUS_OK)
+		entry.reason = text_of(from->why);
+	return entry;
+}
+
 /* With the lock held: add entries to the group that gathers. */
 static void
-join(struct group *group, const struct audit_entry *entries, size_t n,
+join(struct audit *audit, const struct audit_entry *entries, size_t n,
     int64_t now_ns)
 {
+	struct group *group = audit->gathering;
 	uint8_t *body = group->octets + JOURNAL_HEAD;
 
 	for (size_t i = 0; i < n; i++) {
-		uint8_t *at = body + group->body_len;
-		struct audit_entry entry = entries[i];
+		const struct entry entry = compose(audit, &entries[i], now_ns);
 
-		if (entry.at_wall_ns == 0)
-			entry.at_wall_ns = now_ns;
-		group->body_len += journal_entry(&entry, at);
+		group->body_len +=
+		    journal_entry(&entry, body + group->body_len);
 	}
 	group->n += (uint32_t)n;
 }
@@ -222,7 +286,7 @@ audit_record(struct audit *audit, const struct audit_entry *entries, size_t n)
 	while (audit->gathering->body_len + n * JOURNAL_ENTRY_MAX > BODY_MAX)
 		pthread_cond_wait(&audit->round, &audit->lock);
 	group = audit->gathering;
-	join(group, entries, n, now_ns);
+	join(audit, entries, n, now_ns);
 	self.next = group->waiters;
 	group->waiters = &self;
 	while (!self.done) {
@@ -242,13 +306,39 @@ audit_entries(const struct audit *audit)
 }
 
 struct status
+audit_stall(const struct audit *audit)
+{
+	int64_t started_ns =
+	    atomic_load_explicit(&audit->write_started, memory_order_relaxed);
+
+	if (started_ns == 0 || clock_mono_ns() - started_ns <= AUDIT_STALL_NS)
+		return status_ok();
+	return status_fail(STATUS_UNAVAILABLE,
+	    "the disk of the audit journal does not answer: nothing is signed "
+	    "until it does");
+}
+
+struct status
 audit_trouble(const struct audit *audit)
 {
 	const char *why = atomic_load(&audit->trouble_why);
 
 	if (why == NULL)
-		return status_ok();
+		return audit_stall(audit);
 	return status_fail_detail(
 	    (enum status_code)atomic_load(&audit->trouble_code), why,
 	    atomic_load(&audit->trouble_detail));
+}
+
+void
+audit_retire(struct audit *audit, uint64_t until)
+{
+	segments_retire(audit->segments, until);
+}
+
+STATUS
+audit_replay(
+    struct audit *audit, uint64_t from, audit_committed each, void *ctx)
+{
+	return segments_show(audit->segments, from, each, ctx);
 }

@@ -88,6 +88,9 @@ uint64_t audit_entries(const struct audit *audit);
  * one waiting for more than AUDIT_STALL_NS. */
 #define AUDIT_STALL_NS (INT64_C(1000000000))
 struct status audit_trouble(const struct audit *audit);
+/* The second of these alone: who would have to wait need not begin.  Costs
+ * next to nothing. */
+struct status audit_stall(const struct audit *audit);
 
 /*
  * Entries [0, until) stand in the ledger, durably: segments that hold nothing

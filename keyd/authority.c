@@ -49,13 +49,18 @@ struct authority {
 
 /* ---- What all methods share ---- */
 
-/* One line of the journal; text has been cut to fit by the caller. */
+/* One entry of the journal; act has been cut to fit by the caller. */
 static struct status
-record(struct authority *authority, const char *peer, const char *text,
-    enum status_code code)
+record(struct authority *authority, const char *peer, const char *act,
+    struct status outcome)
 {
 	const struct audit_entry entry = {
-		.kind = AUDIT_CUSTODY, .peer = peer, .code = code, .why = text
+		.kind = AUDIT_CUSTODY,
+		.peer = peer,
+		.code = outcome.code,
+		.why = outcome.why,
+		.act = act,
+		.stage = failed(outcome) ? ENTRY_FAILED : ENTRY_DONE,
 	};
 
 	return audit_record(authority->config.audit, &entry, 1);
@@ -113,7 +118,7 @@ issue(struct authority *authority, const struct spiffe *id, const char *act,
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	snprintf(text, sizeof(text), "%s: serial %s, from %.64s", act,
 	    cert.serial, call->peer->address);
-	st = record(authority, identity, text, STATUS_OK);
+	st = record(authority, identity, text, status_ok());
 	if (failed(st))
 		return st;
 	msg.certificate = pem;
@@ -149,6 +154,8 @@ count_failure(struct authority *authority)
 static struct status
 refuse_secret(struct authority *authority, const struct rpc_call *call)
 {
+	const struct status refused = status_fail(
+	    STATUS_UNAUTHENTICATED, "the join secret was not accepted");
 	char text[AUDIT_TEXT_MAX];
 	struct status st;
 
@@ -158,13 +165,10 @@ refuse_secret(struct authority *authority, const struct rpc_call *call)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED,
 		    "too many join secrets were refused: try again in a "
 		    "minute");
-	snprintf(text, sizeof(text), "enroll: join secret refused, from %.64s",
-	    call->peer->address);
-	st = record(authority, "", text, STATUS_UNAUTHENTICATED);
-	if (failed(st))
-		return st;
-	return status_fail(
-	    STATUS_UNAUTHENTICATED, "the join secret was not accepted");
+	snprintf(
+	    text, sizeof(text), "enroll from %.64s", call->peer->address);
+	st = record(authority, "", text, refused);
+	return failed(st) ? st : refused;
 }
 
 static struct status
@@ -222,8 +226,11 @@ renew(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 
 STATUS
 authority_invite(struct registry *registry, const struct spiffe *id,
-    int64_t now_s, int64_t ttl_s, struct secret **ret_secret)
+    const char *group, int64_t now_s, int64_t ttl_s, struct secret **ret_secret)
 {
+	struct registry_invite invite = { .role = id->role,
+		.created_s = now_s,
+		.expires_s = now_s + ttl_s };
 	scoped(secret_free) struct secret *secret = NULL;
 	uint8_t hash[INVITE_HASH_LEN];
 	char text[SPIFFE_ID_MAX];
@@ -242,8 +249,9 @@ authority_invite(struct registry *registry, const struct spiffe *id,
 	if (failed(st))
 		return st;
 	SHA256(secret_at(secret), SECRET_LEN, hash);
-	st = registry_invite_add(
-	    registry, hash, id->role, id->name, now_s, now_s + ttl_s);
+	snprintf(invite.name, sizeof(invite.name), "%s", id->name);
+	snprintf(invite.group, sizeof(invite.group), "%s", group);
+	st = registry_invite_add(registry, hash, &invite);
 	if (failed(st))
 		return st;
 	*ret_secret = secret;
@@ -300,12 +308,12 @@ invite(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	if (strlen(ask->name) < sizeof(id.name))
 		memcpy(id.name, ask->name, strlen(ask->name) + 1);
 	st = authority_invite(
-	    authority->config.registry, &id, now_s, ttl_s, &secret);
+	    authority->config.registry, &id, ask->group, now_s, ttl_s, &secret);
 	if (failed(st))
 		return st;
 	snprintf(text, sizeof(text), "invited %s/%s for %lld s",
 	    role_name(id.role), id.name, (long long)ttl_s);
-	st = record(authority, call->peer->spiffe_id, text, STATUS_OK);
+	st = record(authority, call->peer->spiffe_id, text, status_ok());
 	if (failed(st))
 		return st;
 	reply_invite(authority, secret, now_s + ttl_s, reply);

@@ -141,8 +141,36 @@ static const struct conf_field AUDIT[] = {
 	    .default_text = "\"\"",
 	    .max = 1023,
 	    .offset = offsetof(struct config_audit, directory),
-	    .help = "Folder of the audit journal; empty for journal/ in "
-		    "state_dir." },
+	    .help = "Folder of the audit journal and ledger; empty for audit/ "
+		    "in state_dir." },
+	{ .key = "checkpoint_interval",
+	    .type = CONF_DURATION,
+	    .default_text = "1s",
+	    .min = SECOND / 100,
+	    .max = HOUR,
+	    .offset = offsetof(struct config_audit, checkpoint_interval_ns),
+	    .help = "How often the ledger gets a signed checkpoint while there "
+		    "is something new." },
+	{ .key = "witnesses",
+	    .type = CONF_STRINGS,
+	    .max = 32,
+	    .offset = offsetof(struct config_audit, witnesses),
+	    .help = "Verifier keys of witnesses whose cosignatures are added "
+		    "to checkpoints." },
+	{ .key = "listen",
+	    .type = CONF_STRING,
+	    .default_text = "\"\"",
+	    .max = 255,
+	    .offset = offsetof(struct config_audit, listen),
+	    .help = "Address and port where the ledger is served over HTTP, to "
+		    "anyone who can reach it; empty for none." },
+	{ .key = "url",
+	    .type = CONF_STRING,
+	    .default_text = "\"\"",
+	    .max = 255,
+	    .offset = offsetof(struct config_audit, url),
+	    .help = "Where clients find the served ledger; told by holdfast "
+		    "audit." },
 	{ .key = NULL },
 };
 
@@ -368,11 +396,16 @@ config_lock_path(
 }
 
 STATUS
-config_audit_path(const struct config *config, char ret_path[PATH_MAX])
+config_audit_path(
+    const struct config *config, const char *name, char ret_path[PATH_MAX])
 {
-	if (config->audit.directory[0] != 0) {
-		snprintf(ret_path, PATH_MAX, "%s", config->audit.directory);
-		return status_ok();
+	const char *directory = config->audit.directory;
+	char path[PATH_MAX];
+	struct status st = status_ok();
+
+	if (directory[0] == 0) {
+		st = print_path(path, config->state_dir, "audit");
+		directory = path;
 	}
-	return print_path(ret_path, config->state_dir, "journal");
+	return failed(st) ? st : print_path(ret_path, directory, name);
 }

@@ -42,6 +42,10 @@ struct config_identity {
 struct config_audit {
 	int durability; /* enum audit_durability */
 	char *directory;
+	int64_t checkpoint_interval_ns;
+	struct conf_strings witnesses; /* verifier keys */
+	char *listen;                  /* "": the ledger is not served */
+	char *url;
 };
 
 struct config_signing {
@@ -99,7 +103,9 @@ STATUS config_state_path(
 /* Where processes that log in to this token take turns. */
 STATUS config_lock_path(
     const struct config *config, const char *token, char ret_path[PATH_MAX]);
-/* Where the audit journal is: audit.directory, or journal/ in the state. */
-STATUS config_audit_path(const struct config *config, char ret_path[PATH_MAX]);
+/* A folder of audit.directory, or of audit/ in the state: "journal", "ledger",
+ * "" for itself. */
+STATUS config_audit_path(
+    const struct config *config, const char *name, char ret_path[PATH_MAX]);
 
 #endif

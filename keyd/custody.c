@@ -24,52 +24,58 @@
 #define POOL_DEFAULT "standard"
 
 STATUS
-custody_publish(struct custody *custody)
+custody_publish_key(struct custody *custody, const struct key_id *key)
 {
 	const struct custody_config *config = &custody->config;
+	scoped(policy_unref) struct policy *before = NULL;
 	struct policy *policy = NULL;
 	struct status st;
 
 	pthread_mutex_lock(&custody->publishing);
-	st = registry_policy(
-	    config->registry, config->pool_names, config->n_pools, &policy);
+	before = policy_slot_get(config->policy);
+	st = registry_policy(config->registry, config->policy_pools,
+	    config->n_pools, before, key, &policy);
 	if (!failed(st))
 		policy_slot_swap(config->policy, policy);
 	pthread_mutex_unlock(&custody->publishing);
 	return st;
 }
 
+STATUS
+custody_publish(struct custody *custody)
+{
+	return custody_publish_key(custody, NULL);
+}
+
 static struct status
 record(struct custody *custody, const struct custody_act *act,
-    const char *stage, struct status outcome)
+    enum entry_stage stage, struct status outcome)
 {
-	char why[AUDIT_TEXT_MAX];
-	struct audit_entry entry = {
+	const struct audit_entry entry = {
 		.kind = AUDIT_CUSTODY,
 		.peer = act->call->peer->spiffe_id,
 		.key = act->key,
 		.code = outcome.code,
-		.why = why,
+		.why = outcome.why,
+		.act = act->text,
+		.stage = stage,
 	};
 
-	if (failed(outcome))
-		snprintf(why, sizeof(why), "%.90s: %s", act->text, outcome.why);
-	else
-		snprintf(why, sizeof(why), "%.120s: %s", act->text, stage);
 	return audit_record(custody->config.audit, &entry, 1);
 }
 
 STATUS
 custody_record_asked(struct custody *custody, const struct custody_act *act)
 {
-	return record(custody, act, "asked", status_ok());
+	return record(custody, act, ENTRY_ASKED, status_ok());
 }
 
 STATUS
 custody_record_done(struct custody *custody, const struct custody_act *act,
     struct status outcome)
 {
-	struct status recorded = record(custody, act, "done", outcome);
+	struct status recorded = record(custody, act,
+	    failed(outcome) ? ENTRY_FAILED : ENTRY_DONE, outcome);
 
 	if (failed(recorded) && !failed(outcome))
 		return status_fail_detail(recorded.code,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * keyd init, step by step as init_run reads: the state folder, the identity CA,
- * the ledger key, the registry, the first operator.  Each step looks first and
- * makes only what is missing.  It refuses a state folder that others can look
- * into, and writes down in the journal what it made.
+ * keyd init, step by step as init_run reads: the state folder, journal and
+ * registry, the ledger with its key, the identity CA, the first operator.  Each
+ * step looks first and makes only what is missing.  It refuses a state folder
+ * that others can look into, and writes down in the journal what it made.
  */
 
 #include "keyd/init.h"
@@ -25,6 +25,7 @@
 #include "keyd/authority_self.h"
 #include "keyd/ca_file.h"
 #include "keyd/custody.h"
+#include "keyd/ledger_key.h"
 #include "keyd/registry.h"
 #include "keyd/tokens.h"
 #include "rpc/enroll.h"
@@ -40,6 +41,7 @@ struct init {
 	struct registry *registry;
 	bool is_invited;
 	char join_path[PATH_MAX];
+	char self[SPIFFE_ID_MAX]; /* who is named in the journal */
 };
 
 static void say(const char *what, const char *format, ...)
@@ -130,21 +132,31 @@ open_journal(struct init *init)
 	char path[PATH_MAX];
 	struct audit_config config = { .directory = path,
 		.durability =
-		    (enum audit_durability)init->config->audit.durability };
-	struct status st = config_audit_path(init->config, path);
+		    (enum audit_durability)init->config->audit.durability,
+		.keyd = init->config->name };
+	bool made;
+	struct status st = config_audit_path(init->config, "", path);
 
+	if (!failed(st))
+		st = make_folder(path, &made);
+	if (failed(st))
+		return st;
+	st = config_audit_path(init->config, "journal", path);
 	if (!failed(st))
 		st = audit_open(&config, &init->audit);
 	return failed(st) ? complain("journal", st) : st;
 }
 
 static struct status
-record(struct init *init, const char *act, const struct key_id *key)
+record(struct init *init, const char *act, const struct key_id *key,
+    const char *ledger_key)
 {
 	struct audit_entry entry = { .kind = AUDIT_CUSTODY,
-		.peer = "keyd init",
-		.why = act,
-		.code = STATUS_OK };
+		.peer = init->self,
+		.act = act,
+		.stage = ENTRY_DONE,
+		.code = STATUS_OK,
+		.ledger_key = ledger_key };
 	struct status st;
 
 	if (key != NULL)
@@ -168,7 +180,7 @@ make_ca(struct init *init, const char *path)
 		    &init->ca);
 	if (failed(st))
 		return complain("identity CA", st);
-	st = record(init, "identity CA: done", NULL);
+	st = record(init, "make the identity CA", NULL, NULL);
 	if (failed(st))
 		return st;
 	st = ca_file_write(path, &init->ca);
@@ -211,13 +223,12 @@ complain_of_token(
 }
 
 static struct status
-make_ledger_key(struct init *init, struct hsm *hsm)
+token_ledger_key(struct init *init, struct hsm *hsm, struct hsm_key *ret_key)
 {
 	int64_t deadline_ns = clock_mono_ns() + TOKEN_WAIT_NS;
 	const char *token = config_pool_at(init->config, 0)->token;
-	struct hsm_key key;
 	struct status st =
-	    hsm_find_label(hsm, CUSTODY_LEDGER_LABEL, deadline_ns, &key);
+	    hsm_find_label(hsm, CUSTODY_LEDGER_LABEL, deadline_ns, ret_key);
 
 	if (!failed(st)) {
 		say("ledger", "key is in token \"%s\"", token);
@@ -225,17 +236,73 @@ make_ledger_key(struct init *init, struct hsm *hsm)
 	}
 	if (st.code == STATUS_NOT_FOUND)
 		st = hsm_generate(hsm, KEY_ALG_ED25519, CUSTODY_LEDGER_LABEL,
-		    deadline_ns, &key);
-	if (failed(st))
-		return complain("ledger key", st);
-	st = record(init, "generate ed25519 label=ledger: done", &key.id);
+		    deadline_ns, ret_key);
 	if (!failed(st))
 		say("ledger", "key made in token \"%s\"", token);
 	return st;
 }
 
 static struct status
-find_or_make_ledger_key(struct init *init)
+print_ledger_key(const struct config *config, const struct hsm_key *key,
+    char ret_vkey[ENTRY_LEDGER_KEY_MAX])
+{
+	char origin[NOTE_NAME_MAX];
+	struct note_key verifier;
+	struct status st =
+	    ledger_key_origin(config->domain, config->name, origin);
+
+	if (!failed(st))
+		st = ledger_key_of(origin,
+		    (struct bytes){ key->spki, key->spki_len }, &verifier);
+	if (!failed(st))
+		note_key_print(&verifier, ret_vkey);
+	return st;
+}
+
+/* The ledger's first entry names its first key; the registry does after it, so
+ * a registry that names it shows that there was a journal. */
+static struct status
+begin_ledger(struct init *init, struct hsm *hsm)
+{
+	scoped(free) struct registry_ledger_key *keys = NULL;
+	struct registry_ledger_key first = { .number = 1,
+		.label = CUSTODY_LEDGER_LABEL };
+	struct hsm_key key;
+	size_t n = 0;
+	struct status st = registry_ledger_keys(init->registry, &keys, &n);
+
+	if (failed(st))
+		return complain("registry", st);
+	if (n > 0 && audit_entries(init->audit) == 0)
+		return complain("journal",
+		    status_fail(STATUS_DATA_LOSS,
+			"it is empty though a ledger was begun: put the "
+			"journal back where audit.directory says"));
+	if (n > 0) {
+		say("ledger", "begun with %s", keys[0].verifier_key);
+		return st;
+	}
+	st = token_ledger_key(init, hsm, &key);
+	if (!failed(st))
+		st = print_ledger_key(init->config, &key, first.verifier_key);
+	if (failed(st))
+		return complain("ledger key", st);
+	first.id = key.id;
+	first.since_s = clock_wall_s();
+	if (audit_entries(init->audit) == 0)
+		st = record(
+		    init, "begin the ledger", &key.id, first.verifier_key);
+	if (failed(st))
+		return st;
+	st = registry_ledger_key_add(init->registry, &first);
+	if (failed(st))
+		return complain("registry", st);
+	say("ledger", "begun with %s", first.verifier_key);
+	return st;
+}
+
+static struct status
+find_or_begin_ledger(struct init *init)
 {
 	const struct config_pool *pool = config_pool_at(init->config, 0);
 	struct hsm *hsm = NULL;
@@ -248,7 +315,7 @@ find_or_make_ledger_key(struct init *init)
 	if (failed(st))
 		(void)complain_of_token(pool, hsm, st);
 	else
-		st = make_ledger_key(init, hsm);
+		st = begin_ledger(init, hsm);
 	hsm_close(hsm);
 	return st;
 }
@@ -286,12 +353,12 @@ invite(struct init *init, const struct spiffe *id, const char *path)
 	char act[AUDIT_TEXT_MAX];
 	struct status st;
 
-	snprintf(act, sizeof(act), "invite operator/%s: done", id->name);
-	st = record(init, act, NULL);
+	snprintf(act, sizeof(act), "invite operator/%s", id->name);
+	st = record(init, act, NULL, NULL);
 	if (failed(st))
 		return st;
 	st = authority_invite(
-	    init->registry, id, now_s, AUTHORITY_TTL_DEFAULT_S, &secret);
+	    init->registry, id, "", now_s, AUTHORITY_TTL_DEFAULT_S, &secret);
 	if (failed(st))
 		return complain("invitation", st);
 	st =
@@ -369,20 +436,32 @@ open_registry(struct init *init)
 	return st;
 }
 
+static struct status
+name_self(struct init *init)
+{
+	struct spiffe id = { .role = ROLE_KEYD };
+
+	snprintf(id.domain, sizeof(id.domain), "%s", init->config->domain);
+	snprintf(id.name, sizeof(id.name), "%s", init->config->name);
+	return spiffe_print(&id, init->self);
+}
+
 STATUS
 init_run(const struct config *config, const struct init_options *options)
 {
 	struct init init = { .config = config, .options = options };
-	struct status st = make_state(&init);
+	struct status st = name_self(&init);
 
+	if (!failed(st))
+		st = make_state(&init);
 	if (!failed(st))
 		st = open_journal(&init);
 	if (!failed(st))
-		st = find_or_make_ca(&init);
-	if (!failed(st))
-		st = find_or_make_ledger_key(&init);
-	if (!failed(st))
 		st = open_registry(&init);
+	if (!failed(st))
+		st = find_or_begin_ledger(&init);
+	if (!failed(st))
+		st = find_or_make_ca(&init);
 	if (!failed(st))
 		st = invite_operator(&init);
 	registry_close(init.registry);

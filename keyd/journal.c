@@ -14,10 +14,12 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "ledger/tile.h"
+
 #define END_MARK 0xe5
 #define SIGNED_HEAD 20 /* octets of the header that CRC and chain cover */
 
-static const uint8_t magic[4] = { 'H', 'F', 'J', '1' };
+static const uint8_t magic[4] = { 'H', 'F', 'J', '2' };
 
 static uint8_t *
 put(uint8_t *at, uint64_t value, size_t len)
@@ -76,36 +78,14 @@ padded(size_t body_len)
 	return (len + JOURNAL_SECTOR - 1) / JOURNAL_SECTOR * JOURNAL_SECTOR;
 }
 
-static uint8_t *
-put_text(uint8_t *at, const char *text, size_t max)
-{
-	size_t len = text != NULL ? strnlen(text, max) : 0;
-
-	*at++ = (uint8_t)len;
-	if (len > 0)
-		memcpy(at, text, len);
-	return at + len;
-}
-
 size_t
-journal_entry(const struct audit_entry *entry, uint8_t *ret_at)
+journal_entry(const struct entry *entry, uint8_t ret_at[JOURNAL_ENTRY_MAX])
 {
-	uint8_t *at = ret_at + 2;
+	size_t len = entry_encode(entry, ret_at + 2);
 
-	at = put(at, entry->kind, 1);
-	at = put(at, entry->code, 1);
-	at =
-	    put(at, entry->context < UINT8_MAX ? entry->context : UINT8_MAX, 1);
-	at = put(at, 0, 1);
-	at = put(at, entry->scheme, 4);
-	at = put(at, entry->latency_us, 4);
-	at = put(at, (uint64_t)entry->at_wall_ns, 8);
-	memcpy(at, entry->key.at, 32);
-	memcpy(at + 32, entry->content_hash, 32);
-	at = put_text(at + 64, entry->peer, JOURNAL_PEER_MAX);
-	at = put_text(at, entry->why, AUDIT_TEXT_MAX);
-	put(ret_at, (uint64_t)(at - ret_at - 2), 2);
-	return (size_t)(at - ret_at);
+	ret_at[0] = (uint8_t)(len >> 8);
+	ret_at[1] = (uint8_t)len;
+	return 2 + len;
 }
 
 STATUS
@@ -245,42 +225,29 @@ is_torn(struct bytes rest, enum group kind, size_t len)
 	return all_zero(slice(rest, len, SIZE_MAX));
 }
 
+/* Is a body n entries and nothing else? */
 static bool
-take_text(struct bytes *from, struct bytes *ret_text)
+is_bundle(struct bytes body, uint64_t n)
 {
-	struct bytes len;
+	struct bytes entry;
 
-	return bytes_take(from, 1, &len) &&
-	       bytes_take(from, len.at[0], ret_text);
-}
-
-/* The entries of a good group; false when they are not what it says. */
-static bool
-show(struct bytes body, uint64_t number, uint64_t n, journal_each each,
-    void *ctx)
-{
 	for (uint64_t i = 0; i < n; i++) {
-		struct journal_record record = { .number = number + i };
-		struct bytes len, entry, fixed;
-
-		if (!bytes_take(&body, 2, &len) ||
-		    !bytes_take(&body, (size_t)get(len.at, 2), &entry) ||
-		    !bytes_take(&entry, 84, &fixed) ||
-		    !take_text(&entry, &record.peer) ||
-		    !take_text(&entry, &record.why) || entry.len != 0)
+		if (!tile_take_entry(&body, &entry) || entry.len > ENTRY_MAX)
 			return false;
-		record.kind = fixed.at[0];
-		record.code = fixed.at[1];
-		record.context = fixed.at[2];
-		record.scheme = (uint32_t)get(fixed.at + 4, 4);
-		record.latency_us = (uint32_t)get(fixed.at + 8, 4);
-		record.at_wall_ns = (int64_t)get(fixed.at + 12, 8);
-		record.key = fixed.at + 20;
-		record.content_hash = fixed.at + 52;
-		if (each != NULL)
-			each(ctx, &record);
 	}
 	return body.len == 0;
+}
+
+/* Show the entries of a good group; false when they are not what it says. */
+static bool
+show(struct bytes body, uint64_t first, uint32_t n, audit_committed each,
+    void *ctx)
+{
+	if (!is_bundle(body, n))
+		return false;
+	if (each != NULL && n > 0)
+		each(ctx, first, body, n);
+	return true;
 }
 
 static struct status
@@ -316,7 +283,7 @@ same(const struct journal_state *a, const struct journal_state *b)
 
 STATUS
 journal_replay(struct bytes segment, const struct journal_state *until,
-    journal_each each, void *ctx, struct journal_state *ret_state,
+    audit_committed each, void *ctx, struct journal_state *ret_state,
     size_t *ret_end, bool *ret_torn)
 {
 	struct journal_state state, after;
@@ -335,7 +302,7 @@ journal_replay(struct bytes segment, const struct journal_state *until,
 			break;
 		if (at > 0 && !show(slice(rest, JOURNAL_HEAD,
 					(size_t)get(rest.at + 4, 4)),
-				  state.entries, after.entries - state.entries,
+				  state.entries, (uint32_t)get(rest.at + 16, 4),
 				  each, ctx))
 			return damaged();
 		state = after;

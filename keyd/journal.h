@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "keyd/audit.h"
+#include "ledger/entry.h"
 
 /*
  * The octets of the audit journal, in memory: audit.c does the I/O.  Pure
@@ -16,9 +17,9 @@
  *
  * A segment is a row of groups, each written with one write and made durable
  * with one sync, each starting on a sector of 512 octets.  Integers are
- * little-endian.
+ * little-endian, but for those of the body.
  *
- *     0  4  "HFJ1"
+ *     0  4  "HFJ2"
  *     4  4  octets of body
  *     8  8  number of the first entry, counted from 0 over all segments
  *    16  4  entries
@@ -27,19 +28,18 @@
  *    56     body
  *           zeros, and 0xe5 as the last octet of the last sector
  *
+ * A body is what an entry bundle of the ledger holds: of each entry a
+ * big-endian uint16 length and the octets of holdfast.keyd.v1.AuditEntry.  They
+ * are encoded once, here; the ledger takes them over as they are.
+ *
  * The first group of a segment has no entries; its body is the chain before.
  * Behind the last group come zeros, written ahead.  As no written sector is
  * all zeros, a sector that was never written shows.
- *
- *     entry:  2 octets of what follows, 1 kind, 1 code, 1 context, 1 zero,
- *             4 scheme, 4 latency in us, 8 ns since 1970, 32 key id,
- *             32 SHA-256 of the content, 1 + n peer, 1 + n why
  */
 #define JOURNAL_SECTOR 512
-#define JOURNAL_GROUP_MAX (128 * 1024) /* with header and padding */
+#define JOURNAL_GROUP_MAX (256 * 1024) /* with header and padding */
 #define JOURNAL_HEAD 56
-#define JOURNAL_PEER_MAX 255
-#define JOURNAL_ENTRY_MAX (2 + 84 + 1 + JOURNAL_PEER_MAX + 1 + AUDIT_TEXT_MAX)
+#define JOURNAL_ENTRY_MAX (2 + ENTRY_MAX)
 
 /* Where the journal stands. */
 struct journal_state {
@@ -47,9 +47,10 @@ struct journal_state {
 	uint8_t chain[32];
 };
 
-/* Encode one entry; returns its octets, at most JOURNAL_ENTRY_MAX.  Longer
- * texts are cut. */
-size_t journal_entry(const struct audit_entry *entry, uint8_t *ret_at);
+/* Put one entry into a body; returns its octets, at most JOURNAL_ENTRY_MAX.
+ * Longer texts are cut. */
+size_t journal_entry(
+    const struct entry *entry, uint8_t ret_at[JOURNAL_ENTRY_MAX]);
 
 /*
  * Make a group of a buffer of JOURNAL_GROUP_MAX whose body stands from
@@ -66,27 +67,16 @@ STATUS journal_begin(uint8_t ret_group[JOURNAL_SECTOR],
 /* What the first group of a segment says came before it. */
 STATUS journal_before(struct bytes segment, struct journal_state *ret_before);
 
-/* One entry as read back; all borrowed. */
-struct journal_record {
-	uint64_t number;
-	uint8_t kind, code, context;
-	uint32_t scheme, latency_us;
-	int64_t at_wall_ns;
-	const uint8_t *key, *content_hash; /* 32 octets each */
-	struct bytes peer, why;
-};
-typedef void (*journal_each)(void *ctx, const struct journal_record *record);
-
 /*
  * Check a segment from its beginning.  With until (the state before the next
  * segment) it must come to that state, and what is written after it was never
  * acknowledged; without, it is the last segment and may end in a torn group,
  * one that was being written when the machine stopped: *ret_torn, and *ret_end
  * is where it starts.  DATA_LOSS: acknowledged octets were changed or are gone.
- * each may be NULL; a failing segment's records before the damage are shown.
+ * each may be NULL; it is shown a group at a time, also those before damage.
  */
 STATUS journal_replay(struct bytes segment, const struct journal_state *until,
-    journal_each each, void *ctx, struct journal_state *ret_state,
+    audit_committed each, void *ctx, struct journal_state *ret_state,
     size_t *ret_end, bool *ret_torn);
 
 #endif

@@ -54,6 +54,7 @@ struct keyd {
 	struct hsm *pools[POOLS_MAX];
 	struct lane_log lane_logs[POOLS_MAX];
 	const char *pool_names[POOLS_MAX];
+	struct policy_pool policy_pools[POOLS_MAX];
 	size_t n_pools;
 	struct signer *signer;
 	struct custody *custody;
@@ -103,8 +104,9 @@ open_audit(struct keyd *keyd)
 	struct audit_config config = { .directory = path,
 		.durability =
 		    (enum audit_durability)keyd->config->audit.durability,
+		.keyd = keyd->config->name,
 		.metrics = keyd->metrics };
-	struct status st = config_audit_path(keyd->config, path);
+	struct status st = config_audit_path(keyd->config, "journal", path);
 
 	return failed(st) ? st : audit_open(&config, &keyd->audit);
 }
@@ -128,6 +130,7 @@ open_pools(struct keyd *keyd)
 		if (failed(st))
 			return st;
 		keyd->pool_names[i] = config_pool_at(keyd->config, i)->name;
+		keyd->policy_pools[i].name = keyd->pool_names[i];
 		keyd->n_pools++;
 	}
 	return status_ok();
@@ -159,6 +162,7 @@ make_custody(struct keyd *keyd)
 		.audit = keyd->audit,
 		.pools = keyd->pools,
 		.pool_names = keyd->pool_names,
+		.policy_pools = keyd->policy_pools,
 		.n_pools = keyd->n_pools,
 	};
 	struct status st = custody_new(&config, &keyd->custody);

@@ -187,10 +187,29 @@ lanes_free(struct lanes *lanes)
 	free(lanes);
 }
 
+/*
+ * What comes while the journal's disk does not answer is told so, instead of
+ * waiting behind what can only wait.  Not recorded, for that is what cannot be
+ * done; counted all the same.
+ */
+static struct sign_call *
+put_in_queue(struct lanes *lanes, struct sign_call *chain)
+{
+	const struct status stall = audit_stall(lanes->config.audit);
+
+	if (!failed(stall))
+		return queue_put(lanes->queue, chain);
+	for (struct sign_call *call = chain; call != NULL; call = call->next) {
+		call->status = stall;
+		call->signature = NULL;
+	}
+	return chain;
+}
+
 void
 lanes_put(struct lanes *lanes, struct sign_call *chain)
 {
-	struct sign_call *refused = queue_put(lanes->queue, chain);
+	struct sign_call *refused = put_in_queue(lanes, chain);
 
 	while (refused != NULL) {
 		struct sign_call *calls[SIGN_BATCH_MAX];

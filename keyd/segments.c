@@ -12,11 +12,10 @@
 
 #include "keyd/segments.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyd/segment_dir.h"
 #include "keyd/segment_file.h"
 
 #define SEGMENT_MAX (64u << 20)
@@ -50,7 +50,30 @@ struct segments {
 
 	int64_t looked_ns, failed_ns;
 	struct status failure; /* the latest, for RETRY_NS */
+
+	pthread_mutex_t lock; /* guards mark, for other threads */
+	struct segment_mark mark;
 };
+
+/* What has been acknowledged, for those who read along. */
+static void
+set_mark(struct segments *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->mark = (struct segment_mark){ s->number, s->state };
+	pthread_mutex_unlock(&s->lock);
+}
+
+static struct segment_mark
+get_mark(struct segments *s)
+{
+	struct segment_mark mark;
+
+	pthread_mutex_lock(&s->lock);
+	mark = s->mark;
+	pthread_mutex_unlock(&s->lock);
+	return mark;
+}
 
 /*
  * Groups fill whole sectors that were written before, so they can go to the
@@ -253,6 +276,7 @@ segments_append(
 		st = append(s, group, body_len, n_entries);
 	if (failed(st))
 		s->looked_ns = 0;
+	set_mark(s);
 	s->failure = st;
 	s->failed_ns = now_ns;
 	return st;
@@ -264,88 +288,21 @@ segments_entries(const struct segments *s)
 	return s->state.entries;
 }
 
-/* The numbers of the segments in the folder, sorted; malloc'd. */
-static int
-by_number(const void *a, const void *b)
+STATUS
+segments_show(
+    struct segments *s, uint64_t from, audit_committed each, void *ctx)
 {
-	const uint64_t *left = a, *right = b;
+	struct segment_mark mark = get_mark(s);
 
-	return (*left > *right) - (*left < *right);
+	return segment_dir_show(s->dir_fd, &mark, from, each, ctx);
 }
 
-static STATUS
-list(const struct segments *s, uint64_t **ret_numbers, size_t *ret_n)
+void
+segments_retire(struct segments *s, uint64_t until)
 {
-	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	uint64_t *numbers = NULL;
-	size_t n = 0;
-	const struct dirent *entry;
+	struct segment_mark mark = get_mark(s);
 
-	if (dir == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return segment_file_error("the audit folder cannot be listed");
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		char name[SEGMENT_NAME_MAX];
-		uint64_t number = strtoull(entry->d_name, NULL, 10);
-		uint64_t *more;
-
-		segment_file_name(number, name);
-		if (strcmp(name, entry->d_name) != 0)
-			continue;
-		more = realloc(numbers, (n + 1) * sizeof(*numbers));
-		if (more == NULL)
-			break;
-		numbers = more;
-		numbers[n++] = number;
-	}
-	closedir(dir);
-	if (entry != NULL) {
-		free(numbers);
-		return status_fail(STATUS_RESOURCE_EXHAUSTED,
-		    "no memory to list the audit folder");
-	}
-	if (n > 0)
-		qsort(numbers, n, sizeof(*numbers), by_number);
-	*ret_numbers = numbers;
-	*ret_n = n;
-	return status_ok();
-}
-
-static STATUS
-open_number(const struct segments *s, uint64_t number, int *ret_fd)
-{
-	char name[SEGMENT_NAME_MAX];
-	int fd;
-
-	segment_file_name(number, name);
-	fd = openat(s->dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return segment_file_error(
-		    "a segment of the audit journal cannot be opened");
-	*ret_fd = fd;
-	return status_ok();
-}
-
-/* What segment number says was before it. */
-static STATUS
-before_number(
-    const struct segments *s, uint64_t number, struct journal_state *ret_before)
-{
-	scoped(close) int fd = -1;
-	scoped(free) uint8_t *octets = NULL;
-	size_t len;
-	struct status st;
-
-	st = open_number(s, number, &fd);
-	if (failed(st))
-		return st;
-	st = segment_file_load(fd, JOURNAL_SECTOR, &octets, &len);
-	if (failed(st))
-		return st;
-	return journal_before((struct bytes){ octets, len }, ret_before);
+	segment_dir_retire(s->dir_fd, &mark, until);
 }
 
 /* The torn group was never acknowledged: zeros again, as if never begun. */
@@ -377,12 +334,11 @@ replay(struct segments *s, const uint64_t *numbers, size_t i, size_t n,
 	bool torn;
 	struct status st;
 
-	st = open_number(s, numbers[i], &fd);
+	st = segment_dir_open(s->dir_fd, numbers[i], &fd);
 	if (!failed(st) && !last)
-		st = before_number(s, numbers[i + 1], &until);
+		st = segment_dir_before(s->dir_fd, numbers[i + 1], &until);
 	if (!failed(st))
-		st = segment_file_load(
-		    fd, 2 * s->segment_max + SEGMENT_MAX, &octets, &len);
+		st = segment_file_load(fd, SEGMENT_LOAD_MAX, &octets, &len);
 	if (!failed(st))
 		st = journal_replay((struct bytes){ octets, len },
 		    last ? NULL : &until, config->each, config->ctx, &after,
@@ -409,7 +365,7 @@ replay_all(struct segments *s, const struct segments_config *config)
 {
 	scoped(free) uint64_t *numbers = NULL;
 	size_t n = 0;
-	struct status st = list(s, &numbers, &n);
+	struct status st = segment_dir_list(s->dir_fd, &numbers, &n);
 
 	for (size_t i = 0; i < n && !failed(st); i++) {
 		if (i > 0 && numbers[i] != numbers[i - 1] + 1)
@@ -451,6 +407,7 @@ segments_open(
 	s->segment_max =
 	    config->segment_max != 0 ? config->segment_max : SEGMENT_MAX;
 	s->failure = status_ok();
+	pthread_mutex_init(&s->lock, NULL);
 	s->directory = strdup(config->directory);
 	if (s->directory == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
@@ -464,6 +421,7 @@ segments_open(
 	st = make_ready(s, clock_mono_ns());
 	if (failed(st))
 		return st;
+	set_mark(s);
 	*ret_segments = s;
 	s = NULL;
 	return st;
@@ -482,6 +440,7 @@ segments_close(struct segments *s)
 		close(s->direct);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
+	pthread_mutex_destroy(&s->lock);
 	free(s->directory);
 	free(s);
 }

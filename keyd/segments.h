@@ -20,7 +20,7 @@ struct segments_config {
 	const char *directory; /* made 0700 if missing; copied */
 	bool sync;             /* each group is on the disk when appended */
 	size_t segment_max;    /* octets of a file; 0: 64 MiB */
-	journal_each each;     /* shown every record on open; may be NULL */
+	audit_committed each;  /* shown every group on open; may be NULL */
 	void *ctx;             /* of each */
 };
 
@@ -44,5 +44,10 @@ STATUS segments_append(struct segments *segments, uint8_t *group,
     size_t body_len, uint32_t n_entries);
 
 uint64_t segments_entries(const struct segments *segments);
+
+/* As audit_replay and audit_retire; these two from any thread. */
+STATUS segments_show(
+    struct segments *segments, uint64_t from, audit_committed each, void *ctx);
+void segments_retire(struct segments *segments, uint64_t until);
 
 #endif

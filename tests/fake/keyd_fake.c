@@ -16,7 +16,7 @@ struct keyd_fake fake = {
 void
 fake_reset(void)
 {
-	fake.hsm = fake.audit = fake.trouble = status_ok();
+	fake.hsm = fake.audit = fake.trouble = fake.stall = status_ok();
 	fake.lanes = 1;
 	fake.hint = HSM_BATCH_MAX;
 	fake.hold = false;
@@ -107,4 +107,11 @@ audit_trouble(const struct audit *audit)
 {
 	(void)audit;
 	return fake.trouble;
+}
+
+struct status
+audit_stall(const struct audit *audit)
+{
+	(void)audit;
+	return fake.stall;
 }

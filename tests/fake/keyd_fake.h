@@ -22,6 +22,7 @@ struct keyd_fake {
 	struct status hsm;     /* what each op comes to */
 	struct status audit;   /* what audit_record answers */
 	struct status trouble; /* what audit_trouble answers */
+	struct status stall;   /* what audit_stall answers */
 	unsigned lanes;
 	size_t hint;
 	bool hold; /* hsm_sign_while waits until this is false; guarded by lock

@@ -24,6 +24,8 @@
 #include "keyd/audit.h"
 #include "keyd/journal.h"
 #include "keyd/segments.h"
+#include "ledger/entry.h"
+#include "ledger/tile.h"
 
 static char folder[64];
 
@@ -58,7 +60,8 @@ static struct audit *
 open_audit(void)
 {
 	const struct audit_config config = { .directory = folder,
-		.durability = AUDIT_FDATASYNC };
+		.durability = AUDIT_FDATASYNC,
+		.keyd = "keyd-1" };
 	struct audit *audit = NULL;
 	struct status st = audit_open(&config, &audit);
 
@@ -118,27 +121,52 @@ must_record(struct audit *audit, uint32_t first, size_t n)
 
 /* What a replay shows. */
 static struct shown {
+	uint64_t first; /* number of what was shown first */
 	size_t n;
 	uint32_t latency[20000];
-	struct journal_record last;
-	char peer[256], why[256];
+	struct entry last;
+	char peer[300], reason[300], keyd[64];
 } shown;
 
 static void
-show(void *ctx, const struct journal_record *record_)
+copy(char *to, size_t max, struct bytes from)
 {
-	(void)ctx;
-	assert_int_equal(record_->number, shown.n);
-	shown.latency[shown.n++] = record_->latency_us;
-	shown.last = *record_;
-	snprintf(shown.peer, sizeof(shown.peer), "%.*s", (int)record_->peer.len,
-	    (const char *)record_->peer.at);
-	snprintf(shown.why, sizeof(shown.why), "%.*s", (int)record_->why.len,
-	    (const char *)record_->why.at);
+	snprintf(to, max, "%.*s", (int)from.len, (const char *)from.at);
+}
+
+static void
+show_one(struct bytes octets)
+{
+	static uint8_t names[ENTRY_NAMES_MAX];
+	struct entry entry;
+
+	assert_false(failed(entry_decode(octets, names, &entry)));
+	shown.latency[shown.n++] = entry.latency_us;
+	copy(shown.peer, sizeof(shown.peer), entry.peer);
+	copy(shown.reason, sizeof(shown.reason), entry.reason);
+	copy(shown.keyd, sizeof(shown.keyd), entry.keyd);
+	assert_true(entry.has_key && entry.has_content_hash);
 	for (size_t i = 0; i < 32; i++) {
-		assert_int_equal(record_->key[i], 0xaa);
-		assert_int_equal(record_->content_hash[i], 0xbb);
+		assert_int_equal(entry.key.at[i], 0xaa);
+		assert_int_equal(entry.content_hash[i], 0xbb);
 	}
+	shown.last = entry;
+}
+
+static void
+show(void *ctx, uint64_t first, struct bytes bundle, uint32_t n)
+{
+	struct bytes entry;
+
+	(void)ctx;
+	if (shown.n == 0)
+		shown.first = first;
+	assert_int_equal(first, shown.first + shown.n);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_true(tile_take_entry(&bundle, &entry));
+		show_one(entry);
+	}
+	assert_int_equal(bundle.len, 0);
 }
 
 static struct segments *
@@ -179,13 +207,15 @@ records_come_back_in_order_after_a_restart(void **state)
 	assert_int_equal(shown.n, 68);
 	for (uint32_t i = 0; i < 68; i++)
 		assert_int_equal(shown.latency[i], i);
-	assert_int_equal(shown.last.kind, AUDIT_SIGN);
+	assert_int_equal(shown.first, 0);
+	assert_int_equal(shown.last.kind, ENTRY_SIGN);
 	assert_int_equal(shown.last.code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(shown.last.context, CONTEXT_TLS13_SERVER);
 	assert_int_equal(shown.last.scheme, SCHEME_ED25519);
-	assert_int_equal(shown.last.at_wall_ns, 1067);
+	assert_int_equal(shown.last.time_ns, 1067);
 	assert_string_equal(shown.peer, "spiffe://example.org/edge/fra-1");
-	assert_string_equal(shown.why, "no grant");
+	assert_string_equal(shown.reason, "no grant");
+	assert_string_equal(shown.keyd, "keyd-1");
 
 	audit = open_audit();
 	assert_int_equal(audit_entries(audit), 68);
@@ -206,11 +236,12 @@ texts_that_are_too_long_are_cut_not_refused(void **state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = 0;
 	entry.peer = entry.why = text;
+	entry.code = STATUS_PERMISSION_DENIED;
 	assert_false(failed(audit_record(audit, &entry, 1)));
 	audit_close(audit);
 	replay();
-	assert_int_equal(strlen(shown.peer), JOURNAL_PEER_MAX);
-	assert_int_equal(strlen(shown.why), AUDIT_TEXT_MAX);
+	assert_int_equal(strlen(shown.peer), ENTRY_PEER_MAX);
+	assert_int_equal(strlen(shown.reason), ENTRY_TEXT_MAX);
 }
 
 /* Octets of the segment up to where zeros begin; malloc'd. */
@@ -344,10 +375,19 @@ static void
 append_one(struct segments *segments, uint32_t i)
 {
 	static uint8_t group[JOURNAL_GROUP_MAX];
-	struct audit_entry entry = entry_of(i);
-	size_t len = journal_entry(&entry, group + JOURNAL_HEAD);
-	struct status st = segments_append(segments, group, len, 1);
+	const struct audit_entry from = entry_of(i);
+	struct entry entry = { .kind = ENTRY_SIGN,
+		.time_ns = 1,
+		.has_key = true,
+		.key = from.key,
+		.has_content_hash = true,
+		.latency_us = from.latency_us };
+	size_t len;
+	struct status st;
 
+	memcpy(entry.content_hash, from.content_hash, 32);
+	len = journal_entry(&entry, group + JOURNAL_HEAD);
+	st = segments_append(segments, group, len, 1);
 	if (failed(st))
 		fail_msg("%s (%u)", st.why, st.detail);
 }

@@ -128,8 +128,9 @@ what_is_left_out_has_its_default(void **state)
 	assert_int_equal(n, 1);
 	assert_string_equal(
 	    config_enroll_endpoints(config, &n)[0], "127.0.0.1:7444");
-	assert_int_equal(config_audit_path(config, path).code, STATUS_OK);
-	assert_string_equal(path, "/var/lib/holdfast/keyd/journal");
+	assert_int_equal(
+	    config_audit_path(config, "journal", path).code, STATUS_OK);
+	assert_string_equal(path, "/var/lib/holdfast/keyd/audit/journal");
 	assert_int_equal(
 	    config_lock_path(config, "a/../b", path).code, STATUS_OK);
 	assert_string_equal(path, "/var/lib/holdfast/keyd/locks/612f2e2e2f62");

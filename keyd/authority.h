@@ -80,6 +80,7 @@ void authority_register_enrollment(
  * be invited (keyd certifies itself), a bad name, or a ttl beyond the maximum.
  */
 STATUS authority_invite(struct registry *registry, const struct spiffe *id,
-    int64_t now_s, int64_t ttl_s, struct secret **ret_secret);
+    const char *group, int64_t now_s, int64_t ttl_s,
+    struct secret **ret_secret);
 
 #endif

@@ -18,6 +18,7 @@
  * the first record nothing is done.
  */
 struct custody;
+struct approvals;
 
 struct custody_config { /* borrowed, as is all that it points to */
 	struct registry *registry;
@@ -25,7 +26,10 @@ struct custody_config { /* borrowed, as is all that it points to */
 	struct audit *audit;
 	struct hsm *const *pools;
 	const char *const *pool_names;
+	const struct policy_pool *policy_pools; /* n_pools, same order */
 	size_t n_pools;
+	/* NULL: no act waits. */
+	struct approvals *approvals;
 };
 
 STATUS custody_new(

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "keyd/custody_int.h"
+#include "keyd/key_view.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
 /* What both ask for, checked. */
@@ -125,12 +126,31 @@ describe(struct custody_act *act, const char *verb, const struct change *change)
 	act->key = change->key.id;
 }
 
-typedef struct status (*change_fn)(struct registry *registry,
-    const struct key_id *key, const char *pattern, unsigned contexts);
+static struct status
+put(struct registry *registry, const struct change *change)
+{
+	const struct registry_target target = { .key = &change->key.id };
+	struct registry_grant grant = { .contexts = change->contexts };
+
+	snprintf(grant.pattern, sizeof(grant.pattern), "%s", change->identity);
+	return registry_grant_add(registry, &target, &grant, NULL);
+}
+
+static struct status
+take(struct registry *registry, const struct change *change)
+{
+	const struct registry_target target = { .key = &change->key.id };
+
+	return registry_grant_remove(
+	    registry, &target, change->identity, change->contexts);
+}
+
+typedef struct status (*change_fn)(
+    struct registry *registry, const struct change *change);
 
 static struct status
 apply(struct custody *custody, const struct rpc_call *call, const char *verb,
-    change_fn fn, const struct change *change, struct rpc_reply *reply)
+    change_fn fn, const struct change *change)
 {
 	struct custody_act act = { .call = call };
 	struct status st;
@@ -139,14 +159,11 @@ apply(struct custody *custody, const struct rpc_call *call, const char *verb,
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;
-	st = fn(custody->config.registry, &change->key.id, change->identity,
-	    change->contexts);
+	st = fn(custody->config.registry, change);
 	if (!failed(st))
 		st = custody_publish(custody);
 	st = custody_record_done(custody, &act, st);
-	if (failed(st))
-		return st;
-	return custody_reply(custody, &change->key, reply);
+	return st;
 }
 
 struct status
@@ -155,8 +172,10 @@ custody_grant(void *ctx, const struct rpc_call *call,
 {
 	const Holdfast__Keyd__V1__GrantRequest *asked =
 	    (const Holdfast__Keyd__V1__GrantRequest *)request;
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
 	struct custody *custody = ctx;
 	struct change change;
+	size_t n = 0;
 	struct status st = take_change(custody, asked->key_id, asked->identity,
 	    asked->contexts, asked->n_contexts, &change);
 
@@ -176,8 +195,13 @@ custody_grant(void *ctx, const struct rpc_call *call,
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "tls13_client and acme_jws are reserved and cannot be "
 		    "granted yet");
-	return apply(
-	    custody, call, "grant", registry_grant_add, &change, reply);
+	st = apply(custody, call, "grant", put, &change);
+	if (!failed(st))
+		st = registry_grants(
+		    custody->config.registry, &change.key.id, grants, &n);
+	if (!failed(st))
+		key_view_reply_grant(reply, &change.key, grants, n);
+	return st;
 }
 
 struct status
@@ -195,6 +219,6 @@ custody_revoke(void *ctx, const struct rpc_call *call,
 		st = check_caller(call, &change);
 	if (failed(st))
 		return st;
-	return apply(
-	    custody, call, "revoke", registry_grant_remove, &change, reply);
+	st = apply(custody, call, "revoke", take, &change);
+	return failed(st) ? st : custody_reply(custody, &change.key, reply);
 }

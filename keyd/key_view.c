@@ -20,6 +20,7 @@ struct view {
 struct grant_view {
 	Holdfast__Keyd__V1__KeyGrant grant;
 	Holdfast__Keyd__V1__Context contexts[CONTEXT_END_];
+	Holdfast__Keyd__V1__Budget budget;
 };
 
 static void
@@ -47,6 +48,14 @@ view_init(struct view *view, const struct registry_key *row)
 	key->created_s = row->created_s;
 	key->created_by = pb_text(row->created_by);
 	key->attributes = attributes;
+	key->state = (Holdfast__Keyd__V1__KeyState)row->state;
+	key->state_s = row->state_s;
+	key->destroy_at_s = row->destroy_at_s;
+	key->origin = (Holdfast__Keyd__V1__KeyOrigin)row->origin;
+	key->group = pb_text(row->group);
+	key->owner = pb_text(row->owner);
+	key->notes = pb_text(row->notes);
+	key->wrapped = row->wrapped;
 }
 
 static void
@@ -57,28 +66,67 @@ grant_view_init(struct grant_view *view, const struct registry_grant *row)
 	holdfast__keyd__v1__key_grant__init(grant);
 	grant->identity = pb_text(row->pattern);
 	grant->contexts = view->contexts;
+	grant->beyond_group = row->beyond_group;
+	grant->key_group = pb_text(row->key_group);
+	if (row->budget.rate_per_s != 0) {
+		holdfast__keyd__v1__budget__init(&view->budget);
+		view->budget.rate_per_s = row->budget.rate_per_s;
+		view->budget.burst = row->budget.burst;
+		grant->budget = &view->budget;
+	}
 	for (unsigned c = CONTEXT_NONE + 1; c < CONTEXT_END_; c++)
 		if ((row->contexts & 1u << c) != 0)
 			view->contexts[grant->n_contexts++] =
 			    (Holdfast__Keyd__V1__Context)c;
 }
 
+/* A key with its grants. */
+struct full_view {
+	struct view view;
+	struct grant_view grants[REGISTRY_GRANTS_MAX];
+	Holdfast__Keyd__V1__KeyGrant *at[REGISTRY_GRANTS_MAX];
+};
+
+static void
+full_view_init(struct full_view *full, const struct registry_key *key,
+    const struct registry_grant *grants, size_t n_grants)
+{
+	static const struct registry_key none;
+
+	view_init(&full->view, key == NULL ? &none : key);
+	if (key == NULL) {
+		full->view.key.attributes = NULL;
+		full->view.key.id.len = 0;
+	}
+	for (size_t i = 0; i < n_grants; i++) {
+		grant_view_init(&full->grants[i], &grants[i]);
+		full->at[i] = &full->grants[i].grant;
+	}
+	full->view.key.grants = full->at;
+	full->view.key.n_grants = n_grants;
+}
+
 void
 key_view_reply(struct rpc_reply *reply, const struct registry_key *key,
     const struct registry_grant *grants, size_t n_grants)
 {
-	struct grant_view views[REGISTRY_GRANTS_MAX];
-	Holdfast__Keyd__V1__KeyGrant *at[REGISTRY_GRANTS_MAX];
-	struct view view;
+	struct full_view full;
 
-	view_init(&view, key);
-	for (size_t i = 0; i < n_grants; i++) {
-		grant_view_init(&views[i], &grants[i]);
-		at[i] = &views[i].grant;
-	}
-	view.key.grants = at;
-	view.key.n_grants = n_grants;
-	rpc_reply_set(reply, &view.key.base);
+	full_view_init(&full, key, grants, n_grants);
+	rpc_reply_set(reply, &full.view.key.base);
+}
+
+void
+key_view_reply_grant(struct rpc_reply *reply, const struct registry_key *key,
+    const struct registry_grant *grants, size_t n_grants)
+{
+	Holdfast__Keyd__V1__GrantResponse response;
+	struct full_view full;
+
+	full_view_init(&full, key, grants, n_grants);
+	holdfast__keyd__v1__grant_response__init(&response);
+	response.key = &full.view.key;
+	rpc_reply_set(reply, &response.base);
 }
 
 STATUS

@@ -12,6 +12,11 @@
 void key_view_reply(struct rpc_reply *reply, const struct registry_key *key,
     const struct registry_grant *grants, size_t n_grants);
 
+/* The same in a GrantResponse; key NULL: of a key group, only its grants. */
+void key_view_reply_grant(struct rpc_reply *reply,
+    const struct registry_key *key, const struct registry_grant *grants,
+    size_t n_grants);
+
 /* A page of keys without grants; next is the token of the page after, or "". */
 STATUS key_view_reply_page(struct rpc_reply *reply,
     const struct registry_key *keys, size_t n_keys, const char *next);

@@ -153,8 +153,9 @@ STATUS registry_policy(struct registry *registry,
 
 /*
  * Change the state from one to another, in one step.  FAILED_PRECONDITION: it
- * is in another state than from by now.  destroy_at_s is for KEY_SCHEDULED.
- * A KEY_DESTROYED key's grants are removed, and its blob.
+ * is in another state than from by now, or its destruction is due and it is not
+ * KEY_DESTROYED that is asked for.  destroy_at_s is for KEY_SCHEDULED.  A
+ * KEY_DESTROYED key's grants are removed, and its blob.
  */
 STATUS registry_key_state(struct registry *registry, const struct key_id *id,
     enum key_state from, enum key_state to, int64_t destroy_at_s,
@@ -163,10 +164,19 @@ STATUS registry_key_state(struct registry *registry, const struct key_id *id,
  * and TLS would meet on the key. */
 STATUS registry_key_update(struct registry *registry, const struct key_id *id,
     const char *group, const char *owner, const char *notes);
-/* A key that is due for destruction; NOT_FOUND when there is none.
- * ret_next_s (may be NULL): when the next one will be, 0 for never. */
+/* The first key that is due for destruction and whose id sorts after after
+ * (NULL: any); NOT_FOUND when there is none. */
 STATUS registry_key_due(struct registry *registry, int64_t now_s,
-    struct registry_key *ret_key, int64_t *ret_next_s);
+    const struct key_id *after, struct registry_key *ret_key);
+/*
+ * The point of no return: a key that is due is going to be destroyed, and
+ * cannot be taken back to another state any more, whatever the clock does;
+ * destroy_at_s becomes KEY_DESTROYING.  Again is OK.  FAILED_PRECONDITION: it
+ * is not scheduled, or not due.
+ */
+#define KEY_DESTROYING 1
+STATUS registry_key_claim(
+    struct registry *registry, const struct key_id *id, int64_t now_s);
 
 /* ---- approvals, registry_approvals.c ---- */
 
@@ -215,16 +225,20 @@ STATUS registry_approval_get(struct registry *registry, int64_t id,
 STATUS registry_approvals(struct registry *registry, bool all, size_t max,
     struct registry_approval **ret_approvals, size_t *ret_n);
 /*
- * One vote for each operator.  FAILED_PRECONDITION: not pending, expired (the
- * row says so afterwards), or voted already.  ret_approval is the row after.
+ * One vote for each operator; only the "no" of whoever asked replaces the vote
+ * that asking was.  FAILED_PRECONDITION: not pending, expired, or voted
+ * already.  ret_approval is the row after.
  */
 STATUS registry_approval_vote(struct registry *registry, int64_t id,
     const struct registry_vote *vote, struct registry_approval *ret_approval);
 /* Pending to an end; FAILED_PRECONDITION when another call ended it. */
 STATUS registry_approval_end(struct registry *registry, int64_t id,
     enum approval_state state, const char *outcome);
-/* Pending ones past their time become expired. */
-STATUS registry_approvals_expire(struct registry *registry, int64_t now_s);
+/* A pending one past its time; NOT_FOUND when there is none. */
+STATUS registry_approval_overdue(struct registry *registry, int64_t now_s,
+    struct registry_approval *ret_approval);
+/* How many are pending. */
+STATUS registry_approvals_pending(struct registry *registry, unsigned *ret_n);
 
 /* ---- blobs of wrapped keys, and wrapping keys, registry_blobs.c ---- */
 

@@ -194,7 +194,8 @@ invite_locally(enum role role, const char *name)
 	struct secret *secret = NULL;
 
 	assert_int_equal(
-	    authority_invite(registry, &id, clock_wall_s(), 3600, &secret).code,
+	    authority_invite(registry, &id, "", clock_wall_s(), 3600, &secret)
+		.code,
 	    STATUS_OK);
 	return secret;
 }
@@ -428,7 +429,7 @@ an_expired_invitation_is_not_accepted(void **state)
 	uint8_t der[4096];
 
 	(void)state;
-	assert_int_equal(authority_invite(registry, &id, clock_wall_s() - 7200,
+	assert_int_equal(authority_invite(registry, &id, "", clock_wall_s() - 7200,
 			     3600, &secret)
 			     .code,
 	    STATUS_OK);

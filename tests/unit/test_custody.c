@@ -62,8 +62,11 @@ audit_record(struct audit *audit, const struct audit_entry *entries, size_t n)
 		return status_fail(STATUS_UNAVAILABLE, "the disk is full");
 	assert_true(fake.n_records < RECORDS_MAX);
 	fake.codes[fake.n_records] = entries->code;
-	snprintf(fake.records[fake.n_records++], AUDIT_TEXT_MAX, "%s %s",
-	    entries->peer, entries->why);
+	snprintf(fake.records[fake.n_records++], AUDIT_TEXT_MAX, "%s %s: %s",
+	    entries->peer, entries->act,
+	    entries->stage == ENTRY_ASKED  ? "asked"
+	    : entries->stage == ENTRY_DONE ? "done"
+					   : entries->why);
 	return status_ok();
 }
 
@@ -133,10 +136,15 @@ static int
 set_up(void **state)
 {
 	static const char *const names[] = { "standard", "enhanced" };
+	static const struct policy_pool policies[] = { { .name = "standard" },
+		{ .name = "enhanced" } };
 	static struct hsm *const pools[] = { NULL, NULL };
 	struct desk *desk = calloc(1, sizeof(*desk));
 	struct custody_config config = {
-		.pools = pools, .pool_names = names, .n_pools = 2
+		.pools = pools,
+		.pool_names = names,
+		.policy_pools = policies,
+		.n_pools = 2,
 	};
 
 	assert_non_null(desk);
@@ -214,7 +222,13 @@ call(const char *who, const char *method, const ProtobufCMessage *request)
 static const Holdfast__Keyd__V1__Key *
 reply_key(void)
 {
-	return (const Holdfast__Keyd__V1__Key *)fake.reply;
+	const Holdfast__Keyd__V1__GrantResponse *grant =
+	    (const Holdfast__Keyd__V1__GrantResponse *)fake.reply;
+
+	return fake.reply->descriptor ==
+		       &holdfast__keyd__v1__grant_response__descriptor
+		   ? grant->key
+		   : (const Holdfast__Keyd__V1__Key *)fake.reply;
 }
 
 static enum status_code

@@ -199,7 +199,7 @@ a_damaged_row_is_told_and_not_used(void **state)
 	struct desk *desk = *state;
 	struct policy *policy = NULL;
 	struct registry_key key;
-	static const char *const pools[] = { "standard" };
+	static const struct policy_pool pools[] = { { .name = "standard" } };
 
 	add_key(desk, 1, "web");
 	execute(desk, "UPDATE key SET alg = 99");
@@ -207,7 +207,7 @@ a_damaged_row_is_told_and_not_used(void **state)
 	    registry_key_by_label(desk->registry, "web", &key).code,
 	    STATUS_DATA_LOSS);
 	assert_int_equal(
-	    registry_policy(desk->registry, pools, 1, &policy).code,
+	    registry_policy(desk->registry, pools, 1, NULL, NULL, &policy).code,
 	    STATUS_DATA_LOSS);
 	assert_null(policy);
 }
@@ -284,19 +284,24 @@ keys_are_listed_by_label_a_page_at_a_time(void **state)
 static struct status
 grant(struct desk *desk, uint8_t key, const char *pattern, unsigned contexts)
 {
+	struct registry_grant row = { .contexts = contexts };
 	struct key_id id;
+	const struct registry_target target = { .key = &id };
 
 	memset(id.at, key, KEY_ID_LEN);
-	return registry_grant_add(desk->registry, &id, pattern, contexts);
+	snprintf(row.pattern, sizeof(row.pattern), "%s", pattern);
+	return registry_grant_add(desk->registry, &target, &row, NULL);
 }
 
 static struct status
 ungrant(struct desk *desk, uint8_t key, const char *pattern, unsigned contexts)
 {
 	struct key_id id;
+	const struct registry_target target = { .key = &id };
 
 	memset(id.at, key, KEY_ID_LEN);
-	return registry_grant_remove(desk->registry, &id, pattern, contexts);
+	return registry_grant_remove(
+	    desk->registry, &target, pattern, contexts);
 }
 
 static size_t
@@ -398,7 +403,8 @@ a_key_takes_256_grants_and_not_one_more(void **state)
 	/* In one transaction: 256 disk syncs are no part of what is proved. */
 	execute(desk,
 	    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
-	    " WHERE i < 254) INSERT INTO grant_ SELECT key.id,"
+	    " WHERE i < 254) INSERT INTO grant_ (key, pattern, contexts) "
+	    "SELECT key.id,"
 	    " 'edge/e' || i, 2 FROM n, key");
 	snprintf(pattern, sizeof(pattern), "edge/last");
 	assert_int_equal(grant(desk, 1, pattern, TLS13).code, STATUS_OK);
@@ -410,7 +416,8 @@ a_key_takes_256_grants_and_not_one_more(void **state)
 static void
 the_policy_is_what_keys_and_grants_say(void **state)
 {
-	static const char *const pools[] = { "enhanced", "standard" };
+	static const struct policy_pool pools[] = { { .name = "enhanced" },
+		{ .name = "standard" } };
 	const struct spiffe edge = { "d", ROLE_EDGE, "fra-1" };
 	const struct policy_key *found = NULL;
 	struct policy *policy = NULL;
@@ -425,7 +432,8 @@ the_policy_is_what_keys_and_grants_say(void **state)
 	}
 	assert_int_equal(grant(desk, 5, "edge/fra-*", TLS13).code, STATUS_OK);
 	assert_int_equal(
-	    registry_policy(desk->registry, pools, 2, &policy).code, STATUS_OK);
+	    registry_policy(desk->registry, pools, 2, NULL, NULL, &policy).code,
+	    STATUS_OK);
 	assert_int_equal(policy_keys(policy), 9);
 	memset(id.at, 5, KEY_ID_LEN);
 	assert_int_equal(
@@ -446,19 +454,32 @@ the_policy_is_what_keys_and_grants_say(void **state)
 static void
 keys_of_a_pool_that_is_gone_are_left_out_with_their_grants(void **state)
 {
-	static const char *const pools[] = { "enhanced" };
+	static const struct policy_pool pools[] = { { .name = "enhanced" } };
 	struct policy *policy = NULL;
 	struct desk *desk = *state;
 
 	add_key(desk, 1, "web");
 	assert_int_equal(grant(desk, 1, "edge/fra-1", TLS13).code, STATUS_OK);
 	assert_int_equal(
-	    registry_policy(desk->registry, pools, 1, &policy).code, STATUS_OK);
+	    registry_policy(desk->registry, pools, 1, NULL, NULL, &policy).code,
+	    STATUS_OK);
 	assert_int_equal(policy_keys(policy), 0);
 	policy_unref(policy);
 }
 
 static const uint8_t secret_hash[INVITE_HASH_LEN] = { 1, 2, 3 };
+
+static struct status
+invite(struct desk *desk, const uint8_t *hash, const char *name,
+    int64_t created_s, int64_t expires_s)
+{
+	struct registry_invite invite = { .role = ROLE_EDGE,
+		.created_s = created_s,
+		.expires_s = expires_s };
+
+	snprintf(invite.name, sizeof(invite.name), "%s", name);
+	return registry_invite_add(desk->registry, hash, &invite);
+}
 
 struct taker {
 	struct registry *registry;
@@ -488,10 +509,8 @@ of_many_who_take_one_invitation_one_gets_it(void **state)
 	pthread_t threads[TAKERS];
 	atomic_uint taken = 0;
 
-	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
-			     ROLE_EDGE, "fra-1", 50, 200)
-			     .code,
-	    STATUS_OK);
+	assert_int_equal(
+	    invite(desk, secret_hash, "fra-1", 50, 200).code, STATUS_OK);
 	/* Two connections, so that it is not the mutex alone that decides. */
 	assert_int_equal(registry_open(desk->path, &second).code, STATUS_OK);
 	for (size_t i = 0; i < TAKERS; i++) {
@@ -516,10 +535,8 @@ an_invitation_ends_with_its_time_and_the_unknown_is_refused_alike(void **state)
 	struct status late, unknown;
 	enum role role;
 
-	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
-			     ROLE_EDGE, "fra-1", 50, 200)
-			     .code,
-	    STATUS_OK);
+	assert_int_equal(
+	    invite(desk, secret_hash, "fra-1", 50, 200).code, STATUS_OK);
 	late =
 	    registry_invite_take(desk->registry, secret_hash, 200, &role, name);
 	unknown = registry_invite_take(desk->registry, other, 100, &role, name);
@@ -539,10 +556,8 @@ an_invitation_that_is_returned_may_be_used_again(void **state)
 	char name[SPIFFE_NAME_MAX];
 	enum role role;
 
-	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
-			     ROLE_EDGE, "fra-1", 50, 200)
-			     .code,
-	    STATUS_OK);
+	assert_int_equal(
+	    invite(desk, secret_hash, "fra-1", 50, 200).code, STATUS_OK);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(registry_invite_take(desk->registry,
 				     secret_hash, 100, &role, name)
@@ -560,13 +575,11 @@ old_invitations_are_swept_out(void **state)
 	static const uint8_t other[INVITE_HASH_LEN] = { 9 };
 	struct desk *desk = *state;
 
-	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
-			     ROLE_EDGE, "fra-1", 50, 200)
-			     .code,
-	    STATUS_OK);
-	assert_int_equal(registry_invite_add(desk->registry, other, ROLE_EDGE,
-			     "fra-2", 200 + 91 * 86400, 300 + 91 * 86400)
-			     .code,
+	assert_int_equal(
+	    invite(desk, secret_hash, "fra-1", 50, 200).code, STATUS_OK);
+	assert_int_equal(
+	    invite(desk, other, "fra-2", 200 + 91 * 86400, 300 + 91 * 86400)
+		.code,
 	    STATUS_OK);
 	assert_int_equal(number_of(desk, "SELECT count(*) FROM invite"), 1);
 }
@@ -579,14 +592,9 @@ identities_are_the_enrolled_and_the_invited(void **state)
 	static const uint8_t other[INVITE_HASH_LEN] = { 9 };
 	size_t n = 0;
 
-	assert_int_equal(registry_invite_add(desk->registry, secret_hash,
-			     ROLE_EDGE, "fra-1", 50, 200)
-			     .code,
-	    STATUS_OK);
-	assert_int_equal(registry_invite_add(
-			     desk->registry, other, ROLE_EDGE, "fra-2", 60, 300)
-			     .code,
-	    STATUS_OK);
+	assert_int_equal(
+	    invite(desk, secret_hash, "fra-1", 50, 200).code, STATUS_OK);
+	assert_int_equal(invite(desk, other, "fra-2", 60, 300).code, STATUS_OK);
 	assert_int_equal(registry_identity_put(desk->registry,
 			     "spiffe://d/edge/fra-2", "aa", 1000, 100)
 			     .code,

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The registry's grants, on keys and on key groups.  What must never meet on
+ * one key is refused here, in the transaction that would bring it about, so
+ * that no two calls can slip past: raw signatures and TLS, and an ACME
+ * account's key and anything else.  The column "uses" remembers what a key was
+ * ever granted for, after the grant has gone.  A grant beyond the pool's edge
+ * groups was approved as it stands, so nothing is added to one in passing.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyd/registry.h"
+#include "keyd/registry_rows.h"
+
+#define BIT(context) (1u << (context))
+#define TLS_CONTEXTS                                                           \
+	(BIT(CONTEXT_TLS13_SERVER) | BIT(CONTEXT_TLS12_SERVER_ECDHE) |         \
+	    BIT(CONTEXT_TLS13_CLIENT))
+
+static const char NO_SUCH_GRANT[] =
+    "this identity has no such grant; 'holdfast key show' lists the grants "
+    "there are";
+
+static struct status
+check_uses(unsigned uses)
+{
+	if ((uses & BIT(CONTEXT_RAW)) != 0 && (uses & TLS_CONTEXTS) != 0)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "raw and TLS never go together on one key, not even one "
+		    "after the other: who may sign anything could pose as the "
+		    "server; make a key of its own for raw signatures");
+	if ((uses & BIT(CONTEXT_ACME_JWS)) != 0 &&
+	    uses != BIT(CONTEXT_ACME_JWS))
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "an ACME account's key is nothing else, not even one after "
+		    "the other; make a key of its own for the account");
+	return status_ok();
+}
+
+STATUS
+registry_note_uses(
+    struct registry *db, const struct key_id *key, unsigned contexts)
+{
+	int64_t uses = 0;
+	struct status st = registry_number(db, &uses,
+	    "SELECT uses FROM key WHERE id = ?", VALUES(value_key(key)));
+
+	if (st.code == STATUS_NOT_FOUND)
+		return registry_no_such_key();
+	if (!failed(st))
+		st = check_uses((unsigned)uses | contexts);
+	if (failed(st))
+		return st;
+	return registry_run(db, NULL,
+	    "UPDATE key SET uses = uses | ? WHERE id = ?",
+	    VALUES(value_int(contexts), value_key(key)));
+}
+
+/* The same for all keys of a group, each of which has a past of its own. */
+static struct status
+note_group_uses(struct registry *db, const char *group, unsigned contexts)
+{
+	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	bool row = true;
+	struct status st = registry_query(db, &rows,
+	    "SELECT DISTINCT uses FROM key WHERE grp = ?1"
+	    " UNION SELECT contexts FROM group_grant WHERE grp = ?1",
+	    VALUES(value_text(group)));
+
+	while (!failed(st)) {
+		st = registry_next(rows, &row);
+		if (failed(st) || !row)
+			break;
+		st = check_uses(
+		    (unsigned)registry_column_int(rows, 0) | contexts);
+	}
+	if (failed(st))
+		return st;
+	return registry_run(db, NULL,
+	    "UPDATE key SET uses = uses | ? WHERE grp = ?",
+	    VALUES(value_int(contexts), value_text(group)));
+}
+
+static struct status
+too_many(void)
+{
+	return status_fail(STATUS_RESOURCE_EXHAUSTED,
+	    "this key has 256 grants, its group's counted, the most there may "
+	    "be; use a pattern such as edge/fra-*");
+}
+
+STATUS
+registry_join_group(
+    struct registry *db, const struct key_id *key, const char *group)
+{
+	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	unsigned contexts = 0;
+	bool row = true;
+	int64_t n = 0;
+	struct status st =
+	    registry_number(db, &n, "SELECT count(*) FROM grant_ WHERE key = ?",
+		VALUES(value_key(key)));
+
+	if (!failed(st))
+		st = registry_query(db, &rows,
+		    "SELECT contexts FROM group_grant WHERE grp = ?",
+		    VALUES(value_text(group)));
+	while (!failed(st)) {
+		st = registry_next(rows, &row);
+		if (failed(st) || !row)
+			break;
+		contexts |= (unsigned)registry_column_int(rows, 0);
+		if (++n > REGISTRY_GRANTS_MAX)
+			st = too_many();
+	}
+	if (failed(st) || contexts == 0)
+		return st;
+	return registry_note_uses(db, key, contexts);
+}
+
+/* Statements on the one table or the other, by the same parameters: ?1 is the
+ * key or the group. */
+struct table {
+	const char *one, *others, *put, *take, *sweep;
+};
+
+static const struct table OF_KEY = {
+	.one = "SELECT contexts, beyond FROM grant_"
+	       " WHERE key = ?1 AND pattern = ?2",
+	.others = "SELECT (SELECT count(*) FROM grant_"
+		  "  WHERE key = ?1 AND pattern <> ?2)"
+		  " + (SELECT count(*) FROM group_grant JOIN key"
+		  "  ON key.grp = group_grant.grp WHERE key.id = ?1)",
+	.put = "INSERT INTO grant_ (key, pattern, contexts, beyond, rate,"
+	       " burst) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+	       " ON CONFLICT (key, pattern) DO UPDATE"
+	       " SET contexts = contexts | excluded.contexts,"
+	       " beyond = excluded.beyond,"
+	       " rate = iif(?7, excluded.rate, rate),"
+	       " burst = iif(?7, excluded.burst, burst)",
+	.take = "UPDATE grant_ SET contexts = contexts & ~?3"
+		" WHERE key = ?1 AND pattern = ?2",
+	.sweep = "DELETE FROM grant_ WHERE key = ?1 AND pattern = ?2"
+		 " AND contexts = 0",
+};
+
+static const struct table OF_GROUP = {
+	.one = "SELECT contexts, beyond FROM group_grant"
+	       " WHERE grp = ?1 AND pattern = ?2",
+	.others = "SELECT (SELECT count(*) FROM group_grant"
+		  "  WHERE grp = ?1 AND pattern <> ?2)"
+		  " + coalesce((SELECT max(n) FROM (SELECT count(*) AS n"
+		  "  FROM grant_ JOIN key ON grant_.key = key.id"
+		  "  WHERE key.grp = ?1 GROUP BY grant_.key)), 0)",
+	.put = "INSERT INTO group_grant (grp, pattern, contexts, beyond, rate,"
+	       " burst) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+	       " ON CONFLICT (grp, pattern) DO UPDATE"
+	       " SET contexts = contexts | excluded.contexts,"
+	       " beyond = excluded.beyond,"
+	       " rate = iif(?7, excluded.rate, rate),"
+	       " burst = iif(?7, excluded.burst, burst)",
+	.take = "UPDATE group_grant SET contexts = contexts & ~?3"
+		" WHERE grp = ?1 AND pattern = ?2",
+	.sweep = "DELETE FROM group_grant WHERE grp = ?1 AND pattern = ?2"
+		 " AND contexts = 0",
+};
+
+static const struct table *
+table_of(const struct registry_target *target)
+{
+	return target->key != NULL ? &OF_KEY : &OF_GROUP;
+}
+
+static struct registry_value
+value_target(const struct registry_target *target)
+{
+	return target->key != NULL ? value_key(target->key)
+				   : value_text(target->group);
+}
+
+/* May this grant go into the row that is there, if one is? */
+static struct status
+check_beyond(struct registry *db, const struct registry_target *target,
+    const struct registry_grant *grant)
+{
+	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	bool row = false;
+	struct status st = registry_query(db, &rows, table_of(target)->one,
+	    VALUES(value_target(target), value_text(grant->pattern)));
+
+	if (!failed(st))
+		st = registry_next(rows, &row);
+	if (failed(st) || !row)
+		return st;
+	if (registry_column_int(rows, 1) != 0 && !grant->beyond_group)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this identity's grant goes beyond the pool's edge groups "
+		    "and was approved as it stands: grant with --beyond-group, "
+		    "or revoke it first");
+	if (registry_column_int(rows, 1) == 0 && grant->beyond_group &&
+	    ((unsigned)registry_column_int(rows, 0) & ~grant->contexts) != 0)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this identity's grant has other contexts too, which would "
+		    "go beyond the pool's edge groups with it: name all of "
+		    "them, or revoke those first");
+	return st;
+}
+
+static struct status
+grant_add(struct registry *db, const struct registry_target *target,
+    const struct registry_grant *grant, const struct registry_budget *budget)
+{
+	static const struct registry_budget NONE;
+	const struct registry_budget *set = budget != NULL ? budget : &NONE;
+	int64_t others = 0;
+	struct status st =
+	    target->key != NULL
+		? registry_note_uses(db, target->key, grant->contexts)
+		: note_group_uses(db, target->group, grant->contexts);
+
+	if (!failed(st))
+		st = check_beyond(db, target, grant);
+	if (!failed(st))
+		st = registry_number(db, &others, table_of(target)->others,
+		    VALUES(value_target(target), value_text(grant->pattern)));
+	if (failed(st))
+		return st;
+	if (others >= REGISTRY_GRANTS_MAX)
+		return too_many();
+	return registry_run(db, NULL, table_of(target)->put,
+	    VALUES(value_target(target), value_text(grant->pattern),
+		value_int(grant->contexts), value_int(grant->beyond_group),
+		value_int(set->rate_per_s),
+		value_int(set->rate_per_s != 0 && set->burst == 0
+			      ? set->rate_per_s
+			      : set->burst),
+		value_int(budget != NULL)));
+}
+
+STATUS
+registry_grant_add(struct registry *registry,
+    const struct registry_target *target, const struct registry_grant *grant,
+    const struct registry_budget *budget)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct status st;
+
+	/* The policy refuses these, and one bad row would undo all others. */
+	if (strnlen(grant->pattern, REGISTRY_PATTERN_MAX) ==
+		REGISTRY_PATTERN_MAX ||
+	    !spiffe_pattern_ok(grant->pattern))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "an identity is written role/name or role/prefix*, such "
+		    "as edge/fra-1 or edge/fra-*");
+	st = registry_begin(db);
+	if (failed(st))
+		return st;
+	return registry_finish(db, grant_add(db, target, grant, budget));
+}
+
+static struct status
+grant_remove(struct registry *db, const struct registry_target *target,
+    const char *pattern, unsigned contexts)
+{
+	int changed = 0;
+	struct status st = registry_run(db, &changed, table_of(target)->take,
+	    VALUES(value_target(target), value_text(pattern),
+		value_int(contexts)));
+
+	if (failed(st))
+		return st;
+	if (changed == 0)
+		return status_fail(STATUS_NOT_FOUND, NO_SUCH_GRANT);
+	return registry_run(db, NULL, table_of(target)->sweep,
+	    VALUES(value_target(target), value_text(pattern)));
+}
+
+STATUS
+registry_grant_remove(struct registry *registry,
+    const struct registry_target *target, const char *pattern,
+    unsigned contexts)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct status st = registry_begin(db);
+
+	if (failed(st))
+		return st;
+	if (contexts == 0)
+		contexts = ~0u;
+	return registry_finish(db, grant_remove(db, target, pattern, contexts));
+}
+
+static struct status
+list_grants(struct registry *db, const char *sql, struct registry_value value,
+    struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
+{
+	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	bool row = true;
+	size_t n = 0;
+	struct status st = registry_query(db, &rows, sql, &value, 1);
+
+	while (!failed(st) && n < REGISTRY_GRANTS_MAX) {
+		struct registry_grant *grant = &ret_grants[n];
+
+		st = registry_next(rows, &row);
+		if (failed(st) || !row)
+			break;
+		if (!registry_column_text(
+			rows, 0, grant->pattern, sizeof(grant->pattern)) ||
+		    !registry_column_text(
+			rows, 5, grant->key_group, sizeof(grant->key_group)))
+			st = registry_damaged_row();
+		grant->contexts = (unsigned)registry_column_int(rows, 1);
+		grant->budget.rate_per_s =
+		    (uint32_t)registry_column_int(rows, 2);
+		grant->budget.burst = (uint32_t)registry_column_int(rows, 3);
+		grant->beyond_group = registry_column_int(rows, 4) != 0;
+		n++;
+	}
+	if (!failed(st))
+		*ret_n = n;
+	return st;
+}
+
+STATUS
+registry_grants(struct registry *registry, const struct key_id *key,
+    struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+
+	return list_grants(db,
+	    "SELECT pattern, contexts, rate, burst, beyond, '' AS of"
+	    " FROM grant_ WHERE key = ?1"
+	    " UNION ALL SELECT pattern, contexts, rate, burst, beyond,"
+	    " group_grant.grp FROM group_grant"
+	    " JOIN key ON key.grp = group_grant.grp WHERE key.id = ?1"
+	    " ORDER BY of, pattern",
+	    value_key(key), ret_grants, ret_n);
+}
+
+STATUS
+registry_group_grants(struct registry *registry, const char *group,
+    struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+
+	return list_grants(db,
+	    "SELECT pattern, contexts, rate, burst, beyond, grp"
+	    " FROM group_grant WHERE grp = ? ORDER BY pattern",
+	    value_text(group), ret_grants, ret_n);
+}

@@ -7,6 +7,8 @@
 #include "base/process.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -16,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +36,9 @@
 #ifndef STAYS_DUMPABLE
 #define STAYS_DUMPABLE 0
 #endif
+#ifndef HOLDFAST_COVERAGE
+#define HOLDFAST_COVERAGE 0
+#endif
 
 static STATUS
 system_failed(const char *why)
@@ -40,11 +46,21 @@ system_failed(const char *why)
 	return status_fail_detail(STATUS_INTERNAL, why, (uint32_t)errno);
 }
 
+static bool
+raise_limit(__rlimit_resource_t which)
+{
+	struct rlimit limit;
+
+	if (getrlimit(which, &limit) != 0)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(which, &limit) == 0;
+}
+
 STATUS
 process_harden(void)
 {
 	const struct rlimit no_core = { 0, 0 };
-	struct rlimit files;
 
 	umask(077);
 	if (setrlimit(RLIMIT_CORE, &no_core) != 0)
@@ -53,13 +69,43 @@ process_harden(void)
 		return system_failed("the process cannot be made undumpable");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return system_failed("new privileges cannot be given up");
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-		return system_failed("the limit of open files cannot be read");
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+	if (!raise_limit(RLIMIT_NOFILE))
 		return system_failed(
 		    "the limit of open files cannot be raised");
+	if (!raise_limit(RLIMIT_MEMLOCK))
+		return system_failed(
+		    "the limit of locked memory cannot be raised");
 	return status_ok();
+}
+
+STATUS
+process_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	const struct __user_cap_data_struct none[2] = { { .effective = 0 } };
+
+	/* These three need a capability themselves, and mean nothing to who
+	 * has none. */
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	(void)prctl(PR_SET_SECUREBITS,
+	    SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+		SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+		SECBIT_NO_CAP_AMBIENT_RAISE |
+		SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+	    0, 0, 0);
+	if (syscall(SYS_capset, &header, none) != 0)
+		return system_failed("capabilities cannot be given up");
+	return status_ok();
+}
+
+bool
+process_is_instrumented(void)
+{
+	return STAYS_DUMPABLE || HOLDFAST_COVERAGE;
 }
 
 static sigset_t

@@ -2,6 +2,7 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -10,10 +11,18 @@
 
 /*
  * umask 077, no core files, not dumpable (kept dumpable under sanitizers, whose
- * leak check needs ptrace), no new privileges, RLIMIT_NOFILE raised to its hard
- * limit.  Once, before threads.
+ * leak check needs ptrace), no new privileges, RLIMIT_NOFILE and RLIMIT_MEMLOCK
+ * raised to their hard limits.  Once, before threads.
  */
 STATUS process_harden(void);
+
+/* Give up every capability for good, root's too: none is effective, permitted,
+ * inheritable, ambient or in the bounding set.  Once, before threads. */
+STATUS process_drop_capabilities(void);
+
+/* Built with sanitizers or for coverage, whose runtime does at any time what no
+ * sandbox allows: opens files, starts programs, looks into processes. */
+bool process_is_instrumented(void);
 
 /* Block SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this and later threads; ignore
  * SIGPIPE.  Once, before threads. */

@@ -2,6 +2,7 @@
 #ifndef LEDGER_READER_H
 #define LEDGER_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,16 @@ STATUS reader_checkpoint(struct reader *reader, uint8_t **ret_octets,
  */
 STATUS reader_tile(struct reader *reader, int level, uint64_t index,
     uint64_t size, struct bytes *ret_octets);
+
+/* The file that stands for that tile as it is, unparsed and malloc'd, and
+ * which tile it is named as.  NOT_FOUND. */
+STATUS reader_tile_file(struct reader *reader, int level, uint64_t index,
+    uint64_t size, uint8_t **ret_octets, size_t *ret_len,
+    struct tile *ret_tile);
+
+/* Which partial tiles of that place lie in the folder, by width. */
+STATUS reader_partials(struct reader *reader, int level, uint64_t index,
+    bool ret_widths[TILE_WIDTH]);
 
 /* Hashes for proofs within a tree of size, from tiles. */
 struct reader_tree {

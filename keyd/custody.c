@@ -23,8 +23,15 @@
 #define GENERATE_MAX_NS (INT64_C(60) * NS_PER_S)
 #define POOL_DEFAULT "standard"
 
-STATUS
-custody_publish_key(struct custody *custody, const struct key_id *key)
+/* What is to be read again. */
+enum publish {
+	PUBLISH_ALL,
+	PUBLISH_KEY,
+	PUBLISH_RULES
+};
+
+static struct status
+publish(struct custody *custody, enum publish what, const struct key_id *key)
 {
 	const struct custody_config *config = &custody->config;
 	scoped(policy_unref) struct policy *before = NULL;
@@ -33,8 +40,12 @@ custody_publish_key(struct custody *custody, const struct key_id *key)
 
 	pthread_mutex_lock(&custody->publishing);
 	before = policy_slot_get(config->policy);
-	st = registry_policy(config->registry, config->policy_pools,
-	    config->n_pools, before, key, &policy);
+	if (what == PUBLISH_RULES)
+		st = registry_policy_rules(config->registry,
+		    config->policy_pools, config->n_pools, before, &policy);
+	else
+		st = registry_policy(config->registry, config->policy_pools,
+		    config->n_pools, before, key, &policy);
 	if (!failed(st))
 		policy_slot_swap(config->policy, policy);
 	pthread_mutex_unlock(&custody->publishing);
@@ -44,7 +55,19 @@ custody_publish_key(struct custody *custody, const struct key_id *key)
 STATUS
 custody_publish(struct custody *custody)
 {
-	return custody_publish_key(custody, NULL);
+	return publish(custody, PUBLISH_ALL, NULL);
+}
+
+STATUS
+custody_publish_key(struct custody *custody, const struct key_id *key)
+{
+	return publish(custody, PUBLISH_KEY, key);
+}
+
+STATUS
+custody_publish_rules(struct custody *custody)
+{
+	return publish(custody, PUBLISH_RULES, NULL);
 }
 
 static struct status
@@ -74,8 +97,8 @@ STATUS
 custody_record_done(struct custody *custody, const struct custody_act *act,
     struct status outcome)
 {
-	struct status recorded = record(custody, act,
-	    failed(outcome) ? ENTRY_FAILED : ENTRY_DONE, outcome);
+	struct status recorded = record(
+	    custody, act, failed(outcome) ? ENTRY_FAILED : ENTRY_DONE, outcome);
 
 	if (failed(recorded) && !failed(outcome))
 		return status_fail_detail(recorded.code,
@@ -233,7 +256,7 @@ generate(void *ctx, const struct rpc_call *call,
 	st = make_key(custody, call, asked, pool, &key);
 	if (!failed(st)) {
 		act.key = key.id;
-		st = custody_publish(custody);
+		st = custody_publish_key(custody, &key.id);
 	}
 	st = custody_record_done(custody, &act, st);
 	if (!failed(st))

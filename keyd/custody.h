@@ -48,6 +48,8 @@ STATUS custody_publish(struct custody *custody);
 /* The same where one key and its own grants are all that changed: costs the
  * same however many keys there are. */
 STATUS custody_publish_key(struct custody *custody, const struct key_id *key);
+/* The same where group grants, edge groups or quarantines changed, no key. */
+STATUS custody_publish_rules(struct custody *custody);
 
 /* The label "ledger" and its like are keyd's own. */
 #define CUSTODY_LEDGER_LABEL "ledger"

@@ -161,7 +161,7 @@ apply(struct custody *custody, const struct rpc_call *call, const char *verb,
 		return st;
 	st = fn(custody->config.registry, change);
 	if (!failed(st))
-		st = custody_publish(custody);
+		st = custody_publish_key(custody, &change->key.id);
 	st = custody_record_done(custody, &act, st);
 	return st;
 }

@@ -73,6 +73,7 @@ serve(struct lane *lane, struct sign_call *calls[], size_t n)
 	    policy_slot_get(lanes->config.policy);
 	const struct sign_deps deps = {
 		.policy = policy,
+		.budget = lanes->config.budget,
 		.audit = lanes->config.audit,
 		.hsm = lanes->config.hsm,
 		.pool = lanes->config.pool,

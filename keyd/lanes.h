@@ -23,6 +23,7 @@ struct lanes_config { /* all borrowed */
 	struct hsm *hsm;
 	unsigned pool; /* hsm's index among the pools */
 	struct policy_slot *policy;
+	struct budget *budget;
 	struct audit *audit;
 	struct meter *meter;
 	size_t queue_max;

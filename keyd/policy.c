@@ -1,214 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who may sign what: a hash table of keys, each with its own short list of
- * grants.  Built once, never changed after; so it is read without a lock by
- * every lane.  It denies unless a grant names the peer, the key and the
- * context, and it denies raw signatures outright on a key that serves TLS,
- * since the octets of a raw signature could be anyone's handshake.
+ * Who may sign what, asked.  A policy is built once (policy_draft.c) and never
+ * changed after; so it is read without a lock by every lane.  It denies unless
+ * a grant names the peer, the key and the context; it denies what a grant
+ * allows to a quarantined identity, to an edge of a group that the key's pool
+ * does not serve, with a key that is not active; and it denies raw signatures
+ * outright on a key that serves TLS, since the octets of a raw signature could
+ * be anyone's handshake.
  */
 
 #include "keyd/policy.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTEXTS_ALL ((1u << CONTEXT_END_) - 2)
+#include "keyd/policy_int.h"
+
+#define BIT(context) (1u << (context))
 #define CONTEXTS_TLS                                                           \
-	(1u << CONTEXT_TLS13_SERVER | 1u << CONTEXT_TLS12_SERVER_ECDHE |       \
-	    1u << CONTEXT_TLS13_CLIENT)
-#define EMPTY UINT32_MAX
+	(BIT(CONTEXT_TLS13_SERVER) | BIT(CONTEXT_TLS12_SERVER_ECDHE) |         \
+	    BIT(CONTEXT_TLS13_CLIENT))
 
-struct grant {
-	size_t key; /* index into keys */
-	unsigned contexts;
-	char pattern[SPIFFE_NAME_MAX + 16];
-};
+static const char NO_GRANT[] = "no grant lets this identity use this key";
 
-struct key {
-	struct policy_key key;
-	size_t first_grant, n_grants;
-	unsigned contexts; /* of all its grants */
-};
-
-struct policy {
-	atomic_uint refs;
-	size_t n_keys, mask;
-	struct key *keys;
-	struct grant *grants; /* sorted by key */
-	uint32_t *slots;      /* indexes into keys, mask + 1 of them */
-	uint8_t *spkis;
-};
-
-/* Key ids are hashes already: their first octets spread evenly. */
-static size_t
-slot_of(const struct policy *policy, const struct key_id *id)
-{
-	uint64_t word;
-
-	memcpy(&word, id->at, sizeof(word));
-	return (size_t)word & policy->mask;
-}
-
-static struct key *
+static const struct key *
 find(const struct policy *policy, const struct key_id *id)
 {
-	size_t at = slot_of(policy, id);
+	const struct shard *shard = policy->shards[shard_of(id)];
 
-	while (policy->slots[at] != EMPTY) {
-		struct key *key = &policy->keys[policy->slots[at]];
-
-		if (key_id_equal(&key->key.id, id))
-			return key;
-		at = (at + 1) & policy->mask;
-	}
-	return NULL;
-}
-
-static STATUS
-add_keys(struct policy *policy, const struct policy_key *keys, size_t n_keys)
-{
-	uint8_t *spki = policy->spkis;
-
-	for (size_t i = 0; i < n_keys; i++) {
-		size_t at = slot_of(policy, &keys[i].id);
-		struct policy_key *copy = &policy->keys[i].key;
-
-		if (find(policy, &keys[i].id) != NULL)
-			return status_fail(
-			    STATUS_INVALID_ARGUMENT, "a key is listed twice");
-		*copy = keys[i];
-		if (copy->spki.len > 0)
-			memcpy(spki, keys[i].spki.at, copy->spki.len);
-		copy->spki.at = spki;
-		spki += copy->spki.len;
-		while (policy->slots[at] != EMPTY)
-			at = (at + 1) & policy->mask;
-		policy->slots[at] = (uint32_t)i;
-	}
-	return status_ok();
-}
-
-static int
-by_key(const void *a, const void *b)
-{
-	const struct grant *left = a, *right = b;
-
-	return (left->key > right->key) - (left->key < right->key);
-}
-
-static STATUS
-add_grants(
-    struct policy *policy, const struct policy_grant *grants, size_t n_grants)
-{
-	for (size_t i = 0; i < n_grants; i++) {
-		struct key *key = find(policy, &grants[i].key);
-		struct grant *grant = &policy->grants[i];
-
-		if (key == NULL)
-			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "a grant names a key that is not listed");
-		if (!spiffe_pattern_ok(grants[i].pattern) ||
-		    strlen(grants[i].pattern) >= sizeof(grant->pattern))
-			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "a grant's identity must be role/name or "
-			    "role/prefix*");
-		if ((grants[i].contexts & ~CONTEXTS_ALL) != 0)
-			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "a grant names a context that does not exist");
-		grant->key = (size_t)(key - policy->keys);
-		grant->contexts = grants[i].contexts;
-		memcpy(grant->pattern, grants[i].pattern,
-		    strlen(grants[i].pattern) + 1);
-		key->contexts |= grant->contexts;
-	}
-	if (n_grants > 0)
-		qsort(policy->grants, n_grants, sizeof(policy->grants[0]),
-		    by_key);
-	for (size_t i = n_grants; i-- > 0;) {
-		struct key *key = &policy->keys[policy->grants[i].key];
-
-		key->first_grant = i;
-		key->n_grants++;
-	}
-	return status_ok();
-}
-
-/* All the memory a policy will need; NULL when there is none. */
-static struct policy *
-allocate(const struct policy_key *keys, size_t n_keys, size_t n_grants)
-{
-	struct policy *policy = calloc(1, sizeof(*policy));
-	size_t spkis = 0, n_slots = 8;
-
-	if (policy == NULL)
-		return NULL;
-	atomic_init(&policy->refs, 1);
-	while (n_slots < 2 * n_keys)
-		n_slots *= 2;
-	for (size_t i = 0; i < n_keys; i++)
-		spkis += keys[i].spki.len;
-	policy->n_keys = n_keys;
-	policy->mask = n_slots - 1;
-	policy->keys = calloc(n_keys + 1, sizeof(policy->keys[0]));
-	policy->grants = calloc(n_grants + 1, sizeof(policy->grants[0]));
-	policy->slots = malloc(n_slots * sizeof(policy->slots[0]));
-	policy->spkis = malloc(spkis + 1);
-	if (policy->keys == NULL || policy->grants == NULL ||
-	    policy->slots == NULL || policy->spkis == NULL) {
-		policy_unref(policy);
-		return NULL;
-	}
-	memset(policy->slots, 0xff, n_slots * sizeof(policy->slots[0]));
-	return policy;
-}
-
-STATUS
-policy_new(const struct policy_key *keys, size_t n_keys,
-    const struct policy_grant *grants, size_t n_grants,
-    struct policy **ret_policy)
-{
-	scoped(policy_unref) struct policy *policy = NULL;
-	struct status st;
-
-	if (n_keys >= EMPTY / 2)
-		return status_fail(STATUS_INVALID_ARGUMENT, "too many keys");
-	policy = allocate(keys, n_keys, n_grants);
-	if (policy == NULL)
-		return status_fail(STATUS_RESOURCE_EXHAUSTED,
-		    "no memory for the table of keys and grants");
-	st = add_keys(policy, keys, n_keys);
-	if (failed(st))
-		return st;
-	st = add_grants(policy, grants, n_grants);
-	if (failed(st))
-		return st;
-	*ret_policy = policy;
-	policy = NULL;
-	return status_ok();
-}
-
-struct policy *
-policy_ref(struct policy *policy)
-{
-	atomic_fetch_add_explicit(&policy->refs, 1, memory_order_relaxed);
-	return policy;
-}
-
-void
-policy_unref(struct policy *policy)
-{
-	if (policy == NULL || atomic_fetch_sub_explicit(
-				  &policy->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	free(policy->keys);
-	free(policy->grants);
-	free(policy->slots);
-	free(policy->spkis);
-	free(policy);
+	return shard == NULL ? NULL : *shard_find(shard, id);
 }
 
 /*
@@ -222,42 +44,203 @@ unknown_key(const struct spiffe *peer)
 	    peer->role == ROLE_CERTD)
 		return status_fail(STATUS_NOT_FOUND,
 		    "keyd knows no key with this id; see holdfast key list");
-	return status_fail(STATUS_PERMISSION_DENIED,
-	    "no grant lets this identity use this key");
+	return status_fail(STATUS_PERMISSION_DENIED, NO_GRANT);
+}
+
+/* ---- rules ---- */
+
+static int
+compare_member(const void *id, const void *with)
+{
+	const struct spiffe *wanted = id;
+	const struct member *member = with;
+
+	if (wanted->role != member->role)
+		return wanted->role < member->role ? -1 : 1;
+	return strcmp(wanted->name, member->name);
+}
+
+STATUS
+policy_check_standing(const struct policy *policy, const struct spiffe *id)
+{
+	const struct rules *rules = policy->rules;
+
+	if (rules != NULL && rules->n_quarantined > 0 &&
+	    bsearch(id, rules->quarantined, rules->n_quarantined,
+		sizeof(rules->quarantined[0]), compare_member) != NULL)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "this identity is quarantined: an operator can let it in "
+		    "again with 'holdfast edge release'");
+	return status_ok();
+}
+
+static int
+compare_edge(const void *name, const void *with)
+{
+	return strcmp(name, ((const struct edge *)with)->name);
+}
+
+static const char *
+edge_group_of(const struct rules *rules, const char *edge)
+{
+	const struct edge *found = bsearch(edge, rules->edges, rules->n_edges,
+	    sizeof(rules->edges[0]), compare_edge);
+
+	return found == NULL ? POLICY_EDGE_GROUP : found->group;
+}
+
+bool
+policy_pool_serves(const struct policy_pool *pool, const char *edge_group)
+{
+	for (size_t i = 0; i < pool->n_edge_groups; i++)
+		if (strcmp(pool->edge_groups[i], edge_group) == 0)
+			return true;
+	return pool->n_edge_groups == 0;
+}
+
+/* Does the key's pool serve this peer?  Pools tell edges apart, nobody else. */
+static bool
+is_served(
+    const struct rules *rules, const struct key *key, const struct spiffe *peer)
+{
+	const struct policy_pool *pool;
+
+	if (rules == NULL || key->key.pool >= rules->n_pools ||
+	    peer->role != ROLE_EDGE)
+		return true;
+	pool = &rules->pools[key->key.pool];
+	return pool->n_edge_groups == 0 ||
+	       policy_pool_serves(pool, edge_group_of(rules, peer->name));
+}
+
+static int
+compare_group(const void *name, const void *with)
+{
+	return strcmp(name, ((const struct group *)with)->name);
+}
+
+static const struct group *
+group_of(const struct rules *rules, const struct key *key)
+{
+	if (rules == NULL || key->group[0] == 0)
+		return NULL;
+	return bsearch(key->group, rules->groups, rules->n_groups,
+	    sizeof(rules->groups[0]), compare_group);
+}
+
+/* ---- the check ---- */
+
+/* What grants add up to for one peer, key and context. */
+struct tally {
+	const struct spiffe *peer;
+	unsigned context_bit;
+	bool is_served;
+	unsigned contexts; /* granted */
+	bool is_outside;   /* something matched that the pool does not serve */
+	bool has_budget;   /* budget is set */
+	struct policy_budget budget;
+};
+
+static bool
+is_more(struct policy_budget a, struct policy_budget b)
+{
+	if (a.rate_per_s == 0 || b.rate_per_s == 0)
+		return a.rate_per_s == 0;
+	if (a.rate_per_s != b.rate_per_s)
+		return a.rate_per_s > b.rate_per_s;
+	return a.burst > b.burst;
+}
+
+static void
+count(struct tally *tally, const struct grant *grants, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct grant *grant = &grants[i];
+
+		if (!spiffe_matches(tally->peer, grant->pattern))
+			continue;
+		if (!tally->is_served && !grant->beyond_group) {
+			tally->is_outside = true;
+			continue;
+		}
+		tally->contexts |= grant->contexts;
+		if ((grant->contexts & tally->context_bit) != 0 &&
+		    (!tally->has_budget ||
+			is_more(grant->budget, tally->budget))) {
+			tally->has_budget = true;
+			tally->budget = grant->budget;
+		}
+	}
+}
+
+static STATUS
+check_state(enum policy_state state)
+{
+	switch (state) {
+	case POLICY_ACTIVE:
+		return status_ok();
+	case POLICY_SUSPENDED:
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this key is suspended: an operator can let it sign again "
+		    "with 'holdfast key resume'");
+	case POLICY_SCHEDULED:
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this key is going to be destroyed: an operator can stop "
+		    "that with 'holdfast key cancel' and then resume it");
+	case POLICY_DESTROYED:
+	default:
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this key has been destroyed: use another one");
+	}
 }
 
 STATUS
 policy_check(const struct policy *policy, const struct spiffe *peer,
     const struct key_id *id, enum sign_context context,
-    const struct policy_key **ret_key)
+    struct policy_permit *ret_permit)
 {
+	const bool is_context =
+	    context > CONTEXT_NONE && context < CONTEXT_END_;
+	struct tally tally = { .peer = peer,
+		.context_bit = is_context ? BIT(context) : 0 };
+	struct status st = policy_check_standing(policy, peer);
 	const struct key *key = find(policy, id);
-	const struct grant *grants;
-	unsigned granted = 0;
+	const struct group *group;
+	unsigned contexts;
 
+	if (failed(st))
+		return st;
 	if (key == NULL)
 		return unknown_key(peer);
-	grants = &policy->grants[key->first_grant];
-	for (size_t i = 0; i < key->n_grants; i++) {
-		if (spiffe_matches(peer, grants[i].pattern))
-			granted |= grants[i].contexts;
-	}
-	if (granted == 0)
+	tally.is_served = is_served(policy->rules, key, peer);
+	group = group_of(policy->rules, key);
+	count(&tally, key->grants, key->n_grants);
+	if (group != NULL)
+		count(&tally, &policy->rules->grants[group->first], group->n);
+	if (tally.contexts == 0 && tally.is_outside)
 		return status_fail(STATUS_PERMISSION_DENIED,
-		    "no grant lets this identity use this key");
-	if (context <= CONTEXT_NONE || context >= CONTEXT_END_)
+		    "the key's pool does not serve this edge's group: an "
+		    "operator can move the edge with 'holdfast edge group', or "
+		    "grant with --beyond-group");
+	if (tally.contexts == 0)
+		return status_fail(STATUS_PERMISSION_DENIED, NO_GRANT);
+	if (!is_context)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "name the context that the signature is for");
-	if ((granted & 1u << context) == 0)
+	if ((tally.contexts & tally.context_bit) == 0)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "this identity's grant on the key leaves this context out");
-	if (context == CONTEXT_RAW && (key->contexts & CONTEXTS_TLS) != 0)
+	contexts = key->contexts | (group == NULL ? 0 : group->contexts);
+	if (context == CONTEXT_RAW && (contexts & CONTEXTS_TLS) != 0)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "raw signatures are refused on a key granted for TLS: use "
-		    "a "
-		    "key of its own");
-	*ret_key = &key->key;
-	return status_ok();
+		    "a key of its own");
+	st = check_state(key->key.state);
+	if (failed(st))
+		return st;
+	ret_permit->key = &key->key;
+	ret_permit->budget = tally.budget;
+	return st;
 }
 
 bool
@@ -278,6 +261,8 @@ policy_keys(const struct policy *policy)
 	return policy->n_keys;
 }
 
+/* ---- the slot ---- */
+
 struct policy_slot {
 	pthread_mutex_t lock; /* guards current */
 	struct policy *current;
@@ -287,13 +272,15 @@ struct policy_slot *
 policy_slot_new(void)
 {
 	struct policy_slot *slot = calloc(1, sizeof(*slot));
+	struct policy_draft *draft;
 
 	if (slot == NULL)
 		return NULL;
-	if (failed(policy_new(NULL, 0, NULL, 0, &slot->current))) {
+	if (failed(policy_draft_new(NULL, &draft))) {
 		free(slot);
 		return NULL;
 	}
+	slot->current = policy_draft_done(draft);
 	pthread_mutex_init(&slot->lock, NULL);
 	return slot;
 }

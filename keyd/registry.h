@@ -148,6 +148,11 @@ STATUS registry_group_grants(struct registry *registry, const char *group,
 STATUS registry_policy(struct registry *registry,
     const struct policy_pool *pools, size_t n_pools, struct policy *before,
     const struct key_id *only, struct policy **ret_policy);
+/* The same where no key and no grant on a key changed, but group grants, edge
+ * groups or quarantines did: costs the same however many keys there are. */
+STATUS registry_policy_rules(struct registry *registry,
+    const struct policy_pool *pools, size_t n_pools, struct policy *before,
+    struct policy **ret_policy);
 
 /* ---- key life, registry_life.c ---- */
 

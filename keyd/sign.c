@@ -6,6 +6,7 @@
  *     audit_trouble   can it be written down?              else: no
  *     caller_check    who asks?  still good today?  still waiting?
  *     policy_check    may they use this key for this?      default: no
+ *     budget_take     and so often?
  *     context_check   is the content what it claims to be?
  *     digest_of       keyd hashes; nobody else's digest is signed
  *     hsm_sign        the token signs; the key never leaves it
@@ -58,7 +59,7 @@ static STATUS
 admit(const struct sign_deps *deps, struct sign_desk *desk,
     struct sign_call *call)
 {
-	const struct policy_key *key;
+	struct policy_permit permit;
 	struct bytes input;
 	struct status st;
 
@@ -80,14 +81,19 @@ admit(const struct sign_deps *deps, struct sign_desk *desk,
 	st = call->form;
 	if (failed(st))
 		return st;
-	st = policy_check(
-	    deps->policy, &call->caller->id, &call->key, call->context, &key);
+	st = policy_check(deps->policy, &call->caller->id, &call->key,
+	    call->context, &permit);
 	if (failed(st))
 		return st;
-	if (key->pool != deps->pool)
+	st = budget_take(
+	    deps->budget, &call->caller->id, &permit, desk->times.started_ns);
+	if (failed(st))
+		return st;
+	if (permit.key->pool != deps->pool)
 		return status_fail(STATUS_UNAVAILABLE,
 		    "the key has only just come to its token: try again");
-	st = context_check(call->context, call->scheme, key, call->content);
+	st = context_check(
+	    call->context, call->scheme, permit.key, call->content);
 	if (failed(st))
 		return st;
 	st = digest_for_token(desk->digest, call->scheme, call->content,

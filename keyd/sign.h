@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "hsm/hsm.h"
 #include "keyd/audit.h"
+#include "keyd/budget.h"
 #include "keyd/caller.h"
 #include "keyd/policy.h"
 
@@ -19,6 +20,7 @@
 /* What signing needs of the daemon; all borrowed, all thread-safe. */
 struct sign_deps {
 	const struct policy *policy; /* today's snapshot */
+	struct budget *budget;
 	struct audit *audit;
 	struct hsm *hsm;
 	unsigned pool; /* index of hsm among keyd's pools */

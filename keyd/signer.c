@@ -27,6 +27,7 @@ struct signer {
 	struct signer_config config;
 	struct meter *meter;
 	struct batch_pool *batches;
+	struct budget *budget;
 	struct lanes *lanes[POOLS_MAX];
 	pthread_mutex_t lock; /* guards streams and their links */
 	struct stream *streams;
@@ -273,7 +274,9 @@ signer_new(const struct signer_config *config, struct signer **ret_signer)
 	pthread_mutex_init(&signer->lock, NULL);
 	signer->meter = meter_new(config->metrics, config->n_pools);
 	signer->batches = batch_pool_new();
-	if (signer->meter == NULL || signer->batches == NULL)
+	signer->budget = budget_new();
+	if (signer->meter == NULL || signer->batches == NULL ||
+	    signer->budget == NULL)
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no memory for the signer");
 	for (size_t i = 0; i < config->n_pools; i++) {
@@ -281,6 +284,7 @@ signer_new(const struct signer_config *config, struct signer **ret_signer)
 			.hsm = config->pools[i],
 			.pool = (unsigned)i,
 			.policy = config->policy,
+			.budget = signer->budget,
 			.audit = config->audit,
 			.meter = signer->meter,
 			.queue_max = config->queue_max,
@@ -320,6 +324,7 @@ signer_free(struct signer *signer)
 	for (size_t i = 0; i < POOLS_MAX; i++)
 		lanes_free(signer->lanes[i]);
 	batch_pool_free(signer->batches);
+	budget_free(signer->budget);
 	meter_free(signer->meter);
 	pthread_mutex_destroy(&signer->lock);
 	free(signer);

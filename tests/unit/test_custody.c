@@ -282,7 +282,7 @@ edge_may(struct desk *desk, uint8_t key, enum sign_context context)
 {
 	const struct spiffe edge = { "d", ROLE_EDGE, "fra-1" };
 	struct policy *policy = policy_slot_get(desk->policy);
-	const struct policy_key *found;
+	struct policy_permit found;
 	struct key_id id;
 	struct status st;
 

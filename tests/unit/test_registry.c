@@ -419,7 +419,7 @@ the_policy_is_what_keys_and_grants_say(void **state)
 	static const struct policy_pool pools[] = { { .name = "enhanced" },
 		{ .name = "standard" } };
 	const struct spiffe edge = { "d", ROLE_EDGE, "fra-1" };
-	const struct policy_key *found = NULL;
+	struct policy_permit found = { 0 };
 	struct policy *policy = NULL;
 	struct desk *desk = *state;
 	struct key_id id;
@@ -439,8 +439,8 @@ the_policy_is_what_keys_and_grants_say(void **state)
 	assert_int_equal(
 	    policy_check(policy, &edge, &id, CONTEXT_TLS13_SERVER, &found).code,
 	    STATUS_OK);
-	assert_int_equal(found->pool, 1);
-	assert_int_equal(found->spki.len, 91);
+	assert_int_equal(found.key->pool, 1);
+	assert_int_equal(found.key->spki.len, 91);
 	assert_int_equal(
 	    policy_check(policy, &edge, &id, CONTEXT_CSR, &found).code,
 	    STATUS_PERMISSION_DENIED);

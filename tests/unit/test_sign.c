@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "keyd/sign.h"
 #include "tests/fake/keyd_fake.h"
+#include "tests/fake/policy_of.h"
 
 #define TLS13                                                                  \
 	"                                                                "     \
@@ -22,6 +23,7 @@ static const struct key_id p256 = { { 1 } }, ed25519 = { { 2 } },
 static uint8_t content[64 + 34 + 32] = TLS13;
 static struct caller edge;
 static struct policy *policy;
+static struct budget *budget;
 static struct sign_desk *desk;
 
 static int
@@ -33,17 +35,21 @@ setup(void **state)
 		{ .id = ed25519, .alg = KEY_ALG_ED25519 },
 		{ .id = p384, .alg = KEY_ALG_EC_P384 },
 	};
-	const struct policy_grant grants[] = {
-		{ p256, "edge/fra-1", tls13 },
-		{ ed25519, "edge/fra-1", tls13 },
-		{ p384, "edge/fra-1", tls13 },
+	const struct policy_grant grant = { .pattern = "edge/fra-1",
+		.contexts = tls13 };
+	const struct test_grant grants[] = {
+		{ p256, grant },
+		{ ed25519, grant },
+		{ p384, grant },
 	};
 
 	(void)state;
 	fake_reset();
 	caller_init(&edge, "spiffe://example.org/edge/fra-1",
 	    clock_wall_s() + 3600, "example.org");
-	assert_false(failed(policy_new(keys, 3, grants, 3, &policy)));
+	policy = policy_of(keys, 3, grants, 3, NULL);
+	budget = budget_new();
+	assert_non_null(budget);
 	desk = sign_desk_new();
 	assert_non_null(desk);
 	return 0;
@@ -55,6 +61,7 @@ teardown(void **state)
 	(void)state;
 	sign_desk_free(desk);
 	policy_unref(policy);
+	budget_free(budget);
 	return 0;
 }
 
@@ -88,6 +95,7 @@ serve_all(struct sign_call *calls, size_t n)
 {
 	const struct sign_deps deps = {
 		.policy = policy,
+		.budget = budget,
 		.token_free = count_free,
 		.ctx = &times_free,
 	};
@@ -359,6 +367,7 @@ refuses_a_key_of_another_pool_than_was_asked(void **state)
 	struct sign_call call = good_call(), *at = &call;
 	const struct sign_deps deps = {
 		.policy = policy,
+		.budget = budget,
 		.pool = 1,
 		.token_free = count_free,
 		.ctx = &times_free,

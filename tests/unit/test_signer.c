@@ -13,6 +13,7 @@
 #include "keyd/batch.h"
 #include "keyd/signer.h"
 #include "tests/fake/keyd_fake.h"
+#include "tests/fake/policy_of.h"
 #include "tests/fake/rpc_fake.h"
 
 typedef Holdfast__Keyd__V1__SignRequest Request;
@@ -39,19 +40,18 @@ static struct policy *
 make_policy(void)
 {
 	struct policy_key listed[KEYS];
-	struct policy_grant grants[KEYS];
-	struct policy *policy = NULL;
+	struct test_grant grants[KEYS];
 
 	for (size_t i = 0; i < KEYS; i++) {
 		keys[i].at[0] = (uint8_t)(i + 1);
 		listed[i] = (struct policy_key){
 			.id = keys[i], .alg = KEY_ALG_ED25519, .pool = i == 3
 		};
-		grants[i] = (struct policy_grant){ keys[i], "edge/*",
-			1u << CONTEXT_RAW };
+		grants[i] = (struct test_grant){ keys[i],
+			{ .pattern = "edge/*",
+			    .contexts = 1u << CONTEXT_RAW } };
 	}
-	assert_false(failed(policy_new(listed, KEYS, grants, KEYS, &policy)));
-	return policy;
+	return policy_of(listed, KEYS, grants, KEYS, NULL);
 }
 
 static void
@@ -473,15 +473,13 @@ a_revoked_grant_counts_for_the_next_request_of_an_open_stream(void **state)
 {
 	static struct rpc_stream stream;
 	Request request = request_of(1, 0);
-	struct policy *empty = NULL;
 	Replies *replies;
 	void *s;
 
 	(void)state;
 	start(64);
 	s = open_stream(&stream);
-	assert_false(failed(policy_new(NULL, 0, NULL, 0, &empty)));
-	policy_slot_swap(slot, empty);
+	policy_slot_swap(slot, policy_of(NULL, 0, NULL, 0, NULL));
 	assert_false(failed(send_requests(s, &request, 1)));
 	replies = finish(&stream, s);
 	assert_int_equal(reply_to(replies, 1)->code, STATUS_PERMISSION_DENIED);

@@ -330,6 +330,12 @@ audit_trouble(const struct audit *audit)
 	    atomic_load(&audit->trouble_detail));
 }
 
+STATUS
+audit_settle(struct audit *audit)
+{
+	return segments_settle(audit->segments);
+}
+
 void
 audit_retire(struct audit *audit, uint64_t until)
 {

@@ -92,6 +92,10 @@ struct status audit_trouble(const struct audit *audit);
  * next to nothing. */
 struct status audit_stall(const struct audit *audit);
 
+/* What was recorded so far survives a power loss too, whatever is configured.
+ * One thread at a time. */
+STATUS audit_settle(struct audit *audit);
+
 /*
  * Entries [0, until) stand in the ledger, durably: segments that hold nothing
  * else may be removed.  Any thread.

@@ -53,6 +53,7 @@ struct segments {
 
 	pthread_mutex_t lock; /* guards mark, for other threads */
 	struct segment_mark mark;
+	uint64_t settled; /* segments synced by segments_settle, its own */
 };
 
 /* What has been acknowledged, for those who read along. */
@@ -289,6 +290,30 @@ segments_entries(const struct segments *s)
 }
 
 STATUS
+segments_settle(struct segments *s)
+{
+	const struct segment_mark mark = get_mark(s);
+	struct status st = status_ok();
+
+	if (s->sync)
+		return st;
+	for (; !failed(st) && s->settled < mark.number; s->settled++) {
+		scoped(close) int fd = -1;
+
+		/* Only a segment that was retired is not there. */
+		st = segment_dir_open(s->dir_fd, s->settled + 1, &fd);
+		if (!failed(st))
+			st = segment_file_sync(fd);
+		else if (st.code == STATUS_NOT_FOUND)
+			st = status_ok();
+	}
+	/* It is still written to: the next time again. */
+	if (s->settled > 0)
+		s->settled--;
+	return st;
+}
+
+STATUS
 segments_show(
     struct segments *s, uint64_t from, audit_committed each, void *ctx)
 {
@@ -422,6 +447,7 @@ segments_open(
 	if (failed(st))
 		return st;
 	set_mark(s);
+	s->settled = s->number - 1;
 	*ret_segments = s;
 	s = NULL;
 	return st;

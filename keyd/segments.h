@@ -45,7 +45,8 @@ STATUS segments_append(struct segments *segments, uint8_t *group,
 
 uint64_t segments_entries(const struct segments *segments);
 
-/* As audit_replay and audit_retire; these two from any thread. */
+/* As audit_settle, audit_replay and audit_retire, and from such threads. */
+STATUS segments_settle(struct segments *segments);
 STATUS segments_show(
     struct segments *segments, uint64_t from, audit_committed each, void *ctx);
 void segments_retire(struct segments *segments, uint64_t until);

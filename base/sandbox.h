@@ -55,10 +55,10 @@ struct sandbox_path {
 	enum sandbox_access access;
 };
 
-#define SANDBOX_FILES_RUN_ONLY (1U << 0)   /* limit what may be executed only */
-#define SANDBOX_FILES_NO_CONNECT (1U << 1) /* no outgoing TCP; ABI 4 */
-#define SANDBOX_FILES_NO_SIGNAL (1U << 2)  /* none to processes outside; ABI 6 \
-					    */
+/* What sandbox_files does besides. */
+#define SANDBOX_FILES_RUN_ONLY (1U << 0)   /* limits execution, nothing else */
+#define SANDBOX_FILES_NO_CONNECT (1U << 1) /* no outgoing TCP; since ABI 4 */
+#define SANDBOX_FILES_NO_SIGNAL (1U << 2)  /* none to others; since ABI 6 */
 
 /*
  * Limit files to these paths; one that does not exist is left out.  ret_abi is

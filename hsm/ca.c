@@ -12,21 +12,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "base/signing.h"
 #include "hsm/ca_wire.h"
 #include "hsm/lane.h"
+#include "hsm/spawn.h"
 
 #define RESTART_GAP_NS NS_PER_S
 #define CREATE_TIMEOUT_NS (30 * NS_PER_S)
@@ -43,8 +40,8 @@ struct hsm_ca {
 	pthread_cond_t turn;
 	bool busy;
 	/* These belong to whoever set busy. */
-	pid_t pid; /* 0: no worker */
-	int fd;    /* -1: no worker */
+	bool has_worker;
+	struct spawned worker;
 	int64_t started_ns;
 	bool pin_refused;
 };
@@ -112,69 +109,24 @@ status_of(uint32_t why, uint32_t detail)
 static void
 stop(struct hsm_ca *ca)
 {
-	if (ca->fd >= 0)
-		close(ca->fd);
-	ca->fd = -1;
-	if (ca->pid <= 0)
+	if (!ca->has_worker)
 		return;
-	kill(ca->pid, SIGKILL);
-	while (waitpid(ca->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	ca->pid = 0;
-}
-
-static int
-spawn_with(struct hsm_ca *ca, int fd, posix_spawn_file_actions_t *actions,
-    posix_spawnattr_t *attr)
-{
-	sigset_t none, all;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	/* keyd blocks and ignores signals; the worker starts afresh. */
-	if (posix_spawnattr_setflags(
-		attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) != 0 ||
-	    posix_spawnattr_setsigmask(attr, &none) != 0 ||
-	    posix_spawnattr_setsigdefault(attr, &all) != 0 ||
-	    posix_spawn_file_actions_adddup2(actions, fd, CA_WIRE_FD) != 0 ||
-	    posix_spawn_file_actions_addopen(
-		actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
-	    /* A module that prints must not reach keyd's output. */
-	    posix_spawn_file_actions_adddup2(
-		actions, STDERR_FILENO, STDOUT_FILENO) != 0 ||
-	    posix_spawn_file_actions_addclosefrom_np(actions, CA_WIRE_FD + 1) !=
-		0)
-		return ENOMEM;
-	return posix_spawn(
-	    &ca->pid, ca->argv[0], actions, attr, ca->argv, ca->environment);
+	spawn_bury(&ca->worker, 0);
+	ca->has_worker = false;
 }
 
 static struct status
 spawn(struct hsm_ca *ca)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int pair[2], rc;
+	int error = spawn_worker(ca->argv, ca->environment, &ca->worker);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-		return status_fail_detail(STATUS_RESOURCE_EXHAUSTED,
-		    "no socket for the identity CA's worker: raise the limit "
-		    "of open files",
-		    (uint32_t)errno);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attr);
-	rc = spawn_with(ca, pair[1], &actions, &attr);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	close(pair[1]);
-	ca->fd = pair[0];
 	ca->started_ns = clock_mono_ns();
-	if (rc != 0) {
-		ca->pid = 0;
-		stop(ca);
+	if (error != 0)
 		return status_fail_detail(STATUS_UNAVAILABLE,
-		    "the identity CA's worker cannot be started", (uint32_t)rc);
-	}
+		    "the identity CA's worker cannot be started: is the limit "
+		    "of open files or processes reached?",
+		    (uint32_t)error);
+	ca->has_worker = true;
 	return status_ok();
 }
 
@@ -201,19 +153,20 @@ static struct status
 ask(struct hsm_ca *ca, const struct ca_request *request, int64_t deadline_ns,
     struct ca_reply *reply)
 {
-	if (send(ca->fd, request, sizeof(*request), MSG_NOSIGNAL) !=
+	if (send(ca->worker.fd, request, sizeof(*request), MSG_NOSIGNAL) !=
 	    (ssize_t)sizeof(*request)) {
 		stop(ca);
 		return status_fail(STATUS_UNAVAILABLE,
 		    "the identity CA's worker died; the next call starts it");
 	}
-	if (!await(ca->fd, deadline_ns)) {
+	if (!await(ca->worker.fd, deadline_ns)) {
 		stop(ca);
 		return status_fail(STATUS_DEADLINE_EXCEEDED,
 		    "the identity token did not answer in time; its worker was "
 		    "stopped and the next call starts it again");
 	}
-	if (recv(ca->fd, reply, sizeof(*reply), 0) != (ssize_t)sizeof(*reply) ||
+	if (recv(ca->worker.fd, reply, sizeof(*reply), 0) !=
+		(ssize_t)sizeof(*reply) ||
 	    reply->magic != CA_WIRE_MAGIC) {
 		stop(ca);
 		return status_fail(STATUS_UNAVAILABLE,
@@ -267,11 +220,11 @@ serve(struct hsm_ca *ca, const struct ca_request *request, int64_t deadline_ns,
 	bool fresh;
 
 	do {
-		fresh = ca->pid == 0;
+		fresh = !ca->has_worker;
 		st = fresh ? start(ca, deadline_ns) : status_ok();
 		if (!failed(st))
 			st = ask(ca, request, deadline_ns, &reply);
-	} while (failed(st) && !fresh && ca->pid == 0 &&
+	} while (failed(st) && !fresh && !ca->has_worker &&
 		 st.code != STATUS_DEADLINE_EXCEEDED);
 	if (failed(st))
 		return st;
@@ -371,7 +324,6 @@ hsm_ca_open(const struct hsm_ca_config *config, struct hsm_ca **ret_ca)
 
 	if (ca == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	ca->fd = -1;
 	pthread_mutex_init(&ca->mutex, NULL);
 	pthread_cond_init(&ca->turn, NULL);
 	st = set_config(ca, config);

@@ -21,9 +21,11 @@
 #include <unistd.h>
 
 #include "base/process.h"
+#include "base/sandbox.h"
 #include "base/scoped.h"
 #include "base/secret.h"
 #include "hsm/ca_wire.h"
+#include "hsm/confine.h"
 
 /* Never released: the process ends with it, and libp11's clean-up calls into
  * a module that may be gone. */
@@ -133,25 +135,37 @@ open_token(struct worker *worker, const struct ca_wire_config *config,
 	if (slot == NULL)
 		return CA_WHY_TOKEN_ABSENT;
 	why = login(slot, config->pin_file, ret_detail);
-	if (why != CA_OK)
-		return why;
-	return find_key(worker, slot, ret_detail);
+	if (why == CA_OK)
+		why = find_key(worker, slot, ret_detail);
+	if (why == CA_OK)
+		confine_seal();
+	return why;
+}
+
+/* Of a front that was taken over: another module, another PIN. */
+static bool
+is_allowed(const struct ca_wire_config *config)
+{
+	return confine_allows(
+	    config->module, config->pin_file, config->lock_file);
 }
 
 static enum ca_why
 serve(struct worker *worker, const struct ca_request *request,
     struct ca_reply *reply)
 {
+	const struct ca_wire_config *config = &request->config;
+
 	switch ((enum ca_op)request->op) {
 	case CA_OP_CREATE:
 		reply->ends = 1;
-		if (worker->ctx != NULL)
+		if (worker->ctx != NULL || !is_allowed(config))
 			break;
-		return ca_create_key(&request->config, &reply->detail);
+		return ca_create_key(config, &reply->detail);
 	case CA_OP_OPEN:
-		if (worker->ctx != NULL)
+		if (worker->ctx != NULL || !is_allowed(config))
 			break;
-		return open_token(worker, &request->config, &reply->detail);
+		return open_token(worker, config, &reply->detail);
 	case CA_OP_ROOT:
 		if (worker->key == NULL)
 			break;
@@ -187,7 +201,8 @@ hsm_ca_worker_main(void)
 
 	/* Should the front's end of the socket outlive it in some other
 	 * process, this still ends the worker. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || failed(process_harden()))
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || failed(process_harden()) ||
+	    failed(confine_begin()))
 		return EXIT_FAILURE;
 	for (;;) {
 		ssize_t n = recv(CA_WIRE_FD, &request, sizeof(request), 0);
@@ -204,6 +219,7 @@ hsm_ca_worker_main(void)
 			reply.detail = last_rv();
 		if (!goes_on((enum ca_why)reply.why))
 			reply.ends = 1;
+		(void)sandbox_log_refused();
 		n = send(CA_WIRE_FD, &reply, sizeof(reply), MSG_NOSIGNAL);
 		if (n != (ssize_t)sizeof(reply) || reply.ends != 0)
 			/* Without the exit handlers of libraries. */

@@ -127,8 +127,6 @@ custody_reply(struct custody *custody, const struct registry_key *key,
 static struct status
 check_label(const char *label)
 {
-	static const char *const OWN[] = { CUSTODY_LEDGER_LABEL, "import",
-		"kek", "ca" };
 	size_t len = strlen(label);
 
 	if (len < 1 || len >= REGISTRY_LABEL_MAX ||
@@ -136,11 +134,10 @@ check_label(const char *label)
 			  "0123456789._-") != len)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "a label is 1 to 63 of A-Z a-z 0-9 . _ -");
-	for (size_t i = 0; i < sizeof(OWN) / sizeof(OWN[0]); i++)
-		if (strcmp(label, OWN[i]) == 0)
-			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "this label is that of a key of keyd's own; "
-			    "choose another");
+	if (custody_is_own_label(label))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "this label is that of a key of keyd's own; choose "
+		    "another");
 	return status_ok();
 }
 
@@ -180,7 +177,9 @@ make_key(struct custody *custody, const struct rpc_call *call,
 {
 	const struct custody_config *config = &custody->config;
 	int64_t deadline_ns = clock_mono_ns() + GENERATE_MAX_NS;
-	struct registry_key key = { .created_s = clock_wall_s() };
+	struct registry_key key = { .created_s = clock_wall_s(),
+		.state = KEY_ACTIVE,
+		.origin = ORIGIN_GENERATED };
 	struct hsm_key made = { 0 };
 	struct status st;
 
@@ -202,6 +201,10 @@ make_key(struct custody *custody, const struct rpc_call *call,
 	snprintf(key.pool, sizeof(key.pool), "%s", config->pool_names[pool]);
 	snprintf(key.created_by, sizeof(key.created_by), "%s",
 	    call->peer->spiffe_id);
+	key.state_s = key.created_s;
+	snprintf(key.group, sizeof(key.group), "%s", asked->group);
+	snprintf(key.owner, sizeof(key.owner), "%s", asked->owner);
+	snprintf(key.notes, sizeof(key.notes), "%s", asked->notes);
 	st = registry_key_add(config->registry, &key);
 	if (!failed(st))
 		*ret_key = key;
@@ -216,6 +219,9 @@ check_generate(struct custody *custody,
 	struct registry_key there;
 	struct status st = check_label(asked->label);
 
+	if (!failed(st))
+		st = custody_check_texts(
+		    asked->group, asked->owner, asked->notes);
 	if (failed(st))
 		return st;
 	if (key_alg_name((enum key_alg)asked->algorithm) == NULL)
@@ -247,9 +253,10 @@ generate(void *ctx, const struct rpc_call *call,
 
 	if (failed(st))
 		return st;
-	snprintf(act.text, sizeof(act.text), "generate %s label=%s pool=%s",
+	snprintf(act.text, sizeof(act.text), "generate %s label=%s pool=%s%s%s",
 	    key_alg_name((enum key_alg)asked->algorithm), asked->label,
-	    custody->config.pool_names[pool]);
+	    custody->config.pool_names[pool],
+	    asked->group[0] == 0 ? "" : " group=", asked->group);
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;
@@ -259,9 +266,7 @@ generate(void *ctx, const struct rpc_call *call,
 		st = custody_publish_key(custody, &key.id);
 	}
 	st = custody_record_done(custody, &act, st);
-	if (!failed(st))
-		key_view_reply(reply, &key, NULL, 0);
-	return st;
+	return failed(st) ? st : custody_reply(custody, &key, reply);
 }
 
 /* ---- List, Get ---- */
@@ -374,6 +379,11 @@ custody_register(struct custody *custody, struct rpc_server *server)
 		{ "Get", get },
 		{ "Grant", custody_grant },
 		{ "Revoke", custody_revoke },
+		{ "Update", custody_update },
+		{ "Suspend", custody_suspend },
+		{ "Resume", custody_resume },
+		{ "ScheduleDestruction", custody_schedule },
+		{ "CancelDestruction", custody_cancel },
 	};
 
 	for (size_t i = 0; i < sizeof(METHODS) / sizeof(METHODS[0]); i++)

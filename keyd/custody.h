@@ -3,6 +3,7 @@
 #define KEYD_CUSTODY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/scoped.h"
 #include "base/status.h"
@@ -30,6 +31,8 @@ struct custody_config { /* borrowed, as is all that it points to */
 	size_t n_pools;
 	/* NULL: no act waits. */
 	struct approvals *approvals;
+	/* Between asking for a key's destruction and it: default, and least. */
+	int64_t destroy_delay_s, destroy_delay_min_s;
 };
 
 STATUS custody_new(
@@ -50,6 +53,13 @@ STATUS custody_publish(struct custody *custody);
 STATUS custody_publish_key(struct custody *custody, const struct key_id *key);
 /* The same where group grants, edge groups or quarantines changed, no key. */
 STATUS custody_publish_rules(struct custody *custody);
+
+/*
+ * Destroy all keys that are due, one after the other; self (a SPIFFE ID) is who
+ * the record names.  Blocks on the token.  A failure is the first one's: what
+ * could not be destroyed is still due.  One thread at a time.
+ */
+STATUS custody_destroy_due(struct custody *custody, const char *self);
 
 /* The label "ledger" and its like are keyd's own. */
 #define CUSTODY_LEDGER_LABEL "ledger"

@@ -8,7 +8,7 @@
 #include "keyd/registry.h"
 #include "rpc/server.h"
 
-/* Between custody.c and custody_grant.c. */
+/* Between the keyd/custody_*.c. */
 
 struct custody {
 	struct custody_config config;
@@ -38,10 +38,57 @@ STATUS custody_reply(struct custody *custody, const struct registry_key *key,
     struct rpc_reply *reply);
 
 STATUS custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id);
+/* Is this a name for a key group? */
+STATUS custody_check_group(const char *group);
+
+/* ---- custody_life.c ---- */
+
+/* Is this the label of a key of keyd's own: ledger, ledger-2, import-..., kek,
+ * ca?  Nobody makes, suspends or destroys one by the Keys service. */
+bool custody_is_own_label(const char *label);
+/* What people call a key: lengths, and the name of a group. */
+STATUS custody_check_texts(
+    const char *group, const char *owner, const char *notes);
+
+/* The key that a change is asked of.  PERMISSION_DENIED: certd asks, and the
+ * key was made by someone else. */
+STATUS custody_take_key(struct custody *custody, const struct rpc_call *call,
+    ProtobufCBinaryData id, struct registry_key *ret_key);
+/* NULL: its pool is configured no more. */
+struct hsm *custody_pool_of(
+    const struct custody *custody, const struct registry_key *key);
+/* Workers hold copies of active keys only: brings them in line with the state
+ * that the registry has. */
+STATUS custody_settle_copies(struct custody *custody,
+    const struct rpc_call *call, const struct key_id *id);
+/* The same where it must not stop what was asked: says on record and in the
+ * log what could not be done. */
+void custody_drop_copies(struct custody *custody, const struct rpc_call *call,
+    const struct registry_key *key);
+
+struct status custody_update(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_suspend(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_resume(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+
+/* ---- custody_destroy.c ---- */
+
+struct status custody_schedule(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+/* approvals_do of "Keys/ScheduleDestruction". */
+struct status custody_schedule_approved(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, const struct registry_approval *approval);
+struct status custody_cancel(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
 
 /* Methods of custody_grant.c. */
 struct status custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
+/* The approved act of custody_grant; an approvals_do. */
+struct status custody_grant_approved(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, const struct registry_approval *approval);
 struct status custody_revoke(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 

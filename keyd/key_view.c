@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/scoped.h"
+#include "keyd/approval_view.h"
 #include "keyd/pb.h"
 
 struct view {
@@ -118,14 +119,39 @@ key_view_reply(struct rpc_reply *reply, const struct registry_key *key,
 
 void
 key_view_reply_grant(struct rpc_reply *reply, const struct registry_key *key,
-    const struct registry_grant *grants, size_t n_grants)
+    const struct registry_grant *grants, size_t n_grants,
+    const struct registry_approval *approval)
 {
 	Holdfast__Keyd__V1__GrantResponse response;
+	struct approval_view waits;
 	struct full_view full;
 
 	full_view_init(&full, key, grants, n_grants);
 	holdfast__keyd__v1__grant_response__init(&response);
 	response.key = &full.view.key;
+	if (approval != NULL) {
+		approval_view_init(&waits, approval);
+		response.approval = &waits.approval;
+	}
+	rpc_reply_set(reply, &response.base);
+}
+
+void
+key_view_reply_schedule(struct rpc_reply *reply, const struct registry_key *key,
+    const struct registry_grant *grants, size_t n_grants,
+    const struct registry_approval *approval)
+{
+	Holdfast__Keyd__V1__ScheduleDestructionResponse response;
+	struct approval_view waits;
+	struct full_view full;
+
+	full_view_init(&full, key, grants, n_grants);
+	holdfast__keyd__v1__schedule_destruction_response__init(&response);
+	response.key = &full.view.key;
+	if (approval != NULL) {
+		approval_view_init(&waits, approval);
+		response.approval = &waits.approval;
+	}
 	rpc_reply_set(reply, &response.base);
 }
 

@@ -30,7 +30,7 @@
 #define RAW HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_RAW
 #define CLIENT HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS13_CLIENT
 
-#define METHODS_MAX 8
+#define METHODS_MAX 16
 #define RECORDS_MAX 32
 
 static struct fake {
@@ -86,6 +86,36 @@ hsm_generate(struct hsm *hsm, enum key_alg alg, const char *label,
 	ret_key->spki_len = 91;
 	ret_key->sensitive = ret_key->local = ret_key->never_extractable = true;
 	return status_ok();
+}
+
+/* What test_life.c tries; here nobody asks. */
+STATUS
+hsm_forget(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns)
+{
+	(void)hsm;
+	(void)id;
+	(void)deadline_ns;
+	return status_fail(STATUS_UNIMPLEMENTED, "not in this test");
+}
+
+STATUS
+hsm_allow(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns)
+{
+	return hsm_forget(hsm, id, deadline_ns);
+}
+
+STATUS
+hsm_destroy(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns)
+{
+	return hsm_forget(hsm, id, deadline_ns);
+}
+
+STATUS
+hsm_find(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns,
+    struct hsm_key *ret_key)
+{
+	(void)ret_key;
+	return hsm_forget(hsm, id, deadline_ns);
 }
 
 void
@@ -437,8 +467,6 @@ grants_that_make_no_sense_are_refused(void **state)
 	    grant(ALICE, 1, "keyd/keyd", TLS13), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(
 	    grant(ALICE, 1, "edge/fra-1", 0), STATUS_INVALID_ARGUMENT);
-	assert_int_equal(
-	    grant(ALICE, 1, "edge/fra-1", CLIENT), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(
 	    grant(ALICE, 1, "edge/fra-1", 99), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * keyd.yaml: the schema that base/conf.h walks, and what follows from the
- * values.  What no schema can say is checked in config_check.c.
+ * keyd.yaml as base/conf.h walks it: every key, its bounds and what it is for.
+ * What no schema can say is checked in config_check.c; reading, and what
+ * follows from the values, is in config_load.c.
  */
 
 #include "keyd/config.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
-#include "base/bytes.h"
 #include "base/spiffe.h"
+#include "keyd/approvals.h"
 
 static const char *const DURABILITIES[] = { "write", "fdatasync", NULL };
+static const char *const STORES[] = { "token", "wrapped", NULL };
 static const char *const LEVELS[] = { "debug", "info", "warn", "error", NULL };
+static const char *const SANDBOXES[] = { "enforce", "off", NULL };
 static const char *const FORMATS[] = { "logfmt", "json", NULL };
 
 #define SECOND UINT64_C(1000000000)
@@ -71,12 +72,41 @@ static const struct conf_field POOL[] = {
 	    .help = "Sign with session-object copies of keys where the token "
 		    "allows it, which is faster and survives a stalled "
 		    "disk." },
+	{ .key = "keys",
+	    .type = CONF_CHOICE,
+	    .default_text = "token",
+	    .choices = STORES,
+	    .offset = offsetof(struct config_pool, keys),
+	    .help = "Where its keys are kept: token, as objects of the "
+		    "token; wrapped, as blobs in the registry under the "
+		    "token's key encryption key, for more keys than a token "
+		    "holds." },
+	{ .key = "cache",
+	    .type = CONF_UINT,
+	    .default_text = "10000",
+	    .min = 16,
+	    .max = 1000000,
+	    .offset = offsetof(struct config_pool, cache),
+	    .help = "With keys: wrapped, how many keys each worker keeps "
+		    "unwrapped in the token." },
 	{ .key = "env",
 	    .type = CONF_STRINGS,
 	    .max = CONFIG_ENV_MAX,
 	    .offset = offsetof(struct config_pool, env),
 	    .help = "Names of environment variables that the workers keep, "
 		    "such as SOFTHSM2_CONF; all others are dropped." },
+	{ .key = "paths",
+	    .type = CONF_STRINGS,
+	    .max = CONFIG_PATHS_MAX,
+	    .offset = offsetof(struct config_pool, paths),
+	    .help = "Files and folders that the module reads and writes "
+		    "besides what every program reads." },
+	{ .key = "network",
+	    .type = CONF_BOOL,
+	    .default_text = "false",
+	    .offset = offsetof(struct config_pool, network),
+	    .help = "Whether the module may make sockets, to an HSM on the "
+		    "network or a daemon of its vendor." },
 	{ .key = NULL },
 };
 
@@ -109,6 +139,18 @@ static const struct conf_field IDENTITY[] = {
 	    .offset = offsetof(struct config_identity, env),
 	    .help = "Names of environment variables that the identity worker "
 		    "keeps." },
+	{ .key = "paths",
+	    .type = CONF_STRINGS,
+	    .max = CONFIG_PATHS_MAX,
+	    .offset = offsetof(struct config_identity, paths),
+	    .help = "Files and folders that the module reads and writes "
+		    "besides what every program reads." },
+	{ .key = "network",
+	    .type = CONF_BOOL,
+	    .default_text = "false",
+	    .offset = offsetof(struct config_identity, network),
+	    .help = "Whether the module may make sockets, to an HSM on the "
+		    "network or a daemon of its vendor." },
 	{ .key = "certificate_lifetime",
 	    .type = CONF_DURATION,
 	    .default_text = "24h",
@@ -190,6 +232,65 @@ static const struct conf_field SIGNING[] = {
 	    .max = 60 * SECOND,
 	    .offset = offsetof(struct config_signing, default_timeout_ns),
 	    .help = "How long a request that names no time may wait." },
+	{ .key = NULL },
+};
+
+static const struct conf_field IMPORT[] = {
+	{ .key = "rotate",
+	    .type = CONF_DURATION,
+	    .default_text = "24h",
+	    .min = SECOND,
+	    .max = 365 * DAY,
+	    .offset = offsetof(struct config_import, rotate_ns),
+	    .help = "Age at which a token's wrapping key is replaced." },
+	{ .key = "grace",
+	    .type = CONF_DURATION,
+	    .default_text = "1h",
+	    .min = SECOND,
+	    .max = 7 * DAY,
+	    .offset = offsetof(struct config_import, grace_ns),
+	    .help = "How long keys wrapped for the one before are still "
+		    "taken; then it is destroyed." },
+	{ .key = NULL },
+};
+
+static const struct conf_field KEYS[] = {
+	{ .key = "destroy_delay",
+	    .type = CONF_DURATION,
+	    .default_text = "7d",
+	    .min = SECOND,
+	    .max = 3650 * DAY,
+	    .offset = offsetof(struct config_keys, destroy_delay_ns),
+	    .help = "How long a key that is to be destroyed is only suspended, "
+		    "and can be kept; for requests that name no time." },
+	{ .key = "destroy_delay_min",
+	    .type = CONF_DURATION,
+	    .default_text = "1h",
+	    .min = SECOND,
+	    .max = 3650 * DAY,
+	    .offset = offsetof(struct config_keys, destroy_delay_min_ns),
+	    .help = "The least such time that a request may name." },
+	{ .key = NULL },
+};
+
+static const struct conf_field APPROVALS[] = {
+	{ .key = "quorum",
+	    .type = CONF_UINT,
+	    .default_text = "2",
+	    .min = 1,
+	    .max = APPROVALS_QUORUM_MAX,
+	    .offset = offsetof(struct config_approvals, quorum),
+	    .help =
+		"Operators who must want a key destroyed, or a grant beyond "
+		"its pool's edge groups; who asks is the first. 1: nothing "
+		"waits." },
+	{ .key = "lifetime",
+	    .type = CONF_DURATION,
+	    .default_text = "72h",
+	    .min = SECOND,
+	    .max = 90 * DAY,
+	    .offset = offsetof(struct config_approvals, lifetime_ns),
+	    .help = "How long a request waits for the other operators." },
 	{ .key = NULL },
 };
 
@@ -289,6 +390,21 @@ const struct conf_field config_schema[] = {
 	    .fields = SIGNING,
 	    .offset = offsetof(struct config, signing),
 	    .help = "Limits of the signing path." },
+	{ .key = "import",
+	    .type = CONF_MAP,
+	    .fields = IMPORT,
+	    .offset = offsetof(struct config, import),
+	    .help = "Keys that come from elsewhere, wrapped for the token." },
+	{ .key = "keys",
+	    .type = CONF_MAP,
+	    .fields = KEYS,
+	    .offset = offsetof(struct config, keys),
+	    .help = "The life of keys." },
+	{ .key = "approvals",
+	    .type = CONF_MAP,
+	    .fields = APPROVALS,
+	    .offset = offsetof(struct config, approvals),
+	    .help = "Acts that one operator alone may not do." },
 	{ .key = "metrics_listen",
 	    .type = CONF_STRING,
 	    .default_text = "\"\"",
@@ -301,111 +417,12 @@ const struct conf_field config_schema[] = {
 	    .fields = LOG,
 	    .offset = offsetof(struct config, log),
 	    .help = "What is logged and how." },
+	{ .key = "sandbox",
+	    .type = CONF_CHOICE,
+	    .default_text = "enforce",
+	    .choices = SANDBOXES,
+	    .offset = offsetof(struct config, sandbox),
+	    .help = "enforce: each process is limited to the system calls "
+		    "and files it needs; off: for finding faults." },
 	{ .key = NULL },
 };
-
-STATUS
-config_load(const char *path, struct config **ret_config,
-    char ret_error[CONF_ERROR_MAX])
-{
-	struct config *config = calloc(1, sizeof(*config));
-	const char *wrong;
-	struct status st;
-
-	if (config == NULL) {
-		snprintf(ret_error, CONF_ERROR_MAX, "%s: no memory", path);
-		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	}
-	st = conf_load(path, config_schema, config, ret_error);
-	if (failed(st)) {
-		free(config);
-		return st;
-	}
-	wrong = config_check(config);
-	if (wrong != NULL) {
-		snprintf(ret_error, CONF_ERROR_MAX, "%s: %s", path, wrong);
-		config_free(config);
-		return status_fail(STATUS_INVALID_ARGUMENT, wrong);
-	}
-	*ret_config = config;
-	return st;
-}
-
-void
-config_free(struct config *config)
-{
-	if (config == NULL)
-		return;
-	conf_free(config_schema, config);
-	free(config);
-}
-
-const struct config_pool *
-config_pool_at(const struct config *config, size_t pool)
-{
-	return (const struct config_pool *)config->pools.at + pool;
-}
-
-static const char *const *
-endpoints(const struct conf_strings *list, char *const *fallback, size_t *ret_n)
-{
-	*ret_n = list->len > 0 ? list->len : 1;
-	return (const char *const *)(list->len > 0 ? list->at : fallback);
-}
-
-const char *const *
-config_endpoints(const struct config *config, size_t *ret_n)
-{
-	return endpoints(&config->advertise, &config->listen, ret_n);
-}
-
-const char *const *
-config_enroll_endpoints(const struct config *config, size_t *ret_n)
-{
-	return endpoints(
-	    &config->enroll_advertise, &config->enroll_listen, ret_n);
-}
-
-static struct status
-print_path(char ret_path[PATH_MAX], const char *dir, const char *name)
-{
-	int len = snprintf(ret_path, PATH_MAX, "%s/%s", dir, name);
-
-	if (len < 0 || len >= PATH_MAX)
-		return status_fail(
-		    STATUS_INVALID_ARGUMENT, "state_dir: the path is too long");
-	return status_ok();
-}
-
-STATUS
-config_state_path(
-    const struct config *config, const char *name, char ret_path[PATH_MAX])
-{
-	return print_path(ret_path, config->state_dir, name);
-}
-
-STATUS
-config_lock_path(
-    const struct config *config, const char *token, char ret_path[PATH_MAX])
-{
-	/* In hex, since a label may hold any octet. */
-	char name[sizeof("locks/") + 64] = "locks/";
-
-	bytes_to_hex(bytes_of(token), name + strlen("locks/"));
-	return print_path(ret_path, config->state_dir, name);
-}
-
-STATUS
-config_audit_path(
-    const struct config *config, const char *name, char ret_path[PATH_MAX])
-{
-	const char *directory = config->audit.directory;
-	char path[PATH_MAX];
-	struct status st = status_ok();
-
-	if (directory[0] == 0) {
-		st = print_path(path, config->state_dir, "audit");
-		directory = path;
-	}
-	return failed(st) ? st : print_path(ret_path, directory, name);
-}

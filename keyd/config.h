@@ -19,6 +19,14 @@
 
 /* Most names in an env list. */
 #define CONFIG_ENV_MAX 64
+/* Most paths that a module may be given. */
+#define CONFIG_PATHS_MAX 32
+
+/* Where the keys of a pool are kept. */
+enum config_store {
+	CONFIG_STORE_TOKEN,
+	CONFIG_STORE_WRAPPED
+};
 
 struct config_pool {
 	char *name; /* "standard" */
@@ -27,7 +35,11 @@ struct config_pool {
 	char *pin_file;
 	uint64_t workers;
 	bool session_copies;
-	struct conf_strings env; /* names passed on to the workers */
+	int keys; /* enum config_store */
+	uint64_t cache;
+	struct conf_strings env;   /* names passed on to the workers */
+	struct conf_strings paths; /* what the module reads and writes */
+	bool network;              /* the module may make sockets */
 };
 
 struct config_identity {
@@ -35,6 +47,8 @@ struct config_identity {
 	char *token;
 	char *pin_file;
 	struct conf_strings env;
+	struct conf_strings paths;
+	bool network;
 	int64_t certificate_lifetime_ns;
 	int64_t ca_lifetime_ns;
 };
@@ -51,6 +65,21 @@ struct config_audit {
 struct config_signing {
 	uint64_t queue_max;
 	int64_t default_timeout_ns;
+};
+
+struct config_import {
+	int64_t rotate_ns;
+	int64_t grace_ns;
+};
+
+struct config_keys {
+	int64_t destroy_delay_ns;
+	int64_t destroy_delay_min_ns;
+};
+
+struct config_approvals {
+	uint64_t quorum;
+	int64_t lifetime_ns;
 };
 
 struct config_log {
@@ -70,8 +99,17 @@ struct config {
 	struct config_identity identity;
 	struct config_audit audit;
 	struct config_signing signing;
+	struct config_import import;
+	struct config_keys keys;
+	struct config_approvals approvals;
 	char *metrics_listen; /* "" : off */
 	struct config_log log;
+	int sandbox; /* enum config_sandbox */
+};
+
+enum config_sandbox {
+	CONFIG_SANDBOX_ENFORCE,
+	CONFIG_SANDBOX_OFF
 };
 
 /* What base/conf.h walks; also read by the lint that compares keyd.yaml(5). */
@@ -82,6 +120,9 @@ extern const struct conf_field config_schema[];
  * and what to do, and nothing is left to free.
  */
 STATUS config_load(const char *path, struct config **ret_config,
+    char ret_error[CONF_ERROR_MAX]);
+/* The same of the file open as fd, which is path's; of path when fd is -1. */
+STATUS config_load_fd(int fd, const char *path, struct config **ret_config,
     char ret_error[CONF_ERROR_MAX]);
 void config_free(struct config *config); /* NULL is allowed */
 SCOPED_RELEASE(config_free, struct config *);

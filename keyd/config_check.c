@@ -59,6 +59,16 @@ is_absolute(const char *path)
 	       strncmp(path, "$CREDENTIALS_DIRECTORY/", 23) == 0;
 }
 
+static bool
+all_absolute(const struct conf_strings *paths)
+{
+	for (size_t i = 0; i < paths->len; i++)
+		if (paths->at[i][0] != '/' ||
+		    strchr(paths->at[i], '\n') != NULL)
+			return false;
+	return true;
+}
+
 static const char *
 wrong_paths(const struct config *config)
 {
@@ -71,12 +81,16 @@ wrong_paths(const struct config *config)
 	    !is_absolute(config->identity.pin_file))
 		return "identity: write absolute paths for module and "
 		       "pin_file";
+	if (!all_absolute(&config->identity.paths))
+		return "identity: write absolute paths in paths";
 	for (size_t i = 0; i < config->pools.len; i++) {
 		const struct config_pool *pool = config_pool_at(config, i);
 
 		if (pool->module[0] != '/' || !is_absolute(pool->pin_file))
 			return "pools: write absolute paths for module and "
 			       "pin_file";
+		if (!all_absolute(&pool->paths))
+			return "pools: write absolute paths in paths";
 	}
 	return NULL;
 }
@@ -131,5 +145,8 @@ config_check(const struct config *config)
 		wrong = wrong_paths(config);
 	if (wrong == NULL)
 		wrong = wrong_pools(config);
+	if (wrong == NULL && config->keys.destroy_delay_ns <
+				 config->keys.destroy_delay_min_ns)
+		wrong = "keys: destroy_delay is at least destroy_delay_min";
 	return wrong;
 }

@@ -177,7 +177,7 @@ custody_drop_copies(struct custody *custody, const struct rpc_call *call,
 		return;
 	snprintf(act.text, sizeof(act.text), "drop workers' copies of key %s",
 	    key->label);
-	(void)custody_record_done(custody, &act, st);
+	st = custody_record_done(custody, &act, st);
 	log_warn("a key is suspended and nothing is signed with it, but "
 		 "workers could not be told to drop their copies of it",
 	    LOG_STR("key", key->label), LOG_STATUS(st));
@@ -349,16 +349,16 @@ static struct status
 resume(struct custody *custody, const struct rpc_call *call,
     const struct registry_key *key)
 {
-	struct status st =
-	    key->state == KEY_SUSPENDED || key->state == KEY_ACTIVE
-		? set_use(custody, call, key, true)
-		: status_ok();
+	struct status st = status_ok();
 
-	if (!failed(st) && key->state != KEY_ACTIVE)
-		st = registry_key_state(custody->config.registry, &key->id,
-		    KEY_SUSPENDED, KEY_ACTIVE, 0, clock_wall_s());
+	if (key->state == KEY_SUSPENDED || key->state == KEY_ACTIVE)
+		st = set_use(custody, call, key, true);
+	if (failed(st) || key->state == KEY_ACTIVE)
+		return st;
+	st = registry_key_state(custody->config.registry, &key->id,
+	    KEY_SUSPENDED, KEY_ACTIVE, 0, clock_wall_s());
 	if (failed(st)) {
-		(void)custody_settle_copies(custody, call, &key->id);
+		custody_drop_copies(custody, call, key);
 		return st;
 	}
 	st = custody_publish_key(custody, &key->id);

@@ -18,6 +18,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/sandbox.h"
+#include "keyd/hardening.h"
 #include "keyd/pb.h"
 #include "proto/holdfast/keyd/v1/status.pb-c.h"
 
@@ -121,6 +123,7 @@ watch(void *ctx)
 		    (!is_serving && ++looks == LOOKS_AT_START))
 			log_change(report, is_serving);
 		was_serving = is_serving;
+		(void)sandbox_log_refused();
 	} while (sleep_a_while(report));
 	return NULL;
 }
@@ -192,6 +195,7 @@ fill_counts(const struct report_config *config,
 	struct policy *policy = policy_slot_get(config->policy);
 	struct status trouble = audit_trouble(config->audit);
 	struct signer_counts counts;
+	unsigned pending = 0;
 
 	signer_counts(config->signer, &counts);
 	answer->signatures = counts.signatures;
@@ -199,6 +203,8 @@ fill_counts(const struct report_config *config,
 	answer->queued = counts.queued;
 	answer->streams = counts.streams;
 	answer->keys = (uint32_t)policy_keys(policy);
+	if (!failed(registry_approvals_pending(config->registry, &pending)))
+		answer->pending_approvals = pending;
 	answer->audit_entries = audit_entries(config->audit);
 	answer->audit_trouble = pb_text(failed(trouble) ? trouble.why : "");
 	policy_unref(policy);
@@ -239,6 +245,7 @@ get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	holdfast__keyd__v1__get_status_response__init(&answer);
 	answer.version = pb_text(HOLDFAST_VERSION);
 	answer.identity = identity;
+	answer.sandbox = pb_text(hardening_text());
 	answer.started_s = report->started_s;
 	answer.front_cpu_ns = (uint64_t)process_cpu_ns(getpid());
 	answer.lanes = lanes_at;

@@ -125,8 +125,8 @@ enum sign_context {
 	CONTEXT_TLS12_SERVER_ECDHE = 2, /* RFC 8422 5.4 */
 	CONTEXT_CSR = 3,                /* RFC 2986 4.1, that very key's */
 	CONTEXT_RAW = 4,                /* anything; a grant of its own */
-	CONTEXT_TLS13_CLIENT = 5,       /* reserved, refused for now */
-	CONTEXT_ACME_JWS = 6,           /* reserved, refused for now */
+	CONTEXT_TLS13_CLIENT = 5,       /* RFC 8446 4.4.3 */
+	CONTEXT_ACME_JWS = 6,           /* RFC 8555 6.2 */
 	CONTEXT_END_ = 7,
 };
 

@@ -95,6 +95,12 @@ static const struct conf_field POOL[] = {
 	    .offset = offsetof(struct config_pool, env),
 	    .help = "Names of environment variables that the workers keep, "
 		    "such as SOFTHSM2_CONF; all others are dropped." },
+	{ .key = "edge_groups",
+	    .type = CONF_STRINGS,
+	    .max = CONFIG_ENV_MAX,
+	    .offset = offsetof(struct config_pool, edge_groups),
+	    .help = "Edge groups whose edges may sign with this pool's keys, "
+		    "such as standard; empty for all." },
 	{ .key = "paths",
 	    .type = CONF_STRINGS,
 	    .max = CONFIG_PATHS_MAX,
@@ -232,6 +238,12 @@ static const struct conf_field SIGNING[] = {
 	    .max = 60 * SECOND,
 	    .offset = offsetof(struct config_signing, default_timeout_ns),
 	    .help = "How long a request that names no time may wait." },
+	{ .key = "acme_hosts",
+	    .type = CONF_STRINGS,
+	    .max = CONFIG_ENV_MAX,
+	    .offset = offsetof(struct config_signing, acme_hosts),
+	    .help = "Hosts that ACME requests may be signed for, host or "
+		    "host:port exactly as in the CA's URLs; empty for none." },
 	{ .key = NULL },
 };
 

@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/scoped.h"
 #include "base/status.h"
+#include "keyd/policy.h"
 
 /*
  * keyd's configuration, keyd.yaml(5).  A struct config is read once and not
@@ -37,9 +38,10 @@ struct config_pool {
 	bool session_copies;
 	int keys; /* enum config_store */
 	uint64_t cache;
-	struct conf_strings env;   /* names passed on to the workers */
-	struct conf_strings paths; /* what the module reads and writes */
-	bool network;              /* the module may make sockets */
+	struct conf_strings env;         /* names passed on to the workers */
+	struct conf_strings paths;       /* what the module reads and writes */
+	bool network;                    /* the module may make sockets */
+	struct conf_strings edge_groups; /* empty: all */
 };
 
 struct config_identity {
@@ -65,6 +67,7 @@ struct config_audit {
 struct config_signing {
 	uint64_t queue_max;
 	int64_t default_timeout_ns;
+	struct conf_strings acme_hosts; /* empty: no ACME */
 };
 
 struct config_import {
@@ -132,6 +135,8 @@ const char *config_check(const struct config *config);
 
 const struct config_pool *config_pool_at(
     const struct config *config, size_t pool);
+/* Which edges the pool serves; borrows from config. */
+struct policy_pool config_policy_pool(const struct config *config, size_t pool);
 
 /* What join files tell members: advertise, or listen; and for enrollment. */
 const char *const *config_endpoints(const struct config *config, size_t *ret_n);

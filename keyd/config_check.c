@@ -126,6 +126,38 @@ wrong_pools(const struct config *config)
 	return NULL;
 }
 
+/* As it stands in a URL, or it would match none. */
+static bool
+is_url_host(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == len;
+}
+
+static const char *
+wrong_lists(const struct config *config)
+{
+	const struct conf_strings *hosts = &config->signing.acme_hosts;
+
+	for (size_t i = 0; i < hosts->len; i++)
+		if (!is_url_host(hosts->at[i]))
+			return "signing.acme_hosts: write host or host:port "
+			       "in lower case, such as "
+			       "acme-v02.api.letsencrypt.org";
+	for (size_t i = 0; i < config->pools.len; i++) {
+		const struct conf_strings *groups =
+		    &config_pool_at(config, i)->edge_groups;
+
+		for (size_t g = 0; g < groups->len; g++)
+			if (!policy_group_ok(groups->at[g]))
+				return "pools: an edge group's name is 1 to 63 "
+				       "of A-Z a-z 0-9 . _ -";
+	}
+	return NULL;
+}
+
 const char *
 config_check(const struct config *config)
 {
@@ -145,8 +177,10 @@ config_check(const struct config *config)
 		wrong = wrong_paths(config);
 	if (wrong == NULL)
 		wrong = wrong_pools(config);
-	if (wrong == NULL && config->keys.destroy_delay_ns <
-				 config->keys.destroy_delay_min_ns)
+	if (wrong == NULL)
+		wrong = wrong_lists(config);
+	if (wrong == NULL &&
+	    config->keys.destroy_delay_ns < config->keys.destroy_delay_min_ns)
 		wrong = "keys: destroy_delay is at least destroy_delay_min";
 	return wrong;
 }

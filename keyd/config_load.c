@@ -63,6 +63,18 @@ config_pool_at(const struct config *config, size_t pool)
 	return (const struct config_pool *)config->pools.at + pool;
 }
 
+struct policy_pool
+config_policy_pool(const struct config *config, size_t pool)
+{
+	const struct config_pool *from = config_pool_at(config, pool);
+
+	return (struct policy_pool){
+		.name = from->name,
+		.edge_groups = (const char *const *)from->edge_groups.at,
+		.n_edge_groups = from->edge_groups.len,
+	};
+}
+
 static const char *const *
 endpoints(const struct conf_strings *list, char *const *fallback, size_t *ret_n)
 {

@@ -2,6 +2,7 @@
 #ifndef KEYD_CUSTODY_H
 #define KEYD_CUSTODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@
  */
 struct custody;
 struct approvals;
+struct import_rotation_config;
 
 struct custody_config { /* borrowed, as is all that it points to */
 	struct registry *registry;
@@ -29,6 +31,10 @@ struct custody_config { /* borrowed, as is all that it points to */
 	const char *const *pool_names;
 	const struct policy_pool *policy_pools; /* n_pools, same order */
 	size_t n_pools;
+	/* n_pools: which are wrapped key stores; NULL: none. */
+	const bool *wrapped;
+	/* NULL: no imports. */
+	const struct import_rotation_config *imports;
 	/* NULL: no act waits. */
 	struct approvals *approvals;
 	/* Between asking for a key's destruction and it: default, and least. */

@@ -1,25 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Keys.Grant and Keys.Revoke: who may sign with a key, and for what.  Refuses
- * identities that sign nothing, contexts that are only reserved, and from certd
- * whatever goes beyond its own keys (DESIGN 4).  That raw and TLS never meet on
- * one key is the registry's to refuse, where no two calls can slip past.
+ * Keys.Grant and Keys.Revoke: who may sign with a key, or with all keys of a
+ * group, for what and how often.  Refuses identities that sign nothing, edges
+ * whose group the key's pool does not serve (unless enough operators want it),
+ * and from certd whatever goes beyond its own keys (DESIGN 4).  What may never
+ * meet on one key is the registry's to refuse, where no two calls can slip past
+ * each other.
  */
 
 #include <stdio.h>
 #include <string.h>
 
+#include "keyd/approvals.h"
+#include "keyd/budget.h"
 #include "keyd/custody_int.h"
 #include "keyd/key_view.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
+typedef Holdfast__Keyd__V1__GrantRequest grant_request;
+
 /* What both ask for, checked. */
 struct change {
-	struct registry_key key;
+	bool is_group;
+	struct registry_key key; /* unless is_group */
+	const char *group;
 	const char *identity;
 	unsigned contexts;
+	bool has_budget;
+	struct registry_budget budget;
+	bool beyond_group;
 };
+
+/* ---- taking it in ---- */
+
+STATUS
+custody_check_group(const char *group)
+{
+	if (!policy_group_ok(group))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "a key group's name is 1 to 63 of A-Z a-z 0-9 . _ -");
+	return status_ok();
+}
 
 static struct status
 take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
@@ -31,7 +53,7 @@ take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
 		if (sign_context_name((enum sign_context)contexts[i]) == NULL)
 			return status_fail(STATUS_INVALID_ARGUMENT,
 			    "contexts are tls13_server, tls12_server_ecdhe, "
-			    "csr and raw");
+			    "tls13_client, csr, acme_jws and raw");
 		set |= 1u << contexts[i];
 	}
 	*ret_contexts = set;
@@ -39,42 +61,79 @@ take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
 }
 
 static struct status
-take_change(struct custody *custody, ProtobufCBinaryData key_id,
-    const char *identity, const Holdfast__Keyd__V1__Context *contexts,
-    size_t n_contexts, struct change *ret_change)
+take_target(struct custody *custody, ProtobufCBinaryData key_id,
+    const char *key_group, struct change *ret_change)
 {
 	struct key_id id;
-	struct status st = custody_take_id(key_id, &id);
+	struct status st;
 
-	if (failed(st))
-		return st;
-	if (strlen(identity) >= REGISTRY_PATTERN_MAX ||
-	    !spiffe_pattern_ok(identity))
+	if ((key_id.len == 0) == (key_group[0] == 0))
 		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "an identity is written role/name or role/prefix*, such "
-		    "as edge/fra-1 or edge/fra-*");
-	ret_change->identity = identity;
-	st = take_contexts(contexts, n_contexts, &ret_change->contexts);
+		    "name a key by its id, or a key group, one of the two");
+	ret_change->is_group = key_group[0] != 0;
+	ret_change->group = key_group;
+	if (ret_change->is_group)
+		return custody_check_group(key_group);
+	st = custody_take_id(key_id, &id);
 	if (failed(st))
 		return st;
 	return registry_key_get(
 	    custody->config.registry, &id, &ret_change->key);
 }
 
+static struct status
+take_identity(const char *identity, struct change *ret_change)
+{
+	if (strlen(identity) >= REGISTRY_PATTERN_MAX ||
+	    !spiffe_pattern_ok(identity))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "an identity is written role/name or role/prefix*, such "
+		    "as edge/fra-1 or edge/fra-*");
+	ret_change->identity = identity;
+	return status_ok();
+}
+
+static struct status
+take_budget(const Holdfast__Keyd__V1__Budget *budget, struct change *ret_change)
+{
+	ret_change->has_budget = budget != NULL;
+	if (budget == NULL)
+		return status_ok();
+	if (budget->rate_per_s > BUDGET_RATE_MAX ||
+	    budget->burst > BUDGET_BURST_MAX)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "a budget's rate and burst are at most 1,000,000");
+	if (budget->rate_per_s == 0 && budget->burst != 0)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "a budget with a burst needs a rate; a rate of 0 takes the "
+		    "budget away");
+	ret_change->budget.rate_per_s = budget->rate_per_s;
+	ret_change->budget.burst =
+	    budget->burst == 0 ? budget->rate_per_s : budget->burst;
+	return status_ok();
+}
+
+/* ---- may they ---- */
+
+static bool
+has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 /* May a pattern of this role be granted anything at all? */
 static bool
 role_signs(const char *pattern)
 {
-	return strncmp(pattern, "edge/", 5) == 0 ||
-	       strncmp(pattern, "certd/", 6) == 0 ||
-	       strncmp(pattern, "operator/", 9) == 0;
+	return has_prefix(pattern, "edge/") || has_prefix(pattern, "certd/") ||
+	       has_prefix(pattern, "operator/");
 }
 
-#define RESERVED (1u << CONTEXT_TLS13_CLIENT | 1u << CONTEXT_ACME_JWS)
-#define TLS (1u << CONTEXT_TLS13_SERVER | 1u << CONTEXT_TLS12_SERVER_ECDHE)
+#define BIT(context) (1u << (context))
+#define TLS (BIT(CONTEXT_TLS13_SERVER) | BIT(CONTEXT_TLS12_SERVER_ECDHE))
 
 /* DESIGN 4: certd may let edges serve TLS with keys that it had made, and make
- * certificate requests with them itself; nothing else. */
+ * certificate and ACME requests with them itself; nothing else. */
 static struct status
 check_certd(const struct spiffe *certd, const struct change *change)
 {
@@ -82,64 +141,184 @@ check_certd(const struct spiffe *certd, const struct change *change)
 	char itself[sizeof("certd/") + SPIFFE_NAME_MAX];
 
 	snprintf(itself, sizeof(itself), "certd/%s", certd->name);
+	if (change->is_group || change->beyond_group)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "certd grants on single keys, within their pools' edge "
+		    "groups; an operator may do more");
 	if (failed(spiffe_parse(change->key.created_by, &maker)) ||
 	    maker.role != ROLE_CERTD)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "certd may change grants only on keys that it had made; "
 		    "an operator may on all");
-	if (strncmp(change->identity, "edge/", 5) == 0 &&
+	if (has_prefix(change->identity, "edge/") &&
 	    (change->contexts & ~TLS) == 0)
 		return status_ok();
 	if (strcmp(change->identity, itself) == 0 &&
-	    (change->contexts & ~(1u << CONTEXT_CSR)) == 0)
+	    (change->contexts & ~(BIT(CONTEXT_CSR) | BIT(CONTEXT_ACME_JWS))) ==
+		0)
 		return status_ok();
 	return status_fail(STATUS_PERMISSION_DENIED,
-	    "certd may give edges TLS contexts, and itself csr; an operator "
-	    "may give more");
+	    "certd may give edges TLS server contexts, and itself csr and "
+	    "acme_jws; an operator may give more");
 }
 
 static struct status
-check_caller(const struct rpc_call *call, const struct change *change)
+check_caller(const char *spiffe_id, const struct change *change)
 {
 	struct spiffe caller;
-	struct status st = spiffe_parse(call->peer->spiffe_id, &caller);
+	struct status st = spiffe_parse(spiffe_id, &caller);
 
 	if (failed(st))
 		return st;
 	return caller.role == ROLE_CERTD ? check_certd(&caller, change) : st;
 }
 
-/* "grant edge/fra-1 tls13_server csr" */
-static void
-describe(struct custody_act *act, const char *verb, const struct change *change)
+static const struct policy_pool *
+pool_of(const struct custody_config *config, const char *name)
 {
-	size_t used;
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (strcmp(config->policy_pools[i].name, name) == 0)
+			return &config->policy_pools[i];
+	return NULL;
+}
 
-	snprintf(act->text, sizeof(act->text), "%s %s", verb, change->identity);
-	for (unsigned c = CONTEXT_NONE + 1; c < CONTEXT_END_; c++) {
-		if ((change->contexts & 1u << c) == 0)
-			continue;
-		used = strlen(act->text);
-		snprintf(act->text + used, sizeof(act->text) - used, " %s",
-		    sign_context_name((enum sign_context)c));
+/*
+ * One edge, one key: will the pool serve it?  Patterns and key groups are not
+ * looked into here: they reach edges and keys that are still to come, and
+ * policy_check looks at each.
+ */
+static struct status
+check_pool(const struct custody_config *config, const struct change *change)
+{
+	const char *name = change->identity + strlen("edge/");
+	const char *group = POLICY_EDGE_GROUP;
+	const struct policy_pool *pool;
+	struct registry_identity edge;
+	struct status st;
+
+	if (change->is_group || change->beyond_group ||
+	    !has_prefix(change->identity, "edge/") || strchr(name, '*') != NULL)
+		return status_ok();
+	pool = pool_of(config, change->key.pool);
+	if (pool == NULL || pool->n_edge_groups == 0)
+		return status_ok();
+	st = registry_identity_get(config->registry, ROLE_EDGE, name, &edge);
+	if (failed(st) && st.code != STATUS_NOT_FOUND)
+		return st;
+	if (!failed(st))
+		group = edge.group;
+	if (policy_pool_serves(pool, group))
+		return status_ok();
+	return status_fail(STATUS_FAILED_PRECONDITION,
+	    "the key's pool does not serve this edge's group: move the edge "
+	    "('holdfast edge group NAME GROUP'), take a key of another pool, "
+	    "or grant with --beyond-group, which other operators approve");
+}
+
+static struct status
+check_grant(const struct custody_config *config, const struct change *change)
+{
+	if (!role_signs(change->identity))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "only edge, operator and certd identities sign; write "
+		    "edge/NAME, operator/NAME or certd/NAME");
+	if (change->contexts == 0)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "name the contexts to grant, such as tls13_server and "
+		    "tls12_server_ecdhe");
+	if (change->beyond_group && !has_prefix(change->identity, "edge/"))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "only edges are in edge groups: leave beyond_group out");
+	if (!change->is_group && change->key.state == KEY_DESTROYED)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this key has been destroyed; nothing can be granted on "
+		    "it");
+	return check_pool(config, change);
+}
+
+static struct status
+take_grant(struct custody *custody, const char *caller,
+    const grant_request *asked, struct change *ret_change)
+{
+	struct status st =
+	    take_target(custody, asked->key_id, asked->key_group, ret_change);
+
+	if (!failed(st))
+		st = take_identity(asked->identity, ret_change);
+	if (!failed(st))
+		st = take_contexts(
+		    asked->contexts, asked->n_contexts, &ret_change->contexts);
+	if (!failed(st))
+		st = take_budget(asked->budget, ret_change);
+	if (failed(st))
+		return st;
+	ret_change->beyond_group = asked->beyond_group;
+	st = check_caller(caller, ret_change);
+	return failed(st) ? st : check_grant(&custody->config, ret_change);
+}
+
+/* ---- doing it ---- */
+
+static void
+add_text(char *text, size_t max, const char *word, const char *more)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, max - used, "%s%s", word, more);
+}
+
+/* "grant edge/fra-1 on www beyond-group tls13_server rate=5/s burst=10"; label
+ * NULL: the record has the key itself.  What must be seen comes first. */
+static void
+describe(const struct change *change, const char *verb, const char *label,
+    char ret_text[AUDIT_TEXT_MAX])
+{
+	char budget[48];
+
+	snprintf(ret_text, AUDIT_TEXT_MAX, "%s %s", verb, change->identity);
+	if (label != NULL)
+		add_text(ret_text, AUDIT_TEXT_MAX, " on ", label);
+	if (change->is_group)
+		add_text(
+		    ret_text, AUDIT_TEXT_MAX, " on key-group ", change->group);
+	if (change->beyond_group)
+		add_text(ret_text, AUDIT_TEXT_MAX, " beyond-group", "");
+	for (unsigned c = CONTEXT_NONE + 1; c < CONTEXT_END_; c++)
+		if ((change->contexts & BIT(c)) != 0)
+			add_text(ret_text, AUDIT_TEXT_MAX, " ",
+			    sign_context_name((enum sign_context)c));
+	if (change->has_budget) {
+		snprintf(budget, sizeof(budget), "%u/s burst=%u",
+		    change->budget.rate_per_s, change->budget.burst);
+		add_text(ret_text, AUDIT_TEXT_MAX, " rate=", budget);
 	}
-	act->key = change->key.id;
+}
+
+static struct registry_target
+target_of(const struct change *change)
+{
+	return (struct registry_target){
+		.key = change->is_group ? NULL : &change->key.id,
+		.group = change->group,
+	};
 }
 
 static struct status
 put(struct registry *registry, const struct change *change)
 {
-	const struct registry_target target = { .key = &change->key.id };
-	struct registry_grant grant = { .contexts = change->contexts };
+	const struct registry_target target = target_of(change);
+	struct registry_grant grant = { .contexts = change->contexts,
+		.beyond_group = change->beyond_group };
 
 	snprintf(grant.pattern, sizeof(grant.pattern), "%s", change->identity);
-	return registry_grant_add(registry, &target, &grant, NULL);
+	return registry_grant_add(registry, &target, &grant,
+	    change->has_budget ? &change->budget : NULL);
 }
 
 static struct status
 take(struct registry *registry, const struct change *change)
 {
-	const struct registry_target target = { .key = &change->key.id };
+	const struct registry_target target = target_of(change);
 
 	return registry_grant_remove(
 	    registry, &target, change->identity, change->contexts);
@@ -149,59 +328,115 @@ typedef struct status (*change_fn)(
     struct registry *registry, const struct change *change);
 
 static struct status
-apply(struct custody *custody, const struct rpc_call *call, const char *verb,
-    change_fn fn, const struct change *change)
+apply(struct custody *custody, struct custody_act *act, change_fn fn,
+    const struct change *change)
 {
-	struct custody_act act = { .call = call };
 	struct status st;
 
-	describe(&act, verb, change);
-	st = custody_record_asked(custody, &act);
+	if (!change->is_group)
+		act->key = change->key.id;
+	st = custody_record_asked(custody, act);
 	if (failed(st))
 		return st;
 	st = fn(custody->config.registry, change);
 	if (!failed(st))
-		st = custody_publish_key(custody, &change->key.id);
-	st = custody_record_done(custody, &act, st);
+		st = change->is_group
+			 ? custody_publish_rules(custody)
+			 : custody_publish_key(custody, &change->key.id);
+	return custody_record_done(custody, act, st);
+}
+
+/* The target's grants as they are now. */
+static struct status
+grants_now(struct custody *custody, const struct change *change,
+    struct registry_grant grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
+{
+	struct registry *registry = custody->config.registry;
+
+	return change->is_group
+		   ? registry_group_grants(
+			 registry, change->group, grants, ret_n)
+		   : registry_grants(registry, &change->key.id, grants, ret_n);
+}
+
+static struct status
+reply_grant(struct custody *custody, const struct change *change,
+    const struct registry_approval *approval, struct rpc_reply *reply)
+{
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	size_t n = 0;
+	struct status st = grants_now(custody, change, grants, &n);
+
+	if (!failed(st))
+		key_view_reply_grant(reply,
+		    change->is_group ? NULL : &change->key, grants, n,
+		    approval);
 	return st;
+}
+
+/* Beyond the pool's edge groups one operator alone grants nothing. */
+static struct status
+ask_for_approval(struct custody *custody, const struct rpc_call *call,
+    const grant_request *asked, const struct change *change,
+    struct rpc_reply *reply)
+{
+	char act[AUDIT_TEXT_MAX];
+	struct registry_approval approval;
+	const struct approvals_ask ask = {
+		.call = call,
+		.method = "Keys/Grant",
+		.request = &asked->base,
+		.act = act,
+		.key = change->is_group ? NULL : &change->key.id,
+		.comment = asked->comment,
+	};
+	struct status st;
+
+	describe(
+	    change, "grant", change->is_group ? NULL : change->key.label, act);
+	st = approvals_ask(custody->config.approvals, &ask, &approval);
+	return failed(st) ? st : reply_grant(custody, change, &approval, reply);
 }
 
 struct status
 custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
 {
-	const Holdfast__Keyd__V1__GrantRequest *asked =
-	    (const Holdfast__Keyd__V1__GrantRequest *)request;
-	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	const grant_request *asked = (const grant_request *)request;
 	struct custody *custody = ctx;
-	struct change change;
-	size_t n = 0;
-	struct status st = take_change(custody, asked->key_id, asked->identity,
-	    asked->contexts, asked->n_contexts, &change);
+	struct custody_act act = { .call = call };
+	struct change change = { 0 };
+	struct status st =
+	    take_grant(custody, call->peer->spiffe_id, asked, &change);
 
-	if (!failed(st))
-		st = check_caller(call, &change);
 	if (failed(st))
 		return st;
-	if (!role_signs(change.identity))
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "only edge, operator and certd identities sign; write "
-		    "edge/NAME, operator/NAME or certd/NAME");
-	if (change.contexts == 0)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "name the contexts to grant, such as tls13_server and "
-		    "tls12_server_ecdhe");
-	if ((change.contexts & RESERVED) != 0)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "tls13_client and acme_jws are reserved and cannot be "
-		    "granted yet");
-	st = apply(custody, call, "grant", put, &change);
-	if (!failed(st))
-		st = registry_grants(
-		    custody->config.registry, &change.key.id, grants, &n);
-	if (!failed(st))
-		key_view_reply_grant(reply, &change.key, grants, n);
-	return st;
+	if (change.beyond_group && custody->config.approvals != NULL &&
+	    approvals_needed(custody->config.approvals))
+		return ask_for_approval(custody, call, asked, &change, reply);
+	describe(&change, "grant", NULL, act.text);
+	st = apply(custody, &act, put, &change);
+	return failed(st) ? st : reply_grant(custody, &change, NULL, reply);
+}
+
+struct status
+custody_grant_approved(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, const struct registry_approval *approval)
+{
+	const grant_request *asked = (const grant_request *)request;
+	struct custody *custody = ctx;
+	struct custody_act act = { .call = call };
+	struct change change = { 0 };
+	char number[32];
+	struct status st =
+	    take_grant(custody, approval->requested_by, asked, &change);
+
+	if (failed(st))
+		return st;
+	describe(&change, "grant", NULL, act.text);
+	snprintf(number, sizeof(number), "%lld", (long long)approval->id);
+	add_text(act.text, sizeof(act.text), " approval=", number);
+	return apply(custody, &act, put, &change);
 }
 
 struct status
@@ -210,15 +445,29 @@ custody_revoke(void *ctx, const struct rpc_call *call,
 {
 	const Holdfast__Keyd__V1__RevokeRequest *asked =
 	    (const Holdfast__Keyd__V1__RevokeRequest *)request;
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
 	struct custody *custody = ctx;
-	struct change change;
-	struct status st = take_change(custody, asked->key_id, asked->identity,
-	    asked->contexts, asked->n_contexts, &change);
+	struct custody_act act = { .call = call };
+	struct change change = { 0 };
+	size_t n = 0;
+	struct status st =
+	    take_target(custody, asked->key_id, asked->key_group, &change);
 
 	if (!failed(st))
-		st = check_caller(call, &change);
+		st = take_identity(asked->identity, &change);
+	if (!failed(st))
+		st = take_contexts(
+		    asked->contexts, asked->n_contexts, &change.contexts);
+	if (!failed(st))
+		st = check_caller(call->peer->spiffe_id, &change);
 	if (failed(st))
 		return st;
-	st = apply(custody, call, "revoke", take, &change);
-	return failed(st) ? st : custody_reply(custody, &change.key, reply);
+	describe(&change, "revoke", NULL, act.text);
+	st = apply(custody, &act, take, &change);
+	if (!failed(st))
+		st = grants_now(custody, &change, grants, &n);
+	if (!failed(st))
+		key_view_reply(
+		    reply, change.is_group ? NULL : &change.key, grants, n);
+	return st;
 }

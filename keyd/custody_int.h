@@ -17,6 +17,14 @@ struct custody {
 	 * older reading never replaces a newer one.  Off the signing path.
 	 */
 	pthread_mutex_t publishing;
+	pthread_mutex_t importing_mutex; /* guards importing */
+	struct custody_importing *importing;
+};
+
+/* A key that is being imported, on its caller's stack. */
+struct custody_importing {
+	struct key_id id;
+	struct custody_importing *next;
 };
 
 /* An act as the journal has it: who, which key, and what. */
@@ -40,6 +48,53 @@ STATUS custody_reply(struct custody *custody, const struct registry_key *key,
 STATUS custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id);
 /* Is this a name for a key group? */
 STATUS custody_check_group(const char *group);
+
+/* ---- custody_make.c ---- */
+
+/* What is asked for a new key, however it comes; borrowed. */
+struct custody_birth {
+	const char *label, *pool, *group, *owner, *notes;
+	enum key_origin origin;
+};
+/* What the token made of it. */
+struct custody_made {
+	size_t pool;
+	struct hsm_key key;
+	struct hsm_blob blob; /* len 0: it stays in the token */
+};
+
+static inline bool
+custody_pool_is_wrapped(const struct custody *custody, size_t pool)
+{
+	return custody->config.wrapped != NULL && custody->config.wrapped[pool];
+}
+
+/* "" is the pool "standard"; reply gets the reason in full. */
+STATUS custody_find_pool(const struct custody *custody, const char *name,
+    struct rpc_reply *reply, size_t *ret_pool);
+/* Label, texts and pool; ALREADY_EXISTS: the label is taken. */
+STATUS custody_check_birth(struct custody *custody,
+    const struct custody_birth *birth, struct rpc_reply *reply,
+    size_t *ret_pool);
+/* The caller's, or a minute, whichever is sooner. */
+int64_t custody_make_deadline_ns(const struct rpc_call *call);
+/* Into the registry and the policy; when the former fails, out of the token. */
+STATUS custody_add(struct custody *custody, const struct rpc_call *call,
+    const struct custody_birth *birth, const struct custody_made *made,
+    struct registry_key *ret_key);
+/* Out of the token again; says so in the log when that fails too. */
+void custody_undo(
+    struct custody *custody, size_t pool, const struct key_id *id);
+
+struct status custody_generate(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+
+/* ---- custody_import.c ---- */
+
+struct status custody_import_parameters(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_import(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
 
 /* ---- custody_life.c ---- */
 

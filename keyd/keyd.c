@@ -21,29 +21,26 @@
 #include "base/process.h"
 #include "hsm/ca.h"
 #include "hsm/hsm.h"
+#include "hsm/spawner.h"
+#include "keyd/approvals.h"
 #include "keyd/audit.h"
 #include "keyd/authority.h"
 #include "keyd/ca_file.h"
 #include "keyd/config.h"
 #include "keyd/custody.h"
+#include "keyd/hardening.h"
+#include "keyd/import_rotation.h"
 #include "keyd/policy.h"
+#include "keyd/port.h"
+#include "keyd/reaper.h"
 #include "keyd/registry.h"
 #include "keyd/report.h"
-#include "keyd/roles.h"
 #include "keyd/signer.h"
 #include "keyd/tokens.h"
 #include "rpc/server.h"
 
 #define POOLS_MAX 16
 #define DRAIN_GRACE_NS (10 * NS_PER_S)
-
-/* One server, and what it has seen of keyd's identity. */
-struct port {
-	struct rpc_server *server;
-	struct authority *authority;
-	uint64_t identity_seen;
-	struct roles roles;
-};
 
 struct keyd {
 	struct config *config;
@@ -55,9 +52,15 @@ struct keyd {
 	struct lane_log lane_logs[POOLS_MAX];
 	const char *pool_names[POOLS_MAX];
 	struct policy_pool policy_pools[POOLS_MAX];
+	bool wrapped[POOLS_MAX];
 	size_t n_pools;
+	struct import_rotation_config imports;
+	struct import_rotation *import_rotation;
 	struct signer *signer;
+	struct approvals *approvals;
 	struct custody *custody;
+	struct reaper *reaper;
+	char self[SPIFFE_ID_MAX]; /* of this keyd */
 	struct report *report;
 	struct hsm_ca *ca;
 	struct authority *authority;
@@ -124,13 +127,18 @@ static struct status
 open_pools(struct keyd *keyd)
 {
 	for (size_t i = 0; i < keyd->config->pools.len; i++) {
-		struct status st = tokens_open_pool(keyd->config, i, 0,
-		    keyd->metrics, &keyd->lane_logs[i], &keyd->pools[i]);
+		const struct tokens_use use = { .metrics = keyd->metrics,
+			.log = &keyd->lane_logs[i],
+			.registry = keyd->registry };
+		struct status st =
+		    tokens_open_pool(keyd->config, i, &use, &keyd->pools[i]);
 
 		if (failed(st))
 			return st;
 		keyd->pool_names[i] = config_pool_at(keyd->config, i)->name;
-		keyd->policy_pools[i].name = keyd->pool_names[i];
+		keyd->wrapped[i] = config_pool_at(keyd->config, i)->keys ==
+				   CONFIG_STORE_WRAPPED;
+		keyd->policy_pools[i] = config_policy_pool(keyd->config, i);
 		keyd->n_pools++;
 	}
 	return status_ok();
@@ -145,12 +153,51 @@ make_signer(struct keyd *keyd)
 		.policy = keyd->policy,
 		.audit = keyd->audit,
 		.domain = keyd->config->domain,
+		.contexts = { (const char *const *)
+				  keyd->config->signing.acme_hosts.at,
+		    keyd->config->signing.acme_hosts.len },
 		.queue_max = (size_t)keyd->config->signing.queue_max,
 		.default_timeout_ns = keyd->config->signing.default_timeout_ns,
 		.metrics = keyd->metrics,
 	};
 
 	return signer_new(&config, &keyd->signer);
+}
+
+static struct status
+start_imports(struct keyd *keyd)
+{
+	const struct config_import *import = &keyd->config->import;
+
+	keyd->imports = (struct import_rotation_config){
+		.registry = keyd->registry,
+		.audit = keyd->audit,
+		.pools = keyd->pools,
+		.pool_names = keyd->pool_names,
+		.n_pools = keyd->n_pools,
+		.rotate_s = import->rotate_ns / NS_PER_S,
+		.grace_s = import->grace_ns / NS_PER_S,
+	};
+	return import_rotation_start(&keyd->imports, &keyd->import_rotation);
+}
+
+static struct status
+make_approvals(struct keyd *keyd)
+{
+	const struct approvals_config config = {
+		.registry = keyd->registry,
+		.audit = keyd->audit,
+		.self = keyd->self,
+		.quorum = (unsigned)keyd->config->approvals.quorum,
+		.lifetime_s = keyd->config->approvals.lifetime_ns / NS_PER_S,
+	};
+	struct spiffe self = { .role = ROLE_KEYD };
+	struct status st;
+
+	snprintf(self.domain, sizeof(self.domain), "%s", keyd->config->domain);
+	snprintf(self.name, sizeof(self.name), "%s", keyd->config->name);
+	st = spiffe_print(&self, keyd->self);
+	return failed(st) ? st : approvals_new(&config, &keyd->approvals);
 }
 
 static struct status
@@ -164,10 +211,27 @@ make_custody(struct keyd *keyd)
 		.pool_names = keyd->pool_names,
 		.policy_pools = keyd->policy_pools,
 		.n_pools = keyd->n_pools,
+		.wrapped = keyd->wrapped,
+		.imports = &keyd->imports,
+		.approvals = keyd->approvals,
+		.destroy_delay_s =
+		    keyd->config->keys.destroy_delay_ns / NS_PER_S,
+		.destroy_delay_min_s =
+		    keyd->config->keys.destroy_delay_min_ns / NS_PER_S,
 	};
 	struct status st = custody_new(&config, &keyd->custody);
 
 	return failed(st) ? st : custody_publish(keyd->custody);
+}
+
+static struct status
+start_reaper(struct keyd *keyd)
+{
+	const struct reaper_config config = { .custody = keyd->custody,
+		.approvals = keyd->approvals,
+		.self = keyd->self };
+
+	return reaper_new(&config, &keyd->reaper);
 }
 
 static struct status
@@ -182,6 +246,7 @@ make_report(struct keyd *keyd)
 		.policy = keyd->policy,
 		.audit = keyd->audit,
 		.signer = keyd->signer,
+		.registry = keyd->registry,
 	};
 
 	return report_new(&config, &keyd->report);
@@ -225,64 +290,30 @@ make_authority(struct keyd *keyd, const struct hsm_cert *ca_cert)
 /* ---- the ports ---- */
 
 static struct status
-port_identity(
-    void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
+open_port(struct keyd *keyd, struct port *port, const char *listen)
 {
-	struct port *port = ctx;
-
-	return authority_identity(port->authority, &port->identity_seen,
-	    ret_changed, ret_cert_pem, ret_key_pem);
-}
-
-static struct status
-port_authorize(void *ctx, const struct rpc_peer *peer, const char *method)
-{
-	struct port *port = ctx;
-
-	return roles_authorize(&port->roles, peer, method);
-}
-
-static struct status
-port_authorize_newcomer(
-    void *ctx, const struct rpc_peer *peer, const char *method)
-{
-	struct port *port = ctx;
-
-	return roles_authorize_newcomer(&port->roles, peer, method);
-}
-
-static struct status
-open_port(struct keyd *keyd, struct port *port, const char *listen,
-    bool is_for_newcomers)
-{
-	struct rpc_server_config config = {
+	const struct port_config config = {
 		.listen = listen,
-		.ca_pem = authority_ca_pem(keyd->authority),
-		.anonymous = is_for_newcomers,
-		.identity = port_identity,
-		.authorize =
-		    is_for_newcomers ? port_authorize_newcomer : port_authorize,
-		.ctx = port,
-		.beside = is_for_newcomers ? keyd->main_port.server : NULL,
-		/* Metrics of both in one registry would count as one. */
-		.metrics = is_for_newcomers ? NULL : keyd->metrics,
+		.authority = keyd->authority,
+		.roles = { .domain = keyd->config->domain },
+		.metrics = keyd->metrics,
+		.main = keyd->main_port.server,
 	};
 
-	port->authority = keyd->authority;
-	port->roles.domain = keyd->config->domain;
-	return rpc_server_new(&config, &port->server);
+	return port_open(port, &config);
 }
 
 static struct status
 open_main_port(struct keyd *keyd)
 {
 	struct port *port = &keyd->main_port;
-	struct status st = open_port(keyd, port, keyd->config->listen, false);
+	struct status st = open_port(keyd, port, keyd->config->listen);
 
 	if (failed(st))
 		return st;
 	signer_register(keyd->signer, port->server);
 	custody_register(keyd->custody, port->server);
+	approvals_register(keyd->approvals, port->server);
 	report_register(keyd->report, port->server);
 	authority_register(keyd->authority, port->server);
 	st = rpc_server_start(port->server);
@@ -293,8 +324,7 @@ static struct status
 open_enroll_port(struct keyd *keyd)
 {
 	struct port *port = &keyd->enroll_port;
-	struct status st =
-	    open_port(keyd, port, keyd->config->enroll_listen, true);
+	struct status st = open_port(keyd, port, keyd->config->enroll_listen);
 
 	if (failed(st))
 		return st;
@@ -341,11 +371,17 @@ build_parts(struct keyd *keyd, const struct hsm_cert *ca_cert)
 	if (!failed(st))
 		st = complain("signer", make_signer(keyd));
 	if (!failed(st))
+		st = complain("imports", start_imports(keyd));
+	if (!failed(st))
+		st = complain("approvals", make_approvals(keyd));
+	if (!failed(st))
 		st = complain("policy", make_custody(keyd));
 	if (!failed(st))
 		st = complain("status", make_report(keyd));
 	if (!failed(st))
 		st = complain("identity CA", make_authority(keyd, ca_cert));
+	if (!failed(st))
+		st = complain("keys that are due", start_reaper(keyd));
 	return st;
 }
 
@@ -376,11 +412,13 @@ check_init_was_run(struct keyd *keyd, struct hsm_cert *ret_ca_cert)
 static void
 reload(const char *config_path)
 {
+	/* The front itself may not open the file any more. */
+	scoped(close) int fd = spawner_open_file();
 	char error[CONF_ERROR_MAX];
 	struct config *config = NULL;
 
 	process_notify("RELOADING=1");
-	if (failed(config_load(config_path, &config, error)))
+	if (failed(config_load_fd(fd, config_path, &config, error)))
 		log_error("the configuration stays as it was",
 		    LOG_STR("config", error));
 	else {
@@ -428,7 +466,10 @@ keyd_done(struct keyd *keyd)
 	authority_free(keyd->authority);
 	hsm_ca_close(keyd->ca);
 	report_free(keyd->report);
+	reaper_free(keyd->reaper);
 	custody_free(keyd->custody);
+	approvals_free(keyd->approvals);
+	import_rotation_stop(keyd->import_rotation);
 	signer_free(keyd->signer);
 	for (size_t i = 0; i < keyd->n_pools; i++)
 		hsm_close(keyd->pools[i]);
@@ -454,6 +495,9 @@ keyd_run(const char *config_path)
 	if (!failed(st))
 		st = check_init_was_run(&keyd, &ca_cert);
 	if (!failed(st))
+		st = complain(
+		    "sandbox", hardening_begin(keyd.config, config_path));
+	if (!failed(st))
 		st = build_state(&keyd);
 	if (!failed(st))
 		st = build_parts(&keyd, &ca_cert);
@@ -462,6 +506,8 @@ keyd_run(const char *config_path)
 	if (!failed(st))
 		serve(&keyd, config_path);
 	keyd_done(&keyd);
+	if (spawner_is_lost())
+		st = status_fail(STATUS_UNAVAILABLE, "the spawner has ended");
 	if (!failed(st))
 		log_info("keyd has ended");
 	return st;

@@ -74,6 +74,7 @@ serve(struct lane *lane, struct sign_call *calls[], size_t n)
 	const struct sign_deps deps = {
 		.policy = policy,
 		.budget = lanes->config.budget,
+		.contexts = lanes->config.contexts,
 		.audit = lanes->config.audit,
 		.hsm = lanes->config.hsm,
 		.pool = lanes->config.pool,

@@ -24,6 +24,7 @@ struct lanes_config { /* all borrowed */
 	unsigned pool; /* hsm's index among the pools */
 	struct policy_slot *policy;
 	struct budget *budget;
+	const struct context_rules *contexts;
 	struct audit *audit;
 	struct meter *meter;
 	size_t queue_max;

@@ -90,6 +90,16 @@ edge_group_of(const struct rules *rules, const char *edge)
 }
 
 bool
+policy_group_ok(const char *name)
+{
+	static const char CHARS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	const size_t len = strlen(name);
+
+	return len > 0 && len < POLICY_GROUP_MAX && strspn(name, CHARS) == len;
+}
+
+bool
 policy_pool_serves(const struct policy_pool *pool, const char *edge_group)
 {
 	for (size_t i = 0; i < pool->n_edge_groups; i++)

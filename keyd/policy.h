@@ -28,6 +28,8 @@ struct policy_pool {
 /* The edge group of an edge that nobody has put in another. */
 #define POLICY_EDGE_GROUP "standard"
 #define POLICY_GROUP_MAX 64
+/* Names of edge groups and of key groups: 1 to 63 of A-Z a-z 0-9 . _ - */
+bool policy_group_ok(const char *name);
 
 enum policy_state {
 	POLICY_ACTIVE = 0,

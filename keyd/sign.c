@@ -37,6 +37,7 @@ struct sign_desk {
 	size_t n_ops;
 	struct hsm_op ops[SIGN_BATCH_MAX];
 	struct audit_entry entries[SIGN_BATCH_MAX];
+	struct context_names names[SIGN_BATCH_MAX];
 };
 
 /* Put down what the token will be asked for this call. */
@@ -92,8 +93,8 @@ admit(const struct sign_deps *deps, struct sign_desk *desk,
 	if (permit.key->pool != deps->pool)
 		return status_fail(STATUS_UNAVAILABLE,
 		    "the key has only just come to its token: try again");
-	st = context_check(
-	    call->context, call->scheme, permit.key, call->content);
+	st = context_check(deps->contexts, call->context, call->scheme,
+	    permit.key, call->content, call->names);
 	if (failed(st))
 		return st;
 	st = digest_for_token(desk->digest, call->scheme, call->content,
@@ -124,6 +125,7 @@ fill_entry(struct audit_entry *entry, const struct sign_call *call,
 	entry->context = call->context;
 	entry->scheme = call->scheme;
 	memcpy(entry->content_hash, call->content_hash, 32);
+	entry->names = (struct bytes){ call->names->at, call->names->len };
 	entry->code = call->status.code;
 	entry->why = call->status.why;
 	entry->latency_us = (uint32_t)((now_ns - call->arrived_ns) / 1000);
@@ -178,6 +180,8 @@ sign_serve(const struct sign_deps *deps, struct sign_desk *desk,
 	for (size_t i = 0; i < n; i++) {
 		calls[i]->op = NULL;
 		calls[i]->signature = NULL;
+		calls[i]->names = &desk->names[i];
+		calls[i]->names->len = 0;
 		calls[i]->status = admit(deps, desk, calls[i]);
 	}
 	hsm_sign_while(deps->hsm, desk->ops, desk->n_ops, record, &s);

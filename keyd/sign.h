@@ -13,6 +13,7 @@
 #include "keyd/audit.h"
 #include "keyd/budget.h"
 #include "keyd/caller.h"
+#include "keyd/context.h"
 #include "keyd/policy.h"
 
 #define SIGN_BATCH_MAX HSM_BATCH_MAX
@@ -21,6 +22,7 @@
 struct sign_deps {
 	const struct policy *policy; /* today's snapshot */
 	struct budget *budget;
+	const struct context_rules *contexts;
 	struct audit *audit;
 	struct hsm *hsm;
 	unsigned pool; /* index of hsm among keyd's pools */
@@ -51,7 +53,8 @@ struct sign_call {
 	/* Work on the way. */
 	uint8_t content_hash[32];
 	uint8_t digest[64];
-	struct hsm_op *op;         /* sign.c's; NULL unless admitted */
+	struct context_names *names; /* sign.c's, like op */
+	struct hsm_op *op;           /* sign.c's; NULL unless admitted */
 	const struct key_id *flow; /* queue.c's: which calls it lines up with */
 	struct sign_call *next;    /* of a chain, or queue.c's */
 	struct batch *batch;       /* what holds it; NULL: its caller does */

@@ -285,6 +285,7 @@ signer_new(const struct signer_config *config, struct signer **ret_signer)
 			.pool = (unsigned)i,
 			.policy = config->policy,
 			.budget = signer->budget,
+			.contexts = &signer->config.contexts,
 			.audit = config->audit,
 			.meter = signer->meter,
 			.queue_max = config->queue_max,

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "hsm/hsm.h"
 #include "keyd/audit.h"
+#include "keyd/context.h"
 #include "keyd/policy.h"
 #include "rpc/server.h"
 
@@ -24,6 +25,7 @@ struct signer_config {
 	size_t n_pools;
 	struct policy_slot *policy; /* borrowed, like the rest */
 	struct audit *audit;
+	struct context_rules contexts;
 	const char *domain; /* trust domain peers must belong to */
 	size_t queue_max;   /* requests waiting; beyond: RESOURCE_EXHAUSTED */
 	int64_t default_timeout_ns; /* for requests that name none */

@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -632,6 +633,217 @@ does_not_start_without_room(void **state)
 	assert_int_equal(try_open(), STATUS_OK);
 }
 
+/* ---- following the journal ---- */
+
+static void
+see(void *ctx, uint64_t first, struct bytes bundle, uint32_t n)
+{
+	pthread_mutex_t *lock = ctx;
+
+	pthread_mutex_lock(lock);
+	show(NULL, first, bundle, n);
+	pthread_mutex_unlock(lock);
+}
+
+static struct audit *
+open_followed(pthread_mutex_t *lock)
+{
+	const struct audit_config config = { .directory = folder,
+		.durability = AUDIT_FDATASYNC,
+		.keyd = "keyd-1",
+		.committed = see,
+		.ctx = lock };
+	struct audit *audit = NULL;
+
+	assert_false(failed(audit_open(&config, &audit)));
+	return audit;
+}
+
+static void
+whoever_follows_sees_every_entry_once_and_in_order(void **state)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct audit *audit;
+	struct crowd crowd[THREADS];
+	pthread_t threads[THREADS];
+
+	(void)state;
+	shown.n = 0;
+	audit = open_followed(&lock);
+	for (uint32_t i = 0; i < THREADS; i++) {
+		crowd[i] = (struct crowd){ .audit = audit, .me = i };
+		pthread_create(&threads[i], NULL, record_many, &crowd[i]);
+	}
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	/* show has checked that each group begins where the last one ended. */
+	assert_int_equal(shown.n, THREADS * ROUNDS * 4);
+	audit_close(audit);
+
+	shown.n = 0;
+	audit = open_followed(&lock);
+	assert_int_equal(shown.n, THREADS * ROUNDS * 4);
+	must_record(audit, 0, 2);
+	assert_int_equal(shown.n, THREADS * ROUNDS * 4 + 2);
+	audit_close(audit);
+}
+
+static void
+what_is_not_recorded_is_not_shown(void **state)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct audit *audit;
+
+	(void)state;
+	shown.n = 0;
+	audit = open_followed(&lock);
+	must_record(audit, 0, 3);
+	limit_files(2048);
+	assert_true(failed(record(audit, 3, 30)));
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(shown.n, 3);
+	audit_close(audit);
+}
+
+static void
+entries_are_shown_again_from_any_number_on(void **state)
+{
+	struct segments *segments;
+
+	(void)state;
+	make_segments(20);
+	segments = open_segments(JOURNAL_GROUP_MAX + 4 * JOURNAL_SECTOR);
+	for (uint64_t from = 0; from <= 20; from++) {
+		shown.n = 0;
+		assert_false(failed(segments_show(segments, from, show, NULL)));
+		assert_int_equal(shown.n, 20 - from);
+		if (shown.n > 0) {
+			assert_int_equal(shown.first, from);
+			assert_int_equal(shown.latency[0], from);
+		}
+	}
+	assert_int_equal(
+	    segments_show(segments, 21, show, NULL).code, STATUS_OUT_OF_RANGE);
+	segments_close(segments);
+}
+
+static void
+replays_from_the_midst_of_a_group(void **state)
+{
+	struct audit *audit = open_audit();
+
+	(void)state;
+	must_record(audit, 0, 50);
+	must_record(audit, 50, 30);
+	shown.n = 0;
+	assert_false(failed(audit_replay(audit, 17, show, NULL)));
+	assert_int_equal(shown.first, 17);
+	assert_int_equal(shown.n, 63);
+	assert_int_equal(shown.latency[62], 79);
+	audit_close(audit);
+}
+
+static void
+retired_segments_are_gone_and_the_rest_goes_on(void **state)
+{
+	struct segments *segments;
+	char path[128];
+	size_t left;
+
+	(void)state;
+	make_segments(20);
+	segments = open_segments(JOURNAL_GROUP_MAX + 4 * JOURNAL_SECTOR);
+	segments_retire(segments, 0);
+	path_of(1, path);
+	assert_int_equal(access(path, F_OK), 0);
+	segments_retire(segments, 10);
+	assert_int_equal(access(path, F_OK), -1);
+	shown.n = 0;
+	assert_int_equal(
+	    segments_show(segments, 0, show, NULL).code, STATUS_NOT_FOUND);
+	assert_false(failed(segments_show(segments, 10, show, NULL)));
+	assert_int_equal(shown.n, 10);
+	/* Never the one that is written to. */
+	segments_retire(segments, 20);
+	append_one(segments, 20);
+	segments_close(segments);
+
+	segments = open_segments(JOURNAL_GROUP_MAX + 4 * JOURNAL_SECTOR);
+	assert_true(shown.first > 10);
+	assert_int_equal(segments_entries(segments), 21);
+	left = shown.n;
+	assert_int_equal(shown.latency[left - 1], 20);
+	segments_close(segments);
+}
+
+/* ---- a disk that does not answer ---- */
+
+static struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	bool closed, reached;
+} gate = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.moved = PTHREAD_COND_INITIALIZER };
+
+/* In front of libc's: waits while the gate is closed. */
+ssize_t
+pwrite(int fd, const void *octets, size_t len, off_t at)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.reached = gate.closed;
+	pthread_cond_broadcast(&gate.moved);
+	while (gate.closed)
+		pthread_cond_wait(&gate.moved, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	return syscall(SYS_pwrite64, fd, octets, len, at);
+}
+
+static void
+set_gate(bool closed)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.closed = closed;
+	gate.reached = false;
+	pthread_cond_broadcast(&gate.moved);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void *
+record_one(void *arg)
+{
+	must_record(arg, 1, 1);
+	return NULL;
+}
+
+static void
+a_disk_that_does_not_answer_is_told_until_it_does(void **state)
+{
+	struct audit *audit = open_audit();
+	int64_t give_up_ns = clock_mono_ns() + 20 * NS_PER_S;
+	pthread_t thread;
+
+	(void)state;
+	must_record(audit, 0, 1);
+	assert_false(failed(audit_stall(audit)));
+	set_gate(true);
+	pthread_create(&thread, NULL, record_one, audit);
+	pthread_mutex_lock(&gate.lock);
+	while (!gate.reached)
+		pthread_cond_wait(&gate.moved, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	while (!failed(audit_trouble(audit)) && clock_mono_ns() < give_up_ns)
+		usleep(10000);
+	assert_int_equal(audit_trouble(audit).code, STATUS_UNAVAILABLE);
+	assert_non_null(strstr(audit_trouble(audit).why, "does not answer"));
+	assert_int_equal(audit_stall(audit).code, STATUS_UNAVAILABLE);
+	assert_int_equal(audit_entries(audit), 1);
+	set_gate(false);
+	pthread_join(thread, NULL);
+	assert_false(failed(audit_trouble(audit)));
+	assert_int_equal(audit_entries(audit), 2);
+	audit_close(audit);
+}
+
 static void
 a_full_disk_is_named_and_survived(void **state)
 {
@@ -689,6 +901,12 @@ main(void)
 		    a_failed_write_is_never_acknowledged_and_a_new_segment_goes_on),
 		TEST(room_that_ends_stops_recording_until_there_is_some),
 		TEST(does_not_start_without_room),
+		TEST(whoever_follows_sees_every_entry_once_and_in_order),
+		TEST(what_is_not_recorded_is_not_shown),
+		TEST(entries_are_shown_again_from_any_number_on),
+		TEST(replays_from_the_midst_of_a_group),
+		TEST(retired_segments_are_gone_and_the_rest_goes_on),
+		TEST(a_disk_that_does_not_answer_is_told_until_it_does),
 		TEST(a_full_disk_is_named_and_survived),
 	};
 

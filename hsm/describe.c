@@ -45,9 +45,9 @@ read_part(struct token *token, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type,
 	return true;
 }
 
-static bool
-flag(struct token *token, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE_TYPE type,
-    bool unreadable)
+bool
+describe_flag(struct token *token, CK_OBJECT_HANDLE handle,
+    CK_ATTRIBUTE_TYPE type, bool unreadable)
 {
 	CK_BBOOL value = CK_FALSE;
 	CK_ATTRIBUTE attr = { type, &value, sizeof(value) };
@@ -195,6 +195,19 @@ read_label(struct token *token, CK_OBJECT_HANDLE handle, struct hsm_key *key)
 	}
 }
 
+void
+describe_flags(
+    struct token *token, CK_OBJECT_HANDLE private, struct hsm_key *key)
+{
+	key->sensitive = describe_flag(token, private, CKA_SENSITIVE, false);
+	key->extractable = describe_flag(token, private, CKA_EXTRACTABLE, true);
+	key->always_sensitive =
+	    describe_flag(token, private, CKA_ALWAYS_SENSITIVE, false);
+	key->never_extractable =
+	    describe_flag(token, private, CKA_NEVER_EXTRACTABLE, false);
+	key->local = describe_flag(token, private, CKA_LOCAL, false);
+}
+
 enum reason
 describe_key(struct token *token, CK_OBJECT_HANDLE private,
     CK_OBJECT_HANDLE public, struct hsm_key *ret_key)
@@ -208,13 +221,7 @@ describe_key(struct token *token, CK_OBJECT_HANDLE private,
 	if (reason != REASON_OK)
 		return reason;
 	read_label(token, private, &key);
-	key.sensitive = flag(token, private, CKA_SENSITIVE, false);
-	key.extractable = flag(token, private, CKA_EXTRACTABLE, true);
-	key.always_sensitive =
-	    flag(token, private, CKA_ALWAYS_SENSITIVE, false);
-	key.never_extractable =
-	    flag(token, private, CKA_NEVER_EXTRACTABLE, false);
-	key.local = flag(token, private, CKA_LOCAL, false);
+	describe_flags(token, private, &key);
 	*ret_key = key;
 	return REASON_OK;
 }

@@ -14,6 +14,14 @@
 enum reason describe_key(struct token *token, CK_OBJECT_HANDLE private,
     CK_OBJECT_HANDLE public, struct hsm_key *ret_key);
 
+/* The same of the attributes alone: those that say whether it can leave. */
+void describe_flags(
+    struct token *token, CK_OBJECT_HANDLE private, struct hsm_key *key);
+
+/* One CK_BBOOL; `unreadable` when the token does not say. */
+bool describe_flag(struct token *token, CK_OBJECT_HANDLE handle,
+    CK_ATTRIBUTE_TYPE type, bool unreadable);
+
 /* Find by id or label, describe, and check that the id is the key's own. */
 enum reason describe_find(struct token *token, const struct key_id *id,
     const char *label, struct hsm_key *ret_key);

@@ -95,9 +95,13 @@ sift(struct batch *b)
 	return latest;
 }
 
-/* As many pending ops as fit one message. */
+/*
+ * As many pending ops as fit one message.  Forgotten keys are looked at here,
+ * with the lane taken: hsm_forget takes each lane after it has said which key,
+ * so no lane that was told to forget it is asked for it.
+ */
 static void
-fill(struct batch *b, struct lane *lane)
+fill(struct hsm *hsm, struct batch *b, struct lane *lane)
 {
 	uint32_t count = 0;
 
@@ -110,6 +114,10 @@ fill(struct batch *b, struct lane *lane)
 
 		if (!(b->pending & BIT(i)))
 			continue;
+		if (forgotten_has(&hsm->forgotten, &op->key)) {
+			settle(b, i, reason_status(REASON_FORGOTTEN, 0));
+			continue;
+		}
 		if (!wire_put_op(&lane->out, &wire))
 			break;
 		b->sent |= BIT(i);
@@ -215,8 +223,13 @@ exchange(
 	enum lane_outcome outcome = LANE_DIED;
 	uint64_t sent;
 
-	fill(b, lane);
+	fill(hsm, b, lane);
 	sent = b->sent;
+	if (sent == 0) {
+		head = (struct wire_head){ .keys = lane->keys };
+		lane_release(lane, LANE_ANSWERED, &head);
+		return;
+	}
 	if (lane_send(lane)) {
 		run_meanwhile(b);
 		outcome = lane_receive(lane, spin_ns(hsm, b), deadline_ns,

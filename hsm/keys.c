@@ -2,14 +2,15 @@
 
 /*
  * The map from key id to handle: an array of entries and, over it, an open
- * hash whose slots hold index + 1.  Ids are SHA-256 values, so their first
- * octets are the hash.  Every entry carries the module's generation and is not
- * given out under another: after a C_Finalize SoftHSM hands the same numbers to
- * other keys.
+ * hash whose slots hold index + 1; to remove one closes the gap it leaves.  Ids
+ * are SHA-256 values, so their first octets are the hash.  Every entry carries
+ * the module's generation and is not given out under another: after a
+ * C_Finalize SoftHSM hands the same numbers to other keys.
  *
  * Copies: signing with a session object spares SoftHSM all file work.  A token
  * that refuses to copy a key is not asked again for it.  Their number is
- * capped; the hand of a clock picks one not used lately to go.
+ * capped; the hand of a clock picks one not used lately to go.  Keys that were
+ * unwrapped into the session are capped in the same way, and go whole.
  */
 
 #include "hsm/keys.h"
@@ -27,55 +28,19 @@ struct keys {
 	uint32_t *slots; /* index + 1; 0 is empty */
 	uint32_t mask;   /* slots - 1; slots is a power of two > 2 * count */
 	bool copies_wanted;
-	uint32_t copies;
+	uint32_t copies, unwrapped, cache;
 	uint32_t hand;
 };
 
-static const uint8_t oid_p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
-	0x03, 0x01, 0x07 };
-static const uint8_t oid_p384[] = { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
-static const uint8_t oid_ed25519[] = { 0x06, 0x03, 0x2b, 0x65, 0x70 };
-/* The other form PKCS#11 allows: PrintableString "edwards25519". */
-static const uint8_t name_ed25519[] = { 0x13, 0x0c, 'e', 'd', 'w', 'a', 'r',
-	'd', 's', '2', '5', '5', '1', '9' };
-
-struct bytes
-keys_ec_params(enum key_alg alg)
-{
-	switch (alg) {
-	case KEY_ALG_EC_P256:
-		return (struct bytes){ oid_p256, sizeof(oid_p256) };
-	case KEY_ALG_EC_P384:
-		return (struct bytes){ oid_p384, sizeof(oid_p384) };
-	case KEY_ALG_ED25519:
-		return (struct bytes){ oid_ed25519, sizeof(oid_ed25519) };
-	default:
-		return (struct bytes){ NULL, 0 };
-	}
-}
-
-unsigned
-keys_rsa_bits(enum key_alg alg)
-{
-	switch (alg) {
-	case KEY_ALG_RSA_2048:
-		return 2048;
-	case KEY_ALG_RSA_3072:
-		return 3072;
-	case KEY_ALG_RSA_4096:
-		return 4096;
-	default:
-		return 0;
-	}
-}
-
 struct keys *
-keys_new(bool session_copies)
+keys_new(bool session_copies, unsigned cache)
 {
 	struct keys *keys = calloc(1, sizeof(*keys));
 
-	if (keys != NULL)
-		keys->copies_wanted = session_copies;
+	if (keys == NULL)
+		return NULL;
+	keys->copies_wanted = session_copies;
+	keys->cache = cache < KEYS_CACHE_MIN ? KEYS_CACHE_MIN : cache;
 	return keys;
 }
 
@@ -100,9 +65,19 @@ keys_clear(struct keys *keys)
 {
 	keys->count = 0;
 	keys->copies = 0;
+	keys->unwrapped = 0;
 	keys->hand = 0;
 	if (keys->slots != NULL)
 		memset(keys->slots, 0, (keys->mask + 1) * sizeof(uint32_t));
+}
+
+static uint32_t
+home_of(const struct keys *keys, const struct key_id *id)
+{
+	uint32_t hash;
+
+	memcpy(&hash, id->at, sizeof(hash));
+	return hash & keys->mask;
 }
 
 /* The slot that holds the id, or the empty one where it belongs. */
@@ -111,8 +86,7 @@ slot_of(const struct keys *keys, const struct key_id *id)
 {
 	uint32_t at;
 
-	memcpy(&at, id->at, sizeof(at));
-	for (at &= keys->mask; keys->slots[at] != 0;
+	for (at = home_of(keys, id); keys->slots[at] != 0;
 	     at = (at + 1) & keys->mask) {
 		if (key_id_equal(&keys->entries[keys->slots[at] - 1].id, id))
 			break;
@@ -185,103 +159,69 @@ put(struct keys *keys, const struct key_entry *entry)
 	return REASON_OK;
 }
 
+static CK_RV
+drop_copy(struct keys *keys, struct token *token, struct key_entry *entry)
+{
+	CK_OBJECT_HANDLE copy = entry->copy;
+
+	if (copy == CK_INVALID_HANDLE)
+		return CKR_OK;
+	entry->copy = CK_INVALID_HANDLE;
+	keys->copies--;
+	return token->p11->C_DestroyObject(token->anchor, copy);
+}
+
 void
 keys_drop_copy(struct keys *keys, struct token *token, struct key_entry *entry)
 {
-	if (entry->copy == CK_INVALID_HANDLE)
-		return;
-	(void)token->p11->C_DestroyObject(token->anchor, entry->copy);
-	entry->copy = CK_INVALID_HANDLE;
-	keys->copies--;
+	(void)drop_copy(keys, token, entry);
 }
 
+/* Empty a slot, and move up what was put behind it for want of room. */
 static void
+free_slot(struct keys *keys, uint32_t gap)
+{
+	const uint32_t mask = keys->mask;
+
+	for (uint32_t at = (gap + 1) & mask; keys->slots[at] != 0;
+	     at = (at + 1) & mask) {
+		uint32_t home =
+		    home_of(keys, &keys->entries[keys->slots[at] - 1].id);
+
+		if (((at - home) & mask) < ((at - gap) & mask))
+			continue;
+		keys->slots[gap] = keys->slots[at];
+		gap = at;
+	}
+	keys->slots[gap] = 0;
+}
+
+static CK_RV
 forget(struct keys *keys, struct token *token, struct key_entry *entry)
 {
-	keys_drop_copy(keys, token, entry);
-	*entry = keys->entries[--keys->count];
-	rehash(keys);
-}
+	const struct key_entry *last = &keys->entries[keys->count - 1];
+	CK_RV rv = drop_copy(keys, token, entry);
 
-/* One attribute of exactly len octets. */
-static bool
-attribute_is(struct token *token, CK_OBJECT_HANDLE handle,
-    CK_ATTRIBUTE_TYPE type, void *ret_at, CK_ULONG len)
-{
-	CK_ATTRIBUTE attr = { type, ret_at, len };
-
-	return token->p11->C_GetAttributeValue(
-		   token->anchor, handle, &attr, 1) == CKR_OK &&
-	       attr.ulValueLen == len;
-}
-
-static enum key_alg
-alg_of_rsa(struct token *token, CK_OBJECT_HANDLE handle)
-{
-	uint8_t modulus[512];
-	CK_ATTRIBUTE attr = { CKA_MODULUS, modulus, sizeof(modulus) };
-	CK_ULONG len;
-	size_t skip = 0;
-
-	if (token->p11->C_GetAttributeValue(token->anchor, handle, &attr, 1) !=
-		CKR_OK ||
-	    attr.ulValueLen > sizeof(modulus))
-		return KEY_ALG_NONE;
-	len = attr.ulValueLen;
-	while (skip < len && modulus[skip] == 0)
-		skip++;
-	switch (len - skip) {
-	case 256:
-		return KEY_ALG_RSA_2048;
-	case 384:
-		return KEY_ALG_RSA_3072;
-	case 512:
-		return KEY_ALG_RSA_4096;
-	default:
-		return KEY_ALG_NONE;
+	if (entry->unwrapped) {
+		rv = token->p11->C_DestroyObject(token->anchor, entry->handle);
+		keys->unwrapped--;
 	}
-}
-
-static enum key_alg
-alg_of_curve(struct token *token, CK_OBJECT_HANDLE handle)
-{
-	static const enum key_alg curves[] = { KEY_ALG_EC_P256, KEY_ALG_EC_P384,
-		KEY_ALG_ED25519 };
-	const struct bytes ed25519_name = { name_ed25519,
-		sizeof(name_ed25519) };
-	uint8_t params[64];
-	CK_ATTRIBUTE attr = { CKA_EC_PARAMS, params, sizeof(params) };
-	struct bytes found = { params, 0 };
-
-	if (token->p11->C_GetAttributeValue(token->anchor, handle, &attr, 1) !=
-		CKR_OK ||
-	    attr.ulValueLen > sizeof(params))
-		return KEY_ALG_NONE;
-	found.len = attr.ulValueLen;
-	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
-		if (bytes_equal(found, keys_ec_params(curves[i])))
-			return curves[i];
+	free_slot(keys, slot_of(keys, &entry->id));
+	if (entry != last) {
+		keys->slots[slot_of(keys, &last->id)] =
+		    (uint32_t)(entry - keys->entries) + 1;
+		*entry = *last;
 	}
-	return bytes_equal(found, ed25519_name) ? KEY_ALG_ED25519
-						: KEY_ALG_NONE;
+	keys->count--;
+	return rv;
 }
 
-enum key_alg
-keys_alg_of(struct token *token, CK_OBJECT_HANDLE handle)
+CK_RV
+keys_forget(struct keys *keys, struct token *token, const struct key_id *id)
 {
-	CK_KEY_TYPE type;
-	enum key_alg alg;
+	struct key_entry *entry = keys_get(keys, id);
 
-	if (!attribute_is(token, handle, CKA_KEY_TYPE, &type, sizeof(type)))
-		return KEY_ALG_NONE;
-	if (type == CKK_RSA)
-		return alg_of_rsa(token, handle);
-	if (type != CKK_EC && type != CKK_EC_EDWARDS)
-		return KEY_ALG_NONE;
-	alg = alg_of_curve(token, handle);
-	return (alg == KEY_ALG_ED25519) == (type == CKK_EC_EDWARDS)
-		   ? alg
-		   : KEY_ALG_NONE;
+	return entry == NULL ? CKR_OK : forget(keys, token, entry);
 }
 
 /* Learn one object; objects that are not ours are passed over in silence. */
@@ -291,94 +231,17 @@ learn(struct keys *keys, struct token *token, CK_OBJECT_HANDLE handle)
 	struct key_entry entry = { .handle = handle,
 		.copy = CK_INVALID_HANDLE,
 		.generation = token->generation };
+	CK_BBOOL signs = CK_FALSE;
 
-	if (!attribute_is(
+	if (!keys_attribute(
 		token, handle, CKA_ID, entry.id.at, sizeof(entry.id.at)))
+		return REASON_OK;
+	/* Wrapping keys have ids too. */
+	if (keys_attribute(token, handle, CKA_SIGN, &signs, sizeof(signs)) &&
+	    signs == CK_FALSE)
 		return REASON_OK;
 	entry.alg = keys_alg_of(token, handle);
 	return entry.alg == KEY_ALG_NONE ? REASON_OK : put(keys, &entry);
-}
-
-static CK_RV
-search_start(struct token *token, CK_OBJECT_CLASS class,
-    const struct key_id *id, const char *label)
-{
-	CK_BBOOL yes = CK_TRUE;
-	CK_ATTRIBUTE template[4] = {
-		{ CKA_CLASS, &class, sizeof(class) },
-		/* Without it the search finds our own copies too. */
-		{ CKA_TOKEN, &yes, sizeof(yes) },
-	};
-	struct key_id want_id;
-	char want_label[HSM_LABEL_MAX];
-	CK_ULONG n = 2;
-
-	if (id != NULL) {
-		want_id = *id;
-		template[n++] =
-		    (CK_ATTRIBUTE){ CKA_ID, want_id.at, sizeof(want_id.at) };
-	}
-	if (label != NULL) {
-		size_t len = strnlen(label, sizeof(want_label));
-
-		memcpy(want_label, label, len);
-		template[n++] = (CK_ATTRIBUTE){ CKA_LABEL, want_label, len };
-	}
-	return token->p11->C_FindObjectsInit(token->anchor, template, n);
-}
-
-CK_RV
-keys_search(struct token *token, CK_OBJECT_CLASS class, const struct key_id *id,
-    const char *label, CK_OBJECT_HANDLE *ret_handle)
-{
-	CK_OBJECT_HANDLE found = CK_INVALID_HANDLE;
-	CK_ULONG n = 0;
-	CK_RV rv = search_start(token, class, id, label);
-
-	if (rv != CKR_OK)
-		return rv;
-	rv = token->p11->C_FindObjects(token->anchor, &found, 1, &n);
-	(void)token->p11->C_FindObjectsFinal(token->anchor);
-	if (rv == CKR_OK)
-		*ret_handle = n == 1 ? found : CK_INVALID_HANDLE;
-	return rv;
-}
-
-/* All handles first: attributes may not be readable while a search is open. */
-static CK_RV
-collect(struct token *token, CK_OBJECT_HANDLE **ret_handles, size_t *ret_n)
-{
-	CK_OBJECT_HANDLE *handles = NULL;
-	size_t n = 0, size = 0;
-	CK_ULONG got = 0;
-	CK_RV rv = search_start(token, CKO_PRIVATE_KEY, NULL, NULL);
-
-	if (rv != CKR_OK)
-		return rv;
-	do {
-		if (size - n < 256) {
-			CK_OBJECT_HANDLE *more;
-
-			size = size * 2 + 256;
-			more = realloc(handles, size * sizeof(*handles));
-			if (more == NULL) {
-				rv = CKR_HOST_MEMORY;
-				break;
-			}
-			handles = more;
-		}
-		rv = token->p11->C_FindObjects(
-		    token->anchor, handles + n, 256, &got);
-		n += rv == CKR_OK ? got : 0;
-	} while (rv == CKR_OK && got > 0);
-	(void)token->p11->C_FindObjectsFinal(token->anchor);
-	if (rv != CKR_OK) {
-		free(handles);
-		return rv;
-	}
-	*ret_handles = handles;
-	*ret_n = n;
-	return CKR_OK;
 }
 
 enum reason
@@ -390,7 +253,7 @@ keys_load_all(struct keys *keys, struct token *token)
 	CK_RV rv;
 
 	keys_clear(keys);
-	rv = collect(token, &handles, &n);
+	rv = keys_collect(token, &handles, &n);
 	if (rv != CKR_OK) {
 		token->detail = (uint32_t)rv;
 		return REASON_AWAY;
@@ -414,7 +277,7 @@ keys_load_one(struct keys *keys, struct token *token, const struct key_id *id)
 	}
 	old = keys_get(keys, id);
 	if (old != NULL)
-		forget(keys, token, old);
+		(void)forget(keys, token, old);
 	if (handle != CK_INVALID_HANDLE)
 		reason = learn(keys, token, handle);
 	if (reason == REASON_OK && keys_get(keys, id) == NULL)
@@ -422,8 +285,9 @@ keys_load_one(struct keys *keys, struct token *token, const struct key_id *id)
 	return reason;
 }
 
+/* Of the copies, or of the unwrapped keys: one not used lately. */
 static void
-evict_one(struct keys *keys, struct token *token)
+evict_one(struct keys *keys, struct token *token, bool unwrapped)
 {
 	for (;;) {
 		struct key_entry *entry;
@@ -431,14 +295,41 @@ evict_one(struct keys *keys, struct token *token)
 		if (keys->hand >= keys->count)
 			keys->hand = 0;
 		entry = &keys->entries[keys->hand++];
-		if (entry->copy == CK_INVALID_HANDLE)
+		if (unwrapped ? !entry->unwrapped
+			      : entry->copy == CK_INVALID_HANDLE)
 			continue;
-		if (!entry->used) {
-			keys_drop_copy(keys, token, entry);
-			return;
+		if (entry->used) {
+			entry->used = false;
+			continue;
 		}
-		entry->used = false;
+		if (unwrapped)
+			(void)forget(keys, token, entry);
+		else
+			keys_drop_copy(keys, token, entry);
+		return;
 	}
+}
+
+enum reason
+keys_put_unwrapped(struct keys *keys, struct token *token,
+    const struct key_id *id, enum key_alg alg, CK_OBJECT_HANDLE handle)
+{
+	struct key_entry entry = { .id = *id,
+		.alg = alg,
+		.used = true,
+		.unwrapped = true,
+		.handle = handle,
+		.copy = CK_INVALID_HANDLE,
+		.generation = token->generation };
+	enum reason reason;
+
+	(void)keys_forget(keys, token, id);
+	if (keys->unwrapped >= keys->cache)
+		evict_one(keys, token, true);
+	reason = put(keys, &entry);
+	if (reason == REASON_OK)
+		keys->unwrapped++;
+	return reason;
 }
 
 CK_OBJECT_HANDLE
@@ -453,10 +344,10 @@ keys_signing_handle(
 	entry->used = true;
 	if (entry->copy != CK_INVALID_HANDLE)
 		return entry->copy;
-	if (!keys->copies_wanted || entry->no_copy)
+	if (!keys->copies_wanted || entry->no_copy || entry->unwrapped)
 		return entry->handle;
 	if (keys->copies >= KEYS_COPIES_MAX)
-		evict_one(keys, token);
+		evict_one(keys, token, false);
 	rv = token->p11->C_CopyObject(
 	    token->anchor, entry->handle, &template, 1, &copy);
 	if (rv != CKR_OK || copy == CK_INVALID_HANDLE) {

@@ -6,26 +6,30 @@
 #include "hsm/token.h"
 
 /*
- * The private keys of the token that carry one of our ids: key id to handle.
- * Filled by one search when the token is opened; the signing path never
- * searches.  Used by one thread only.
+ * The private keys of the token that carry one of our ids and can sign: key
+ * id to handle.  Filled by one search when the token is opened; the signing
+ * path never searches.  Used by one thread only.
  */
 struct keys;
 
 /* Copies at most, when keys are signed with as session objects. */
 #define KEYS_COPIES_MAX 4096
+/* Unwrapped keys at least: those of a batch never push each other out. */
+#define KEYS_CACHE_MIN HSM_BATCH_MAX
 
 struct key_entry {
 	struct key_id id;
 	enum key_alg alg;
-	bool used;    /* since the copies' clock hand last passed */
-	bool no_copy; /* the token refused one */
+	bool used;      /* since the copies' clock hand last passed */
+	bool no_copy;   /* the token refused one */
+	bool unwrapped; /* handle is a session object, ours to destroy */
 	uint32_t generation;
 	CK_OBJECT_HANDLE handle; /* of the token object */
 	CK_OBJECT_HANDLE copy;   /* CK_INVALID_HANDLE when there is none */
 };
 
-struct keys *keys_new(bool session_copies);
+/* cache: unwrapped keys at most. */
+struct keys *keys_new(bool session_copies, unsigned cache);
 void keys_free(struct keys *keys); /* NULL is allowed */
 unsigned keys_count(const struct keys *keys);
 
@@ -46,6 +50,18 @@ enum reason keys_load_one(
     struct keys *keys, struct token *token, const struct key_id *id);
 
 /*
+ * Take in a key that was unwrapped into the anchor session; its object is
+ * destroyed when it goes.  When that fails the caller destroys it.
+ */
+enum reason keys_put_unwrapped(struct keys *keys, struct token *token,
+    const struct key_id *id, enum key_alg alg, CK_OBJECT_HANDLE handle);
+
+/* Stop knowing a key, and destroy its copy, or what was unwrapped; what the
+ * token said to that. */
+CK_RV keys_forget(
+    struct keys *keys, struct token *token, const struct key_id *id);
+
+/*
  * The object to sign with: the session copy, made at first use where the token
  * allows it, else the token object.
  */
@@ -60,6 +76,14 @@ void keys_drop_copy(
  * id or label may be NULL, meaning any. */
 CK_RV keys_search(struct token *token, CK_OBJECT_CLASS class,
     const struct key_id *id, const char *label, CK_OBJECT_HANDLE *ret_handle);
+
+/* Handles of all private keys; the caller frees them. */
+CK_RV keys_collect(
+    struct token *token, CK_OBJECT_HANDLE **ret_handles, size_t *ret_n);
+
+/* One attribute of exactly len octets. */
+bool keys_attribute(struct token *token, CK_OBJECT_HANDLE handle,
+    CK_ATTRIBUTE_TYPE type, void *ret_at, CK_ULONG len);
 
 /* What kind of key an object is, by its attributes; KEY_ALG_NONE for kinds we
  * do not sign with. */

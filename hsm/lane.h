@@ -98,6 +98,12 @@ struct lane *lane_take(
  * and will not be in a moment, or at the deadline. */
 bool lane_take_this(struct lane *lane, int64_t deadline_ns);
 
+/*
+ * End its worker, whoever has taken it, and wait until it has ended: nothing
+ * that it held is left.  The supervisor starts another.
+ */
+void lane_end(struct lane *lane);
+
 enum lane_outcome {
 	LANE_ANSWERED, /* head and body are set; body borrows from the lane */
 	LANE_LATE,     /* no answer by give_up_ns; the worker is still at it */

@@ -15,6 +15,8 @@
 #include "base/scoped.h"
 #include "hsm/hsm_int.h"
 
+#define CACHE_DEFAULT 10000
+
 static bool
 text_ok(const char *text, size_t max)
 {
@@ -141,8 +143,17 @@ copy_config(struct hsm *hsm, const struct hsm_config *config)
 	hsm->texts[1] = strdup(config->token_label);
 	hsm->texts[2] = strdup(config->pin_file);
 	hsm->texts[3] = strdup(config->lock_file);
-	pool->config = (struct wire_config){ config->session_copies,
-		hsm->texts[0], hsm->texts[1], hsm->texts[2], hsm->texts[3] };
+	pool->config = (struct wire_config){
+		.session_copies = config->session_copies,
+		.wrapped = config->blob != NULL,
+		.cache = config->cache > 0 ? config->cache : CACHE_DEFAULT,
+		.module = hsm->texts[0],
+		.token_label = hsm->texts[1],
+		.pin_file = hsm->texts[2],
+		.lock_file = hsm->texts[3],
+	};
+	hsm->blob = config->blob;
+	hsm->blob_ctx = config->blob_ctx;
 	pool->argv = copy_argv(config->worker_argv);
 	pool->environment = lane_environment(config->worker_env);
 	/* A lane's buffers are large and aligned. */
@@ -184,6 +195,7 @@ hsm_open(const struct hsm_config *config, struct hsm **ret_hsm)
 	if (hsm == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	init_locks(&hsm->pool);
+	forgotten_init(&hsm->forgotten);
 	if (!copy_config(hsm, config)) {
 		hsm_close(hsm);
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
@@ -210,6 +222,7 @@ hsm_close(struct hsm *hsm)
 	if (hsm == NULL)
 		return;
 	stop_lanes(&hsm->pool);
+	forgotten_done(&hsm->forgotten);
 	pthread_cond_destroy(&hsm->pool.idle);
 	pthread_cond_destroy(&hsm->pool.changed);
 	pthread_mutex_destroy(&hsm->pool.lock);

@@ -49,6 +49,48 @@ static const struct {
 	[REASON_LATE] = { STATUS_DEADLINE_EXCEEDED,
 	    "the token did not answer before the deadline" },
 
+	[REASON_FORGOTTEN] = { STATUS_NOT_FOUND,
+	    "this key is suspended or destroyed: the token is not asked for "
+	    "it" },
+	[REASON_KEY_EXISTS] = { STATUS_ALREADY_EXISTS,
+	    "the token already has this very key: look it up by its id" },
+	[REASON_IMPORT_SPKI] = { STATUS_INVALID_ARGUMENT,
+	    "the public key of the import is not a P-256, P-384, RSA-2048, "
+	    "-3072, -4096 or Ed25519 key in DER" },
+	[REASON_IMPORT_ALG] = { STATUS_INVALID_ARGUMENT,
+	    "the token cannot unwrap keys of this algorithm: generate the key "
+	    "in the token instead" },
+	[REASON_IMPORT_BLOB] = { STATUS_INVALID_ARGUMENT,
+	    "the wrapped key does not unwrap: it is damaged, or not under this "
+	    "wrapping key; fetch the import parameters and wrap it again" },
+	[REASON_IMPORT_MISMATCH] = { STATUS_INVALID_ARGUMENT,
+	    "the wrapped private key is not the one of this public key: check "
+	    "that key and certificate belong together" },
+	[REASON_WRAPPING_UNKNOWN] = { STATUS_INVALID_ARGUMENT,
+	    "the token does not have this wrapping key any more: fetch the "
+	    "import parameters and wrap the key again" },
+	[REASON_WRAPPING_UNFIT] = { STATUS_FAILED_PRECONDITION,
+	    "the token's key of this name is not one that can unwrap and do "
+	    "nothing else: remove it or choose another label" },
+	[REASON_KEK_MISSING] = { STATUS_FAILED_PRECONDITION,
+	    "the token has no key encryption key: restore the token that the "
+	    "keys were wrapped with, or make one for a new pool" },
+	[REASON_KEK_UNFIT] = { STATUS_FAILED_PRECONDITION,
+	    "the token's key encryption key can do more than wrap and unwrap: "
+	    "remove the object \"kek\" if it is not keyd's" },
+	[REASON_WRAPPED_ALG] = { STATUS_UNIMPLEMENTED,
+	    "the token cannot wrap and unwrap keys of this algorithm: make the "
+	    "key in a pool that keeps its keys in the token" },
+	[REASON_STORED_BLOB] = { STATUS_DATA_LOSS,
+	    "the stored key does not unwrap: it was damaged, or wrapped by "
+	    "another token; restore the registry from its backup" },
+	[REASON_STORED_MISMATCH] = { STATUS_DATA_LOSS,
+	    "the stored key is not the one of its id: the registry was changed "
+	    "by hand; restore it from its backup" },
+	[REASON_BLOB_NEEDED] = { STATUS_UNAVAILABLE,
+	    "the key was pushed out of the worker's cache again and again: "
+	    "make the cache larger" },
+
 	[REASON_STARTING] = { STATUS_UNAVAILABLE,
 	    "the signing worker is starting" },
 	[REASON_AWAY] = { STATUS_UNAVAILABLE,

@@ -32,6 +32,13 @@ struct query_wire {
 	char label[HSM_LABEL_MAX];
 };
 
+struct blob_head {
+	uint8_t id[KEY_ID_LEN];
+	uint32_t alg;
+	uint32_t blob_len;
+	uint32_t spki_len;
+};
+
 #define KEY_FLAGS 5
 
 struct key_wire {
@@ -142,9 +149,11 @@ put_text(struct wire_message *m, const char *text)
 bool
 wire_put_config(struct wire_message *m, const struct wire_config *config)
 {
-	uint32_t copies = config->session_copies;
+	const uint32_t numbers[3] = { config->session_copies, config->wrapped,
+		config->cache };
 
-	return put(m, &copies, sizeof(copies)) && put_text(m, config->module) &&
+	return put(m, numbers, sizeof(numbers)) &&
+	       put_text(m, config->module) &&
 	       put_text(m, config->token_label) &&
 	       put_text(m, config->pin_file) && put_text(m, config->lock_file);
 }
@@ -179,6 +188,43 @@ wire_put_key(struct wire_message *m, const struct hsm_key *key)
 }
 
 bool
+wire_put_blob(struct wire_message *m, const struct wire_blob *blob)
+{
+	struct blob_head head = { .alg = blob->alg,
+		.blob_len = (uint32_t)blob->blob.len,
+		.spki_len = (uint32_t)blob->spki.len };
+	size_t before = m->len;
+
+	if (blob->blob.len > HSM_BLOB_MAX || blob->spki.len > HSM_SPKI_MAX)
+		return false;
+	memcpy(head.id, blob->id.at, sizeof(head.id));
+	if (put_two(m, &head, sizeof(head), blob->blob) &&
+	    put(m, blob->spki.at, blob->spki.len))
+		return true;
+	m->len = before;
+	return false;
+}
+
+bool
+wire_put_import(struct wire_message *m, const struct wire_import *import)
+{
+	const struct wire_blob blob = { .blob = import->blob,
+		.spki = import->spki };
+	size_t before = m->len;
+
+	if (wire_put_query(m, &import->query) && wire_put_blob(m, &blob))
+		return true;
+	m->len = before;
+	return false;
+}
+
+bool
+wire_put_number(struct wire_message *m, uint32_t number)
+{
+	return put(m, &number, sizeof(number));
+}
+
+bool
 wire_open(
     struct bytes message, struct wire_head *ret_head, struct bytes *ret_body)
 {
@@ -186,7 +232,7 @@ wire_open(
 
 	if (!take(&message, &head, sizeof(head)))
 		return false;
-	if (head.type < WIRE_PROBE || head.type > WIRE_LOAD ||
+	if (head.type < WIRE_PROBE || head.type >= WIRE_END_ ||
 	    head.count > HSM_BATCH_MAX || head.state > WIRE_PIN_REFUSED ||
 	    head.reason >= REASON_END_)
 		return false;
@@ -246,15 +292,17 @@ bool
 wire_take_config(struct bytes *body, struct wire_config *ret_config)
 {
 	struct wire_config config;
-	uint32_t copies;
+	uint32_t numbers[3];
 
-	if (!take(body, &copies, sizeof(copies)) || copies > 1 ||
-	    !take_text(body, &config.module) ||
+	if (!take(body, numbers, sizeof(numbers)) || numbers[0] > 1 ||
+	    numbers[1] > 1 || !take_text(body, &config.module) ||
 	    !take_text(body, &config.token_label) ||
 	    !take_text(body, &config.pin_file) ||
 	    !take_text(body, &config.lock_file))
 		return false;
-	config.session_copies = copies == 1;
+	config.session_copies = numbers[0] == 1;
+	config.wrapped = numbers[1] == 1;
+	config.cache = numbers[2];
 	*ret_config = config;
 	return true;
 }
@@ -300,4 +348,43 @@ wire_take_key(struct bytes *body, struct hsm_key *ret_key)
 	memcpy(ret_key->label, wire.label, sizeof(wire.label));
 	memcpy(ret_key->spki, wire.spki, wire.spki_len);
 	return true;
+}
+
+bool
+wire_take_blob(struct bytes *body, struct wire_blob *ret_blob)
+{
+	struct blob_head head;
+	struct wire_blob blob;
+
+	if (!take(body, &head, sizeof(head)) || head.alg > KEY_ALG_ED25519 ||
+	    head.blob_len == 0 || head.blob_len > HSM_BLOB_MAX ||
+	    head.spki_len == 0 || head.spki_len > HSM_SPKI_MAX ||
+	    !bytes_take(body, head.blob_len, &blob.blob) ||
+	    !bytes_take(body, head.spki_len, &blob.spki))
+		return false;
+	memcpy(blob.id.at, head.id, sizeof(blob.id.at));
+	blob.alg = (enum key_alg)head.alg;
+	*ret_blob = blob;
+	return true;
+}
+
+bool
+wire_take_import(struct bytes *body, struct wire_import *ret_import)
+{
+	struct wire_import import;
+	struct wire_blob blob;
+
+	if (!wire_take_query(body, &import.query) ||
+	    !wire_take_blob(body, &blob))
+		return false;
+	import.blob = blob.blob;
+	import.spki = blob.spki;
+	*ret_import = import;
+	return true;
+}
+
+bool
+wire_take_number(struct bytes *body, uint32_t *ret_number)
+{
+	return take(body, ret_number, sizeof(*ret_number));
 }

@@ -24,6 +24,18 @@ enum wire_type {
 	WIRE_GENERATE, /* struct wire_query -> struct wire_key */
 	WIRE_FIND,     /* struct wire_query -> struct wire_key */
 	WIRE_LOAD,     /* struct wire_query: learn this key */
+	WIRE_FORGET,   /* struct wire_query: drop this key and its copies */
+	WIRE_DESTROY,  /* struct wire_query: and its objects in the token */
+	WIRE_WRAPPING, /* struct wire_query -> struct wire_key, number */
+	WIRE_UNWRAP,   /* struct wire_import -> struct wire_key */
+	WIRE_UNWRAPS,  /* struct wire_query -> number, of algorithms */
+	WIRE_KEK,      /* struct wire_query */
+	WIRE_GENERATE_WRAPPED, /* struct wire_query -> wire_key, wire_blob */
+	WIRE_UNWRAP_WRAPPED,   /* struct wire_import -> wire_key, wire_blob */
+	/* count struct wire_blob: hold these keys -> count times two numbers,
+	 * reason and detail */
+	WIRE_LEARN,
+	WIRE_END_,
 };
 
 enum wire_state {
@@ -67,6 +79,8 @@ struct wire_result {
 
 struct wire_config {
 	bool session_copies;
+	bool wrapped;   /* a key that is not known may be unwrapped */
+	uint32_t cache; /* unwrapped keys to hold */
 	const char *module;
 	const char *token_label;
 	const char *pin_file;
@@ -76,9 +90,23 @@ struct wire_config {
 struct wire_query {
 	bool by_label;
 	struct key_id id;
-	enum key_alg alg; /* GENERATE */
+	enum key_alg alg; /* GENERATE, GENERATE_WRAPPED */
 	char label[HSM_LABEL_MAX];
 	int64_t deadline_ns;
+};
+
+/* The query names the wrapping key and the label. */
+struct wire_import {
+	struct wire_query query;
+	struct bytes blob; /* 1 to HSM_BLOB_MAX octets */
+	struct bytes spki; /* 1 to HSM_SPKI_MAX octets */
+};
+
+/* A wrapped key; the views borrow. */
+struct wire_blob {
+	struct key_id id;
+	enum key_alg alg;
+	struct bytes blob, spki; /* as above */
 };
 
 /* Start a message of a head alone. */
@@ -91,6 +119,9 @@ bool wire_put_result(struct wire_message *m, const struct wire_result *result);
 bool wire_put_config(struct wire_message *m, const struct wire_config *config);
 bool wire_put_query(struct wire_message *m, const struct wire_query *query);
 bool wire_put_key(struct wire_message *m, const struct hsm_key *key);
+bool wire_put_import(struct wire_message *m, const struct wire_import *import);
+bool wire_put_blob(struct wire_message *m, const struct wire_blob *blob);
+bool wire_put_number(struct wire_message *m, uint32_t number);
 
 /*
  * Take a message apart.  wire_open checks the head (known type, state and
@@ -104,5 +135,8 @@ bool wire_take_result(struct bytes *body, struct wire_result *ret_result);
 bool wire_take_config(struct bytes *body, struct wire_config *ret_config);
 bool wire_take_query(struct bytes *body, struct wire_query *ret_query);
 bool wire_take_key(struct bytes *body, struct hsm_key *ret_key);
+bool wire_take_import(struct bytes *body, struct wire_import *ret_import);
+bool wire_take_blob(struct bytes *body, struct wire_blob *ret_blob);
+bool wire_take_number(struct bytes *body, uint32_t *ret_number);
 
 #endif

@@ -16,26 +16,16 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "base/sandbox.h"
 #include "base/scoped.h"
+#include "hsm/confine.h"
 #include "hsm/generate.h"
 #include "hsm/hsm.h"
 #include "hsm/sign.h"
-#include "hsm/wire.h"
+#include "hsm/worker.h"
 
 #define WORKER_NICE 5
 #define LOCK_LIMIT_NS (20 * NS_PER_S)
-
-struct worker {
-	struct wire_message in, out;
-	struct wire_message config; /* the token's names live in here */
-	struct token token;
-	struct keys *keys;
-	enum wire_state state;
-	enum reason reason; /* of the state */
-	uint32_t detail;
-	/* The next probe re-initialises even a token that seems well. */
-	bool distrusted;
-};
 
 static void
 set_state(struct worker *w, enum reason reason)
@@ -50,9 +40,8 @@ set_state(struct worker *w, enum reason reason)
 		w->state = WIRE_AWAY;
 }
 
-/* After a request: one that failed for the lane's sake stops the lane. */
-static void
-note(struct worker *w, enum reason reason)
+void
+worker_note(struct worker *w, enum reason reason)
 {
 	if (!reason_is_of_lane(reason) || w->state != WIRE_READY)
 		return;
@@ -70,13 +59,15 @@ configure(struct worker *w, struct bytes body)
 		return true;
 	memcpy(w->config.at, body.at, body.len);
 	copy = (struct bytes){ w->config.at, body.len };
-	if (!wire_take_config(&copy, &config) || copy.len != 0)
+	if (!wire_take_config(&copy, &config) || copy.len != 0 ||
+	    !confine_allows(config.module, config.pin_file, config.lock_file))
 		return false;
 	w->token.module = config.module;
 	w->token.label = config.token_label;
 	w->token.pin_file = config.pin_file;
 	w->token.lock_file = config.lock_file;
-	w->keys = keys_new(config.session_copies);
+	w->keys = keys_new(config.session_copies, config.cache);
+	w->is_wrapped_pool = config.wrapped;
 	return w->keys != NULL;
 }
 
@@ -91,9 +82,12 @@ start_afresh(struct worker *w)
 	reason = token_lock(&w->token, LOCK_LIMIT_NS, &lock);
 	if (reason == REASON_OK)
 		reason = token_open(&w->token);
-	if (reason != REASON_OK)
-		return reason;
-	reason = keys_load_all(w->keys, &w->token);
+	if (reason == REASON_OK && !w->cleaned) {
+		reason = generate_clean(&w->token);
+		w->cleaned = reason == REASON_OK;
+	}
+	if (reason == REASON_OK)
+		reason = keys_load_all(w->keys, &w->token);
 	if (reason != REASON_OK)
 		token_close(&w->token);
 	return reason;
@@ -111,7 +105,19 @@ serve_probe(struct worker *w)
 	    !sign_canary(w->keys, &w->token))
 		reason = start_afresh(w);
 	w->distrusted = false;
+	if (reason == REASON_OK)
+		confine_seal();
 	set_state(w, reason);
+}
+
+/* What a fresh worker could do that this one cannot: see files that were put in
+ * place meanwhile, load what the module loads when it initialises. */
+static bool
+is_spent(const struct worker *w)
+{
+	return w->state != WIRE_READY &&
+	       (confine_is_stale() ||
+		   (sandbox_is_sealed() && w->reason == REASON_MODULE_INIT));
 }
 
 static bool
@@ -129,7 +135,9 @@ serve_sign(struct worker *w, const struct wire_head *head, struct bytes body)
 		else if (w->state == WIRE_READY)
 			result.reason = sign_with_key(w->keys, &w->token,
 			    &op.key, op.scheme, op.input, &signature);
-		note(w, result.reason);
+		if (w->is_wrapped_pool && result.reason == REASON_KEY_UNKNOWN)
+			result.reason = REASON_BLOB_NEEDED;
+		worker_note(w, result.reason);
 		if (result.reason == REASON_OK)
 			result.signature =
 			    (struct bytes){ signature.at, signature.len };
@@ -141,74 +149,6 @@ serve_sign(struct worker *w, const struct wire_head *head, struct bytes body)
 	}
 	wire_head_of(&w->out)->count = head->count;
 	return body.len == 0;
-}
-
-static enum reason
-generate(struct worker *w, const struct wire_query *query, struct hsm_key *key)
-{
-	scoped(close) int lock = -1;
-	enum reason reason;
-
-	reason =
-	    token_lock(&w->token, query->deadline_ns - clock_mono_ns(), &lock);
-	if (reason == REASON_LOCK_HELD)
-		return REASON_LATE;
-	if (reason != REASON_OK)
-		return reason;
-	reason = generate_pair(&w->token, query->alg, query->label, key);
-	if (reason == REASON_OK)
-		reason = keys_load_one(w->keys, &w->token, &key->id);
-	return reason;
-}
-
-/* The door tells every lane of a key it made or found: mostly no news. */
-static enum reason
-learn(struct worker *w, const struct key_id *id)
-{
-	if (keys_get(w->keys, id) != NULL)
-		return REASON_OK;
-	return keys_load_one(w->keys, &w->token, id);
-}
-
-static enum reason
-find(struct worker *w, const struct wire_query *query, struct hsm_key *key)
-{
-	enum reason reason =
-	    describe_find(&w->token, query->by_label ? NULL : &query->id,
-		query->by_label ? query->label : NULL, key);
-
-	if (reason == REASON_OK)
-		reason = learn(w, &key->id);
-	return reason;
-}
-
-static bool
-serve_query(struct worker *w, enum wire_type type, struct bytes body)
-{
-	struct hsm_key key = { .alg = KEY_ALG_NONE };
-	struct wire_query query;
-	enum reason reason = REASON_AWAY;
-
-	if (!wire_take_query(&body, &query) || body.len != 0)
-		return false;
-	if (w->state == WIRE_READY && type == WIRE_GENERATE)
-		reason = generate(w, &query, &key);
-	else if (w->state == WIRE_READY && type == WIRE_FIND)
-		reason = find(w, &query, &key);
-	else if (w->state == WIRE_READY)
-		reason = learn(w, &query.id);
-	if (type == WIRE_LOAD && reason == REASON_KEY_UNKNOWN) {
-		/* The door knows the key is there, so our view is stale. */
-		w->distrusted = true;
-		reason = REASON_AWAY;
-	}
-	note(w, reason);
-	wire_head_of(&w->out)->reason = reason;
-	wire_head_of(&w->out)->detail =
-	    reason == REASON_OK ? 0 : w->token.detail;
-	w->token.detail = 0;
-	return reason != REASON_OK || type == WIRE_LOAD ||
-	       wire_put_key(&w->out, &key);
 }
 
 /* False for a request that no door of this version sends. */
@@ -227,10 +167,12 @@ serve(struct worker *w)
 		if (!configure(w, body))
 			return false;
 		serve_probe(w);
+		if (is_spent(w))
+			return false;
 	} else if (head.type == WIRE_SIGN) {
 		if (!serve_sign(w, &head, body))
 			return false;
-	} else if (!serve_query(w, (enum wire_type)head.type, body)) {
+	} else if (!worker_manage(w, &head, body)) {
 		return false;
 	}
 	reply = wire_head_of(&w->out);
@@ -277,6 +219,8 @@ hsm_worker_main(void)
 	(void)!nice(WORKER_NICE);
 	/* The door decides when to end; a terminal's ^C is meant for it. */
 	process_block_signals();
+	if (failed(confine_begin()))
+		return EXIT_FAILURE;
 	w->state = WIRE_AWAY;
 	w->reason = REASON_STARTING;
 	while ((got = receive(w)) == 1) {
@@ -285,6 +229,7 @@ hsm_worker_main(void)
 			got = -1;
 			break;
 		}
+		(void)sandbox_log_refused();
 	}
 	token_close(&w->token);
 	keys_free(w->keys);

@@ -11,8 +11,9 @@
  * process from when it read the script.  once: only one time in all processes.
  * ACTION: rv=0x101 (return it), finalize (C_Finalize under the caller), crash,
  * sleep_ms=N, count (add one octet to SCRIPT.count), garble (C_Sign: spoil the
- * signature), loosen (C_GenerateKeyPair: make it extractable).
- * Put a new script in place by rename: it is read again when the inode changes.
+ * signature), loosen (C_GenerateKeyPair, C_UnwrapKey: make it extractable),
+ * lacks=0x40000212 (the same two: refuse templates with this attribute).
+ * Put a new script in place by rename: it is read again when its time changes.
  */
 
 #include <dlfcn.h>
@@ -38,6 +39,7 @@ enum action {
 	ACTION_COUNT,
 	ACTION_GARBLE,
 	ACTION_LOOSEN,
+	ACTION_LACK,
 };
 
 struct rule {
@@ -50,8 +52,10 @@ struct rule {
 
 static struct rule rules[RULES_MAX];
 static size_t n_rules;
-static ino_t script_inode;
+/* When it was written: the number of a file that is gone is given again. */
+static unsigned long script_written;
 static CK_FUNCTION_LIST *real;
+static unsigned long twist_value; /* of the last twist */
 
 static void
 read_word(struct rule *rule, const char *word)
@@ -72,7 +76,10 @@ read_word(struct rule *rule, const char *word)
 		rule->action = ACTION_GARBLE;
 	else if (strcmp(word, "loosen") == 0)
 		rule->action = ACTION_LOOSEN;
-	else if (strncmp(word, "rv=", 3) == 0) {
+	else if (strncmp(word, "lacks=", 6) == 0) {
+		rule->action = ACTION_LACK;
+		rule->value = strtoul(word + 6, NULL, 0);
+	} else if (strncmp(word, "rv=", 3) == 0) {
 		rule->action = ACTION_RV;
 		rule->value = strtoul(word + 3, NULL, 0);
 	} else if (strncmp(word, "sleep_ms=", 9) == 0) {
@@ -105,15 +112,20 @@ read_script(void)
 {
 	const char *path = getenv("P11_FAULT_SCRIPT");
 	char line[256];
+	unsigned long written;
 	struct stat st;
 	FILE *file;
 
-	if (path == NULL || stat(path, &st) != 0 || st.st_ino == script_inode)
+	if (path == NULL || stat(path, &st) != 0)
+		return;
+	written = (unsigned long)st.st_mtim.tv_sec * 1000000000 +
+		  (unsigned long)st.st_mtim.tv_nsec + (unsigned long)st.st_ino;
+	if (written == script_written)
 		return;
 	file = fopen(path, "re");
 	if (file == NULL)
 		return;
-	script_inode = st.st_ino;
+	script_written = written;
 	n_rules = 0;
 	while (fgets(line, sizeof(line), file) != NULL)
 		read_line(line);
@@ -150,8 +162,8 @@ applies(struct rule *rule)
 		return false;
 	if (!rule->once)
 		return true;
-	snprintf(name, sizeof(name), "once.%lu.%zu",
-	    (unsigned long)script_inode, (size_t)(rule - rules));
+	snprintf(name, sizeof(name), "once.%lu.%zu", script_written,
+	    (size_t)(rule - rules));
 	return mark(name, O_EXCL, "");
 }
 
@@ -191,6 +203,7 @@ fault(const char *function, CK_RV *ret_rv, enum action *ret_twist)
 			break;
 		default:
 			*ret_twist = rule->action;
+			twist_value = rule->value;
 			break;
 		}
 	}
@@ -240,6 +253,52 @@ WRAP(C_SignInit,
     (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key),
     (session, mechanism, key))
 
+WRAP(C_DestroyObject, (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object),
+    (session, object))
+WRAP(C_CreateObject,
+    (CK_SESSION_HANDLE session, CK_ATTRIBUTE *attrs, CK_ULONG n,
+	CK_OBJECT_HANDLE *object),
+    (session, attrs, n, object))
+WRAP(C_GenerateKey,
+    (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attrs,
+	CK_ULONG n, CK_OBJECT_HANDLE *key),
+    (session, mechanism, attrs, n, key))
+WRAP(C_WrapKey,
+    (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE by,
+	CK_OBJECT_HANDLE key, CK_BYTE *wrapped, CK_ULONG *len),
+    (session, mechanism, by, key, wrapped, len))
+
+/* Change a template, or refuse it. */
+static CK_RV
+twist_template(enum action twist, CK_ATTRIBUTE *attrs, CK_ULONG n)
+{
+	static CK_BBOOL yes = CK_TRUE;
+
+	for (CK_ULONG i = 0; i < n; i++) {
+		if (twist == ACTION_LOOSEN && attrs[i].type == CKA_EXTRACTABLE)
+			attrs[i].pValue = &yes;
+		if (twist == ACTION_LACK && attrs[i].type == twist_value)
+			return CKR_ATTRIBUTE_TYPE_INVALID;
+	}
+	return CKR_OK;
+}
+
+static CK_RV
+fault_C_UnwrapKey(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
+    CK_OBJECT_HANDLE by, CK_BYTE *wrapped, CK_ULONG len, CK_ATTRIBUTE *attrs,
+    CK_ULONG n, CK_OBJECT_HANDLE *key)
+{
+	enum action twist = ACTION_NONE;
+	CK_RV rv = CKR_OK;
+
+	if (fault("C_UnwrapKey", &rv, &twist))
+		return rv;
+	rv = twist_template(twist, attrs, n);
+	return rv != CKR_OK ? rv
+			    : real->C_UnwrapKey(session, mechanism, by, wrapped,
+				  len, attrs, n, key);
+}
+
 static CK_RV
 fault_C_Sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len,
     CK_BYTE *signature, CK_ULONG *signature_len)
@@ -261,16 +320,14 @@ fault_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
     CK_ULONG n_private, CK_OBJECT_HANDLE *public_key,
     CK_OBJECT_HANDLE *private_key)
 {
-	static CK_BBOOL yes = CK_TRUE;
 	enum action twist = ACTION_NONE;
 	CK_RV rv = CKR_OK;
 
 	if (fault("C_GenerateKeyPair", &rv, &twist))
 		return rv;
-	for (CK_ULONG i = 0; twist == ACTION_LOOSEN && i < n_private; i++) {
-		if (private[i].type == CKA_EXTRACTABLE)
-		private[i].pValue = &yes;
-	}
+	rv = twist_template(twist, private, n_private);
+	if (rv != CKR_OK)
+		return rv;
 	return real->C_GenerateKeyPair(session, mechanism, public, n_public,
 	    private, n_private, public_key, private_key);
 }
@@ -314,6 +371,11 @@ C_GetFunctionList(CK_FUNCTION_LIST **ret_list)
 	list.C_FindObjectsInit = fault_C_FindObjectsInit;
 	list.C_SignInit = fault_C_SignInit;
 	list.C_Sign = fault_C_Sign;
+	list.C_DestroyObject = fault_C_DestroyObject;
+	list.C_CreateObject = fault_C_CreateObject;
+	list.C_GenerateKey = fault_C_GenerateKey;
+	list.C_WrapKey = fault_C_WrapKey;
+	list.C_UnwrapKey = fault_C_UnwrapKey;
 	list.C_GenerateKeyPair = fault_C_GenerateKeyPair;
 	*ret_list = &list;
 	return CKR_OK;

@@ -92,6 +92,9 @@ get(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, CK_ATTRIBUTE *attr,
 	} else if (attr->type == CKA_KEY_TYPE) {
 		memcpy(attr->pValue, &type, sizeof(type));
 		attr->ulValueLen = sizeof(type);
+	} else if (attr->type == CKA_SIGN) {
+		*(CK_BBOOL *)attr->pValue = CK_TRUE;
+		attr->ulValueLen = sizeof(CK_BBOOL);
 	} else {
 		memcpy(attr->pValue, params.at, params.len);
 		attr->ulValueLen = params.len;
@@ -142,7 +145,7 @@ start(void **state)
 	n_present = KEYS;
 	copies_live = copies_most = next_copy = searches = 0;
 	copy_rv = CKR_OK;
-	keys = keys_new(true);
+	keys = keys_new(true, 0);
 	return 0;
 }
 

@@ -91,7 +91,7 @@ a_head_with_unknown_numbers_is_refused(void **state)
 		bad = wire_head_of(&message);
 		assert_true(reopen(&head, &body));
 		bad->type = i == 0 ? 0 : bad->type;
-		bad->type = i == 1 ? WIRE_LOAD + 1 : bad->type;
+		bad->type = i == 1 ? WIRE_END_ : bad->type;
 		bad->count = i == 2 ? HSM_BATCH_MAX + 1 : bad->count;
 		bad->state = i == 3 ? WIRE_PIN_REFUSED + 1 : bad->state;
 		bad->reason = i == 4 ? REASON_END_ : bad->reason;
@@ -157,7 +157,8 @@ a_full_message_takes_no_more(void **state)
 static void
 texts_of_a_config_end_where_they_say(void **state)
 {
-	struct wire_config config = { true, "/m.so", "label", "/pin", "/lock" };
+	struct wire_config config = { true, true, 77, "/m.so", "label", "/pin",
+		"/lock" };
 	struct wire_config got;
 	struct wire_head head;
 	struct bytes body;
@@ -166,7 +167,8 @@ texts_of_a_config_end_where_they_say(void **state)
 	wire_begin(&message, WIRE_PROBE, 1);
 	assert_true(wire_put_config(&message, &config));
 	assert_true(reopen(&head, &body) && wire_take_config(&body, &got));
-	assert_true(got.session_copies);
+	assert_true(got.session_copies && got.wrapped);
+	assert_int_equal(got.cache, 77);
 	assert_string_equal(got.module, "/m.so");
 	assert_string_equal(got.lock_file, "/lock");
 	/* A zero inside a text, and no zero at its end. */

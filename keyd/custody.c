@@ -14,14 +14,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "keyd/approvals.h"
 #include "keyd/custody_int.h"
 #include "keyd/key_view.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
-#define GENERATE_MAX_NS (INT64_C(60) * NS_PER_S)
-#define POOL_DEFAULT "standard"
 
 /* What is to be read again. */
 enum publish {
@@ -122,153 +121,6 @@ custody_reply(struct custody *custody, const struct registry_key *key,
 	return st;
 }
 
-/* ---- Generate ---- */
-
-static struct status
-check_label(const char *label)
-{
-	size_t len = strlen(label);
-
-	if (len < 1 || len >= REGISTRY_LABEL_MAX ||
-	    strspn(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			  "0123456789._-") != len)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "a label is 1 to 63 of A-Z a-z 0-9 . _ -");
-	if (custody_is_own_label(label))
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "this label is that of a key of keyd's own; choose "
-		    "another");
-	return status_ok();
-}
-
-static struct status
-find_pool(const struct custody_config *config, const char *name,
-    struct rpc_reply *reply, size_t *ret_pool)
-{
-	if (name[0] == 0)
-		name = POOL_DEFAULT;
-	for (size_t i = 0; i < config->n_pools; i++)
-		if (strcmp(config->pool_names[i], name) == 0) {
-			*ret_pool = i;
-			return status_ok();
-		}
-	rpc_reply_why(reply,
-	    "there is no pool \"%.63s\"; name one from keyd's configuration, "
-	    "such as \"%s\"",
-	    name, config->pool_names[0]);
-	return status_fail(STATUS_INVALID_ARGUMENT, "there is no such pool");
-}
-
-static unsigned
-attributes_of(const struct hsm_key *made)
-{
-	return (made->sensitive ? ATTRIBUTE_SENSITIVE : 0u) |
-	       (made->extractable ? ATTRIBUTE_EXTRACTABLE : 0u) |
-	       (made->always_sensitive ? ATTRIBUTE_ALWAYS_SENSITIVE : 0u) |
-	       (made->never_extractable ? ATTRIBUTE_NEVER_EXTRACTABLE : 0u) |
-	       (made->local ? ATTRIBUTE_LOCAL : 0u);
-}
-
-/* In the token first, then in the registry; ret_key is what was made. */
-static struct status
-make_key(struct custody *custody, const struct rpc_call *call,
-    const Holdfast__Keyd__V1__GenerateRequest *asked, size_t pool,
-    struct registry_key *ret_key)
-{
-	const struct custody_config *config = &custody->config;
-	int64_t deadline_ns = clock_mono_ns() + GENERATE_MAX_NS;
-	struct registry_key key = { .created_s = clock_wall_s(),
-		.state = KEY_ACTIVE,
-		.origin = ORIGIN_GENERATED };
-	struct hsm_key made = { 0 };
-	struct status st;
-
-	if (call->deadline_ns < deadline_ns)
-		deadline_ns = call->deadline_ns;
-	st = hsm_generate(config->pools[pool], (enum key_alg)asked->algorithm,
-	    asked->label, deadline_ns, &made);
-	if (st.code == STATUS_ALREADY_EXISTS)
-		st.why = "the token has a key with this label that keyd does "
-			 "not know of; choose another label";
-	if (failed(st))
-		return st;
-	key.id = made.id;
-	key.alg = made.alg;
-	key.spki_len = made.spki_len;
-	memcpy(key.spki, made.spki, made.spki_len);
-	key.attributes = attributes_of(&made);
-	snprintf(key.label, sizeof(key.label), "%s", asked->label);
-	snprintf(key.pool, sizeof(key.pool), "%s", config->pool_names[pool]);
-	snprintf(key.created_by, sizeof(key.created_by), "%s",
-	    call->peer->spiffe_id);
-	key.state_s = key.created_s;
-	snprintf(key.group, sizeof(key.group), "%s", asked->group);
-	snprintf(key.owner, sizeof(key.owner), "%s", asked->owner);
-	snprintf(key.notes, sizeof(key.notes), "%s", asked->notes);
-	st = registry_key_add(config->registry, &key);
-	if (!failed(st))
-		*ret_key = key;
-	return st;
-}
-
-static struct status
-check_generate(struct custody *custody,
-    const Holdfast__Keyd__V1__GenerateRequest *asked, struct rpc_reply *reply,
-    size_t *ret_pool)
-{
-	struct registry_key there;
-	struct status st = check_label(asked->label);
-
-	if (!failed(st))
-		st = custody_check_texts(
-		    asked->group, asked->owner, asked->notes);
-	if (failed(st))
-		return st;
-	if (key_alg_name((enum key_alg)asked->algorithm) == NULL)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "name the key's algorithm, such as EC_P256 or RSA_2048");
-	st = find_pool(&custody->config, asked->pool, reply, ret_pool);
-	if (failed(st))
-		return st;
-	/* Asked before the token is, which would take a while to say so. */
-	st = registry_key_by_label(
-	    custody->config.registry, asked->label, &there);
-	if (!failed(st))
-		return status_fail(STATUS_ALREADY_EXISTS,
-		    "there is a key with this label; choose another label");
-	return st.code == STATUS_NOT_FOUND ? status_ok() : st;
-}
-
-static struct status
-generate(void *ctx, const struct rpc_call *call,
-    const ProtobufCMessage *request, struct rpc_reply *reply)
-{
-	const Holdfast__Keyd__V1__GenerateRequest *asked =
-	    (const Holdfast__Keyd__V1__GenerateRequest *)request;
-	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
-	struct registry_key key;
-	size_t pool = 0;
-	struct status st = check_generate(custody, asked, reply, &pool);
-
-	if (failed(st))
-		return st;
-	snprintf(act.text, sizeof(act.text), "generate %s label=%s pool=%s%s%s",
-	    key_alg_name((enum key_alg)asked->algorithm), asked->label,
-	    custody->config.pool_names[pool],
-	    asked->group[0] == 0 ? "" : " group=", asked->group);
-	st = custody_record_asked(custody, &act);
-	if (failed(st))
-		return st;
-	st = make_key(custody, call, asked, pool, &key);
-	if (!failed(st)) {
-		act.key = key.id;
-		st = custody_publish_key(custody, &key.id);
-	}
-	st = custody_record_done(custody, &act, st);
-	return failed(st) ? st : custody_reply(custody, &key, reply);
-}
-
 /* ---- List, Get ---- */
 
 static struct status
@@ -354,6 +206,11 @@ custody_new(const struct custody_config *config, struct custody **ret_custody)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	custody->config = *config;
 	pthread_mutex_init(&custody->publishing, NULL);
+	if (config->approvals != NULL)
+		approvals_add(config->approvals, "Keys/ScheduleDestruction",
+		    &holdfast__keyd__v1__schedule_destruction_request__descriptor,
+		    custody_schedule_approved, custody);
+	pthread_mutex_init(&custody->importing_mutex, NULL);
 	*ret_custody = custody;
 	return status_ok();
 }
@@ -363,6 +220,7 @@ custody_free(struct custody *custody)
 {
 	if (custody == NULL)
 		return;
+	pthread_mutex_destroy(&custody->importing_mutex);
 	pthread_mutex_destroy(&custody->publishing);
 	free(custody);
 }
@@ -374,7 +232,9 @@ custody_register(struct custody *custody, struct rpc_server *server)
 		const char *method;
 		rpc_unary_fn fn;
 	} METHODS[] = {
-		{ "Generate", generate },
+		{ "Generate", custody_generate },
+		{ "ImportParameters", custody_import_parameters },
+		{ "Import", custody_import },
 		{ "List", list },
 		{ "Get", get },
 		{ "Grant", custody_grant },

@@ -7,7 +7,7 @@
  * that others can look into, and writes down in the journal what it made.
  */
 
-#include "keyd/init.h"
+#include "keyd/init_int.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,31 +24,14 @@
 #include "keyd/authority.h"
 #include "keyd/authority_self.h"
 #include "keyd/ca_file.h"
-#include "keyd/custody.h"
-#include "keyd/ledger_key.h"
 #include "keyd/registry.h"
 #include "keyd/tokens.h"
 #include "rpc/enroll.h"
 
-#define TOKEN_WAIT_NS (INT64_C(10) * NS_PER_S)
 #define DAY_NS (INT64_C(86400) * NS_PER_S)
 
-struct init {
-	const struct config *config;
-	const struct init_options *options;
-	struct hsm_cert ca;
-	struct audit *audit;
-	struct registry *registry;
-	bool is_invited;
-	char join_path[PATH_MAX];
-	char self[SPIFFE_ID_MAX]; /* who is named in the journal */
-};
-
-static void say(const char *what, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-say(const char *what, const char *format, ...)
+void
+init_say(const char *what, const char *format, ...)
 {
 	va_list args;
 
@@ -59,8 +42,8 @@ say(const char *what, const char *format, ...)
 	putchar('\n');
 }
 
-static struct status
-complain(const char *what, struct status st)
+struct status
+init_complain(const char *what, struct status st)
 {
 	fprintf(stderr, "keyd init: %s: %s", what, st.why);
 	if (st.detail != 0)
@@ -78,14 +61,14 @@ make_folder(const char *path, bool *ret_made)
 
 	*ret_made = mkdir(path, 0700) == 0;
 	if (!*ret_made && errno != EEXIST)
-		return complain(path,
+		return init_complain(path,
 		    status_fail_detail(STATUS_FAILED_PRECONDITION,
 			"the folder cannot be made; run keyd init as a user "
 			"who may",
 			(uint32_t)errno));
 	if (lstat(path, &sb) < 0 || !S_ISDIR(sb.st_mode) ||
 	    sb.st_uid != geteuid() || (sb.st_mode & 077) != 0)
-		return complain(
+		return init_complain(
 		    path, status_fail(STATUS_FAILED_PRECONDITION,
 			      "must be a folder of keyd's own user and of mode "
 			      "0700"));
@@ -116,13 +99,13 @@ make_state(struct init *init)
 	struct status st = config_state_path(init->config, "locks", locks);
 
 	if (failed(st))
-		return complain(dir, st);
+		return init_complain(dir, st);
 	make_parents(dir);
 	st = make_folder(dir, &made);
 	if (!failed(st))
 		st = make_folder(locks, &made_locks);
 	if (!failed(st))
-		say("state", "%s%s", dir, made ? ", made" : " is there");
+		init_say("state", "%s%s", dir, made ? ", made" : " is there");
 	return st;
 }
 
@@ -144,11 +127,11 @@ open_journal(struct init *init)
 	st = config_audit_path(init->config, "journal", path);
 	if (!failed(st))
 		st = audit_open(&config, &init->audit);
-	return failed(st) ? complain("journal", st) : st;
+	return failed(st) ? init_complain("journal", st) : st;
 }
 
-static struct status
-record(struct init *init, const char *act, const struct key_id *key,
+struct status
+init_record(struct init *init, const char *act, const struct key_id *key,
     const char *ledger_key)
 {
 	struct audit_entry entry = { .kind = AUDIT_CUSTODY,
@@ -162,7 +145,7 @@ record(struct init *init, const char *act, const struct key_id *key,
 	if (key != NULL)
 		entry.key = *key;
 	st = audit_record(init->audit, &entry, 1);
-	return failed(st) ? complain("journal", st) : st;
+	return failed(st) ? init_complain("journal", st) : st;
 }
 
 /* ---- the identity CA ---- */
@@ -179,14 +162,14 @@ make_ca(struct init *init, const char *path)
 		    (unsigned)(config->identity.ca_lifetime_ns / DAY_NS),
 		    &init->ca);
 	if (failed(st))
-		return complain("identity CA", st);
-	st = record(init, "make the identity CA", NULL, NULL);
+		return init_complain("identity CA", st);
+	st = init_record(init, "make the identity CA", NULL, NULL);
 	if (failed(st))
 		return st;
 	st = ca_file_write(path, &init->ca);
 	if (failed(st))
-		return complain(path, st);
-	say("CA", "key made in token \"%s\"; certificate %s",
+		return init_complain(path, st);
+	init_say("CA", "key made in token \"%s\"; certificate %s",
 	    config->identity.token, path);
 	return st;
 }
@@ -202,121 +185,8 @@ find_or_make_ca(struct init *init)
 	if (st.code == STATUS_NOT_FOUND)
 		return make_ca(init, path);
 	if (failed(st))
-		return complain(path, st);
-	say("CA", "%s is there", path);
-	return st;
-}
-
-/* ---- the ledger key ---- */
-
-static struct status
-complain_of_token(
-    const struct config_pool *pool, struct hsm *hsm, struct status st)
-{
-	struct hsm_lane_status lane;
-
-	hsm_lane_status(hsm, 0, &lane);
-	fprintf(stderr, "keyd init: pool %s, token \"%s\": %s (%s)\n",
-	    pool->name, pool->token, lane.why[0] != 0 ? lane.why : st.why,
-	    lane.state);
-	return st;
-}
-
-static struct status
-token_ledger_key(struct init *init, struct hsm *hsm, struct hsm_key *ret_key)
-{
-	int64_t deadline_ns = clock_mono_ns() + TOKEN_WAIT_NS;
-	const char *token = config_pool_at(init->config, 0)->token;
-	struct status st =
-	    hsm_find_label(hsm, CUSTODY_LEDGER_LABEL, deadline_ns, ret_key);
-
-	if (!failed(st)) {
-		say("ledger", "key is in token \"%s\"", token);
-		return st;
-	}
-	if (st.code == STATUS_NOT_FOUND)
-		st = hsm_generate(hsm, KEY_ALG_ED25519, CUSTODY_LEDGER_LABEL,
-		    deadline_ns, ret_key);
-	if (!failed(st))
-		say("ledger", "key made in token \"%s\"", token);
-	return st;
-}
-
-static struct status
-print_ledger_key(const struct config *config, const struct hsm_key *key,
-    char ret_vkey[ENTRY_LEDGER_KEY_MAX])
-{
-	char origin[NOTE_NAME_MAX];
-	struct note_key verifier;
-	struct status st =
-	    ledger_key_origin(config->domain, config->name, origin);
-
-	if (!failed(st))
-		st = ledger_key_of(origin,
-		    (struct bytes){ key->spki, key->spki_len }, &verifier);
-	if (!failed(st))
-		note_key_print(&verifier, ret_vkey);
-	return st;
-}
-
-/* The ledger's first entry names its first key; the registry does after it, so
- * a registry that names it shows that there was a journal. */
-static struct status
-begin_ledger(struct init *init, struct hsm *hsm)
-{
-	scoped(free) struct registry_ledger_key *keys = NULL;
-	struct registry_ledger_key first = { .number = 1,
-		.label = CUSTODY_LEDGER_LABEL };
-	struct hsm_key key;
-	size_t n = 0;
-	struct status st = registry_ledger_keys(init->registry, &keys, &n);
-
-	if (failed(st))
-		return complain("registry", st);
-	if (n > 0 && audit_entries(init->audit) == 0)
-		return complain("journal",
-		    status_fail(STATUS_DATA_LOSS,
-			"it is empty though a ledger was begun: put the "
-			"journal back where audit.directory says"));
-	if (n > 0) {
-		say("ledger", "begun with %s", keys[0].verifier_key);
-		return st;
-	}
-	st = token_ledger_key(init, hsm, &key);
-	if (!failed(st))
-		st = print_ledger_key(init->config, &key, first.verifier_key);
-	if (failed(st))
-		return complain("ledger key", st);
-	first.id = key.id;
-	first.since_s = clock_wall_s();
-	if (audit_entries(init->audit) == 0)
-		st = record(
-		    init, "begin the ledger", &key.id, first.verifier_key);
-	if (failed(st))
-		return st;
-	st = registry_ledger_key_add(init->registry, &first);
-	if (failed(st))
-		return complain("registry", st);
-	say("ledger", "begun with %s", first.verifier_key);
-	return st;
-}
-
-static struct status
-find_or_begin_ledger(struct init *init)
-{
-	const struct config_pool *pool = config_pool_at(init->config, 0);
-	struct hsm *hsm = NULL;
-	struct status st =
-	    tokens_open_pool(init->config, 0, 1, NULL, NULL, &hsm);
-
-	if (failed(st))
-		return complain(pool->name, st);
-	st = hsm_wait_ready(hsm, TOKEN_WAIT_NS);
-	if (failed(st))
-		(void)complain_of_token(pool, hsm, st);
-	else
-		st = begin_ledger(init, hsm);
-	hsm_close(hsm);
+		return init_complain(path, st);
+	init_say("CA", "%s is there", path);
 	return st;
 }
 
@@ -354,18 +224,18 @@ invite(struct init *init, const struct spiffe *id, const char *path)
 	struct status st;
 
 	snprintf(act, sizeof(act), "invite operator/%s", id->name);
-	st = record(init, act, NULL, NULL);
+	st = init_record(init, act, NULL, NULL);
 	if (failed(st))
 		return st;
 	st = authority_invite(
 	    init->registry, id, "", now_s, AUTHORITY_TTL_DEFAULT_S, &secret);
 	if (failed(st))
-		return complain("invitation", st);
+		return init_complain("invitation", st);
 	st =
 	    write_join(init, id, secret, now_s + AUTHORITY_TTL_DEFAULT_S, path);
 	if (failed(st))
-		return complain(path, st);
-	say("operator", "%s invited: %s (secret, works once, for a day)",
+		return init_complain(path, st);
+	init_say("operator", "%s invited: %s (secret, works once, for a day)",
 	    id->name, path);
 	init->is_invited = true;
 	return st;
@@ -380,7 +250,7 @@ has_operators(struct init *init, bool *ret_has)
 	    registry_identities(init->registry, ROLE_OPERATOR, &operators, &n);
 
 	*ret_has = !failed(st) && n > 0;
-	return failed(st) ? complain("registry", st) : st;
+	return failed(st) ? init_complain("registry", st) : st;
 }
 
 static struct status
@@ -396,7 +266,8 @@ invite_operator(struct init *init)
 	if (failed(st))
 		return st;
 	if (has && name == NULL) {
-		say("operator", "there is one; --operator NAME invites more");
+		init_say(
+		    "operator", "there is one; --operator NAME invites more");
 		return st;
 	}
 	if (name == NULL)
@@ -405,7 +276,7 @@ invite_operator(struct init *init)
 	if (snprintf(id.name, sizeof(id.name), "%s", name) >=
 		(int)sizeof(id.name) ||
 	    failed(spiffe_print(&id, text)))
-		return complain(
+		return init_complain(
 		    name, status_fail(STATUS_INVALID_ARGUMENT,
 			      "a name is 1 to 63 of A-Z a-z 0-9 . _ -"));
 	if (options->join_path != NULL)
@@ -415,7 +286,7 @@ invite_operator(struct init *init)
 		snprintf(
 		    init->join_path, sizeof(init->join_path), "%s.join", name);
 	if (access(init->join_path, F_OK) == 0) {
-		say("operator", "%s is there; delete it to invite anew",
+		init_say("operator", "%s is there; delete it to invite anew",
 		    init->join_path);
 		return st;
 	}
@@ -431,8 +302,8 @@ open_registry(struct init *init)
 	if (!failed(st))
 		st = registry_open(path, &init->registry);
 	if (failed(st))
-		return complain("registry", st);
-	say("registry", "%s", path);
+		return init_complain("registry", st);
+	init_say("registry", "%s", path);
 	return st;
 }
 
@@ -459,7 +330,7 @@ init_run(const struct config *config, const struct init_options *options)
 	if (!failed(st))
 		st = open_registry(&init);
 	if (!failed(st))
-		st = find_or_begin_ledger(&init);
+		st = init_pools(&init);
 	if (!failed(st))
 		st = find_or_make_ca(&init);
 	if (!failed(st))

@@ -11,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const WORKER_ARGV[] = { "/proc/self/exe", "worker", NULL };
-static const char *const CA_WORKER_ARGV[] = { "/proc/self/exe", "ca-worker",
-	NULL };
+const char *const tokens_ca_argv[] = { "/proc/self/exe", "ca-worker", NULL };
 
 extern char **environ;
 
@@ -60,31 +58,56 @@ tokens_keep_environment(const struct config *config)
 	*kept = NULL;
 }
 
+/* With the pool's name, for whoever looks at a list of processes. */
+void
+tokens_worker_argv(
+    const struct config_pool *pool, const char *ret_argv[TOKENS_ARGV_MAX])
+{
+	ret_argv[0] = "/proc/self/exe";
+	ret_argv[1] = "worker";
+	ret_argv[2] = pool->name;
+	ret_argv[3] = NULL;
+}
+
+static struct status
+blob(void *ctx, const struct key_id *id, struct hsm_blob *ret_blob)
+{
+	return registry_blob(ctx, id, ret_blob);
+}
+
 STATUS
-tokens_open_pool(const struct config *config, size_t pool, unsigned workers,
-    struct metrics *metrics, struct lane_log *log, struct hsm **ret_hsm)
+tokens_open_pool(const struct config *config, size_t pool,
+    const struct tokens_use *use, struct hsm **ret_hsm)
 {
 	const struct config_pool *from = config_pool_at(config, pool);
 	const char *env[CONFIG_ENV_MAX + 1] = { NULL };
+	const char *argv[TOKENS_ARGV_MAX];
 	char lock_path[PATH_MAX];
-	struct status st = config_lock_path(config, from->token, lock_path);
+	struct status st = config_lock_path(config, from->module, lock_path);
 	struct hsm_config to = {
 		.pool = from->name,
 		.module = from->module,
 		.token_label = from->token,
 		.pin_file = from->pin_file,
-		.workers = workers != 0 ? workers : (unsigned)from->workers,
+		.workers = use->workers != 0 ? use->workers
+					     : (unsigned)from->workers,
 		.session_copies = from->session_copies,
 		.lock_file = lock_path,
-		.worker_argv = WORKER_ARGV,
+		.worker_argv = argv,
 		.worker_env = env,
-		.metrics = metrics,
-		.lane_changed = log != NULL ? lane_log_changed : NULL,
-		.lane_changed_ctx = log,
+		.metrics = use->metrics,
+		.lane_changed = use->log != NULL ? lane_log_changed : NULL,
+		.lane_changed_ctx = use->log,
 	};
 
-	if (log != NULL)
-		log->pool = from->name;
+	tokens_worker_argv(from, argv);
+	if (use->log != NULL)
+		use->log->pool = from->name;
+	if (from->keys == CONFIG_STORE_WRAPPED && use->registry != NULL) {
+		to.blob = blob;
+		to.blob_ctx = use->registry;
+		to.cache = (unsigned)from->cache;
+	}
 	for (size_t i = 0; i < from->env.len; i++)
 		env[i] = from->env.at[i];
 	return failed(st) ? st : hsm_open(&to, ret_hsm);
@@ -95,7 +118,8 @@ tokens_ca(const struct config *config, struct tokens_ca *ret_ca)
 {
 	const struct conf_strings *env = &config->identity.env;
 	struct status st =
-	    config_lock_path(config, config->identity.token, ret_ca->lock_path);
+	    config_lock_path(
+		config, config->identity.module, ret_ca->lock_path);
 
 	if (failed(st))
 		return st;
@@ -107,7 +131,7 @@ tokens_ca(const struct config *config, struct tokens_ca *ret_ca)
 		.token_label = config->identity.token,
 		.pin_file = config->identity.pin_file,
 		.lock_file = ret_ca->lock_path,
-		.worker_argv = CA_WORKER_ARGV,
+		.worker_argv = tokens_ca_argv,
 		.worker_env = ret_ca->env,
 	};
 	return st;

@@ -10,6 +10,7 @@
 #include "hsm/hsm.h"
 #include "keyd/config.h"
 #include "keyd/lane_log.h"
+#include "keyd/registry.h"
 
 /* From configuration to the doors of hsm/: which token, which lock, which
  * worker. */
@@ -21,11 +22,23 @@
  */
 void tokens_keep_environment(const struct config *config);
 
-/* hsm_open for the pool; workers 0 for as many as configured.  metrics and
- * log, which outlives the pool, may be NULL. */
+/* How a pool's workers are started, NULL-terminated; and the CA's. */
+#define TOKENS_ARGV_MAX 4
+void tokens_worker_argv(
+    const struct config_pool *pool, const char *ret_argv[TOKENS_ARGV_MAX]);
+extern const char *const tokens_ca_argv[];
+
+/* What outlives the pool; all of it may be NULL. */
+struct tokens_use {
+	unsigned workers; /* 0: as many as configured */
+	struct metrics *metrics;
+	struct lane_log *log;
+	struct registry *registry; /* of a wrapped pool's blobs */
+};
+/* hsm_open for the pool.  Without a registry a wrapped pool can only manage the
+ * objects of its token. */
 STATUS tokens_open_pool(const struct config *config, size_t pool,
-    unsigned workers, struct metrics *metrics, struct lane_log *log,
-    struct hsm **ret_hsm);
+    const struct tokens_use *use, struct hsm **ret_hsm);
 
 /* For hsm_ca_open and hsm_ca_create, with what their configuration borrows:
  * it stays where it is made. */

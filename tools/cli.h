@@ -46,12 +46,23 @@ struct cli_command {
 };
 
 int cli_key_generate(struct cli *cli, int argc, char **argv);
+int cli_key_import(struct cli *cli, int argc, char **argv);
 int cli_key_list(struct cli *cli, int argc, char **argv);
 int cli_key_show(struct cli *cli, int argc, char **argv);
 int cli_key_grant(struct cli *cli, int argc, char **argv);
 int cli_key_revoke(struct cli *cli, int argc, char **argv);
 int cli_key_stub(struct cli *cli, int argc, char **argv);
 int cli_key_csr(struct cli *cli, int argc, char **argv);
+int cli_key_dossier(struct cli *cli, int argc, char **argv);
+int cli_audit_show(struct cli *cli, int argc, char **argv);
+int cli_audit_tail(struct cli *cli, int argc, char **argv);
+int cli_audit_report(struct cli *cli, int argc, char **argv);
+int cli_audit_export(struct cli *cli, int argc, char **argv);
+int cli_audit_verify(struct cli *cli, int argc, char **argv);
+int cli_audit_key(struct cli *cli, int argc, char **argv);
+int cli_audit_prove(struct cli *cli, int argc, char **argv);
+int cli_audit_cosign(struct cli *cli, int argc, char **argv);
+int cli_audit_rotate_key(struct cli *cli, int argc, char **argv);
 int cli_edge_invite(struct cli *cli, int argc, char **argv);
 int cli_edge_list(struct cli *cli, int argc, char **argv);
 int cli_join(struct cli *cli, int argc, char **argv);
@@ -73,6 +84,12 @@ bool cli_rest(int argc, char **argv, int min, int max, const char *usage);
 /* A whole number within min..max, or false with a complaint printed. */
 bool cli_number(const char *name, const char *text, unsigned long min,
     unsigned long max, unsigned *ret_number);
+
+/* The exit code that says what a status says. */
+enum cli_exit cli_exit_of(enum status_code code);
+
+/* A dossier is the longest answer there is. */
+#define CLI_MESSAGE_MAX ((size_t)16 * 1024 * 1024)
 
 /* Load the identity and open the client; 0, or an exit code after printing. */
 int cli_connect(struct cli *cli);

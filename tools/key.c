@@ -100,8 +100,8 @@ key_json(const Holdfast__Keyd__V1__Key *key)
 	return json;
 }
 
-static void
-print_key(const struct cli *cli, const Holdfast__Keyd__V1__Key *key)
+void
+cli_print_key(const struct cli *cli, const Holdfast__Keyd__V1__Key *key)
 {
 	char id[KEY_ID_TEXT_MAX], contexts[256], age[AGE_TEXT_MAX];
 
@@ -165,38 +165,6 @@ cli_get_key(
 	if (rc == 0)
 		*ret_key = (Holdfast__Keyd__V1__Key *)reply;
 	return rc;
-}
-
-int
-cli_key_generate(struct cli *cli, int argc, char **argv)
-{
-	Holdfast__Keyd__V1__GenerateRequest request;
-	const char *alg = cli_option(&argc, argv, "--alg");
-	const char *pool = cli_option(&argc, argv, "--pool");
-	ProtobufCMessage *reply = NULL;
-	scoped(free_key) Holdfast__Keyd__V1__Key *key = NULL;
-	char pool_name[64] = "";
-	int rc;
-
-	holdfast__keyd__v1__generate_request__init(&request);
-	if (!cli_rest(argc, argv, 1, 1, "key generate LABEL [--alg ALG]"))
-		return EXIT_USAGE;
-	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)key_alg_parse(
-	    alg == NULL ? "ec-p256" : alg);
-	if (request.algorithm == 0) {
-		return cli_fail(EXIT_USAGE,
-		    "--alg is one of ec-p256, ec-p384, rsa-2048, rsa-3072, "
-		    "rsa-4096, ed25519");
-	}
-	snprintf(pool_name, sizeof(pool_name), "%s", pool == NULL ? "" : pool);
-	request.label = argv[0];
-	request.pool = pool_name;
-	rc = cli_call(cli, KEYS, "Generate", &request.base, &reply);
-	if (rc != 0)
-		return rc;
-	key = (Holdfast__Keyd__V1__Key *)reply;
-	print_key(cli, key);
-	return EXIT_DONE;
 }
 
 /* One page into the table or the array; the next page's token out. */
@@ -268,7 +236,7 @@ cli_key_show(struct cli *cli, int argc, char **argv)
 		return EXIT_USAGE;
 	rc = cli_get_key(cli, argv[0], &key);
 	if (rc == 0)
-		print_key(cli, key);
+		cli_print_key(cli, key);
 	return rc;
 }
 
@@ -331,7 +299,7 @@ change_grant(struct cli *cli, int argc, char **argv, bool is_grant)
 		      : cli_call(cli, KEYS, "Revoke", &revoke.base, &reply);
 	if (rc != 0)
 		return rc;
-	print_key(cli, (Holdfast__Keyd__V1__Key *)reply);
+	cli_print_key(cli, (Holdfast__Keyd__V1__Key *)reply);
 	protobuf_c_message_free_unpacked(reply, NULL);
 	return EXIT_DONE;
 }

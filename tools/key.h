@@ -12,6 +12,9 @@
 int cli_get_key(
     struct cli *cli, const char *name, Holdfast__Keyd__V1__Key **ret_key);
 
+/* What `key show` prints of it, or JSON. */
+void cli_print_key(const struct cli *cli, const Holdfast__Keyd__V1__Key *key);
+
 /* Text to a file, or to stdout when path is NULL or "-". */
 int cli_write_file(const char *path, const char *text);
 

@@ -12,14 +12,21 @@
 #include <unistd.h>
 
 #include "tools/cli.h"
+#include "tools/key_file.h"
 
 static const struct cli_command commands[] = {
 	{ "join", NULL, "FILE.join", "take up an identity from a join file",
 	    cli_join },
 	{ "key", "generate",
 	    "LABEL [--alg ec-p256|ec-p384|rsa-2048|rsa-3072|rsa-4096|ed25519] "
-	    "[--pool NAME]",
-	    "make a key inside the token", cli_key_generate },
+	    "[--pool POOL] [--group GROUP] [--owner TEXT] [--notes TEXT] "
+	    "[--count N]",
+	    "make a key inside the token, or many", cli_key_generate },
+	{ "key", "import",
+	    "LABEL FILE [--pool POOL] [--group GROUP] [--owner TEXT] "
+	    "[--notes TEXT] [--passphrase-fd N] [--wrapping-key ID]",
+	    "wrap a key from a file for the token, and send it",
+	    cli_key_import },
 	{ "key", "list", "", "list the keys", cli_key_list },
 	{ "key", "show", "KEY", "show one key, its attributes and its grants",
 	    cli_key_show },
@@ -32,10 +39,40 @@ static const struct cli_command commands[] = {
 	{ "key", "stub", "KEY [-o FILE]",
 	    "write the public stub a web server loads as its key",
 	    cli_key_stub },
+	{ "key", "dossier", "KEY [-o FILE]",
+	    "write all there is to know of a key as one signed file",
+	    cli_key_dossier },
 	{ "edge", "invite", "NAME [-o FILE.join] [--role ROLE] [--ttl SECONDS]",
 	    "invite an edge (or operator, auditor, certd)", cli_edge_invite },
 	{ "edge", "list", "[--role ROLE]", "list the edges and their state",
 	    cli_edge_list },
+	{ "audit", "show",
+	    "[--edge NAME|--identity PATTERN] [--key KEY] [--since T] "
+	    "[--until T] [--refused|--allowed] [--kind sign|custody] "
+	    "[--last N|--limit N]",
+	    "say who had what signed, and what was refused", cli_audit_show },
+	{ "audit", "tail", "[as show]", "the same, and what comes from now on",
+	    cli_audit_tail },
+	{ "audit", "report", "[as show] [--html FILE]",
+	    "sum up by edge and by key, with a plot over time",
+	    cli_audit_report },
+	{ "audit", "export", "[as show] [--format jsonl|csv] [-o FILE]",
+	    "write entries for other programs", cli_audit_export },
+	{ "audit", "verify",
+	    "[FOLDER] [--key VKEY|@FILE] [--remembered FILE] "
+	    "[--witness VKEY]... [--witnesses-needed N] [--no-remember]\n"
+	    "        [--proof FILE --entry FILE] [--dossier FILE]",
+	    "check that a ledger, a proof or a dossier is what keyd signed",
+	    cli_audit_verify },
+	{ "audit", "key", "[--no-remember]",
+	    "show the ledger's keys, and remember them for verify",
+	    cli_audit_key },
+	{ "audit", "prove", "N [-o FILE]",
+	    "write the proof that entry N is in the ledger", cli_audit_prove },
+	{ "audit", "cosign", "FILE", "hand in a witness's cosignature",
+	    cli_audit_cosign },
+	{ "audit", "rotate-key", "", "change over to a new ledger key",
+	    cli_audit_rotate_key },
 	{ "status", NULL, "", "say how keyd and its token are", cli_status },
 	{ "bench", "sign", "KEY [--in-flight N] [--seconds N]",
 	    "measure signatures a second, latency and CPU", cli_bench_sign },
@@ -126,6 +163,8 @@ main(int argc, char **argv)
 	unsigned seconds;
 	int rc, skip;
 
+	/* Before anything else uses OpenSSL; if it cannot, so be it. */
+	(void)key_file_guard();
 	argc--;
 	argv++;
 	cli.json = cli_flag(&argc, argv, "--json");

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * holdfast key import: a key that exists already goes into the token.  It is
+ * read and wrapped here, on its owner's machine, for a key that only the token
+ * has; keyd gets the wrapped octets.  The clear key stands in locked memory,
+ * from reading the file to wrapping it, and no core file is written.  What this
+ * cannot do is take back copies that were made before: it says so.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tools/key.h"
+#include "tools/key_file.h"
+#include "tools/passphrase.h"
+
+#define KEYS (&holdfast__keyd__v1__keys__descriptor)
+#define PARAMETERS "ImportParameters"
+#define USAGE                                                                  \
+	"key import LABEL FILE [--pool POOL] [--group GROUP] [--owner TEXT]"   \
+	" [--notes TEXT] [--passphrase-fd N] [--wrapping-key ID]"
+
+struct import {
+	Holdfast__Keyd__V1__ImportRequest request;
+	Holdfast__Keyd__V1__ImportParametersResponse *parameters;
+	const char *label, *path;
+	const char *pinned; /* the only wrapping key to trust, or NULL */
+	int passphrase_fd;  /* -1: ask */
+	uint8_t blob[KEY_FILE_BLOB_MAX];
+	struct key_file file;
+};
+
+static void
+import_done(struct import *import)
+{
+	key_file_done(&import->file);
+	if (import->parameters != NULL)
+		protobuf_c_message_free_unpacked(
+		    &import->parameters->base, NULL);
+}
+
+static inline void
+scoped_import_done(struct import *import)
+{
+	import_done(import);
+}
+
+/* protobuf-c's structs have no const; packing changes nothing. */
+static char *
+text(const char *borrowed)
+{
+	return (char *)(uintptr_t)(borrowed == NULL ? "" : borrowed);
+}
+
+/* ---- the file ---- */
+
+static int
+read_all(int fd, const char *path, struct secret **ret_octets, size_t *ret_len)
+{
+	scoped(secret_free) struct secret *octets = secret_new(KEY_FILE_MAX);
+	size_t len = 0;
+
+	if (octets == NULL)
+		return cli_fail(EXIT_REFUSED,
+		    "no locked memory is left for the key; raise ulimit -l");
+	while (len < KEY_FILE_MAX) {
+		ssize_t n =
+		    read(fd, secret_at(octets) + len, KEY_FILE_MAX - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cli_fail(
+			    EXIT_REFUSED, "%s: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	if (len == KEY_FILE_MAX)
+		return cli_fail(EXIT_REFUSED,
+		    "%s: longer than any key file (%d octets)", path,
+		    KEY_FILE_MAX - 1);
+	*ret_octets = octets;
+	*ret_len = len;
+	octets = NULL;
+	return 0;
+}
+
+static struct status
+ask(void *ctx, struct secret **ret_passphrase)
+{
+	const struct import *import = ctx;
+	char prompt[160];
+
+	if (import->passphrase_fd >= 0)
+		return passphrase_from_fd(
+		    import->passphrase_fd, ret_passphrase);
+	snprintf(prompt, sizeof(prompt), "Passphrase of %.128s: ",
+	    strcmp(import->path, "-") == 0 ? "the key" : import->path);
+	return passphrase_ask(prompt, ret_passphrase);
+}
+
+static int
+read_key(struct import *import)
+{
+	const bool is_stdin = strcmp(import->path, "-") == 0;
+	const char *name = is_stdin ? "stdin" : import->path;
+	scoped(close) int fd =
+	    is_stdin ? dup(STDIN_FILENO)
+		     : open(import->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	scoped(secret_free) struct secret *octets = NULL;
+	const struct key_file_passphrase passphrase = { ask, import };
+	char why[KEY_FILE_WHY_MAX] = "";
+	size_t len = 0;
+	struct status st;
+	int rc;
+
+	if (fd < 0)
+		return cli_fail(
+		    EXIT_REFUSED, "%s: %s", import->path, strerror(errno));
+	rc = read_all(fd, name, &octets, &len);
+	if (rc != 0)
+		return rc;
+	st = key_file_read((struct bytes){ secret_bytes(octets).at, len },
+	    &passphrase, &import->file, why);
+	if (failed(st))
+		return cli_fail(EXIT_REFUSED, "%s: %s", name, why);
+	return 0;
+}
+
+/* ---- keyd ---- */
+
+static int
+get_parameters(struct cli *cli, struct import *import)
+{
+	Holdfast__Keyd__V1__ImportParametersRequest request;
+	Holdfast__Keyd__V1__ImportParametersResponse *p;
+	ProtobufCMessage *reply = NULL;
+	char id[KEY_ID_TEXT_MAX] = "?";
+	int rc;
+
+	holdfast__keyd__v1__import_parameters_request__init(&request);
+	request.pool = import->request.pool;
+	rc = cli_call(cli, KEYS, PARAMETERS, &request.base, &reply);
+	if (rc != 0)
+		return rc;
+	p = import->parameters =
+	    (Holdfast__Keyd__V1__ImportParametersResponse *)reply;
+	if (p->wrapping_key_id.len == KEY_ID_LEN)
+		bytes_to_hex(
+		    (struct bytes){ p->wrapping_key_id.data, KEY_ID_LEN }, id);
+	if (import->pinned != NULL && strcmp(import->pinned, id) != 0)
+		return cli_fail(EXIT_REFUSED,
+		    "keyd's wrapping key is %s, not the one you trust; "
+		    "nothing was sent",
+		    id);
+	return 0;
+}
+
+static int
+check_algorithm(const struct import *import)
+{
+	const Holdfast__Keyd__V1__ImportParametersResponse *p =
+	    import->parameters;
+	const char *name = key_alg_name(import->file.alg);
+
+	for (size_t i = 0; i < p->n_algorithms; i++)
+		if ((int)p->algorithms[i] == (int)import->file.alg)
+			return 0;
+	return cli_fail(EXIT_REFUSED,
+	    "the token of pool \"%s\" cannot take in %s keys from outside; "
+	    "make a new one inside it instead:\n"
+	    "  holdfast key generate %s --alg %s --pool %s",
+	    p->pool, name, import->label, name, p->pool);
+}
+
+/* From here on only the token can open it. */
+static int
+wrap(struct import *import)
+{
+	const Holdfast__Keyd__V1__ImportParametersResponse *p =
+	    import->parameters;
+	struct key_id id;
+	struct status st;
+	bool sha256;
+
+	switch ((int)p->wrapping) {
+	case HOLDFAST__KEYD__V1__IMPORT_WRAPPING__IMPORT_WRAPPING_RSA_OAEP_SHA1_AES_256_KWP:
+		sha256 = false;
+		break;
+	case HOLDFAST__KEYD__V1__IMPORT_WRAPPING__IMPORT_WRAPPING_RSA_OAEP_SHA256_AES_256_KWP:
+		sha256 = true;
+		break;
+	default:
+		return cli_fail(EXIT_REFUSED,
+		    "keyd names a way of wrapping that this holdfast does not "
+		    "know; use the holdfast of keyd's version");
+	}
+	if (!key_id_of_spki(
+		(struct bytes){ p->wrapping_key.data, p->wrapping_key.len },
+		&id) ||
+	    p->wrapping_key_id.len != KEY_ID_LEN ||
+	    memcmp(id.at, p->wrapping_key_id.data, KEY_ID_LEN) != 0)
+		return cli_fail(EXIT_REFUSED,
+		    "keyd's wrapping key is not the one that its id names; "
+		    "nothing was sent");
+	st = key_file_wrap(&import->file,
+	    (struct bytes){ p->wrapping_key.data, p->wrapping_key.len }, sha256,
+	    import->blob, &import->request.blob.len);
+	if (failed(st))
+		return cli_fail(EXIT_REFUSED, "%s", st.why);
+	secret_free(import->file.pkcs8);
+	import->file.pkcs8 = NULL;
+	return 0;
+}
+
+static int
+send_key(struct cli *cli, struct import *import)
+{
+	Holdfast__Keyd__V1__ImportRequest *request = &import->request;
+	ProtobufCMessage *reply = NULL;
+	int rc;
+
+	request->blob.data = import->blob;
+	request->spki =
+	    (ProtobufCBinaryData){ import->file.spki_len, import->file.spki };
+	request->wrapping_key_id = import->parameters->wrapping_key_id;
+	rc = cli_call(cli, KEYS, "Import", &request->base, &reply);
+	if (rc != 0)
+		return rc;
+	cli_print_key(cli, (const Holdfast__Keyd__V1__Key *)reply);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return 0;
+}
+
+static void
+say_what_is_left(const struct import *import)
+{
+	fputs("\nThe key is in the token now.  What is left to do:\n", stderr);
+	if (strcmp(import->path, "-") == 0)
+		fputs("  destroy the file that it came from;\n", stderr);
+	else
+		fprintf(stderr,
+		    "  destroy the file:  shred -u -- '%s'\n"
+		    "  (on a copy-on-write or journalling disk, and on an SSD, "
+		    "octets may outlive that);\n",
+		    import->path);
+	fputs("  destroy its copies: backups, other servers, mail, the "
+	      "machine it was made on.\n"
+	      "Whoever has an old copy can still pose as the site.  Where you "
+	      "are not sure, make a\nnew key instead: holdfast key generate, "
+	      "then holdfast key csr.\n",
+	    stderr);
+}
+
+/* Before anything secret is read. */
+static void
+protect_process(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+static bool
+take_options(int *argc, char **argv, struct import *import)
+{
+	Holdfast__Keyd__V1__ImportRequest *request = &import->request;
+	const char *fd = cli_option(argc, argv, "--passphrase-fd");
+	unsigned number = 0;
+
+	holdfast__keyd__v1__import_request__init(request);
+	request->pool = text(cli_option(argc, argv, "--pool"));
+	request->group = text(cli_option(argc, argv, "--group"));
+	request->owner = text(cli_option(argc, argv, "--owner"));
+	request->notes = text(cli_option(argc, argv, "--notes"));
+	import->pinned = cli_option(argc, argv, "--wrapping-key");
+	import->passphrase_fd = -1;
+	if (fd != NULL && !cli_number("--passphrase-fd", fd, 0, 1023, &number))
+		return false;
+	if (fd != NULL)
+		import->passphrase_fd = (int)number;
+	if (!cli_rest(*argc, argv, 2, 2, USAGE))
+		return false;
+	import->label = argv[0];
+	import->path = argv[1];
+	request->label = text(import->label);
+	if (import->passphrase_fd != STDIN_FILENO ||
+	    strcmp(import->path, "-") != 0)
+		return true;
+	cli_fail(EXIT_USAGE, "the key and its passphrase cannot both come "
+			     "from stdin; give --passphrase-fd 3");
+	return false;
+}
+
+int
+cli_key_import(struct cli *cli, int argc, char **argv)
+{
+	scoped(import_done) struct import import = { .passphrase_fd = -1 };
+	int rc;
+
+	if (!take_options(&argc, argv, &import))
+		return EXIT_USAGE;
+	protect_process();
+	/* The parameters first: then the clear key lives for as long as it
+	 * takes to wrap it, not while keyd is waited for. */
+	rc = get_parameters(cli, &import);
+	if (rc == 0)
+		rc = read_key(&import);
+	if (rc == 0)
+		rc = check_algorithm(&import);
+	if (rc == 0)
+		rc = wrap(&import);
+	if (rc == 0)
+		rc = send_key(cli, &import);
+	if (rc == 0 && !cli->json)
+		say_what_is_left(&import);
+	return rc;
+}

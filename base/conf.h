@@ -62,6 +62,10 @@ struct conf_field {
 STATUS conf_load(const char *path, const struct conf_field *schema,
     void *config, char ret_error[CONF_ERROR_MAX]);
 
+/* The same of an open file, which stays open; path stands in messages. */
+STATUS conf_load_fd(int fd, const char *path, const struct conf_field *schema,
+    void *config, char ret_error[CONF_ERROR_MAX]);
+
 /* The same from memory; name stands in messages.  For tests and fuzzing. */
 STATUS conf_parse(const char *name, const char *text, size_t len,
     const struct conf_field *schema, void *config,

@@ -32,11 +32,21 @@ conf_load(const char *path, const struct conf_field *schema, void *config,
     char ret_error[CONF_ERROR_MAX])
 {
 	scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return file_failed(path, errno, ret_error);
+	return conf_load_fd(fd, path, schema, config, ret_error);
+}
+
+STATUS
+conf_load_fd(int fd, const char *path, const struct conf_field *schema,
+    void *config, char ret_error[CONF_ERROR_MAX])
+{
 	scoped(free) char *text = NULL;
 	struct stat file;
 	size_t len = 0;
 
-	if (fd < 0 || fstat(fd, &file) != 0)
+	if (fstat(fd, &file) != 0)
 		return file_failed(path, errno, ret_error);
 	if (!S_ISREG(file.st_mode))
 		return file_failed(

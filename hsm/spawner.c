@@ -31,6 +31,7 @@
 #include "hsm/confine.h"
 #include "hsm/lane.h"
 #include "hsm/spawn.h"
+#include "hsm/spawner_wire.h"
 
 #define CHILDREN_MAX 1100 /* more than all lanes of all pools */
 #define ENV_MAX 80
@@ -76,72 +77,6 @@ static struct {
 } self = { .control = -1 };
 
 /* ---- messages ---- */
-
-/* One message, with a descriptor beside it unless that is -1.  0 or an errno.
- */
-static int
-put(int socket, const void *at, size_t len, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char at[CMSG_SPACE(sizeof(int))];
-	} control = { .at = { 0 } };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)at,
-		.iov_len = len };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-	ssize_t n;
-
-	if (fd >= 0) {
-		struct cmsghdr *head;
-
-		message.msg_control = control.at;
-		message.msg_controllen = sizeof(control.at);
-		head = CMSG_FIRSTHDR(&message);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(head), &fd, sizeof(int));
-	}
-	do
-		n = sendmsg(socket, &message, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)len ? 0 : n < 0 ? errno : EMSGSIZE;
-}
-
-/* 0, or an errno; EPIPE at the end.  ret_fd is -1 when none came along. */
-static int
-take(int socket, void *at, size_t len, int *ret_fd)
-{
-	union {
-		struct cmsghdr align;
-		char at[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = at, .iov_len = len };
-	struct msghdr message = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.at,
-		.msg_controllen = sizeof(control.at) };
-	struct cmsghdr *head;
-	ssize_t n;
-
-	*ret_fd = -1;
-	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? errno : EPIPE;
-	head = CMSG_FIRSTHDR(&message);
-	if (head != NULL && head->cmsg_level == SOL_SOCKET &&
-	    head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(head), sizeof(int));
-	if (n == (ssize_t)len)
-		return 0;
-	if (*ret_fd >= 0)
-		close(*ret_fd);
-	*ret_fd = -1;
-	return EBADMSG;
-}
 
 static bool
 join(char *const *argv, char ret_name[NAME_MAX_])
@@ -236,7 +171,7 @@ serve_spawn(const struct request *request, int fd)
 		self.n_fds++;
 		answer.pid = pid;
 	}
-	(void)put(fd, &answer, sizeof(answer), pidfd);
+	(void)spawner_wire_put(fd, &answer, sizeof(answer), pidfd);
 }
 
 static void
@@ -250,7 +185,7 @@ serve_open(int fd)
 		    self.file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		answer.error = file < 0 ? errno : 0;
 	}
-	(void)put(fd, &answer, sizeof(answer), file);
+	(void)spawner_wire_put(fd, &answer, sizeof(answer), file);
 }
 
 static void
@@ -268,7 +203,8 @@ serve(void)
 {
 	struct request request;
 	scoped(close) int fd = -1;
-	int error = take(self.control, &request, sizeof(request), &fd);
+	int error =
+	    spawner_wire_take(self.control, &request, sizeof(request), &fd);
 
 	if (error != 0)
 		return error != EPIPE && error != ECONNRESET;
@@ -427,7 +363,8 @@ spawner_is_lost(void)
 static int
 ask(const struct request *request, int fd)
 {
-	int error = put(self.control, request, sizeof(*request), fd);
+	int error =
+	    spawner_wire_put(self.control, request, sizeof(*request), fd);
 
 	if ((error == EPIPE || error == ECONNRESET) && self.is_lost == 0) {
 		self.is_lost = 1;
@@ -457,7 +394,7 @@ spawner_answer(int ours, pid_t *ret_pid, int *ret_pidfd)
 
 	if (poll(&waiting, 1, ANSWER_TIMEOUT_MS) != 1)
 		return ETIMEDOUT;
-	error = take(ours, &answer, sizeof(answer), &fd);
+	error = spawner_wire_take(ours, &answer, sizeof(answer), &fd);
 	if (error == 0 && answer.error != 0)
 		error = answer.error;
 	if (error == 0 && fd < 0)
@@ -487,7 +424,8 @@ spawner_open_file(void)
 	int pair[2], error, fd = -1;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+	if (!self.is_running ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
 	error = ask(&request, pair[1]);
 	close(pair[1]);

@@ -39,7 +39,8 @@ bool spawner_is_running(void);
  * sent SIGTERM by itself. */
 bool spawner_is_lost(void);
 
-/* The file, open for reading, or -1 with errno set.  Any thread. */
+/* The file, open for reading, or -1: then path is worth a try, or there is no
+ * spawner.  Any thread. */
 int spawner_open_file(void);
 
 /* For hsm/spawn.c: ask with the socket that becomes the worker's; then the

@@ -146,9 +146,10 @@ const char *const *config_enroll_endpoints(
 /* A file of the state folder, such as "registry.db". */
 STATUS config_state_path(
     const struct config *config, const char *name, char ret_path[PATH_MAX]);
-/* Where processes that log in to this token take turns. */
+/* Where processes that initialise this module take turns, whatever token of it
+ * they are for: SoftHSM looks at all of them. */
 STATUS config_lock_path(
-    const struct config *config, const char *token, char ret_path[PATH_MAX]);
+    const struct config *config, const char *module, char ret_path[PATH_MAX]);
 /* A folder of audit.directory, or of audit/ in the state: "journal", "ledger",
  * "" for itself. */
 STATUS config_audit_path(

@@ -13,6 +13,9 @@
 #include "base/bytes.h"
 #include "keyd/config.h"
 
+/* Modules whose names begin with the same octets share a lock, no harm. */
+#define LOCK_NAME_MAX 100
+
 STATUS
 config_load(const char *path, struct config **ret_config,
     char ret_error[CONF_ERROR_MAX])
@@ -115,12 +118,16 @@ config_state_path(
 
 STATUS
 config_lock_path(
-    const struct config *config, const char *token, char ret_path[PATH_MAX])
+    const struct config *config, const char *module, char ret_path[PATH_MAX])
 {
-	/* In hex, since a label may hold any octet. */
-	char name[sizeof("locks/") + 64] = "locks/";
+	/* In hex, since a file's name may hold any octet. */
+	char name[sizeof("locks/") + 2 * LOCK_NAME_MAX] = "locks/";
+	const char *slash = strrchr(module, '/');
+	struct bytes file = bytes_of(slash != NULL ? slash + 1 : module);
 
-	bytes_to_hex(bytes_of(token), name + strlen("locks/"));
+	if (file.len > LOCK_NAME_MAX)
+		file.len = LOCK_NAME_MAX;
+	bytes_to_hex(file, name + strlen("locks/"));
 	return print_path(ret_path, config->state_dir, name);
 }
 

@@ -157,7 +157,7 @@ main(int argc, char **argv)
 {
 	struct arguments arguments;
 
-	if (argc == 2 && strcmp(argv[1], "worker") == 0)
+	if (argc == 3 && strcmp(argv[1], "worker") == 0)
 		return hsm_worker_main();
 	if (argc == 2 && strcmp(argv[1], "ca-worker") == 0)
 		return hsm_ca_worker_main();

@@ -89,8 +89,8 @@ tokens_open_pool(const struct config *config, size_t pool,
 		.module = from->module,
 		.token_label = from->token,
 		.pin_file = from->pin_file,
-		.workers = use->workers != 0 ? use->workers
-					     : (unsigned)from->workers,
+		.workers =
+		    use->workers != 0 ? use->workers : (unsigned)from->workers,
 		.session_copies = from->session_copies,
 		.lock_file = lock_path,
 		.worker_argv = argv,
@@ -117,9 +117,8 @@ STATUS
 tokens_ca(const struct config *config, struct tokens_ca *ret_ca)
 {
 	const struct conf_strings *env = &config->identity.env;
-	struct status st =
-	    config_lock_path(
-		config, config->identity.module, ret_ca->lock_path);
+	struct status st = config_lock_path(
+	    config, config->identity.module, ret_ca->lock_path);
 
 	if (failed(st))
 		return st;

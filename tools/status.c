@@ -26,7 +26,7 @@ status_json(const Holdfast__Keyd__V1__GetStatusResponse *s)
 			(json_int_t)l->cpu_ns, "keys", (json_int_t)l->keys));
 	}
 	return json_pack(
-	    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}",
+	    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:o}",
 	    "version", s->version, "identity", s->identity, "started_s",
 	    (json_int_t)s->started_s, "front_cpu_ns",
 	    (json_int_t)s->front_cpu_ns, "signatures",
@@ -34,7 +34,7 @@ status_json(const Holdfast__Keyd__V1__GetStatusResponse *s)
 	    "queued", (json_int_t)s->queued, "streams", (json_int_t)s->streams,
 	    "keys", (json_int_t)s->keys, "audit_entries",
 	    (json_int_t)s->audit_entries, "audit_trouble", s->audit_trouble,
-	    "lanes", lanes);
+	    "sandbox", s->sandbox, "lanes", lanes);
 }
 
 static void
@@ -46,6 +46,7 @@ print_status(const Holdfast__Keyd__V1__GetStatusResponse *s)
 
 	cli_age(s->started_s, age);
 	printf("keyd %s as %s, started %s\n", s->version, s->identity, age);
+	printf("confined by: %s\n", s->sandbox);
 	printf("%" PRIu32 " keys, %" PRIu64 " signatures, %" PRIu64
 	       " refusals, %" PRIu32 " waiting, %" PRIu32 " edge streams\n",
 	    s->keys, s->signatures, s->refusals, s->queued, s->streams);

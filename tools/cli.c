@@ -113,8 +113,8 @@ cli_number(const char *name, const char *text, unsigned long min,
 	return true;
 }
 
-static enum cli_exit
-exit_of(enum status_code code)
+enum cli_exit
+cli_exit_of(enum status_code code)
 {
 	switch (code) {
 	case STATUS_OK:
@@ -163,7 +163,7 @@ cli_connect(struct cli *cli)
 
 	st = enroll_load(cli->state_dir, &cli->identity, why);
 	if (failed(st)) {
-		return cli_fail(exit_of(st.code),
+		return cli_fail(cli_exit_of(st.code),
 		    "%s\nlooked in %s; another place is named by --state or "
 		    "HOLDFAST_STATE",
 		    why[0] != '\0' ? why : st.why, cli->state_dir);
@@ -176,11 +176,12 @@ cli_connect(struct cli *cli)
 	}
 	renew_when_due(cli);
 	config = enroll_client_config(cli->identity, 0);
+	config.message_max = CLI_MESSAGE_MAX;
 	if (cli->keyd != NULL)
 		config.target = cli->keyd;
 	st = rpc_client_new(&config, &cli->client);
 	if (failed(st))
-		return cli_fail(exit_of(st.code), "%s", st.why);
+		return cli_fail(cli_exit_of(st.code), "%s", st.why);
 	return 0;
 }
 
@@ -211,6 +212,6 @@ cli_call(struct cli *cli, const ProtobufCServiceDescriptor *service,
 	    cli->timeout_ms, ret_reply, why);
 	if (!failed(st))
 		return 0;
-	return cli_fail(exit_of(st.code), "%s (%s)",
+	return cli_fail(cli_exit_of(st.code), "%s (%s)",
 	    why[0] != '\0' ? why : st.why, status_name(st.code));
 }

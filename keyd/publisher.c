@@ -282,14 +282,15 @@ publisher_flush(struct publisher *p, int64_t deadline_ns)
 	pthread_mutex_lock(&p->lock);
 	wanted = p->recorded;
 	attempt = p->attempts + 1;
-	while (p->current.size < wanted) {
+	/* Also to the end of a round: what was in trouble is not any more. */
+	while (p->current.size < wanted || p->attempts != p->attempts_done) {
 		if (!p->runs || p->stopping)
 			st = is_stopped();
 		else if (p->attempts_done >= attempt)
 			st = failed(p->trouble) ? p->trouble : too_late();
 		if (failed(st))
 			break;
-		p->flush = true;
+		p->flush = p->current.size < wanted;
 		pthread_cond_signal(&p->work_due);
 		if (pthread_cond_timedwait(&p->job_done, &p->lock, &until) ==
 		    ETIMEDOUT) {

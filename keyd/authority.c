@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyd/authority_int.h"
 #include "keyd/authority_self.h"
 #include "keyd/csr_key.h"
 #include "proto/holdfast/keyd/v1/identity.pb-c.h"
@@ -34,22 +35,8 @@
  */
 #define CERTIFY_TIMEOUT_NS (15 * NS_PER_S)
 
-typedef Holdfast__Keyd__V1__IdentityRecord identity_record;
-
-struct authority {
-	struct authority_config config;
-	struct authority_self *self;
-	char domain[SPIFFE_DOMAIN_MAX];
-	uint8_t ca_cert[HSM_CERT_MAX];
-	char *ca_pem;
-	pthread_mutex_t mutex; /* guards the two below */
-	int64_t window_ns;     /* when the minute of failures began */
-	unsigned failures;     /* in it */
-};
-
 /* ---- What all methods share ---- */
 
-/* One entry of the journal; act has been cut to fit by the caller. */
 static struct status
 record(struct authority *authority, const char *peer, const char *act,
     struct status outcome)
@@ -66,13 +53,13 @@ record(struct authority *authority, const char *peer, const char *act,
 	return audit_record(authority->config.audit, &entry, 1);
 }
 
-/*
- * May this identity have a certificate now?  The one place where an identity
- * that has been taken back would be refused.
- */
+/* May this identity have a certificate, or an invitation, now? */
 static struct status
 check_standing(const struct authority *authority, const struct spiffe *id)
 {
+	bool is_quarantined = true;
+	struct status st;
+
 	if (strcmp(id->domain, authority->domain) != 0)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "this identity is of another trust domain");
@@ -80,7 +67,15 @@ check_standing(const struct authority *authority, const struct spiffe *id)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "keyd's identity is not given out: each keyd certifies its "
 		    "own key");
-	return status_ok();
+	st = registry_is_quarantined(
+	    authority->config.registry, id->role, id->name, &is_quarantined);
+	if (failed(st))
+		return st;
+	if (is_quarantined)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "this identity is quarantined: an operator can let it in "
+		    "again with 'holdfast edge release'");
+	return st;
 }
 
 /* From CSR to reply: certify, remember, record, answer. */
@@ -165,8 +160,7 @@ refuse_secret(struct authority *authority, const struct rpc_call *call)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED,
 		    "too many join secrets were refused: try again in a "
 		    "minute");
-	snprintf(
-	    text, sizeof(text), "enroll from %.64s", call->peer->address);
+	snprintf(text, sizeof(text), "enroll from %.64s", call->peer->address);
 	st = record(authority, "", text, refused);
 	return failed(st) ? st : refused;
 }
@@ -228,9 +222,9 @@ STATUS
 authority_invite(struct registry *registry, const struct spiffe *id,
     const char *group, int64_t now_s, int64_t ttl_s, struct secret **ret_secret)
 {
-	struct registry_invite invite = { .role = id->role,
-		.created_s = now_s,
-		.expires_s = now_s + ttl_s };
+	struct registry_invite invite = {
+		.role = id->role, .created_s = now_s, .expires_s = now_s + ttl_s
+	};
 	scoped(secret_free) struct secret *secret = NULL;
 	uint8_t hash[INVITE_HASH_LEN];
 	char text[SPIFFE_ID_MAX];
@@ -290,6 +284,33 @@ reply_invite(struct authority *authority, struct secret *secret,
 	rpc_reply_set(reply, &msg.base);
 }
 
+/* Only edges have a group, and an edge that is there keeps the one it has. */
+static struct status
+check_invited_group(
+    struct authority *authority, const struct spiffe *id, const char *group)
+{
+	struct registry_identity there;
+	struct status st;
+
+	if (group[0] == 0)
+		return status_ok();
+	if (id->role != ROLE_EDGE)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "only edges are in groups: leave the group out");
+	if (!policy_group_ok(group))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "an edge group's name is 1 to 63 of A-Z a-z 0-9 . _ -");
+	st = registry_identity_get(
+	    authority->config.registry, id->role, id->name, &there);
+	if (st.code == STATUS_NOT_FOUND)
+		return status_ok();
+	if (!failed(st) && there.enrolled && strcmp(there.group, group) != 0)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "this edge is enrolled in another group: move it with "
+		    "'holdfast edge group', or invite it without a group");
+	return st;
+}
+
 static struct status
 invite(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
     struct rpc_reply *reply)
@@ -307,98 +328,32 @@ invite(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	memcpy(id.domain, authority->domain, sizeof(id.domain));
 	if (strlen(ask->name) < sizeof(id.name))
 		memcpy(id.name, ask->name, strlen(ask->name) + 1);
-	st = authority_invite(
-	    authority->config.registry, &id, ask->group, now_s, ttl_s, &secret);
+	st = check_invited_group(authority, &id, ask->group);
+	if (!failed(st) && id.role != ROLE_NONE && id.role != ROLE_KEYD)
+		st = check_standing(authority, &id);
+	if (!failed(st))
+		st = authority_invite(authority->config.registry, &id,
+		    ask->group, now_s, ttl_s, &secret);
 	if (failed(st))
 		return st;
-	snprintf(text, sizeof(text), "invited %s/%s for %lld s",
-	    role_name(id.role), id.name, (long long)ttl_s);
+	snprintf(text, sizeof(text), "invited %s/%s for %lld s%s%s",
+	    role_name(id.role), id.name, (long long)ttl_s,
+	    ask->group[0] == 0 ? "" : " group=", ask->group);
 	st = record(authority, call->peer->spiffe_id, text, status_ok());
+	if (!failed(st) && ask->group[0] != 0)
+		st = authority_publish(authority);
 	if (failed(st))
 		return st;
 	reply_invite(authority, secret, now_s + ttl_s, reply);
 	return st;
 }
 
-/* ---- Identity.List ---- */
-
-static bool
-fill_record(const struct authority *authority,
-    const struct registry_identity *from, int64_t now_s, identity_record *to,
-    char text[SPIFFE_ID_MAX])
+STATUS
+authority_publish(struct authority *authority)
 {
-	struct spiffe id = { .role = from->role };
-
-	memcpy(id.domain, authority->domain, sizeof(id.domain));
-	memcpy(id.name, from->name, sizeof(id.name));
-	if (failed(spiffe_print(&id, text)))
-		return false;
-	holdfast__keyd__v1__identity_record__init(to);
-	to->identity = text;
-	to->created_s = from->created_s;
-	to->expires_s = from->expires_s;
-	if (from->expires_s <= now_s)
-		to->state =
-		    HOLDFAST__KEYD__V1__IDENTITY_RECORD__STATE__STATE_EXPIRED;
-	else if (from->enrolled)
-		to->state =
-		    HOLDFAST__KEYD__V1__IDENTITY_RECORD__STATE__STATE_ENROLLED;
-	else
-		to->state =
-		    HOLDFAST__KEYD__V1__IDENTITY_RECORD__STATE__STATE_INVITED;
-	if (authority->config.streams_of != NULL)
-		to->streams = authority->config.streams_of(
-		    authority->config.streams_ctx, text);
-	return true;
-}
-
-static struct status
-reply_list(struct authority *authority, const struct registry_identity *from,
-    size_t n, struct rpc_reply *reply)
-{
-	Holdfast__Keyd__V1__ListIdentitiesResponse msg = {
-		.base = PROTOBUF_C_MESSAGE_INIT(
-		    &holdfast__keyd__v1__list_identities_response__descriptor)
-	};
-	scoped(free) identity_record *records = calloc(n + 1, sizeof(*records));
-	scoped(free) identity_record **at = calloc(n + 1, sizeof(*at));
-	scoped(free) char(*texts)[SPIFFE_ID_MAX] =
-	    calloc(n + 1, sizeof(*texts));
-	const int64_t now_s = clock_wall_s();
-
-	if (records == NULL || at == NULL || texts == NULL)
-		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		const size_t to = msg.n_identities;
-
-		if (fill_record(
-			authority, &from[i], now_s, &records[to], texts[to]))
-			at[msg.n_identities++] = &records[to];
-	}
-	msg.identities = at;
-	rpc_reply_set(reply, &msg.base);
-	return status_ok();
-}
-
-static struct status
-list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
-    struct rpc_reply *reply)
-{
-	const Holdfast__Keyd__V1__ListIdentitiesRequest *ask =
-	    (const void *)request;
-	struct authority *authority = ctx;
-	const enum role role = role_parse(ask->role);
-	scoped(free) struct registry_identity *found = NULL;
-	struct status st;
-	size_t n = 0;
-
-	(void)call;
-	if (ask->role[0] != '\0' && role == ROLE_NONE)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "the role must be operator, auditor, certd or edge, or "
-		    "empty for all");
-	st = registry_identities(authority->config.registry, role, &found, &n);
-	return failed(st) ? st : reply_list(authority, found, n, reply);
+	if (authority->config.publish == NULL)
+		return status_ok();
+	return authority->config.publish(authority->config.publish_ctx);
 }
 
 /* ---- Life ---- */
@@ -432,6 +387,7 @@ authority_free(struct authority *authority)
 		return;
 	authority_self_free(authority->self);
 	free(authority->ca_pem);
+	pthread_mutex_destroy(&authority->acting);
 	pthread_mutex_destroy(&authority->mutex);
 	free(authority);
 }
@@ -448,6 +404,7 @@ authority_new(
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	authority->config = *config;
 	pthread_mutex_init(&authority->mutex, NULL);
+	pthread_mutex_init(&authority->acting, NULL);
 	if (config->lifetime_s == 0)
 		authority->config.lifetime_s = LIFETIME_DEFAULT_S;
 	if (config->ca_cert.len > sizeof(authority->ca_cert))
@@ -490,7 +447,14 @@ authority_register(struct authority *authority, struct rpc_server *server)
 
 	rpc_server_add_unary(server, service, "Renew", renew, authority);
 	rpc_server_add_unary(server, service, "Invite", invite, authority);
-	rpc_server_add_unary(server, service, "List", list, authority);
+	rpc_server_add_unary(
+	    server, service, "List", authority_list, authority);
+	rpc_server_add_unary(
+	    server, service, "Quarantine", authority_quarantine, authority);
+	rpc_server_add_unary(
+	    server, service, "Release", authority_release, authority);
+	rpc_server_add_unary(
+	    server, service, "SetGroup", authority_set_group, authority);
 }
 
 void

@@ -46,6 +46,9 @@ struct authority_config { /* borrowed, as is all that it points to */
 	/* Open SignStreams of an identity; NULL: none are reported. */
 	unsigned (*streams_of)(void *ctx, const char *spiffe_id);
 	void *streams_ctx;
+	/* Puts edge groups and quarantines in force; NULL: nobody does. */
+	struct status (*publish)(void *ctx);
+	void *publish_ctx;
 };
 
 /*
@@ -68,7 +71,7 @@ const char *authority_ca_pem(const struct authority *authority);
 STATUS authority_identity(struct authority *authority, uint64_t *seen,
     bool *ret_changed, char **ret_cert_pem, char **ret_key_pem);
 
-/* Renew and Invite and List on the main port. */
+/* The methods of Identity on the main port. */
 void authority_register(struct authority *authority, struct rpc_server *server);
 /* Enroll on the enrollment port. */
 void authority_register_enrollment(
@@ -78,6 +81,7 @@ void authority_register_enrollment(
  * Make a join secret (32 octets) for a new identity: what Invite does, and what
  * keyd init does for the first operator.  INVALID_ARGUMENT: a role that cannot
  * be invited (keyd certifies itself), a bad name, or a ttl beyond the maximum.
+ * group is that of an edge; "" for "standard".
  */
 STATUS authority_invite(struct registry *registry, const struct spiffe *id,
     const char *group, int64_t now_s, int64_t ttl_s,

@@ -259,6 +259,12 @@ streams_of(void *ctx, const char *spiffe_id)
 }
 
 static struct status
+publish_rules(void *ctx)
+{
+	return custody_publish_rules(ctx);
+}
+
+static struct status
 make_authority(struct keyd *keyd, const struct hsm_cert *ca_cert)
 {
 	const struct config *config = keyd->config;
@@ -272,6 +278,8 @@ make_authority(struct keyd *keyd, const struct hsm_cert *ca_cert)
 		    config->identity.certificate_lifetime_ns / NS_PER_S,
 		.streams_of = streams_of,
 		.streams_ctx = keyd->signer,
+		.publish = publish_rules,
+		.publish_ctx = keyd->custody,
 	};
 	struct tokens_ca ca;
 	struct status st = tokens_ca(config, &ca);
@@ -295,7 +303,8 @@ open_port(struct keyd *keyd, struct port *port, const char *listen)
 	const struct port_config config = {
 		.listen = listen,
 		.authority = keyd->authority,
-		.roles = { .domain = keyd->config->domain },
+		.roles = { .domain = keyd->config->domain,
+		    .policy = keyd->policy },
 		.metrics = keyd->metrics,
 		.main = keyd->main_port.server,
 	};

@@ -6,6 +6,7 @@
 
 #include "base/spiffe.h"
 #include "base/status.h"
+#include "keyd/policy.h"
 #include "rpc/server.h"
 
 /*
@@ -18,12 +19,15 @@ bool role_may_call(enum role role, const char *method);
 
 struct roles {
 	const char *domain; /* trust domain of callers; borrowed */
+	/* Tells who is quarantined; NULL: nobody is.  Borrowed. */
+	struct policy_slot *policy;
 };
 
 /*
  * rpc_server_config.authorize of the main port; ctx is a struct roles.
  * UNAUTHENTICATED: no SPIFFE ID of the domain, or a certificate that has
- * expired since its connection was made.  PERMISSION_DENIED: the role.
+ * expired since its connection was made.  PERMISSION_DENIED: the role, or the
+ * identity is quarantined, which leaves it its health checks.
  */
 STATUS roles_authorize(
     void *ctx, const struct rpc_peer *peer, const char *method);

@@ -28,25 +28,55 @@ _holdfast() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return
 		;;
-	-o)
+	--kind)
+		mapfile -t COMPREPLY < <(compgen -W "sign custody" -- "$word")
+		return
+		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "jsonl csv" -- "$word")
+		return
+		;;
+	-o | --html | --remembered | --proof | --entry | --dossier | --signature)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key edge status bench $options" ;;
-	"key ") options="generate list show grant revoke csr stub" ;;
+	" ") options="join key edge audit status bench $options" ;;
+	"key ") options="generate list show grant revoke csr stub dossier" ;;
 	"edge ") options="invite list" ;;
+	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
 	"bench ") options="sign" ;;
 	"join ")
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
 	"key generate") options="--alg --pool" ;;
-	"key csr" | "key stub") options="-o" ;;
+	"key csr" | "key stub" | "key dossier") options="-o" ;;
 	"key grant" | "key revoke") options="tls tls13_server tls12_server_ecdhe csr raw" ;;
 	"edge invite") options="-o --role --ttl" ;;
 	"edge list") options="--role" ;;
+	"audit show" | "audit tail" | "audit report" | "audit export")
+		options="--edge --identity --key --since --until --refused --allowed --kind --last"
+		[ "$verb" = tail ] || options+=" --limit"
+		[ "$verb" != report ] || options+=" --html"
+		[ "$verb" != export ] || options+=" --format -o"
+		;;
+	"audit verify")
+		case $word in
+		-*) options="--key --remembered --witness --witnesses-needed --no-remember --proof --entry --dossier --signature" ;;
+		*)
+			mapfile -t COMPREPLY < <(compgen -d -- "$word")
+			return
+			;;
+		esac
+		;;
+	"audit key") options="--no-remember" ;;
+	"audit prove") options="-o" ;;
+	"audit cosign")
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
 	"bench sign") options="--in-flight --seconds" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

@@ -150,7 +150,7 @@ start_spawner(const struct config *config, const char *config_path,
 		    config, config_pool_at(config, i), &limits[i + 1]);
 	for (size_t i = 0; i < to.n_workers; i++)
 		workers[i] = (struct spawner_worker){ limits[i].argv,
-			limits[i].env, limits[i].text };
+			limits[i].env, is_confined ? limits[i].text : NULL };
 	return failed(st) ? st : spawner_start(&to);
 }
 

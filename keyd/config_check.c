@@ -11,6 +11,7 @@
 
 #include "base/spiffe.h"
 #include "keyd/config.h"
+#include "ledger/note.h"
 
 static bool
 is_address(const char *text)
@@ -44,6 +45,9 @@ wrong_addresses(const struct config *config)
 	    !is_address(config->metrics_listen))
 		return "metrics_listen: write address:port, such as "
 		       "127.0.0.1:9443";
+	if (config->audit.listen[0] != 0 && !is_address(config->audit.listen))
+		return "audit.listen: write address:port, such as "
+		       "127.0.0.1:7480";
 	for (size_t l = 0; l < 2; l++)
 		for (size_t i = 0; i < lists[l]->len; i++)
 			if (!is_address(lists[l]->at[i]))
@@ -158,6 +162,21 @@ wrong_lists(const struct config *config)
 	return NULL;
 }
 
+static const char *
+wrong_witnesses(const struct config *config)
+{
+	for (size_t i = 0; i < config->audit.witnesses.len; i++) {
+		struct note_key key;
+
+		if (failed(note_key_parse(
+			config->audit.witnesses.at[i], &key)) ||
+		    key.type != NOTE_COSIGNATURE)
+			return "audit.witnesses: write verifier keys of "
+			       "witnesses, NAME+HASH+BASE64 of type 4";
+	}
+	return NULL;
+}
+
 const char *
 config_check(const struct config *config)
 {
@@ -177,6 +196,8 @@ config_check(const struct config *config)
 		wrong = wrong_paths(config);
 	if (wrong == NULL)
 		wrong = wrong_pools(config);
+	if (wrong == NULL)
+		wrong = wrong_witnesses(config);
 	if (wrong == NULL)
 		wrong = wrong_lists(config);
 	if (wrong == NULL &&

@@ -23,13 +23,13 @@
 #include "hsm/hsm.h"
 #include "hsm/spawner.h"
 #include "keyd/approvals.h"
-#include "keyd/audit.h"
 #include "keyd/authority.h"
 #include "keyd/ca_file.h"
 #include "keyd/config.h"
 #include "keyd/custody.h"
 #include "keyd/hardening.h"
 #include "keyd/import_rotation.h"
+#include "keyd/ledger_parts.h"
 #include "keyd/policy.h"
 #include "keyd/port.h"
 #include "keyd/reaper.h"
@@ -45,7 +45,7 @@
 struct keyd {
 	struct config *config;
 	struct metrics *metrics;
-	struct audit *audit;
+	struct ledger_parts ledger;
 	struct registry *registry;
 	struct policy_slot *policy;
 	struct hsm *pools[POOLS_MAX];
@@ -101,20 +101,6 @@ load_config(struct keyd *keyd, const char *path)
 }
 
 static struct status
-open_audit(struct keyd *keyd)
-{
-	char path[PATH_MAX];
-	struct audit_config config = { .directory = path,
-		.durability =
-		    (enum audit_durability)keyd->config->audit.durability,
-		.keyd = keyd->config->name,
-		.metrics = keyd->metrics };
-	struct status st = config_audit_path(keyd->config, "journal", path);
-
-	return failed(st) ? st : audit_open(&config, &keyd->audit);
-}
-
-static struct status
 open_registry(struct keyd *keyd)
 {
 	char path[PATH_MAX];
@@ -151,7 +137,7 @@ make_signer(struct keyd *keyd)
 		.pools = keyd->pools,
 		.n_pools = keyd->n_pools,
 		.policy = keyd->policy,
-		.audit = keyd->audit,
+		.audit = keyd->ledger.audit,
 		.domain = keyd->config->domain,
 		.contexts = { (const char *const *)
 				  keyd->config->signing.acme_hosts.at,
@@ -171,7 +157,7 @@ start_imports(struct keyd *keyd)
 
 	keyd->imports = (struct import_rotation_config){
 		.registry = keyd->registry,
-		.audit = keyd->audit,
+		.audit = keyd->ledger.audit,
 		.pools = keyd->pools,
 		.pool_names = keyd->pool_names,
 		.n_pools = keyd->n_pools,
@@ -186,7 +172,7 @@ make_approvals(struct keyd *keyd)
 {
 	const struct approvals_config config = {
 		.registry = keyd->registry,
-		.audit = keyd->audit,
+		.audit = keyd->ledger.audit,
 		.self = keyd->self,
 		.quorum = (unsigned)keyd->config->approvals.quorum,
 		.lifetime_s = keyd->config->approvals.lifetime_ns / NS_PER_S,
@@ -206,7 +192,7 @@ make_custody(struct keyd *keyd)
 	struct custody_config config = {
 		.registry = keyd->registry,
 		.policy = keyd->policy,
-		.audit = keyd->audit,
+		.audit = keyd->ledger.audit,
 		.pools = keyd->pools,
 		.pool_names = keyd->pool_names,
 		.policy_pools = keyd->policy_pools,
@@ -244,9 +230,10 @@ make_report(struct keyd *keyd)
 		.pool_names = keyd->pool_names,
 		.n_pools = keyd->n_pools,
 		.policy = keyd->policy,
-		.audit = keyd->audit,
+		.audit = keyd->ledger.audit,
 		.signer = keyd->signer,
 		.registry = keyd->registry,
+		.publisher = keyd->ledger.publisher,
 	};
 
 	return report_new(&config, &keyd->report);
@@ -273,7 +260,7 @@ make_authority(struct keyd *keyd, const struct hsm_cert *ca_cert)
 		.domain = config->domain,
 		.name = config->name,
 		.registry = keyd->registry,
-		.audit = keyd->audit,
+		.audit = keyd->ledger.audit,
 		.lifetime_s =
 		    config->identity.certificate_lifetime_ns / NS_PER_S,
 		.streams_of = streams_of,
@@ -324,6 +311,7 @@ open_main_port(struct keyd *keyd)
 	custody_register(keyd->custody, port->server);
 	approvals_register(keyd->approvals, port->server);
 	report_register(keyd->report, port->server);
+	audit_service_register(keyd->ledger.service, port->server);
 	authority_register(keyd->authority, port->server);
 	st = rpc_server_start(port->server);
 	return failed(st) ? st : report_watch(keyd->report, port->server);
@@ -360,16 +348,11 @@ open_metrics(struct keyd *keyd)
 static struct status
 build_state(struct keyd *keyd)
 {
-	struct status st;
-
 	keyd->metrics = metrics_new();
 	keyd->policy = policy_slot_new();
 	if (keyd->metrics == NULL || keyd->policy == NULL)
 		return complain("memory", no_memory());
-	st = complain("audit journal", open_audit(keyd));
-	if (!failed(st))
-		st = complain("registry", open_registry(keyd));
-	return st;
+	return complain("registry", open_registry(keyd));
 }
 
 static struct status
@@ -377,6 +360,10 @@ build_parts(struct keyd *keyd, const struct hsm_cert *ca_cert)
 {
 	struct status st = complain("pools", open_pools(keyd));
 
+	if (!failed(st))
+		st = complain("audit",
+		    ledger_parts_open(keyd->config, keyd->pools[0],
+			keyd->registry, keyd->metrics, &keyd->ledger));
 	if (!failed(st))
 		st = complain("signer", make_signer(keyd));
 	if (!failed(st))
@@ -401,6 +388,9 @@ open_ports(struct keyd *keyd)
 
 	if (!failed(st))
 		st = complain("enroll_listen", open_enroll_port(keyd));
+	if (!failed(st))
+		st = complain("audit.listen",
+		    ledger_parts_serve(keyd->config, &keyd->ledger));
 	if (!failed(st))
 		st = complain("metrics_listen", open_metrics(keyd));
 	return st;
@@ -480,10 +470,11 @@ keyd_done(struct keyd *keyd)
 	approvals_free(keyd->approvals);
 	import_rotation_stop(keyd->import_rotation);
 	signer_free(keyd->signer);
+	ledger_parts_stop(&keyd->ledger);
 	for (size_t i = 0; i < keyd->n_pools; i++)
 		hsm_close(keyd->pools[i]);
+	ledger_parts_close(&keyd->ledger);
 	registry_close(keyd->registry);
-	audit_close(keyd->audit);
 	policy_slot_free(keyd->policy);
 	metrics_free(keyd->metrics);
 	config_free(keyd->config);

@@ -290,7 +290,7 @@ publisher_flush(struct publisher *p, int64_t deadline_ns)
 			st = failed(p->trouble) ? p->trouble : too_late();
 		if (failed(st))
 			break;
-		p->flush = p->current.size < wanted;
+		p->flush = p->flush || p->current.size < wanted;
 		pthread_cond_signal(&p->work_due);
 		if (pthread_cond_timedwait(&p->job_done, &p->lock, &until) ==
 		    ETIMEDOUT) {
@@ -339,6 +339,17 @@ publisher_checkpoint(struct publisher *p, char ret_note[NOTE_MAX],
 	*ret_size = p->current.size;
 	pthread_mutex_unlock(&p->lock);
 	return status_ok();
+}
+
+uint64_t
+publisher_size(struct publisher *p)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&p->lock);
+	size = p->current.size;
+	pthread_mutex_unlock(&p->lock);
+	return size;
 }
 
 const char *

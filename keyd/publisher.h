@@ -63,6 +63,7 @@ STATUS publisher_flush(struct publisher *publisher, int64_t deadline_ns);
 /* The newest checkpoint as published, with its size; 0 before the first. */
 STATUS publisher_checkpoint(struct publisher *publisher,
     char ret_note[NOTE_MAX], size_t *ret_len, uint64_t *ret_size);
+uint64_t publisher_size(struct publisher *publisher);
 const char *publisher_origin(const struct publisher *publisher);
 const char *publisher_folder(const struct publisher *publisher);
 /* OK, or why checkpoints are not made now.  Any thread. */

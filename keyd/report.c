@@ -189,6 +189,16 @@ count_lanes(const struct report_config *config)
 }
 
 static void
+fill_ledger(const struct report_config *config,
+    Holdfast__Keyd__V1__GetStatusResponse *answer)
+{
+	struct status trouble = publisher_trouble(config->publisher);
+
+	answer->ledger_size = publisher_size(config->publisher);
+	answer->ledger_trouble = pb_text(failed(trouble) ? trouble.why : "");
+}
+
+static void
 fill_counts(const struct report_config *config,
     Holdfast__Keyd__V1__GetStatusResponse *answer)
 {
@@ -207,6 +217,7 @@ fill_counts(const struct report_config *config,
 		answer->pending_approvals = pending;
 	answer->audit_entries = audit_entries(config->audit);
 	answer->audit_trouble = pb_text(failed(trouble) ? trouble.why : "");
+	fill_ledger(config, answer);
 	policy_unref(policy);
 }
 

@@ -11,6 +11,7 @@
 #include "hsm/hsm.h"
 #include "keyd/audit.h"
 #include "keyd/policy.h"
+#include "keyd/publisher.h"
 #include "keyd/registry.h"
 #include "keyd/signer.h"
 #include "rpc/server.h"
@@ -30,6 +31,7 @@ struct report_config { /* borrowed, as is all that it points to */
 	struct policy_slot *policy;
 	struct audit *audit;
 	struct signer *signer;
+	struct publisher *publisher;
 	struct registry *registry;
 };
 

@@ -91,6 +91,8 @@ STATUS rpc_core_check_ca(const char *ca_pem);
 #define RPC_OUTQ_MAX (16 * 1024 * 1024)
 /* While more than this waits, the stream is not read. */
 #define RPC_OUTQ_HIGH (1024 * 1024)
+/* While more than this waits, who sends by itself should pause. */
+#define RPC_OUTQ_ROOM (256 * 1024)
 
 struct rpc_outq {
 	uint8_t *at;

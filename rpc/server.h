@@ -137,6 +137,12 @@ void rpc_server_add_stream(struct rpc_server *server,
  * reading from that stream.
  */
 void rpc_stream_send(struct rpc_stream *stream, struct bytes message);
+/*
+ * Do so few octets wait that the client seems to read?  Who sends much by
+ * itself asks before each message: a stream whose queue overflows is cancelled.
+ * Any thread; true once the stream is closed.
+ */
+bool rpc_stream_has_room(struct rpc_stream *stream);
 /* End the call with a status, after what is queued.  Any thread. */
 void rpc_stream_end(struct rpc_stream *stream, struct status st);
 /* A stream may be kept beyond closed by holding a reference. */

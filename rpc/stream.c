@@ -96,6 +96,18 @@ rpc_stream_send(struct rpc_stream *stream, struct bytes message)
 		rpc_core_start(stream->call, NULL, 0, &stream->on_kick);
 }
 
+bool
+rpc_stream_has_room(struct rpc_stream *stream)
+{
+	bool room;
+
+	pthread_mutex_lock(&stream->mu);
+	room = stream->over || stream->ended ||
+	       rpc_outq_octets(&stream->out) <= RPC_OUTQ_ROOM;
+	pthread_mutex_unlock(&stream->mu);
+	return room;
+}
+
 void
 rpc_stream_end(struct rpc_stream *stream, struct status st)
 {

@@ -44,7 +44,7 @@ _holdfast() {
 	case "$noun $verb" in
 	" ") options="join key edge audit status bench $options" ;;
 	"key ") options="generate list show grant revoke csr stub dossier" ;;
-	"edge ") options="invite list" ;;
+	"edge ") options="invite list group quarantine release" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
 	"bench ") options="sign" ;;
 	"join ")
@@ -53,8 +53,9 @@ _holdfast() {
 		;;
 	"key generate") options="--alg --pool" ;;
 	"key csr" | "key stub" | "key dossier") options="-o" ;;
-	"key grant" | "key revoke") options="tls tls13_server tls12_server_ecdhe csr raw" ;;
-	"edge invite") options="-o --role --ttl" ;;
+	"key grant" | "key revoke") options="tls tls13_server tls12_server_ecdhe tls13_client csr acme_jws raw --group --rate --burst --beyond-group --comment" ;;
+	"edge invite") options="-o --role --group --ttl" ;;
+	"edge quarantine") options="--reason" ;;
 	"edge list") options="--role" ;;
 	"audit show" | "audit tail" | "audit report" | "audit export")
 		options="--edge --identity --key --since --until --refused --allowed --kind --last"

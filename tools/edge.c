@@ -17,6 +17,13 @@
 
 #define IDENTITY (&holdfast__keyd__v1__identity__descriptor)
 
+/* For a message that is only going to be packed. */
+static char *
+lend(const char *borrowed)
+{
+	return (char *)(uintptr_t)borrowed;
+}
+
 static int
 write_join(const struct cli *cli, const char *path, const char *role,
     const char *name, const Holdfast__Keyd__V1__InviteResponse *invite)
@@ -68,6 +75,7 @@ cli_edge_invite(struct cli *cli, int argc, char **argv)
 	const char *path = cli_option(&argc, argv, "-o");
 	const char *role = cli_option(&argc, argv, "--role");
 	const char *ttl = cli_option(&argc, argv, "--ttl");
+	const char *group = cli_option(&argc, argv, "--group");
 	char role_text[16], default_path[128];
 	ProtobufCMessage *reply = NULL;
 	unsigned ttl_s = 0;
@@ -75,7 +83,8 @@ cli_edge_invite(struct cli *cli, int argc, char **argv)
 
 	holdfast__keyd__v1__invite_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1,
-		"edge invite NAME [-o FILE.join] [--role ROLE]") ||
+		"edge invite NAME [-o FILE.join] [--role ROLE] [--group "
+		"GROUP]") ||
 	    (ttl != NULL && !cli_number("--ttl", ttl, 60, 604800, &ttl_s)))
 		return EXIT_USAGE;
 	snprintf(role_text, sizeof(role_text), "%s", role ? role : "edge");
@@ -90,6 +99,8 @@ cli_edge_invite(struct cli *cli, int argc, char **argv)
 	request.role = role_text;
 	request.name = argv[0];
 	request.ttl_s = ttl_s;
+	if (group != NULL)
+		request.group = lend(group);
 	rc = cli_call(cli, IDENTITY, "Invite", &request.base, &reply);
 	if (rc != 0)
 		return rc;
@@ -114,29 +125,37 @@ state_text(Holdfast__Keyd__V1__IdentityRecord__State state)
 	}
 }
 
+static json_t *
+identity_json(const Holdfast__Keyd__V1__IdentityRecord *r)
+{
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:s}", "identity",
+	    r->identity, "state", state_text(r->state), "expires_s",
+	    (json_int_t)r->expires_s, "created_s", (json_int_t)r->created_s,
+	    "streams", (json_int_t)r->streams, "group", r->group,
+	    "quarantined_s", (json_int_t)r->quarantined_s, "quarantine_reason",
+	    r->quarantine_reason);
+}
+
 static void
 print_identities(const struct cli *cli, const char *role,
     const Holdfast__Keyd__V1__ListIdentitiesResponse *list)
 {
 	json_t *array = json_array();
-	struct table *table = table_new((const char *const[]){
-	    "IDENTITY", "STATE", "EXPIRES", "STREAMS", NULL });
+	struct table *table = table_new((const char *const[]){ "IDENTITY",
+	    "STATE", "GROUP", "QUARANTINED", "EXPIRES", "STREAMS", NULL });
 
 	for (size_t i = 0; i < list->n_identities; i++) {
 		const Holdfast__Keyd__V1__IdentityRecord *r =
 		    list->identities[i];
-		char age[AGE_TEXT_MAX], streams[16];
+		char age[AGE_TEXT_MAX], out[AGE_TEXT_MAX], streams[16];
 
 		cli_age(r->expires_s, age);
+		cli_age(r->quarantined_s, out);
 		snprintf(streams, sizeof(streams), "%" PRIu32, r->streams);
-		table_add(table, (const char *const[]){ r->identity,
-				     state_text(r->state), age, streams });
-		json_array_append_new(
-		    array, json_pack("{s:s, s:s, s:I, s:I, s:I}", "identity",
-			       r->identity, "state", state_text(r->state),
-			       "expires_s", (json_int_t)r->expires_s,
-			       "created_s", (json_int_t)r->created_s, "streams",
-			       (json_int_t)r->streams));
+		table_add(table,
+		    (const char *const[]){ r->identity, state_text(r->state),
+			r->group, out, age, streams });
+		json_array_append_new(array, identity_json(r));
 	}
 	if (cli->json) {
 		json_dumpf(array, stdout, JSON_INDENT(2));
@@ -174,6 +193,93 @@ cli_edge_list(struct cli *cli, int argc, char **argv)
 	    (Holdfast__Keyd__V1__ListIdentitiesResponse *)reply);
 	protobuf_c_message_free_unpacked(reply, NULL);
 	return EXIT_DONE;
+}
+
+/* "fra-1" is an edge; others are named role/name. */
+static void
+identity_of(const char *name, char ret_text[96])
+{
+	snprintf(ret_text, 96, "%s%.80s",
+	    strchr(name, '/') == NULL ? "edge/" : "", name);
+}
+
+/* One act on one identity; prints its record, or else what to say of it. */
+static int
+act_on(struct cli *cli, const char *method, const ProtobufCMessage *request,
+    const char *done)
+{
+	ProtobufCMessage *reply = NULL;
+	int rc = cli_call(cli, IDENTITY, method, request, &reply);
+
+	if (rc != 0)
+		return rc;
+	if (cli->json) {
+		json_t *json = identity_json(
+		    (const Holdfast__Keyd__V1__IdentityRecord *)reply);
+
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(json);
+	} else {
+		fputs(done, stdout);
+	}
+	protobuf_c_message_free_unpacked(reply, NULL);
+	return EXIT_DONE;
+}
+
+int
+cli_edge_quarantine(struct cli *cli, int argc, char **argv)
+{
+	const char *reason = cli_option(&argc, argv, "--reason");
+	Holdfast__Keyd__V1__QuarantineRequest request;
+	char identity[96], done[512];
+
+	if (!cli_rest(argc, argv, 1, 1, "edge quarantine NAME [--reason TEXT]"))
+		return EXIT_USAGE;
+	identity_of(argv[0], identity);
+	holdfast__keyd__v1__quarantine_request__init(&request);
+	request.identity = identity;
+	if (reason != NULL)
+		request.reason = lend(reason);
+	snprintf(done, sizeof(done),
+	    "%s is quarantined: nothing it asks for is done from now on\n"
+	    "next: holdfast audit show --identity %s --last 20\n"
+	    "      what it has had signed; later holdfast edge release %s\n",
+	    identity, identity, argv[0]);
+	return act_on(cli, "Quarantine", &request.base, done);
+}
+
+int
+cli_edge_release(struct cli *cli, int argc, char **argv)
+{
+	Holdfast__Keyd__V1__ReleaseRequest request;
+	char identity[96], done[256];
+
+	if (!cli_rest(argc, argv, 1, 1, "edge release NAME"))
+		return EXIT_USAGE;
+	identity_of(argv[0], identity);
+	holdfast__keyd__v1__release_request__init(&request);
+	request.identity = identity;
+	snprintf(done, sizeof(done),
+	    "%s may do again what its grants and role say\n", identity);
+	return act_on(cli, "Release", &request.base, done);
+}
+
+int
+cli_edge_group(struct cli *cli, int argc, char **argv)
+{
+	Holdfast__Keyd__V1__SetGroupRequest request;
+	char identity[96], done[256];
+
+	if (!cli_rest(argc, argv, 2, 2, "edge group NAME GROUP"))
+		return EXIT_USAGE;
+	identity_of(argv[0], identity);
+	holdfast__keyd__v1__set_group_request__init(&request);
+	request.identity = identity;
+	request.group = argv[1];
+	snprintf(done, sizeof(done), "%s is in group %.64s from now on\n",
+	    identity, argv[1]);
+	return act_on(cli, "SetGroup", &request.base, done);
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * holdfast key: make keys, look at them, say who may use them, and hand out the
- * public stub.  A key is named by its label or by its 64-digit id.
+ * holdfast key: look at keys and hand out the public stub.  A key is named by
+ * its label or by its 64-digit id.
  */
 
 #include "tools/key.h"
@@ -62,6 +62,84 @@ contexts_text(
 	}
 }
 
+static const char *
+state_text(Holdfast__Keyd__V1__KeyState state)
+{
+	switch (state) {
+	case HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_ACTIVE:
+		return "active";
+	case HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SUSPENDED:
+		return "suspended";
+	case HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED:
+		return "scheduled";
+	case HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_DESTROYED:
+		return "destroyed";
+	default:
+		return "?";
+	}
+}
+
+static const char *
+origin_text(Holdfast__Keyd__V1__KeyOrigin origin)
+{
+	switch (origin) {
+	case HOLDFAST__KEYD__V1__KEY_ORIGIN__KEY_ORIGIN_GENERATED:
+		return "generated";
+	case HOLDFAST__KEYD__V1__KEY_ORIGIN__KEY_ORIGIN_IMPORTED_WRAPPED:
+		return "imported-wrapped";
+	case HOLDFAST__KEYD__V1__KEY_ORIGIN__KEY_ORIGIN_IMPORTED_CERTD:
+		return "imported-certd";
+	default:
+		return "?";
+	}
+}
+
+static json_t *
+grant_json(const Holdfast__Keyd__V1__KeyGrant *grant)
+{
+	json_t *contexts = json_array(), *json;
+
+	for (size_t j = 0; j < grant->n_contexts; j++) {
+		const char *name =
+		    sign_context_name((enum sign_context)grant->contexts[j]);
+
+		json_array_append_new(
+		    contexts, json_string(name == NULL ? "?" : name));
+	}
+	json = json_pack(
+	    "{s:s, s:o}", "identity", grant->identity, "contexts", contexts);
+	if (json == NULL)
+		return json_null();
+	if (grant->budget != NULL && grant->budget->rate_per_s != 0)
+		json_object_set_new(json, "budget",
+		    json_pack("{s:I, s:I}", "rate_per_s",
+			(json_int_t)grant->budget->rate_per_s, "burst",
+			(json_int_t)grant->budget->burst));
+	if (grant->beyond_group)
+		json_object_set_new(json, "beyond_group", json_true());
+	if (grant->key_group[0] != 0)
+		json_object_set_new(
+		    json, "key_group", json_string(grant->key_group));
+	return json;
+}
+
+/* What of a key's life there is to tell. */
+static void
+add_life(json_t *json, const Holdfast__Keyd__V1__Key *key)
+{
+	json_object_set_new(json, "state", json_string(state_text(key->state)));
+	json_object_set_new(json, "state_s", json_integer(key->state_s));
+	if (key->destroy_at_s != 0)
+		json_object_set_new(
+		    json, "destroy_at_s", json_integer(key->destroy_at_s));
+	json_object_set_new(
+	    json, "origin", json_string(origin_text(key->origin)));
+	json_object_set_new(json, "wrapped", json_boolean(key->wrapped));
+	json_object_set_new(json, "group", json_string(key->group));
+	json_object_set_new(json, "owner", json_string(key->owner));
+	json_object_set_new(json, "notes", json_string(key->notes));
+}
+
 static json_t *
 key_json(const Holdfast__Keyd__V1__Key *key)
 {
@@ -70,20 +148,10 @@ key_json(const Holdfast__Keyd__V1__Key *key)
 	json_t *json;
 
 	id_text(&key->id, id);
-	for (size_t i = 0; i < key->n_grants; i++) {
-		json_t *contexts = json_array();
-
-		for (size_t j = 0; j < key->grants[i]->n_contexts; j++) {
-			const char *name = sign_context_name(
-			    (enum sign_context)key->grants[i]->contexts[j]);
-
-			json_array_append_new(
-			    contexts, json_string(name == NULL ? "?" : name));
-		}
-		json_array_append_new(grants,
-		    json_pack("{s:s, s:o}", "identity",
-			key->grants[i]->identity, "contexts", contexts));
-	}
+	for (size_t i = 0; i < key->n_grants; i++)
+		json_array_append_new(grants, grant_json(key->grants[i]));
+	if (key->id.len == 0)
+		return json_pack("{s:o}", "grants", grants);
 	json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o}", "id", id,
 	    "label", key->label, "algorithm", alg_text(key), "pool", key->pool,
 	    "created_s", (json_int_t)key->created_s, "created_by",
@@ -97,13 +165,75 @@ key_json(const Holdfast__Keyd__V1__Key *key)
 			key->attributes->never_extractable, "local",
 			key->attributes->local));
 	}
+	if (json != NULL)
+		add_life(json, key);
 	return json;
+}
+
+/* "edge/fra-1 may tls13_server, 50/s burst 100, beyond its pool's groups" */
+static void
+print_grants(const Holdfast__Keyd__V1__Key *key)
+{
+	char contexts[256];
+
+	for (size_t i = 0; i < key->n_grants; i++) {
+		const Holdfast__Keyd__V1__KeyGrant *grant = key->grants[i];
+
+		contexts_text(grant, contexts, sizeof(contexts));
+		printf("%s%s may %s", i == 0 ? "grants      " : "            ",
+		    grant->identity, contexts);
+		if (grant->budget != NULL && grant->budget->rate_per_s != 0)
+			printf(", %" PRIu32 "/s burst %" PRIu32,
+			    grant->budget->rate_per_s, grant->budget->burst);
+		if (grant->beyond_group)
+			printf(", beyond the pool's edge groups");
+		if (grant->key_group[0] != 0)
+			printf(", by group %s", grant->key_group);
+		putchar('\n');
+	}
+	if (key->n_grants == 0)
+		puts("grants      none: nobody may sign with it "
+		     "(holdfast key grant)");
+}
+
+static void
+print_life(const Holdfast__Keyd__V1__Key *key)
+{
+	char age[AGE_TEXT_MAX];
+
+	cli_age(key->state_s, age);
+	printf("state       %s since %s\n", state_text(key->state), age);
+	if (key->state == HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED) {
+		cli_age(key->destroy_at_s, age);
+		printf("destroyed   %s (stop it: holdfast key cancel %s)\n",
+		    age, key->label);
+	}
+	if (key->wrapped)
+		puts("kept        outside the token, wrapped under its key "
+		     "encryption key");
+	if (key->group[0] != 0)
+		printf("group       %s\n", key->group);
+	if (key->owner[0] != 0)
+		printf("owner       %s\n", key->owner);
+	if (key->notes[0] != 0)
+		printf("notes       %s\n", key->notes);
+}
+
+static void
+print_attributes(const Holdfast__Keyd__V1__TokenAttributes *a)
+{
+	printf("the token   %s, %s, %s\n",
+	    a->sensitive ? "sensitive" : "NOT SENSITIVE",
+	    a->never_extractable ? "never extractable"
+	    : a->extractable     ? "EXTRACTABLE"
+				 : "not extractable",
+	    a->local ? "made inside" : "imported");
 }
 
 void
 cli_print_key(const struct cli *cli, const Holdfast__Keyd__V1__Key *key)
 {
-	char id[KEY_ID_TEXT_MAX], contexts[256], age[AGE_TEXT_MAX];
+	char id[KEY_ID_TEXT_MAX], age[AGE_TEXT_MAX];
 
 	if (cli->json) {
 		json_t *json = key_json(key);
@@ -113,31 +243,19 @@ cli_print_key(const struct cli *cli, const Holdfast__Keyd__V1__Key *key)
 		json_decref(json);
 		return;
 	}
-	id_text(&key->id, id);
-	cli_age(key->created_s, age);
-	printf(
-	    "label       %s\nid          %s\nalgorithm   %s\npool        %s\n"
-	    "created     %s by %s\n",
-	    key->label, id, alg_text(key), key->pool, age, key->created_by);
-	if (key->attributes != NULL) {
-		const Holdfast__Keyd__V1__TokenAttributes *a = key->attributes;
-
-		printf("the token   %s, %s, %s\n",
-		    a->sensitive ? "sensitive" : "NOT SENSITIVE",
-		    a->never_extractable ? "never extractable"
-		    : a->extractable     ? "EXTRACTABLE"
-					 : "not extractable",
-		    a->local ? "made inside" : "imported");
+	/* Of a key group there are only its grants to show. */
+	if (key->id.len != 0) {
+		id_text(&key->id, id);
+		cli_age(key->created_s, age);
+		printf("label       %s\nid          %s\nalgorithm   %s\n"
+		       "pool        %s\ncreated     %s by %s (%s)\n",
+		    key->label, id, alg_text(key), key->pool, age,
+		    key->created_by, origin_text(key->origin));
+		if (key->attributes != NULL)
+			print_attributes(key->attributes);
+		print_life(key);
 	}
-	for (size_t i = 0; i < key->n_grants; i++) {
-		contexts_text(key->grants[i], contexts, sizeof(contexts));
-		printf("%s%s may %s\n",
-		    i == 0 ? "grants      " : "            ",
-		    key->grants[i]->identity, contexts);
-	}
-	if (key->n_grants == 0)
-		puts("grants      none: nobody may sign with it "
-		     "(holdfast key grant)");
+	print_grants(key);
 }
 
 int
@@ -177,9 +295,11 @@ add_page(const Holdfast__Keyd__V1__ListKeysResponse *page, struct table *table,
 
 		id_text(&page->keys[i]->id, id);
 		cli_age(page->keys[i]->created_s, age);
-		table_add(table, (const char *const[]){ page->keys[i]->label,
-				     alg_text(page->keys[i]),
-				     page->keys[i]->pool, age, id });
+		table_add(
+		    table, (const char *const[]){ page->keys[i]->label,
+			       alg_text(page->keys[i]), page->keys[i]->pool,
+			       state_text(page->keys[i]->state),
+			       page->keys[i]->group, age, id });
 		json_array_append_new(array, key_json(page->keys[i]));
 	}
 }
@@ -194,8 +314,8 @@ cli_key_list(struct cli *cli, int argc, char **argv)
 
 	if (!cli_rest(argc, argv, 0, 0, "key list"))
 		return EXIT_USAGE;
-	table = table_new((const char *const[]){
-	    "LABEL", "ALGORITHM", "POOL", "CREATED", "ID", NULL });
+	table = table_new((const char *const[]){ "LABEL", "ALGORITHM", "POOL",
+	    "STATE", "GROUP", "CREATED", "ID", NULL });
 	array = json_array();
 	do {
 		Holdfast__Keyd__V1__ListKeysRequest request;
@@ -238,82 +358,6 @@ cli_key_show(struct cli *cli, int argc, char **argv)
 	if (rc == 0)
 		cli_print_key(cli, key);
 	return rc;
-}
-
-#define CONTEXTS_MAX 8
-
-/* "tls" stands for both server contexts. */
-static bool
-parse_contexts(
-    int argc, char **argv, Holdfast__Keyd__V1__Context *contexts, size_t *ret_n)
-{
-	size_t n = 0;
-
-	for (int i = 0; i < argc && n + 2 <= CONTEXTS_MAX; i++) {
-		enum sign_context context = sign_context_parse(argv[i]);
-
-		if (strcmp(argv[i], "tls") == 0) {
-			contexts[n++] =
-			    (Holdfast__Keyd__V1__Context)CONTEXT_TLS13_SERVER;
-			context = CONTEXT_TLS12_SERVER_ECDHE;
-		}
-		if (context == CONTEXT_NONE) {
-			cli_fail(EXIT_USAGE,
-			    "\"%s\" is not a context: tls, tls13_server, "
-			    "tls12_server_ecdhe, csr or raw",
-			    argv[i]);
-			return false;
-		}
-		contexts[n++] = (Holdfast__Keyd__V1__Context)context;
-	}
-	*ret_n = n;
-	return true;
-}
-
-static int
-change_grant(struct cli *cli, int argc, char **argv, bool is_grant)
-{
-	Holdfast__Keyd__V1__GrantRequest grant;
-	Holdfast__Keyd__V1__RevokeRequest revoke;
-	Holdfast__Keyd__V1__Context contexts[CONTEXTS_MAX];
-	scoped(free_key) Holdfast__Keyd__V1__Key *key = NULL;
-	ProtobufCMessage *reply = NULL;
-	size_t n = 0;
-	int rc;
-
-	holdfast__keyd__v1__revoke_request__init(&revoke);
-	holdfast__keyd__v1__grant_request__init(&grant);
-	if (!cli_rest(argc, argv, is_grant ? 3 : 2, CONTEXTS_MAX,
-		is_grant ? "key grant KEY IDENTITY CONTEXT..."
-			 : "key revoke KEY IDENTITY [CONTEXT...]") ||
-	    !parse_contexts(argc - 2, argv + 2, contexts, &n))
-		return EXIT_USAGE;
-	rc = cli_get_key(cli, argv[0], &key);
-	if (rc != 0)
-		return rc;
-	grant.key_id = revoke.key_id = key->id;
-	grant.identity = revoke.identity = argv[1];
-	grant.contexts = revoke.contexts = contexts;
-	grant.n_contexts = revoke.n_contexts = n;
-	rc = is_grant ? cli_call(cli, KEYS, "Grant", &grant.base, &reply)
-		      : cli_call(cli, KEYS, "Revoke", &revoke.base, &reply);
-	if (rc != 0)
-		return rc;
-	cli_print_key(cli, (Holdfast__Keyd__V1__Key *)reply);
-	protobuf_c_message_free_unpacked(reply, NULL);
-	return EXIT_DONE;
-}
-
-int
-cli_key_grant(struct cli *cli, int argc, char **argv)
-{
-	return change_grant(cli, argc, argv, true);
-}
-
-int
-cli_key_revoke(struct cli *cli, int argc, char **argv)
-{
-	return change_grant(cli, argc, argv, false);
 }
 
 int

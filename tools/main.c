@@ -30,9 +30,11 @@ static const struct cli_command commands[] = {
 	{ "key", "list", "", "list the keys", cli_key_list },
 	{ "key", "show", "KEY", "show one key, its attributes and its grants",
 	    cli_key_show },
-	{ "key", "grant", "KEY IDENTITY CONTEXT...",
+	{ "key", "grant",
+	    "KEY|--group GROUP IDENTITY CONTEXT... [--rate N/s] [--burst N] "
+	    "[--beyond-group] [--comment TEXT]",
 	    "let an identity sign with a key", cli_key_grant },
-	{ "key", "revoke", "KEY IDENTITY [CONTEXT...]",
+	{ "key", "revoke", "KEY|--group GROUP IDENTITY [CONTEXT...]",
 	    "take a grant away, at once", cli_key_revoke },
 	{ "key", "csr", "KEY NAME... [-o FILE]",
 	    "make a certificate request, signed in the token", cli_key_csr },
@@ -42,10 +44,18 @@ static const struct cli_command commands[] = {
 	{ "key", "dossier", "KEY [-o FILE]",
 	    "write all there is to know of a key as one signed file",
 	    cli_key_dossier },
-	{ "edge", "invite", "NAME [-o FILE.join] [--role ROLE] [--ttl SECONDS]",
+	{ "edge", "invite",
+	    "NAME [-o FILE.join] [--role ROLE] [--group GROUP] "
+	    "[--ttl SECONDS]",
 	    "invite an edge (or operator, auditor, certd)", cli_edge_invite },
 	{ "edge", "list", "[--role ROLE]", "list the edges and their state",
 	    cli_edge_list },
+	{ "edge", "group", "NAME GROUP", "put an edge in another edge group",
+	    cli_edge_group },
+	{ "edge", "quarantine", "NAME [--reason TEXT]",
+	    "refuse all that an identity asks for, at once",
+	    cli_edge_quarantine },
+	{ "edge", "release", "NAME", "end a quarantine", cli_edge_release },
 	{ "audit", "show",
 	    "[--edge NAME|--identity PATTERN] [--key KEY] [--since T] "
 	    "[--until T] [--refused|--allowed] [--kind sign|custody] "
@@ -92,8 +102,8 @@ print_help(FILE *to)
 		    c->arguments, c->summary);
 	}
 	fputs("\nKEY is a label or a 64-digit key id.  CONTEXT is one of tls "
-	      "(both of the next two),\ntls13_server, tls12_server_ecdhe, csr, "
-	      "raw.  More in holdfast(1).\n",
+	      "(both of the next two),\ntls13_server, tls12_server_ecdhe, "
+	      "tls13_client, csr, acme_jws, raw.  More in holdfast(1).\n",
 	    to);
 }
 

@@ -288,9 +288,9 @@ fill_row(const struct approvals *approvals, const struct approvals_ask *ask,
 {
 	size_t len = protobuf_c_message_get_packed_size(ask->request);
 
-	if (len > sizeof(row->request))
+	if (len == 0 || len > sizeof(row->request))
 		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "the request is too large to wait for approval");
+		    "the request is empty, or too large to wait for approval");
 	if (strlen(ask->comment) >= sizeof(row->comment))
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "a comment is at most 100 octets");

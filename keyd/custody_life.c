@@ -42,13 +42,11 @@ custody_is_own_label(const char *label)
 STATUS
 custody_check_texts(const char *group, const char *owner, const char *notes)
 {
-	size_t len = strlen(group);
+	struct status st =
+	    group[0] == 0 ? status_ok() : custody_check_group(group);
 
-	if (len >= REGISTRY_GROUP_MAX ||
-	    strspn(group, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			  "0123456789._-") != len)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "a group's name is up to 63 of A-Z a-z 0-9 . _ -");
+	if (failed(st))
+		return st;
 	if (strlen(owner) >= REGISTRY_OWNER_MAX)
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "owner is at most 100 octets");

@@ -27,6 +27,7 @@
 #include "keyd/ca_file.h"
 #include "keyd/config.h"
 #include "keyd/custody.h"
+#include "keyd/dossier.h"
 #include "keyd/hardening.h"
 #include "keyd/import_rotation.h"
 #include "keyd/ledger_parts.h"
@@ -59,6 +60,7 @@ struct keyd {
 	struct signer *signer;
 	struct approvals *approvals;
 	struct custody *custody;
+	struct dossier *dossier;
 	struct reaper *reaper;
 	char self[SPIFFE_ID_MAX]; /* of this keyd */
 	struct report *report;
@@ -221,6 +223,21 @@ start_reaper(struct keyd *keyd)
 }
 
 static struct status
+make_dossier(struct keyd *keyd)
+{
+	const struct dossier_config config = {
+		.registry = keyd->registry,
+		.audit = keyd->ledger.audit,
+		.publisher = keyd->ledger.publisher,
+		.pools = keyd->pools,
+		.pool_names = keyd->pool_names,
+		.n_pools = keyd->n_pools,
+	};
+
+	return dossier_new(&config, &keyd->dossier);
+}
+
+static struct status
 make_report(struct keyd *keyd)
 {
 	struct report_config config = {
@@ -309,6 +326,7 @@ open_main_port(struct keyd *keyd)
 		return st;
 	signer_register(keyd->signer, port->server);
 	custody_register(keyd->custody, port->server);
+	dossier_register(keyd->dossier, port->server);
 	approvals_register(keyd->approvals, port->server);
 	report_register(keyd->report, port->server);
 	audit_service_register(keyd->ledger.service, port->server);
@@ -372,6 +390,8 @@ build_parts(struct keyd *keyd, const struct hsm_cert *ca_cert)
 		st = complain("approvals", make_approvals(keyd));
 	if (!failed(st))
 		st = complain("policy", make_custody(keyd));
+	if (!failed(st))
+		st = complain("dossier", make_dossier(keyd));
 	if (!failed(st))
 		st = complain("status", make_report(keyd));
 	if (!failed(st))
@@ -466,6 +486,7 @@ keyd_done(struct keyd *keyd)
 	hsm_ca_close(keyd->ca);
 	report_free(keyd->report);
 	reaper_free(keyd->reaper);
+	dossier_free(keyd->dossier);
 	custody_free(keyd->custody);
 	approvals_free(keyd->approvals);
 	import_rotation_stop(keyd->import_rotation);

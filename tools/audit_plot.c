@@ -103,7 +103,8 @@ void
 report_plot_print(
     const struct report_plot *plot, unsigned columns, bool utf8, FILE *to)
 {
-	uint64_t signatures[REPORT_BUCKETS], refusals[REPORT_BUCKETS];
+	uint64_t signatures[REPORT_BUCKETS] = { 0 };
+	uint64_t refusals[REPORT_BUCKETS] = { 0 };
 	uint64_t refused = 0;
 	size_t n;
 

@@ -5,7 +5,8 @@
  * and gives the lane back; ops that a lane failed (its worker died, its token
  * went away) go to the next lane until they are done, expired, or have been
  * tried often enough.  After a worker's death its batch is retried op by op, so
- * that one request that kills workers does not take its neighbours along.
+ * that one request that kills workers does not take its neighbours along.  Keys
+ * of a wrapped pool that a lane does not hold are brought to it (blobs.c).
  *
  * This process never loads the PKCS#11 module and never reads the PIN.
  */
@@ -13,10 +14,11 @@
 #include "hsm/hsm.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "hsm/hsm_int.h"
+#include "hsm/batch.h"
 #include "hsm/mech.h"
 
 /* A batch should take the token about this long: long enough to make the
@@ -31,21 +33,6 @@
 #define SPIN_NS (60 * INT64_C(1000))
 #define SPIN_OP_NS (250 * INT64_C(1000))
 
-_Static_assert(HSM_BATCH_MAX == 64, "a batch is a bit mask of 64");
-
-#define BIT(i) (UINT64_C(1) << (i))
-
-struct batch {
-	struct hsm_op *ops;
-	size_t n;
-	uint64_t pending;
-	uint64_t sent;
-	uint8_t tries[HSM_BATCH_MAX];
-	bool singly;
-	void (*meanwhile)(void *ctx); /* NULL once it has run */
-	void *ctx;
-};
-
 static void
 run_meanwhile(struct batch *b)
 {
@@ -54,22 +41,6 @@ run_meanwhile(struct batch *b)
 	b->meanwhile = NULL;
 	if (meanwhile != NULL)
 		meanwhile(b->ctx);
-}
-
-static void
-settle(struct batch *b, size_t i, struct status st)
-{
-	b->ops[i].status = st;
-	b->pending &= ~BIT(i);
-}
-
-static void
-settle_all(struct batch *b, struct status st)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->pending & BIT(i))
-			settle(b, i, st);
-	}
 }
 
 /* Refuse what no token need be asked about; the latest deadline of the rest. */
@@ -88,7 +59,7 @@ sift(struct batch *b)
 		if (reason == REASON_OK && op->deadline_ns <= now)
 			reason = REASON_EXPIRED;
 		if (reason != REASON_OK)
-			settle(b, i, reason_status(reason, 0));
+			batch_settle(b, i, reason_status(reason, 0));
 		else if (op->deadline_ns > latest)
 			latest = op->deadline_ns;
 	}
@@ -112,10 +83,10 @@ fill(struct hsm *hsm, struct batch *b, struct lane *lane)
 		struct wire_op wire = { op->key, op->deadline_ns, op->scheme,
 			op->input };
 
-		if (!(b->pending & BIT(i)))
+		if (!(b->pending & b->turn & BIT(i)))
 			continue;
 		if (forgotten_has(&hsm->forgotten, &op->key)) {
-			settle(b, i, reason_status(REASON_FORGOTTEN, 0));
+			batch_settle(b, i, reason_status(REASON_FORGOTTEN, 0));
 			continue;
 		}
 		if (!wire_put_op(&lane->out, &wire))
@@ -128,14 +99,6 @@ fill(struct hsm *hsm, struct batch *b, struct lane *lane)
 	wire_head_of(&lane->out)->count = count;
 }
 
-/* An op its lane could not serve: again, or enough. */
-static void
-try_again(struct batch *b, size_t i, struct status st)
-{
-	if (++b->tries[i] >= TRIES_MAX)
-		settle(b, i, st);
-}
-
 static void
 accept_result(struct batch *b, size_t i, const struct wire_result *result,
     size_t *signed_)
@@ -143,8 +106,17 @@ accept_result(struct batch *b, size_t i, const struct wire_result *result,
 	struct hsm_op *op = &b->ops[i];
 	struct status st = reason_status(result->reason, result->detail);
 
+	if (result->reason == REASON_BLOB_NEEDED &&
+	    (b->needing & BIT(i)) == 0) {
+		b->needing |= BIT(i);
+		return;
+	}
+	if (result->reason == REASON_BLOB_NEEDED) {
+		batch_try_again(b, i, st);
+		return;
+	}
 	if (reason_is_of_lane(result->reason)) {
-		try_again(b, i, st);
+		batch_try_again(b, i, st);
 		return;
 	}
 	if (result->reason == REASON_OK) {
@@ -153,7 +125,7 @@ accept_result(struct batch *b, size_t i, const struct wire_result *result,
 		op->signature.len = result->signature.len;
 		(*signed_)++;
 	}
-	settle(b, i, st);
+	batch_settle(b, i, st);
 }
 
 /* False when the reply does not answer what was sent. */
@@ -247,15 +219,16 @@ exchange(
 		if (!(sent & BIT(i)))
 			continue;
 		if (outcome == LANE_LATE)
-			settle(b, i, reason_status(REASON_LATE, 0));
+			batch_settle(b, i, reason_status(REASON_LATE, 0));
 		else
-			try_again(b, i, reason_status(head.reason, 0));
+			batch_try_again(b, i, reason_status(head.reason, 0));
 	}
 	if (outcome == LANE_DIED)
 		b->singly = true;
-	if (hsm->measured && (b->pending & sent) != 0)
-		metric_counter_add(hsm->retries,
-		    (uint64_t)__builtin_popcountll(b->pending & sent));
+	sent &= b->pending & ~b->needing;
+	if (hsm->measured && sent != 0)
+		metric_counter_add(
+		    hsm->retries, (uint64_t)__builtin_popcountll(sent));
 }
 
 /* Until every op has its status. */
@@ -267,14 +240,16 @@ sign_all(struct hsm *hsm, struct batch *b)
 		struct lane *lane;
 		struct status why;
 
+		blobs_fetch(hsm, b);
 		if (b->pending == 0)
 			return;
 		lane = lane_take(&hsm->pool, deadline_ns, &why);
 		if (lane == NULL) {
-			settle_all(b, why);
+			batch_settle_all(b, why);
 			return;
 		}
-		exchange(hsm, b, lane, deadline_ns);
+		if (blobs_hand_over(hsm, b, lane, deadline_ns))
+			exchange(hsm, b, lane, deadline_ns);
 	}
 }
 
@@ -290,6 +265,7 @@ hsm_sign_while(struct hsm *hsm, struct hsm_op *ops, size_t n,
 	b.pending = n == HSM_BATCH_MAX ? UINT64_MAX : BIT(n) - 1;
 	sign_all(hsm, &b);
 	run_meanwhile(&b);
+	free(b.blobs);
 }
 
 void

@@ -37,6 +37,7 @@ struct hsm {
 	struct lane_metrics per_lane[LANES_MAX];
 	struct metric_histogram *batch_seconds;
 	struct metric_counter *retries;
+	struct metric_counter *unwrapped; /* NULL unless the pool is wrapped */
 	void (*lane_changed)(void *ctx, const struct hsm *hsm, unsigned lane);
 	void *lane_changed_ctx;
 };

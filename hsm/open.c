@@ -118,6 +118,11 @@ make_metrics(struct hsm *hsm, const char *pool, struct metrics *metrics)
 		"Time from handing a batch to a worker to its reply.", labels);
 	hsm->retries = metrics_counter(metrics, "holdfast_hsm_retries_total",
 	    "Signatures tried again on another lane.", labels);
+	if (hsm->blob != NULL)
+		hsm->unwrapped = metrics_counter(metrics,
+		    "holdfast_hsm_unwrapped_keys_total",
+		    "Wrapped keys handed to a worker that did not hold them.",
+		    labels);
 	hsm->measured = true;
 }
 

@@ -71,13 +71,18 @@ find_kek(struct token *token, struct wrapped *wrapped)
 	return REASON_OK;
 }
 
-/* An AES-256 key that wraps and unwraps. */
+/*
+ * An AES-256 key that wraps and unwraps.  Where the token knows
+ * CKA_UNWRAP_TEMPLATE nobody can unwrap a stored key so that it could leave,
+ * not even with the PIN.
+ */
 static CK_RV
 make_kek(struct token *token, enum attrs_place place, CK_OBJECT_HANDLE *ret_kek)
 {
 	const CK_ULONG len = KEK_OCTETS;
 	CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
-	struct attrs attrs = { .n = 0 };
+	struct attrs attrs = { .n = 0 }, inside = { .n = 0 };
+	CK_RV rv = CKR_OK;
 
 	attrs_flag(&attrs, CKA_TOKEN, place == ATTRS_TOKEN);
 	if (place == ATTRS_TOKEN)
@@ -93,8 +98,17 @@ make_kek(struct token *token, enum attrs_place place, CK_OBJECT_HANDLE *ret_kek)
 	attrs_flag(&attrs, CKA_SIGN, false);
 	attrs_flag(&attrs, CKA_VERIFY, false);
 	attrs_flag(&attrs, CKA_DERIVE, false);
-	return token->p11->C_GenerateKey(
-	    token->anchor, &mechanism, attrs.at, attrs.n, ret_kek);
+	attrs_flag(&inside, CKA_SENSITIVE, true);
+	attrs_flag(&inside, CKA_EXTRACTABLE, false);
+	attrs_add(&attrs, CKA_UNWRAP_TEMPLATE, inside.at,
+	    inside.n * sizeof(inside.at[0]));
+	for (int i = 0; i < 2; i++, attrs.n--) {
+		rv = token->p11->C_GenerateKey(
+		    token->anchor, &mechanism, attrs.at, attrs.n, ret_kek);
+		if (!attrs_refused(rv))
+			break;
+	}
+	return rv;
 }
 
 enum reason

@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -209,6 +210,9 @@ add_looked_at(
 	LET(prctl, IS(0, PR_GET_NAME));
 	LET(prctl, IS(0, PR_GET_DUMPABLE));
 	LET(prctl, IS(0, PR_SET_VMA_));
+	/* A thread of less urgency. */
+	if (kind == SANDBOX_FRONT)
+		LET(setpriority, IS(0, PRIO_PROCESS));
 	/* raise(3), abort(3), and SIGTERM to itself. */
 	LET(tgkill, IS(0, getpid()));
 	LET(kill, IS(0, getpid()));

@@ -144,8 +144,9 @@ spawn_bury(struct spawned *spawned, int grace_ms)
 		spawn_kill(spawned);
 	while (!has_ended(spawned, -1))
 		continue;
-	/* ECHILD: a child of the spawner's. */
-	while (waitid(P_PIDFD, (id_t)spawned->pidfd, &info, WEXITED) != 0 &&
+	/* The spawner reaps its own. */
+	while (!spawner_is_running() &&
+	       waitid(P_PIDFD, (id_t)spawned->pidfd, &info, WEXITED) != 0 &&
 	       errno == EINTR)
 		continue;
 	close(spawned->pidfd);

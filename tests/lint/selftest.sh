@@ -122,6 +122,18 @@ for word in planted_key --planted-option plantednoun; do
 	esac
 done
 
+# A call that only the code, only the page, or nobody calls hostile any more.
+sed -i 's/{ "read", "write"/{ "read", "planted_call", "write"/; s/"ptrace", //' "$copy/base/sandbox_calls.c"
+sed -i 's/`sendto`/`sendto` `planted_too`/' "$copy/docs/HARDENING.md"
+out=$(cd "$copy" && tests/lint/sandbox.py . 2>&1) && { echo "sandbox.py found nothing wrong"; failed=1; }
+for word in planted_call planted_too ptrace; do
+	planted=$((planted + 1))
+	case $out in
+	*"$word"*) ;;
+	*) echo "sandbox.py did not object to $word"; failed=1 ;;
+	esac
+done
+
 # What is allowed must pass: a copy with one good file of each kind.
 printf '#include "base/status.h"\n#include "edge/sock.h"\n' > "$copy/edge/provider/good.c"
 printf '/* system("x"); */\nconst char *a = "gets(b)";\nint x = s.system(1);\n' > "$copy/keyd/good.c"

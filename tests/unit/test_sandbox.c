@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -177,7 +178,7 @@ try_what_nobody_needs(int kind)
 	REFUSED(syscall(SYS_memfd_create, "x", 0), EPERM);
 	REFUSED(syscall(SYS_shmget, 0, 4096, 0600), EPERM);
 	REFUSED(syscall(SYS_prlimit64, getppid(), 0, NULL, NULL), EPERM);
-	REFUSED(syscall(SYS_setpriority, 0, 0, 0), EPERM);
+	REFUSED(syscall(SYS_setpriority, PRIO_USER, 0, 0), EPERM);
 	REFUSED(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), EPERM);
 	REFUSED(prctl(PR_SET_SECCOMP, 0, 0, 0, 0), EPERM);
 	REFUSED(kill(getppid(), 0), EPERM);

@@ -36,6 +36,7 @@
 #include "keyd/reaper.h"
 #include "keyd/registry.h"
 #include "keyd/report.h"
+#include "keyd/settings.h"
 #include "keyd/signer.h"
 #include "keyd/tokens.h"
 #include "rpc/server.h"
@@ -86,21 +87,6 @@ no_memory(void)
 }
 
 /* ---- the parts, in the order of their making ---- */
-
-static struct status
-load_config(struct keyd *keyd, const char *path)
-{
-	char error[CONF_ERROR_MAX];
-	struct status st = config_load(path, &keyd->config, error);
-
-	if (failed(st)) {
-		log_error("keyd cannot start", LOG_STR("config", error));
-		return st;
-	}
-	log_setup((enum log_level)keyd->config->log.level,
-	    (enum log_format)keyd->config->log.format);
-	return st;
-}
 
 static struct status
 open_registry(struct keyd *keyd)
@@ -379,9 +365,9 @@ build_parts(struct keyd *keyd, const struct hsm_cert *ca_cert)
 	struct status st = complain("pools", open_pools(keyd));
 
 	if (!failed(st))
-		st = complain("audit",
-		    ledger_parts_open(keyd->config, keyd->pools[0],
-			keyd->registry, keyd->metrics, &keyd->ledger));
+		st = complain(
+		    "audit", ledger_parts_open(keyd->config, keyd->pools[0],
+				 keyd->registry, keyd->metrics, &keyd->ledger));
 	if (!failed(st))
 		st = complain("signer", make_signer(keyd));
 	if (!failed(st))
@@ -427,29 +413,6 @@ check_init_was_run(struct keyd *keyd, struct hsm_cert *ret_ca_cert)
 	return complain(path, st);
 }
 
-/* What SIGHUP changes; the rest takes a restart. */
-static void
-reload(const char *config_path)
-{
-	/* The front itself may not open the file any more. */
-	scoped(close) int fd = spawner_open_file();
-	char error[CONF_ERROR_MAX];
-	struct config *config = NULL;
-
-	process_notify("RELOADING=1");
-	if (failed(config_load_fd(fd, config_path, &config, error)))
-		log_error("the configuration stays as it was",
-		    LOG_STR("config", error));
-	else {
-		log_setup((enum log_level)config->log.level,
-		    (enum log_format)config->log.format);
-		log_info("log settings read again; all else, and a PIN that "
-			 "was refused, takes a restart");
-	}
-	config_free(config);
-	process_notify("READY=1");
-}
-
 static void
 serve(struct keyd *keyd, const char *config_path)
 {
@@ -462,7 +425,7 @@ serve(struct keyd *keyd, const char *config_path)
 		int signal_number = process_wait_signal();
 
 		if (signal_number == SIGHUP)
-			reload(config_path);
+			settings_reload(config_path);
 		if (signal_number == SIGTERM || signal_number == SIGINT)
 			break;
 	}
@@ -506,7 +469,7 @@ keyd_run(const char *config_path)
 {
 	struct keyd keyd = { .config = NULL };
 	struct hsm_cert ca_cert;
-	struct status st = load_config(&keyd, config_path);
+	struct status st = settings_load(config_path, &keyd.config);
 
 	if (!failed(st)) {
 		tokens_keep_environment(keyd.config);

@@ -42,8 +42,9 @@ _holdfast() {
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key edge audit status bench $options" ;;
-	"key ") options="generate list show grant revoke csr stub dossier" ;;
+	" ") options="join key approval edge audit status bench $options" ;;
+	"key ") options="generate list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
+	"approval ") options="list show approve reject" ;;
 	"edge ") options="invite list group quarantine release" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
 	"bench ") options="sign" ;;
@@ -54,6 +55,11 @@ _holdfast() {
 	"key generate") options="--alg --pool" ;;
 	"key csr" | "key stub" | "key dossier") options="-o" ;;
 	"key grant" | "key revoke") options="tls tls13_server tls12_server_ecdhe tls13_client csr acme_jws raw --group --rate --burst --beyond-group --comment" ;;
+	"key set") options="--group --owner --notes" ;;
+	"key suspend") options="--reason" ;;
+	"key destroy") options="--delay --comment --yes" ;;
+	"approval list") options="--all" ;;
+	"approval approve" | "approval reject") options="--comment" ;;
 	"edge invite") options="-o --role --group --ttl" ;;
 	"edge quarantine") options="--reason" ;;
 	"edge list") options="--role" ;;

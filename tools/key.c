@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/stub.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
@@ -204,9 +205,15 @@ print_life(const Holdfast__Keyd__V1__Key *key)
 	cli_age(key->state_s, age);
 	printf("state       %s since %s\n", state_text(key->state), age);
 	if (key->state == HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED) {
+		/* Due, or begun already (1). */
+		bool is_due = key->destroy_at_s <= clock_wall_s();
+
 		cli_age(key->destroy_at_s, age);
-		printf("destroyed   %s (stop it: holdfast key cancel %s)\n",
-		    age, key->label);
+		printf("destroyed   %s%s%s\n",
+		    is_due ? "as soon as the token lets it; too late to stop"
+			   : age,
+		    is_due ? "" : "; stop it: holdfast key cancel-destruction ",
+		    is_due ? "" : key->label);
 	}
 	if (key->wrapped)
 		puts("kept        outside the token, wrapped under its key "

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
+#include "tools/approval.h"
 #include "tools/key.h"
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
@@ -132,30 +133,6 @@ take_budget(const char *rate, const char *burst,
 	return true;
 }
 
-/* The act waits: say for what, and who goes on. */
-static void
-print_approval(
-    const struct cli *cli, const Holdfast__Keyd__V1__Approval *approval)
-{
-	if (cli->json) {
-		json_t *json = json_pack("{s:{s:I, s:s, s:I, s:I}}", "approval",
-		    "id", (json_int_t)approval->id, "act", approval->act,
-		    "quorum", (json_int_t)approval->quorum, "votes",
-		    (json_int_t)approval->n_votes);
-
-		json_dumpf(json, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(json);
-		return;
-	}
-	printf("waits for approval %" PRIu64 ": %s\n"
-	       "%zu of %" PRIu32 " operators want it\n"
-	       "next: another operator runs holdfast approval approve %" PRIu64
-	       "\n",
-	    approval->id, approval->act, approval->n_votes, approval->quorum,
-	    approval->id);
-}
-
 int
 cli_key_grant(struct cli *cli, int argc, char **argv)
 {
@@ -197,7 +174,7 @@ cli_key_grant(struct cli *cli, int argc, char **argv)
 		return rc;
 	response = (const Holdfast__Keyd__V1__GrantResponse *)reply;
 	if (response->approval != NULL)
-		print_approval(cli, response->approval);
+		cli_print_waiting(cli, response->approval);
 	else if (response->key != NULL)
 		cli_print_key(cli, response->key);
 	protobuf_c_message_free_unpacked(reply, NULL);

@@ -26,14 +26,16 @@ status_json(const Holdfast__Keyd__V1__GetStatusResponse *s)
 			(json_int_t)l->cpu_ns, "keys", (json_int_t)l->keys));
 	}
 	return json_pack(
-	    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:o}",
+	    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, "
+	    "s:o}",
 	    "version", s->version, "identity", s->identity, "started_s",
 	    (json_int_t)s->started_s, "front_cpu_ns",
 	    (json_int_t)s->front_cpu_ns, "signatures",
 	    (json_int_t)s->signatures, "refusals", (json_int_t)s->refusals,
 	    "queued", (json_int_t)s->queued, "streams", (json_int_t)s->streams,
 	    "keys", (json_int_t)s->keys, "audit_entries",
-	    (json_int_t)s->audit_entries, "audit_trouble", s->audit_trouble,
+	    (json_int_t)s->audit_entries, "pending_approvals",
+	    (json_int_t)s->pending_approvals, "audit_trouble", s->audit_trouble,
 	    "sandbox", s->sandbox, "lanes", lanes);
 }
 
@@ -55,6 +57,10 @@ print_status(const Holdfast__Keyd__V1__GetStatusResponse *s)
 	else
 		printf("journal writable, %" PRIu64 " entries\n",
 		    s->audit_entries);
+	if (s->pending_approvals > 0)
+		printf("%" PRIu32
+		       " waiting for approval: holdfast approval list\n",
+		    s->pending_approvals);
 	for (size_t i = 0; i < s->n_lanes; i++) {
 		const Holdfast__Keyd__V1__LaneStatus *l = s->lanes[i];
 		char number[5][24];

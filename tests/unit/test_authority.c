@@ -429,8 +429,8 @@ an_expired_invitation_is_not_accepted(void **state)
 	uint8_t der[4096];
 
 	(void)state;
-	assert_int_equal(authority_invite(registry, &id, "", clock_wall_s() - 7200,
-			     3600, &secret)
+	assert_int_equal(authority_invite(registry, &id, "",
+			     clock_wall_s() - 7200, 3600, &secret)
 			     .code,
 	    STATUS_OK);
 	assert_int_equal(enroll_with(secret_bytes(secret),
@@ -599,6 +599,177 @@ the_list_tells_the_invited_from_the_enrolled(void **state)
 	protobuf_c_message_free_unpacked(reply, NULL);
 	assert_int_equal(enrolled, 1);
 	assert_int_equal(invited, 1);
+}
+
+static struct status
+quarantine(const struct enroll_identity *who, const char *identity,
+    const char *reason, ProtobufCMessage **ret_reply)
+{
+	Holdfast__Keyd__V1__QuarantineRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__quarantine_request__descriptor)
+	};
+	char identity_text[128], reason_text[256];
+
+	snprintf(identity_text, sizeof(identity_text), "%s", identity);
+	snprintf(reason_text, sizeof(reason_text), "%s", reason);
+	request.identity = identity_text;
+	request.reason = reason_text;
+	return call_as(who, "Quarantine", &request.base, ret_reply);
+}
+
+static struct status
+release(const struct enroll_identity *who, const char *identity)
+{
+	Holdfast__Keyd__V1__ReleaseRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__release_request__descriptor)
+	};
+	ProtobufCMessage *reply = NULL;
+	char text[128];
+	struct status st;
+
+	snprintf(text, sizeof(text), "%s", identity);
+	request.identity = text;
+	st = call_as(who, "Release", &request.base, &reply);
+	if (reply != NULL)
+		protobuf_c_message_free_unpacked(reply, NULL);
+	return st;
+}
+
+static struct status
+invite_remotely(const struct enroll_identity *who, const char *name)
+{
+	Holdfast__Keyd__V1__InviteRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__invite_request__descriptor)
+	};
+	char role[] = "edge", text[64];
+	ProtobufCMessage *reply = NULL;
+	struct status st;
+
+	snprintf(text, sizeof(text), "%s", name);
+	request.role = role;
+	request.name = text;
+	st = call_as(who, "Invite", &request.base, &reply);
+	if (reply != NULL)
+		protobuf_c_message_free_unpacked(reply, NULL);
+	return st;
+}
+
+static void
+a_quarantined_name_gets_neither_certificate_nor_invitation(void **state)
+{
+	char dir[SOFTHSM_PATH_MAX], edge_dir[SOFTHSM_PATH_MAX];
+	char path[SOFTHSM_PATH_MAX], late_dir[SOFTHSM_PATH_MAX];
+	scoped(enroll_identity_free) struct enroll_identity *who =
+	    join_as(ROLE_OPERATOR, "warden", dir);
+	scoped(enroll_identity_free) struct enroll_identity *edge =
+	    join_as(ROLE_EDGE, "taken", edge_dir);
+	scoped(secret_free) struct secret *secret =
+	    invite_locally(ROLE_EDGE, "late");
+	struct spiffe late = member(ROLE_EDGE, "late");
+	const Holdfast__Keyd__V1__IdentityRecord *row;
+	ProtobufCMessage *reply = NULL;
+	uint64_t before = audit_entries(audit);
+
+	(void)state;
+	assert_int_equal(
+	    quarantine(who, "edge/taken", "seen elsewhere", &reply).code,
+	    STATUS_OK);
+	row = (const void *)reply;
+	assert_string_equal(row->quarantine_reason, "seen elsewhere");
+	assert_true(row->quarantined_s > 0);
+	assert_string_equal(row->group, "standard");
+	protobuf_c_message_free_unpacked(reply, NULL);
+	/* Asked and done. */
+	assert_int_equal(audit_entries(audit), before + 2);
+	assert_int_equal(enroll_renew(edge_dir, edge, TIMEOUT_MS, why).code,
+	    STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    invite_remotely(who, "taken").code, STATUS_PERMISSION_DENIED);
+
+	/* The invitation is there already, and good again after release. */
+	reply = NULL;
+	assert_int_equal(
+	    quarantine(who, "edge/late", "", &reply).code, STATUS_OK);
+	protobuf_c_message_free_unpacked(reply, NULL);
+	write_join(&late, secret_bytes(secret), path);
+	state_folder(late_dir);
+	assert_int_equal(
+	    enroll_join(path, late_dir, why).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(release(who, "edge/late").code, STATUS_OK);
+	assert_int_equal(release(who, "edge/late").code, STATUS_NOT_FOUND);
+	assert_int_equal(enroll_join(path, late_dir, why).code, STATUS_OK);
+
+	assert_int_equal(release(who, "edge/taken").code, STATUS_OK);
+	assert_int_equal(
+	    enroll_renew(edge_dir, edge, TIMEOUT_MS, why).code, STATUS_OK);
+}
+
+static void
+nobody_quarantines_themselves(void **state)
+{
+	char dir[SOFTHSM_PATH_MAX];
+	scoped(enroll_identity_free) struct enroll_identity *who =
+	    join_as(ROLE_OPERATOR, "solo", dir);
+	ProtobufCMessage *reply = NULL;
+
+	(void)state;
+	assert_int_equal(quarantine(who, "operator/solo", "", &reply).code,
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(quarantine(who, "keyd/keyd", "", &reply).code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(
+	    quarantine(who, "solo", "", &reply).code, STATUS_INVALID_ARGUMENT);
+	/* Who was quarantined meanwhile acts no more, whatever let it in. */
+	assert_int_equal(registry_quarantine(registry, ROLE_OPERATOR, "solo",
+			     "", clock_wall_s())
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(quarantine(who, "edge/any", "", &reply).code,
+	    STATUS_PERMISSION_DENIED);
+	assert_null(reply);
+}
+
+static void
+an_edge_is_moved_to_another_group(void **state)
+{
+	Holdfast__Keyd__V1__SetGroupRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__set_group_request__descriptor)
+	};
+	char dir[SOFTHSM_PATH_MAX], edge_dir[SOFTHSM_PATH_MAX];
+	scoped(enroll_identity_free) struct enroll_identity *who =
+	    join_as(ROLE_OPERATOR, "mover", dir);
+	scoped(enroll_identity_free) struct enroll_identity *edge =
+	    join_as(ROLE_EDGE, "moved", edge_dir);
+	char identity_text[] = "edge/moved", group[] = "enhanced";
+	char nobody[] = "edge/nobody", wrong[] = "a b";
+	const Holdfast__Keyd__V1__IdentityRecord *row;
+	ProtobufCMessage *reply = NULL;
+
+	(void)state;
+	assert_non_null(edge);
+	request.identity = identity_text;
+	request.group = group;
+	assert_int_equal(
+	    call_as(who, "SetGroup", &request.base, &reply).code, STATUS_OK);
+	row = (const void *)reply;
+	assert_string_equal(row->group, "enhanced");
+	protobuf_c_message_free_unpacked(reply, NULL);
+	reply = NULL;
+	/* It stays there when its certificate is renewed. */
+	assert_int_equal(
+	    enroll_renew(edge_dir, edge, TIMEOUT_MS, why).code, STATUS_OK);
+	request.group = wrong;
+	assert_int_equal(call_as(who, "SetGroup", &request.base, &reply).code,
+	    STATUS_INVALID_ARGUMENT);
+	request.group = group;
+	request.identity = nobody;
+	assert_int_equal(call_as(who, "SetGroup", &request.base, &reply).code,
+	    STATUS_NOT_FOUND);
+	assert_null(reply);
 }
 
 static void
@@ -792,6 +963,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_edge_invites_nobody),
 		cmocka_unit_test(nobody_is_invited_as_keyd_or_under_a_bad_name),
 		cmocka_unit_test(the_list_tells_the_invited_from_the_enrolled),
+		cmocka_unit_test(
+		    a_quarantined_name_gets_neither_certificate_nor_invitation),
+		cmocka_unit_test(nobody_quarantines_themselves),
+		cmocka_unit_test(an_edge_is_moved_to_another_group),
 		cmocka_unit_test(every_identity_act_is_in_the_journal),
 		cmocka_unit_test(keyd_hands_out_its_identity_once_to_each_port),
 		cmocka_unit_test(a_csr_is_read_strictly),

@@ -413,6 +413,201 @@ a_key_takes_256_grants_and_not_one_more(void **state)
 	assert_int_equal(grant(desk, 1, pattern, TLS12).code, STATUS_OK);
 }
 
+static struct status
+grant_group(struct desk *desk, const char *group, const char *pattern,
+    unsigned contexts)
+{
+	struct registry_grant row = { .contexts = contexts };
+	const struct registry_target target = { .group = group };
+
+	snprintf(row.pattern, sizeof(row.pattern), "%s", pattern);
+	return registry_grant_add(desk->registry, &target, &row, NULL);
+}
+
+static void
+an_acme_key_is_nothing_else(void **state)
+{
+	const unsigned jws = 1u << CONTEXT_ACME_JWS;
+	struct desk *desk = *state;
+
+	add_key(desk, 1, "account");
+	add_key(desk, 2, "web");
+	assert_int_equal(grant(desk, 1, "certd/main", jws).code, STATUS_OK);
+	assert_int_equal(
+	    grant(desk, 1, "certd/main", CSR).code, STATUS_FAILED_PRECONDITION);
+	assert_int_equal(
+	    grant(desk, 1, "edge/a", TLS13).code, STATUS_FAILED_PRECONDITION);
+	assert_int_equal(
+	    grant(desk, 1, "operator/a", RAW).code, STATUS_FAILED_PRECONDITION);
+	assert_int_equal(grant(desk, 2, "certd/main", CSR).code, STATUS_OK);
+	assert_int_equal(ungrant(desk, 2, "certd/main", 0).code, STATUS_OK);
+	assert_int_equal(
+	    grant(desk, 2, "certd/main", jws).code, STATUS_FAILED_PRECONDITION);
+}
+
+static void
+a_budget_stays_until_another_is_named(void **state)
+{
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	struct registry_grant row = { .pattern = "edge/a", .contexts = TLS13 };
+	const struct registry_budget ten = { 10, 50 }, no_burst = { 7, 0 },
+				     none = { 0, 0 };
+	const struct registry_budget *const named[] = { &ten, NULL, &no_burst,
+		&none };
+	static const struct registry_budget is[] = { { 10, 50 }, { 10, 50 },
+		{ 7, 7 }, { 0, 0 } };
+	struct desk *desk = *state;
+	struct key_id id;
+	const struct registry_target target = { .key = &id };
+
+	add_key(desk, 1, "web");
+	memset(id.at, 1, KEY_ID_LEN);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(
+		    registry_grant_add(desk->registry, &target, &row, named[i])
+			.code,
+		    STATUS_OK);
+		assert_int_equal(grants_of(desk, 1, grants), 1);
+		assert_int_equal(grants[0].budget.rate_per_s, is[i].rate_per_s);
+		assert_int_equal(grants[0].budget.burst, is[i].burst);
+	}
+}
+
+static void
+a_grant_beyond_the_group_stays_as_it_was_approved(void **state)
+{
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	struct registry_grant row = {
+		.pattern = "edge/a", .contexts = TLS13, .beyond_group = true
+	};
+	struct desk *desk = *state;
+	struct key_id id;
+	const struct registry_target target = { .key = &id };
+
+	add_key(desk, 1, "web");
+	memset(id.at, 1, KEY_ID_LEN);
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &target, &row, NULL).code,
+	    STATUS_OK);
+	/* What one operator alone adds must not go beyond with it. */
+	assert_int_equal(
+	    grant(desk, 1, "edge/a", TLS12).code, STATUS_FAILED_PRECONDITION);
+	assert_int_equal(grants_of(desk, 1, grants), 1);
+	assert_int_equal(grants[0].contexts, TLS13);
+	assert_true(grants[0].beyond_group);
+	/* Nor what is there already, unnamed in the approved act. */
+	assert_int_equal(ungrant(desk, 1, "edge/a", 0).code, STATUS_OK);
+	assert_int_equal(grant(desk, 1, "edge/a", TLS12 | CSR).code, STATUS_OK);
+	row.contexts = TLS12;
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &target, &row, NULL).code,
+	    STATUS_FAILED_PRECONDITION);
+	row.contexts = TLS12 | CSR;
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &target, &row, NULL).code,
+	    STATUS_OK);
+}
+
+static void
+what_never_meets_does_not_meet_in_a_group_either(void **state)
+{
+	struct registry_key tool = a_key(2, "tool"), raw = a_key(3, "raw");
+	struct registry_key late = a_key(4, "late");
+	struct desk *desk = *state;
+
+	snprintf(tool.group, sizeof(tool.group), "shop");
+	snprintf(raw.group, sizeof(raw.group), "tools");
+	snprintf(late.group, sizeof(late.group), "shop");
+	assert_int_equal(
+	    registry_key_add(desk->registry, &tool).code, STATUS_OK);
+	assert_int_equal(
+	    registry_key_add(desk->registry, &raw).code, STATUS_OK);
+	assert_int_equal(
+	    grant_group(desk, "shop", "edge/*", TLS13).code, STATUS_OK);
+	assert_int_equal(grant_group(desk, "shop", "operator/a", RAW).code,
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(
+	    grant(desk, 2, "operator/a", RAW).code, STATUS_FAILED_PRECONDITION);
+	assert_int_equal(grant(desk, 3, "operator/a", RAW).code, STATUS_OK);
+	assert_int_equal(grant_group(desk, "tools", "edge/*", TLS13).code,
+	    STATUS_FAILED_PRECONDITION);
+	/* A group without keys has a past of its own in its grants. */
+	assert_int_equal(
+	    grant_group(desk, "empty", "operator/a", RAW).code, STATUS_OK);
+	assert_int_equal(grant_group(desk, "empty", "edge/*", TLS13).code,
+	    STATUS_FAILED_PRECONDITION);
+	/* Keys that join take on what the group may. */
+	assert_int_equal(
+	    registry_key_add(desk->registry, &late).code, STATUS_OK);
+	assert_int_equal(
+	    grant(desk, 4, "operator/a", RAW).code, STATUS_FAILED_PRECONDITION);
+	execute(desk,
+	    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 254) INSERT INTO grant_ (key, pattern, contexts)"
+	    " SELECT key.id, 'edge/e' || i, 2 FROM n, key"
+	    " WHERE label = 'late'");
+	assert_int_equal(
+	    grant(desk, 4, "edge/over", TLS13).code, STATUS_RESOURCE_EXHAUSTED);
+	assert_int_equal(grant_group(desk, "shop", "edge/over", TLS13).code,
+	    STATUS_RESOURCE_EXHAUSTED);
+}
+
+static enum status_code
+check(const struct policy *policy, const char *edge, uint8_t key)
+{
+	struct spiffe who = { .role = ROLE_EDGE };
+	struct policy_permit permit;
+	struct key_id id;
+
+	snprintf(who.name, sizeof(who.name), "%s", edge);
+	memset(id.at, key, KEY_ID_LEN);
+	return policy_check(policy, &who, &id, CONTEXT_TLS13_SERVER, &permit)
+	    .code;
+}
+
+static void
+one_changed_key_makes_a_policy_that_shares_the_rest(void **state)
+{
+	static const struct policy_pool pools[] = { { .name = "standard" } };
+	scoped(policy_unref) struct policy *all = NULL, *one = NULL,
+					   *rules = NULL;
+	struct desk *desk = *state;
+	struct key_id id;
+
+	for (uint8_t i = 1; i <= 3; i++) {
+		char label[8];
+
+		snprintf(label, sizeof(label), "k%u", i);
+		add_key(desk, i, label);
+	}
+	assert_int_equal(grant(desk, 1, "edge/a", TLS13).code, STATUS_OK);
+	assert_int_equal(
+	    registry_policy(desk->registry, pools, 1, NULL, NULL, &all).code,
+	    STATUS_OK);
+	assert_int_equal(grant(desk, 2, "edge/a", TLS13).code, STATUS_OK);
+	assert_int_equal(grant(desk, 3, "edge/a", TLS13).code, STATUS_OK);
+	memset(id.at, 2, KEY_ID_LEN);
+	assert_int_equal(
+	    registry_policy(desk->registry, pools, 1, all, &id, &one).code,
+	    STATUS_OK);
+	assert_int_equal(check(all, "a", 2), STATUS_PERMISSION_DENIED);
+	assert_int_equal(check(one, "a", 1), STATUS_OK);
+	assert_int_equal(check(one, "a", 2), STATUS_OK);
+	/* Nobody said that this one changed. */
+	assert_int_equal(check(one, "a", 3), STATUS_PERMISSION_DENIED);
+	assert_int_equal(policy_keys(one), 3);
+
+	assert_int_equal(
+	    registry_quarantine(desk->registry, ROLE_EDGE, "a", "", 1).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    registry_policy_rules(desk->registry, pools, 1, one, &rules).code,
+	    STATUS_OK);
+	assert_int_equal(check(one, "a", 1), STATUS_OK);
+	assert_int_equal(check(rules, "a", 1), STATUS_PERMISSION_DENIED);
+	assert_int_equal(policy_keys(rules), 3);
+}
+
 static void
 the_policy_is_what_keys_and_grants_say(void **state)
 {
@@ -584,6 +779,102 @@ old_invitations_are_swept_out(void **state)
 	assert_int_equal(number_of(desk, "SELECT count(*) FROM invite"), 1);
 }
 
+static struct registry_identity
+identity_of(struct desk *desk, const char *name)
+{
+	struct registry_identity identity = { .role = ROLE_NONE };
+
+	assert_int_equal(
+	    registry_identity_get(desk->registry, ROLE_EDGE, name, &identity)
+		.code,
+	    STATUS_OK);
+	return identity;
+}
+
+static void
+an_edge_takes_the_group_of_its_invitation_and_keeps_it(void **state)
+{
+	struct registry_invite invite = { .role = ROLE_EDGE,
+		.name = "fra-1",
+		.group = "enhanced",
+		.created_s = 50,
+		.expires_s = 200 };
+	static const uint8_t other[INVITE_HASH_LEN] = { 9 };
+	struct desk *desk = *state;
+	char name[SPIFFE_NAME_MAX];
+	enum role role;
+
+	assert_int_equal(
+	    registry_invite_add(desk->registry, secret_hash, &invite).code,
+	    STATUS_OK);
+	assert_string_equal(identity_of(desk, "fra-1").group, "enhanced");
+	assert_int_equal(
+	    registry_invite_take(desk->registry, secret_hash, 100, &role, name)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(registry_identity_put(desk->registry,
+			     "spiffe://d/edge/fra-1", "aa", 1000, 100)
+			     .code,
+	    STATUS_OK);
+	assert_string_equal(identity_of(desk, "fra-1").group, "enhanced");
+	/* Renewed, and invited again without a group. */
+	invite.group[0] = 0;
+	assert_int_equal(
+	    registry_invite_add(desk->registry, other, &invite).code,
+	    STATUS_OK);
+	assert_int_equal(registry_identity_put(desk->registry,
+			     "spiffe://d/edge/fra-1", "bb", 2000, 500)
+			     .code,
+	    STATUS_OK);
+	assert_string_equal(identity_of(desk, "fra-1").group, "enhanced");
+	assert_int_equal(
+	    registry_set_group(desk->registry, "fra-1", "lab").code, STATUS_OK);
+	assert_string_equal(identity_of(desk, "fra-1").group, "lab");
+	assert_int_equal(
+	    registry_set_group(desk->registry, "nobody", "lab").code,
+	    STATUS_NOT_FOUND);
+}
+
+static void
+a_quarantine_keeps_its_first_reason_until_release(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_identity *list = NULL;
+	bool is_out = true;
+	size_t n = 0;
+
+	assert_int_equal(
+	    registry_is_quarantined(desk->registry, ROLE_EDGE, "fra-1", &is_out)
+		.code,
+	    STATUS_OK);
+	assert_false(is_out);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    registry_quarantine(desk->registry, ROLE_EDGE, "fra-1",
+			i == 0 ? "stolen" : "other", 100 + i)
+			.code,
+		    STATUS_OK);
+	/* Told although it was never invited. */
+	assert_int_equal(
+	    registry_identities(desk->registry, ROLE_NONE, &list, &n).code,
+	    STATUS_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].quarantined_s, 100);
+	assert_string_equal(list[0].quarantine_reason, "stolen");
+	free(list);
+	assert_int_equal(registry_is_quarantined(
+			     desk->registry, ROLE_OPERATOR, "fra-1", &is_out)
+			     .code,
+	    STATUS_OK);
+	assert_false(is_out);
+	assert_int_equal(
+	    registry_release(desk->registry, ROLE_EDGE, "fra-1").code,
+	    STATUS_OK);
+	assert_int_equal(
+	    registry_release(desk->registry, ROLE_EDGE, "fra-1").code,
+	    STATUS_NOT_FOUND);
+}
+
 static void
 identities_are_the_enrolled_and_the_invited(void **state)
 {
@@ -655,6 +946,11 @@ main(void)
 		TEST(raw_and_tls_never_meet_on_one_key),
 		TEST(a_key_that_has_served_tls_never_signs_raw_even_later),
 		TEST(a_key_takes_256_grants_and_not_one_more),
+		TEST(an_acme_key_is_nothing_else),
+		TEST(a_budget_stays_until_another_is_named),
+		TEST(a_grant_beyond_the_group_stays_as_it_was_approved),
+		TEST(what_never_meets_does_not_meet_in_a_group_either),
+		TEST(one_changed_key_makes_a_policy_that_shares_the_rest),
 		TEST(the_policy_is_what_keys_and_grants_say),
 		TEST(
 		    keys_of_a_pool_that_is_gone_are_left_out_with_their_grants),
@@ -663,6 +959,8 @@ main(void)
 		    an_invitation_ends_with_its_time_and_the_unknown_is_refused_alike),
 		TEST(an_invitation_that_is_returned_may_be_used_again),
 		TEST(old_invitations_are_swept_out),
+		TEST(an_edge_takes_the_group_of_its_invitation_and_keeps_it),
+		TEST(a_quarantine_keeps_its_first_reason_until_release),
 		TEST(identities_are_the_enrolled_and_the_invited),
 	};
 

@@ -191,6 +191,34 @@ a_newcomer_may_enroll_and_nothing_else(void **state)
 		assert_false(role_may_call((enum role)role, ENROLL));
 }
 
+static void
+a_quarantined_identity_is_left_its_health_checks(void **state)
+{
+	static const struct policy_member out = { ROLE_OPERATOR, "mallory" };
+	const struct policy_rules rules = { .quarantined = &out,
+		.n_quarantined = 1 };
+	static const char mallory[] = "spiffe://holdfast.test/operator/mallory";
+	static const char alice[] = "spiffe://holdfast.test/operator/alice";
+	struct policy_draft *draft = NULL;
+
+	(void)state;
+	roles.policy = policy_slot_new();
+	assert_non_null(roles.policy);
+	assert_int_equal(ask(mallory, LIST).code, STATUS_OK);
+	assert_false(failed(policy_draft_new(NULL, &draft)));
+	assert_false(failed(policy_draft_rules(draft, &rules)));
+	policy_slot_swap(roles.policy, policy_draft_done(draft));
+	assert_int_equal(ask(mallory, LIST).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(mallory, SIGN).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(mallory, RENEW).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    ask(mallory, REFLECTION).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(mallory, HEALTH).code, STATUS_OK);
+	assert_int_equal(ask(alice, LIST).code, STATUS_OK);
+	policy_slot_free(roles.policy);
+	roles.policy = NULL;
+}
+
 int
 main(void)
 {
@@ -206,6 +234,8 @@ main(void)
 		cmocka_unit_test(
 		    a_certificate_that_expired_on_an_open_connection_ends_its_rights),
 		cmocka_unit_test(a_newcomer_may_enroll_and_nothing_else),
+		cmocka_unit_test(
+		    a_quarantined_identity_is_left_its_health_checks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,6 +269,33 @@ refuses_a_peer_without_a_grant_and_audits_it(void **state)
 }
 
 static void
+refuses_what_goes_over_the_budget_and_audits_it(void **state)
+{
+	const struct policy_key key = { .id = p256, .alg = KEY_ALG_EC_P256 };
+	const struct test_grant grant = { p256,
+		{ .pattern = "edge/*",
+		    .contexts = 1u << CONTEXT_TLS13_SERVER,
+		    .budget = { 1, 2 } } };
+	struct sign_call calls[3] = { good_call(), good_call(), good_call() };
+
+	(void)state;
+	policy_unref(policy);
+	policy = policy_of(&key, 1, &grant, 1, NULL);
+	serve_all(calls, 3);
+	assert_int_equal(calls[0].status.code, STATUS_OK);
+	assert_int_equal(calls[1].status.code, STATUS_OK);
+	assert_int_equal(calls[2].status.code, STATUS_RESOURCE_EXHAUSTED);
+	assert_null(calls[2].signature);
+	assert_int_equal(fake.hsm_ops, 2);
+	assert_int_equal(fake.entries[2].code, STATUS_RESOURCE_EXHAUSTED);
+	/* The bucket stays as it is when the policy is made anew. */
+	policy_unref(policy);
+	policy = policy_of(&key, 1, &grant, 1, NULL);
+	serve(&calls[2]);
+	assert_int_equal(calls[2].status.code, STATUS_RESOURCE_EXHAUSTED);
+}
+
+static void
 refuses_a_context_that_the_grant_leaves_out_and_audits_it(void **state)
 {
 	struct sign_call call = good_call();
@@ -432,6 +459,7 @@ main(void)
 		TEST(withholds_the_signature_when_the_audit_record_fails),
 		TEST(asks_no_token_while_the_journal_is_in_trouble),
 		TEST(refuses_a_peer_without_a_grant_and_audits_it),
+		TEST(refuses_what_goes_over_the_budget_and_audits_it),
 		TEST(refuses_a_context_that_the_grant_leaves_out_and_audits_it),
 		TEST(refuses_content_that_is_not_its_context_and_audits_it),
 		TEST(refuses_a_digest_in_place_of_content_and_audits_it),

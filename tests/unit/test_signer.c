@@ -487,6 +487,50 @@ a_revoked_grant_counts_for_the_next_request_of_an_open_stream(void **state)
 }
 
 static void
+a_quarantine_counts_for_what_is_queued_already(void **state)
+{
+	static struct rpc_stream stream;
+	static const struct policy_member out = { ROLE_EDGE, "fra-1" };
+	const struct policy_rules rules = { .quarantined = &out,
+		.n_quarantined = 1 };
+	scoped(policy_unref) struct policy *before = NULL;
+	struct policy_draft *draft = NULL;
+	Request request = request_of(1, 0);
+	Replies *replies;
+	void *s;
+
+	(void)state;
+	fake.hint = 1;
+	fake.lanes = 2;
+	start(64);
+	s = open_stream(&stream);
+	fake_hold(true);
+	for (unsigned i = 1; i <= 2; i++) {
+		request.id = i;
+		assert_false(failed(send_requests(s, &request, 1)));
+		fake_wait_hsm_calls(i);
+	}
+	request.id = 3;
+	assert_false(failed(send_requests(s, &request, 1)));
+	before = policy_slot_get(slot);
+	assert_false(failed(policy_draft_new(before, &draft)));
+	assert_false(failed(policy_draft_rules(draft, &rules)));
+	policy_slot_swap(slot, policy_draft_done(draft));
+	request.id = 4;
+	assert_false(failed(send_requests(s, &request, 1)));
+	fake_hold(false);
+	replies = finish(&stream, s);
+	/* The token was at these two already. */
+	assert_int_equal(reply_to(replies, 1)->code, STATUS_OK);
+	assert_int_equal(reply_to(replies, 2)->code, STATUS_OK);
+	assert_int_equal(reply_to(replies, 3)->code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(reply_to(replies, 4)->code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(fake.hsm_ops, 2);
+	assert_int_equal(fake.n_entries, 4);
+	drop(replies);
+}
+
+static void
 counts_streams_by_identity(void **state)
 {
 	static struct rpc_stream streams[2];
@@ -634,6 +678,7 @@ main(void)
 		    an_expired_certificate_gets_unauthenticated_on_an_open_stream),
 		TEST(
 		    a_revoked_grant_counts_for_the_next_request_of_an_open_stream),
+		TEST(a_quarantine_counts_for_what_is_queued_already),
 		TEST(counts_streams_by_identity),
 		TEST(a_unary_request_waits_for_its_signature),
 		TEST(a_unary_refusal_is_the_calls_status),

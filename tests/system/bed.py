@@ -100,7 +100,8 @@ class Site:
 
 
 class Bed:
-    def __init__(self, workers=2, durability="fdatasync", pin=None):
+    def __init__(self, workers=2, durability="fdatasync", pin=None, keyd=KEYD):
+        self.keyd_program = keyd
         # Short: unix socket paths end at 107 octets.
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
         self.dir.chmod(0o755)
@@ -150,7 +151,7 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
 
     def init(self):
         done = subprocess.run(
-            [KEYD, "init", "-c", self.dir / "keyd.yaml", "--operator", "admin",
+            [self.keyd_program, "init", "-c", self.dir / "keyd.yaml", "--operator", "admin",
              "-o", self.dir / "admin.join"],
             env=self.env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -159,7 +160,7 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
     def start_keyd(self, ready=True):
         keyd = self.daemons.get("keyd")
         if keyd is None:
-            keyd = Daemon("keyd", [KEYD, "-c", self.dir / "keyd.yaml"],
+            keyd = Daemon("keyd", [self.keyd_program, "-c", self.dir / "keyd.yaml"],
                           self.dir / "keyd.log", self.env)
             self.daemons["keyd"] = keyd
         keyd.start()
@@ -353,7 +354,17 @@ http {{
                 return tls.version(), page.decode(), tls.getpeercert(True)
 
     def close(self):
-        for name in ("nginx", "edged", "keyd"):
-            if name in self.daemons:
-                self.daemons[name].stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            for name in ("nginx", "edged", "keyd"):
+                if name in self.daemons:
+                    self.daemons[name].stop()
+            assert not self.refused_calls(), self.refused_calls()
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def refused_calls(self):
+        """System calls that keyd's processes tried and have no need of."""
+        path = self.dir / "keyd.log"
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return [l for l in lines if "sandbox refused a system call" in l
+                or "a system call that its sandbox forbids" in l]

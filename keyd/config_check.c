@@ -168,8 +168,8 @@ wrong_witnesses(const struct config *config)
 	for (size_t i = 0; i < config->audit.witnesses.len; i++) {
 		struct note_key key;
 
-		if (failed(note_key_parse(
-			config->audit.witnesses.at[i], &key)) ||
+		if (failed(
+			note_key_parse(config->audit.witnesses.at[i], &key)) ||
 		    key.type != NOTE_COSIGNATURE)
 			return "audit.witnesses: write verifier keys of "
 			       "witnesses, NAME+HASH+BASE64 of type 4";

@@ -369,6 +369,45 @@ a_full_queue_answers_resource_exhausted_at_once(void **state)
 }
 
 static void
+what_comes_while_the_journals_disk_does_not_answer_is_told_so_at_once(
+    void **state)
+{
+	static struct rpc_stream stream;
+	Request held = request_of(1, 0),
+		more[2] = { request_of(2, 0), request_of(3, 0) },
+		after = request_of(4, 0);
+	struct signer_counts counts;
+	Replies *replies;
+	void *s;
+
+	(void)state;
+	start(16);
+	s = open_stream(&stream);
+	fake_hold(true);
+	assert_false(failed(send_requests(s, &held, 1)));
+	fake_wait_hsm_calls(1);
+	fake.stall = status_fail(STATUS_UNAVAILABLE, "the disk is gone");
+	assert_false(failed(send_requests(s, more, 2)));
+	signer_counts(signer, &counts);
+	assert_int_equal(counts.queued, 0);
+	assert_int_equal(counts.refusals, 2);
+	/* What was begun goes on, and what comes afterwards too. */
+	fake.stall = status_ok();
+	assert_false(failed(send_requests(s, &after, 1)));
+	fake_hold(false);
+	replies = finish(&stream, s);
+	assert_int_equal(replies->n_responses, 4);
+	assert_int_equal(reply_to(replies, 1)->code, STATUS_OK);
+	for (uint64_t id = 2; id <= 3; id++) {
+		assert_int_equal(
+		    reply_to(replies, id)->code, STATUS_UNAVAILABLE);
+		assert_int_equal(reply_to(replies, id)->signature.len, 0);
+	}
+	assert_int_equal(reply_to(replies, 4)->code, STATUS_OK);
+	drop(replies);
+}
+
+static void
 a_request_whose_time_runs_out_in_the_queue_never_reaches_the_token(void **state)
 {
 	static struct rpc_stream stream;
@@ -669,6 +708,8 @@ main(void)
 		TEST(a_batch_of_257_requests_ends_the_stream),
 		TEST(a_hostile_batch_of_empty_requests_is_refused),
 		TEST(an_empty_batch_is_nothing),
+		TEST(
+		    what_comes_while_the_journals_disk_does_not_answer_is_told_so_at_once),
 		TEST(a_full_queue_answers_resource_exhausted_at_once),
 		TEST(
 		    a_request_whose_time_runs_out_in_the_queue_never_reaches_the_token),

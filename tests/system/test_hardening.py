@@ -86,11 +86,6 @@ def processes(bed):
     return found
 
 
-def refused_calls(bed):
-    return [line for line in bed.daemons["keyd"].text().splitlines()
-            if "sandbox refused" in line or "system call that its sandbox" in line]
-
-
 def test_every_process_is_confined(bed):
     found = processes(bed)
     names = [name.split()[0] for name in found]
@@ -222,7 +217,7 @@ def test_a_configuration_put_in_place_anew_is_read_on_sighup(bed):
 
 
 def test_no_call_was_refused_so_far(bed):
-    assert refused_calls(bed) == []
+    assert bed.refused_calls() == []
 
 
 def test_the_front_killed_takes_all_its_processes_along(fresh):

@@ -206,10 +206,14 @@ custody_new(const struct custody_config *config, struct custody **ret_custody)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	custody->config = *config;
 	pthread_mutex_init(&custody->publishing, NULL);
-	if (config->approvals != NULL)
+	if (config->approvals != NULL) {
 		approvals_add(config->approvals, "Keys/ScheduleDestruction",
 		    &holdfast__keyd__v1__schedule_destruction_request__descriptor,
 		    custody_schedule_approved, custody);
+		approvals_add(config->approvals, "Keys/Grant",
+		    &holdfast__keyd__v1__grant_request__descriptor,
+		    custody_grant_approved, custody);
+	}
 	pthread_mutex_init(&custody->importing_mutex, NULL);
 	*ret_custody = custody;
 	return status_ok();

@@ -443,8 +443,12 @@ static void
 open_parts(struct desk *desk, unsigned quorum, int64_t lifetime_s)
 {
 	static const char *const names[] = { "standard" };
-	static const struct policy_pool policy_pools[] = { { .name =
-								 "standard" } };
+	static const char *const edge_groups[] = { "standard" };
+	static const struct policy_pool policy_pools[] = {
+		{ .name = "standard",
+		    .edge_groups = edge_groups,
+		    .n_edge_groups = 1 },
+	};
 	static struct hsm *const pools[] = { (struct hsm *)&fake };
 	struct approvals_config approvals = {
 		.self = SELF, .quorum = quorum, .lifetime_s = lifetime_s

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Keys.Grant and Keys.Revoke beyond the plain ones of test_custody.c: budgets,
+ * key groups, and edges that the key's pool does not serve.  The desk's one
+ * pool serves the edge group "standard".
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "keyd/budget.h"
+#include "keyd/pb.h"
+#include "proto/holdfast/keyd/v1/approvals.pb-c.h"
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
+#include "tests/fake/custody_desk.h"
+
+#define TLS13 HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS13_SERVER
+#define TLS12 HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS12_SERVER_ECDHE
+#define JWS HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS
+#define HOUR 3600
+
+static int
+set_up(void **state)
+{
+	struct desk *desk = desk_new(2, HOUR);
+	struct registry_invite lab = { .role = ROLE_EDGE,
+		.name = "lab-1",
+		.group = "lab",
+		.created_s = 1,
+		.expires_s = INT64_C(1) << 40 };
+	static const uint8_t hash[INVITE_HASH_LEN] = { 1 };
+
+	desk_enroll(desk, ALICE, 1000);
+	desk_enroll(desk, BOB, 1000);
+	desk_add_key(desk, 1, ALICE);
+	desk_add_key(desk, 2, CERTD);
+	assert_int_equal(
+	    registry_invite_add(desk->registry, hash, &lab).code, STATUS_OK);
+	assert_int_equal(custody_publish(desk->custody).code, STATUS_OK);
+	*state = desk;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	desk_free(*state);
+	return 0;
+}
+
+/* A request on key 1 for tls13_server; the rest is up to the test. */
+struct asked {
+	Holdfast__Keyd__V1__GrantRequest request;
+	Holdfast__Keyd__V1__Budget budget;
+	Holdfast__Keyd__V1__Context context;
+	uint8_t id[KEY_ID_LEN];
+};
+
+static Holdfast__Keyd__V1__GrantRequest *
+grant_of(struct asked *asked, uint8_t key, const char *identity)
+{
+	Holdfast__Keyd__V1__GrantRequest *request = &asked->request;
+
+	holdfast__keyd__v1__grant_request__init(request);
+	holdfast__keyd__v1__budget__init(&asked->budget);
+	memset(asked->id, key, sizeof(asked->id));
+	asked->context = TLS13;
+	if (key != 0)
+		request->key_id = pb_octets(asked->id, sizeof(asked->id));
+	request->identity = pb_text(identity);
+	request->contexts = &asked->context;
+	request->n_contexts = 1;
+	return request;
+}
+
+static enum status_code
+grant(const char *who, const struct asked *asked)
+{
+	return desk_call(who, "Keys/Grant", &asked->request.base);
+}
+
+static const Holdfast__Keyd__V1__GrantResponse *
+response(void)
+{
+	return (const Holdfast__Keyd__V1__GrantResponse *)desk_reply();
+}
+
+static enum status_code
+vote(const char *who, uint64_t id)
+{
+	Holdfast__Keyd__V1__VoteRequest request;
+
+	holdfast__keyd__v1__vote_request__init(&request);
+	request.id = id;
+	request.approve = true;
+	return desk_call(who, "Approvals/Vote", &request.base);
+}
+
+static struct status
+may(struct desk *desk, const char *edge, uint8_t key,
+    struct policy_permit *ret_permit)
+{
+	scoped(policy_unref) struct policy *policy =
+	    policy_slot_get(desk->policy);
+	struct spiffe id = { "d", ROLE_EDGE, "" };
+	struct key_id key_id;
+
+	snprintf(id.name, sizeof(id.name), "%s", edge);
+	memset(key_id.at, key, KEY_ID_LEN);
+	return policy_check(
+	    policy, &id, &key_id, CONTEXT_TLS13_SERVER, ret_permit);
+}
+
+static void
+a_budget_is_granted_told_and_in_force(void **state)
+{
+	struct desk *desk = *state;
+	struct policy_permit permit;
+	struct asked asked;
+
+	grant_of(&asked, 1, "edge/fra-1");
+	asked.request.budget = &asked.budget;
+	asked.budget.rate_per_s = 50;
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_null(response()->approval);
+	assert_int_equal(response()->key->n_grants, 1);
+	assert_int_equal(response()->key->grants[0]->budget->rate_per_s, 50);
+	assert_int_equal(response()->key->grants[0]->budget->burst, 50);
+	assert_int_equal(may(desk, "fra-1", 1, &permit).code, STATUS_OK);
+	assert_int_equal(permit.budget.rate_per_s, 50);
+	assert_int_equal(
+	    desk_recorded("operator/alice|grant edge/fra-1 tls13_server "
+			  "rate=50/s burst=50|done"),
+	    1);
+}
+
+static void
+budgets_that_make_no_sense_are_refused(void **state)
+{
+	struct asked asked;
+
+	(void)state;
+	grant_of(&asked, 1, "edge/fra-1");
+	asked.request.budget = &asked.budget;
+	asked.budget.rate_per_s = BUDGET_RATE_MAX + 1;
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	asked.budget.rate_per_s = 0;
+	asked.budget.burst = 1;
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	asked.budget.rate_per_s = 1;
+	asked.budget.burst = BUDGET_BURST_MAX + 1;
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+}
+
+static void
+a_grant_names_a_key_or_a_group(void **state)
+{
+	struct asked asked;
+
+	(void)state;
+	grant_of(&asked, 0, "edge/fra-1");
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	asked.request.key_group = pb_text("a b");
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	grant_of(&asked, 1, "edge/fra-1");
+	asked.request.key_group = pb_text("shop");
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+}
+
+static void
+a_grant_on_a_group_reaches_its_keys_and_is_taken_back(void **state)
+{
+	struct desk *desk = *state;
+	Holdfast__Keyd__V1__RevokeRequest revoke;
+	struct policy_permit permit;
+	struct asked asked;
+	struct key_id id;
+
+	memset(id.at, 1, KEY_ID_LEN);
+	assert_int_equal(
+	    registry_key_update(desk->registry, &id, "shop", NULL, NULL).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    custody_publish_key(desk->custody, &id).code, STATUS_OK);
+	grant_of(&asked, 0, "edge/fra-*");
+	asked.request.key_group = pb_text("shop");
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_int_equal(response()->key->id.len, 0);
+	assert_int_equal(response()->key->n_grants, 1);
+	assert_string_equal(response()->key->grants[0]->key_group, "shop");
+	assert_int_equal(may(desk, "fra-1", 1, &permit).code, STATUS_OK);
+	assert_int_equal(
+	    may(desk, "fra-1", 2, &permit).code, STATUS_PERMISSION_DENIED);
+
+	holdfast__keyd__v1__revoke_request__init(&revoke);
+	revoke.key_group = pb_text("shop");
+	revoke.identity = pb_text("edge/fra-*");
+	assert_int_equal(
+	    desk_call(ALICE, "Keys/Revoke", &revoke.base), STATUS_OK);
+	assert_int_equal(
+	    may(desk, "fra-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(desk_recorded("operator/alice|revoke edge/fra-* on "
+				       "key-group shop|done"),
+	    1);
+}
+
+static void
+an_edge_of_another_group_is_granted_nothing_by_one_operator_alone(void **state)
+{
+	struct desk *desk = *state;
+	struct policy_permit permit;
+	struct asked asked;
+	uint64_t id;
+
+	grant_of(&asked, 1, "edge/lab-1");
+	assert_int_equal(grant(ALICE, &asked), STATUS_FAILED_PRECONDITION);
+	assert_non_null(strstr(desk_why(), "--beyond-group"));
+
+	asked.request.beyond_group = true;
+	asked.request.comment = pb_text("trial until May");
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_non_null(response()->approval);
+	assert_int_equal(response()->key->n_grants, 0);
+	assert_string_equal(response()->approval->act,
+	    "grant edge/lab-1 on k1 beyond-group tls13_server");
+	assert_string_equal(response()->approval->comment, "trial until May");
+	assert_int_equal(
+	    may(desk, "lab-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+	id = response()->approval->id;
+
+	assert_int_equal(vote(BOB, id), STATUS_OK);
+	assert_int_equal(may(desk, "lab-1", 1, &permit).code, STATUS_OK);
+	assert_int_equal(desk_recorded("operator/bob|grant edge/lab-1 "
+				       "beyond-group tls13_server "
+				       "approval=1|done"),
+	    1);
+	/* Only what was approved. */
+	asked.context = TLS12;
+	asked.request.beyond_group = false;
+	assert_int_equal(grant(ALICE, &asked), STATUS_FAILED_PRECONDITION);
+}
+
+static void
+an_approved_grant_is_checked_again(void **state)
+{
+	struct desk *desk = *state;
+	struct policy_permit permit;
+	struct asked asked;
+	struct key_id id;
+	struct registry_grant raw = { .pattern = "operator/alice",
+		.contexts = 1u << CONTEXT_RAW };
+	const struct registry_target target = { .key = &id };
+
+	grant_of(&asked, 1, "edge/lab-1");
+	asked.request.beyond_group = true;
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	/* Meanwhile the key signs raw, and can serve TLS no more. */
+	memset(id.at, 1, KEY_ID_LEN);
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &target, &raw, NULL).code,
+	    STATUS_OK);
+	(void)vote(BOB, response()->approval->id);
+	assert_true(failed(may(desk, "lab-1", 1, &permit)));
+	assert_int_equal(desk_recorded("operator/bob|grant edge/lab-1 "
+				       "beyond-group tls13_server "
+				       "approval=1|done"),
+	    0);
+}
+
+static void
+patterns_do_not_reach_past_the_pools_groups(void **state)
+{
+	struct desk *desk = *state;
+	struct policy_permit permit;
+	struct asked asked;
+
+	grant_of(&asked, 1, "edge/*");
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_int_equal(may(desk, "fra-1", 1, &permit).code, STATUS_OK);
+	assert_int_equal(
+	    may(desk, "lab-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+	asked.request.beyond_group = true;
+	asked.request.identity = pb_text("operator/alice");
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+}
+
+static void
+certd_takes_acme_for_itself_and_never_beyond(void **state)
+{
+	struct asked asked;
+
+	(void)state;
+	grant_of(&asked, 2, "certd/main");
+	asked.context = JWS;
+	assert_int_equal(grant(CERTD, &asked), STATUS_OK);
+	grant_of(&asked, 2, "edge/fra-1");
+	asked.context = JWS;
+	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
+	grant_of(&asked, 2, "edge/lab-1");
+	asked.request.beyond_group = true;
+	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
+	grant_of(&asked, 0, "edge/fra-1");
+	asked.request.key_group = pb_text("shop");
+	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_budget_is_granted_told_and_in_force),
+		TEST(budgets_that_make_no_sense_are_refused),
+		TEST(a_grant_names_a_key_or_a_group),
+		TEST(a_grant_on_a_group_reaches_its_keys_and_is_taken_back),
+		TEST(
+		    an_edge_of_another_group_is_granted_nothing_by_one_operator_alone),
+		TEST(an_approved_grant_is_checked_again),
+		TEST(patterns_do_not_reach_past_the_pools_groups),
+		TEST(certd_takes_acme_for_itself_and_never_beyond),
+	};
+
+	return cmocka_run_group_tests_name("grants", tests, NULL, NULL);
+}

@@ -11,10 +11,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,7 +21,7 @@
 #include "base/clock.h"
 #include "proto/holdfast/keyd/v1/signer.pb-c.h"
 #include "proto/holdfast/keyd/v1/status.pb-c.h"
-#include "tools/key.h"
+#include "tools/bench_keys.h"
 
 #define IN_FLIGHT_MAX 1024
 #define SAMPLES_MAX (1 << 22)
@@ -32,10 +29,12 @@
 #define RECORD_MAX 320
 #define PER_MESSAGE 64
 #define WARM_UP_NS (NS_PER_S / 2)
+#define USAGE "bench sign KEY [--keys N] [--in-flight N] [--seconds N]"
 
 struct slot {
 	int64_t sent_ns;
-	size_t record_len;
+	unsigned key; /* of keys, this time */
+	size_t record_len, id_at;
 	uint8_t record[RECORD_MAX]; /* SignBatch.requests element, ready */
 	uint8_t content[CONTENT_LEN];
 };
@@ -46,8 +45,8 @@ struct load {
 	struct slot *slots;
 	unsigned n_slots, n_waiting, n_flying;
 	unsigned *waiting; /* slots that may be sent again */
-	EVP_PKEY *key;
-	enum sign_scheme scheme;
+	struct bench_keys keys;
+	unsigned next_key;
 	_Atomic int64_t counted_from_ns, counted_to_ns;
 	uint32_t *samples_us;
 	size_t n_samples;
@@ -70,25 +69,13 @@ make_content(uint8_t content[CONTENT_LEN])
 	RAND_bytes(content + 64 + sizeof(words), 32);
 }
 
-static enum sign_scheme
-tls13_scheme(enum key_alg alg)
-{
-	switch (alg) {
-	case KEY_ALG_EC_P256:
-		return SCHEME_ECDSA_SECP256R1_SHA256;
-	case KEY_ALG_EC_P384:
-		return SCHEME_ECDSA_SECP384R1_SHA384;
-	case KEY_ALG_ED25519:
-		return SCHEME_ED25519;
-	default:
-		return SCHEME_RSA_PSS_RSAE_SHA256;
-	}
-}
-
-/* Encode slot i's request once; its id is i + 1. */
+/* Encode slot i's request once; its id is i + 1.  Only the key's id changes
+ * from one time to the next. */
 static bool
-prepare_slot(struct load *load, unsigned i, const ProtobufCBinaryData *key_id)
+prepare_slot(struct load *load, unsigned i)
 {
+	const struct key_id *id = &load->keys.ids[0];
+	const uint8_t *at;
 	Holdfast__Keyd__V1__SignRequest request =
 	    HOLDFAST__KEYD__V1__SIGN_REQUEST__INIT;
 	Holdfast__Keyd__V1__SignRequest *one[1] = { &request };
@@ -98,8 +85,9 @@ prepare_slot(struct load *load, unsigned i, const ProtobufCBinaryData *key_id)
 
 	make_content(slot->content);
 	request.id = i + 1;
-	request.key_id = *key_id;
-	request.scheme = load->scheme;
+	request.key_id =
+	    (ProtobufCBinaryData){ KEY_ID_LEN, (uint8_t *)(uintptr_t)id->at };
+	request.scheme = load->keys.scheme;
 	request.context = (Holdfast__Keyd__V1__Context)CONTEXT_TLS13_SERVER;
 	request.content = (ProtobufCBinaryData){ CONTENT_LEN, slot->content };
 	batch.n_requests = 1;
@@ -107,31 +95,11 @@ prepare_slot(struct load *load, unsigned i, const ProtobufCBinaryData *key_id)
 	if (protobuf_c_message_get_packed_size(&batch.base) > RECORD_MAX)
 		return false;
 	slot->record_len = protobuf_c_message_pack(&batch.base, slot->record);
+	at = memmem(slot->record, slot->record_len, id->at, KEY_ID_LEN);
+	if (at == NULL)
+		return false;
+	slot->id_at = (size_t)(at - slot->record);
 	return true;
-}
-
-static bool
-verify(const struct load *load, const struct slot *slot,
-    const ProtobufCBinaryData *signature)
-{
-	const struct sign_scheme_info *info = sign_scheme_info(load->scheme);
-	static const char *const digests[] = { NULL, "SHA256", "SHA384",
-		"SHA512" };
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *pkey = NULL;
-	bool ok = context != NULL &&
-		  EVP_DigestVerifyInit_ex(context, &pkey, digests[info->hash],
-		      NULL, NULL, load->key, NULL) == 1;
-
-	if (ok && info->padding == SIGN_PADDING_PSS)
-		ok = EVP_PKEY_CTX_set_rsa_padding(
-			 pkey, RSA_PKCS1_PSS_PADDING) == 1 &&
-		     EVP_PKEY_CTX_set_rsa_pss_saltlen(
-			 pkey, RSA_PSS_SALTLEN_DIGEST) == 1;
-	ok = ok && EVP_DigestVerify(context, signature->data, signature->len,
-		       slot->content, CONTENT_LEN) == 1;
-	EVP_MD_CTX_free(context);
-	return ok;
 }
 
 static size_t
@@ -147,6 +115,9 @@ fill(void *ctx, uint8_t *out, size_t out_max)
 
 		if (len + slot->record_len > out_max)
 			break;
+		slot->key = load->next_key++ % load->keys.n;
+		memcpy(slot->record + slot->id_at, load->keys.ids[slot->key].at,
+		    KEY_ID_LEN);
 		memcpy(out + len, slot->record, slot->record_len);
 		len += slot->record_len;
 		slot->sent_ns = now;
@@ -180,7 +151,10 @@ take_response(
 		load->good++;
 	}
 	if (r->code == 0 && (load->good + load->bad) % 64 == 0) {
-		if (verify(load, slot, &r->signature)) {
+		if (bench_keys_verify(&load->keys, slot->key,
+			(struct bytes){ slot->content, CONTENT_LEN },
+			(struct bytes){
+			    r->signature.data, r->signature.len })) {
 			load->verified++;
 		} else {
 			load->bad++;
@@ -283,53 +257,6 @@ read_cpu(struct cli *cli, struct cpu_reading *ret)
 	return 0;
 }
 
-/* Signatures a second of OpenSSL with a software key of the same kind. */
-static double
-software_rate(const struct load *load, double *ret_cpu_us)
-{
-	const struct sign_scheme_info *info = sign_scheme_info(load->scheme);
-	EVP_PKEY_CTX *generator = EVP_PKEY_CTX_new(load->key, NULL);
-	EVP_PKEY *key = NULL;
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	uint8_t content[CONTENT_LEN], out[SIGNATURE_MAX];
-	int64_t from, cpu;
-	unsigned n = 0;
-
-	make_content(content);
-	if (EVP_PKEY_is_a(load->key, "RSA"))
-		key = EVP_RSA_gen((unsigned)EVP_PKEY_get_bits(load->key));
-	else if (generator == NULL || EVP_PKEY_keygen_init(generator) != 1 ||
-		 EVP_PKEY_keygen(generator, &key) != 1)
-		key = NULL;
-	from = clock_mono_ns();
-	cpu = own_cpu_ns();
-	while (key != NULL && context != NULL && n < 200000 &&
-	       clock_mono_ns() - from < NS_PER_S) {
-		EVP_PKEY_CTX *pkey = NULL;
-		size_t len = sizeof(out);
-
-		if (EVP_DigestSignInit_ex(context, &pkey,
-			info->hash == SIGN_HASH_NONE     ? NULL
-			: info->hash == SIGN_HASH_SHA384 ? "SHA384"
-							 : "SHA256",
-			NULL, NULL, key, NULL) != 1 ||
-		    (info->padding == SIGN_PADDING_PSS &&
-			EVP_PKEY_CTX_set_rsa_padding(
-			    pkey, RSA_PKCS1_PSS_PADDING) != 1) ||
-		    EVP_DigestSign(context, out, &len, content, CONTENT_LEN) !=
-			1)
-			break;
-		EVP_MD_CTX_reset(context);
-		n++;
-	}
-	from = clock_mono_ns() - from;
-	*ret_cpu_us = n == 0 ? 0 : (double)(own_cpu_ns() - cpu) / 1e3 / n;
-	EVP_MD_CTX_free(context);
-	EVP_PKEY_free(key);
-	EVP_PKEY_CTX_free(generator);
-	return n == 0 ? 0 : (double)n * 1e9 / (double)from;
-}
-
 static int
 compare_samples(const void *a, const void *b)
 {
@@ -430,7 +357,27 @@ run_load(
 		.client_us =
 		    (double)(after.client_ns - before.client_ns) / 1e3 / n,
 	};
-	ret->software_rate = software_rate(load, &ret->software_us);
+	ret->software_rate = bench_keys_software(&load->keys,
+	    (struct bytes){ load->slots[0].content, CONTENT_LEN },
+	    &ret->software_us);
+	return 0;
+}
+
+/* Everything that run_load needs; 0 or an exit code after printing. */
+static int
+prepare_load(struct load *load)
+{
+	load->slots = calloc(load->n_slots, sizeof(*load->slots));
+	load->waiting = calloc(load->n_slots, sizeof(*load->waiting));
+	load->samples_us = malloc(SAMPLES_MAX * sizeof(uint32_t));
+	if (load->slots == NULL || load->waiting == NULL ||
+	    load->samples_us == NULL)
+		return cli_fail(EXIT_REFUSED, "out of memory");
+	for (unsigned i = 0; i < load->n_slots; i++) {
+		if (!prepare_slot(load, i))
+			return cli_fail(EXIT_REFUSED, "a request is too long");
+		load->waiting[load->n_waiting++] = i;
+	}
 	return 0;
 }
 
@@ -439,46 +386,31 @@ cli_bench_sign(struct cli *cli, int argc, char **argv)
 {
 	const char *in_flight = cli_option(&argc, argv, "--in-flight");
 	const char *seconds = cli_option(&argc, argv, "--seconds");
+	const char *keys = cli_option(&argc, argv, "--keys");
 	struct load load = { .lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER };
-	unsigned n = 64, s = 5;
-	Holdfast__Keyd__V1__Key *key = NULL;
-	const unsigned char *spki;
+		.changed = PTHREAD_COND_INITIALIZER,
+		.n_slots = 64 };
+	unsigned s = 5, n_keys = 0;
 	struct result result = { 0 };
 	int rc;
 
-	if (!cli_rest(argc, argv, 1, 1,
-		"bench sign KEY [--in-flight N] [--seconds N]") ||
-	    (in_flight != NULL &&
-		!cli_number("--in-flight", in_flight, 1, IN_FLIGHT_MAX, &n)) ||
-	    (seconds != NULL && !cli_number("--seconds", seconds, 1, 60, &s)))
+	if (!cli_rest(argc, argv, 1, 1, USAGE) ||
+	    (in_flight != NULL && !cli_number("--in-flight", in_flight, 1,
+				      IN_FLIGHT_MAX, &load.n_slots)) ||
+	    (seconds != NULL && !cli_number("--seconds", seconds, 1, 60, &s)) ||
+	    (keys != NULL &&
+		!cli_number("--keys", keys, 1, BENCH_KEYS_MAX, &n_keys)))
 		return EXIT_USAGE;
-	rc = cli_get_key(cli, argv[0], &key);
-	if (rc != 0)
-		return rc;
-	spki = key->spki.data;
-	load.key = d2i_PUBKEY(NULL, &spki, (long)key->spki.len);
-	load.scheme = tls13_scheme((enum key_alg)key->algorithm);
-	load.n_slots = n;
-	load.slots = calloc(n, sizeof(*load.slots));
-	load.waiting = calloc(n, sizeof(*load.waiting));
-	load.samples_us = malloc(SAMPLES_MAX * sizeof(uint32_t));
-	if (load.slots == NULL || load.waiting == NULL ||
-	    load.samples_us == NULL || load.key == NULL)
-		rc = cli_fail(EXIT_REFUSED, "out of memory");
-	for (unsigned i = 0; rc == 0 && i < n; i++) {
-		if (!prepare_slot(&load, i, &key->id))
-			rc = cli_fail(EXIT_REFUSED, "a request is too long");
-		load.waiting[load.n_waiting++] = i;
-	}
+	rc = bench_keys_get(cli, argv[0], n_keys, &load.keys);
+	if (rc == 0)
+		rc = prepare_load(&load);
 	if (rc == 0)
 		rc = run_load(cli, &load, s, &result);
 	if (rc == 0)
 		print_result(cli, &load, &result, (double)s);
-	EVP_PKEY_free(load.key);
+	bench_keys_done(&load.keys);
 	free(load.slots);
 	free(load.waiting);
 	free(load.samples_us);
-	protobuf_c_message_free_unpacked(&key->base, NULL);
 	return rc;
 }

@@ -104,7 +104,7 @@ static const struct cli_command commands[] = {
 	{ "audit", "rotate-key", "", "change over to a new ledger key",
 	    cli_audit_rotate_key },
 	{ "status", NULL, "", "say how keyd and its token are", cli_status },
-	{ "bench", "sign", "KEY [--in-flight N] [--seconds N]",
+	{ "bench", "sign", "KEY [--keys N] [--in-flight N] [--seconds N]",
 	    "measure signatures a second, latency and CPU", cli_bench_sign },
 };
 

@@ -99,6 +99,18 @@ print_span(const struct report_plot *plot, size_t n, FILE *to)
 		    to, "%*s%s%*s%s\n", LABEL_WIDTH, "", first, gap, "", last);
 }
 
+/* What one bar stands for. */
+static void
+print_title(
+    const char *what, const struct report_plot *plot, size_t n, FILE *to)
+{
+	int64_t bar_s = plot->width_s;
+
+	if (n < plot->n)
+		bar_s = plot->width_s * (int64_t)plot->n / (int64_t)n;
+	fprintf(to, "%s over time, a bar for %" PRId64 " s\n", what, bar_s);
+}
+
 void
 report_plot_print(
     const struct report_plot *plot, unsigned columns, bool utf8, FILE *to)
@@ -122,11 +134,11 @@ report_plot_print(
 		refusals[c] = column(plot->refusals, plot->n, c, n);
 		refused += refusals[c];
 	}
-	fputs("signatures over time\n", to);
+	print_title("signatures", plot, n, to);
 	print_bars(signatures, n, utf8, to);
 	print_span(plot, n, to);
 	if (refused > 0) {
-		fputs("refusals over time\n", to);
+		print_title("refusals", plot, n, to);
 		print_bars(refusals, n, utf8, to);
 		print_span(plot, n, to);
 	}

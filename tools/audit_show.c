@@ -39,13 +39,18 @@ width_of(const char *text)
 static void
 print_cells(struct show *show, const char *const cells[COLUMNS])
 {
+	/* One long cell does not push all that follow to the right. */
+	static const size_t WIDEST[COLUMNS - 1] = { 23, 12, 28, 24, 40 };
+
 	for (size_t i = 0; i + 1 < COLUMNS; i++) {
 		size_t width = width_of(cells[i]);
+		size_t pad = 2;
 
-		if (width > show->widths[i])
+		if (width > show->widths[i] && width <= WIDEST[i])
 			show->widths[i] = width;
-		printf(
-		    "%s%*s", cells[i], (int)(show->widths[i] - width + 2), "");
+		if (width < show->widths[i])
+			pad += show->widths[i] - width;
+		printf("%s%*s", cells[i], (int)pad, "");
 	}
 	puts(cells[COLUMNS - 1]);
 }
@@ -74,7 +79,7 @@ show_row(void *ctx, const struct audit_row *row)
 	audit_what(row->entry, what, sizeof(what));
 	audit_outcome(row->entry, outcome, AUDIT_TEXT_MAX_);
 	used = strlen(outcome);
-	if (row->entry->names.len > 0 && used + 4 < sizeof(outcome)) {
+	if (row->entry->names.len > 0 && used + 8 < sizeof(outcome)) {
 		memcpy(outcome + used, "  ", 3);
 		audit_names(
 		    row->entry, outcome + used + 2, sizeof(outcome) - used - 2);

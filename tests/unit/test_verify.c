@@ -765,12 +765,12 @@ entries_are_verified_at_a_rate_that_is_printed(void **state)
 	ledger_maker_publish(bed->maker);
 	bed->options.progress = called;
 	bed->options.ctx = &last;
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 	assert_holds(bed);
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	s = (double)(to.tv_sec - from.tv_sec) +
 	    (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-	printf("%.0f entries verified a second\n", 200000 / s);
+	printf("%.0f entries verified a second of one core\n", 200000 / s);
 	assert_int_equal(last, 196608);
 }
 

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -107,7 +105,7 @@ lane_end(struct lane *lane)
 	pthread_mutex_lock(&pool->lock);
 	/* One that is dead already was killed, and is about to be buried. */
 	if (lane->running && !lane->dead) {
-		(void)pidfd_send_signal(lane->pidfd, SIGKILL, NULL, 0);
+		lane_kill(lane);
 		pidfd = fcntl(lane->pidfd, F_DUPFD_CLOEXEC, 0);
 	}
 	pthread_mutex_unlock(&pool->lock);

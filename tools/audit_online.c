@@ -125,8 +125,10 @@ audit_print_altered(const struct cli *cli, const char *where, const char *what)
 		    stdout, json_pack("{s:b, s:o, s:o}", "holds", false,
 				"where", audit_json_text(bytes_of(where)),
 				"what", audit_json_text(bytes_of(what))));
-	return cli_fail(EXIT_REFUSED, "IT DOES NOT HOLD: %s%s%s", where,
-	    where[0] != '\0' ? ": " : "", what);
+	/* What is wrong may begin with where. */
+	if (where[0] == '\0' || strncmp(what, where, strlen(where)) == 0)
+		return cli_fail(EXIT_REFUSED, "IT DOES NOT HOLD: %s", what);
+	return cli_fail(EXIT_REFUSED, "IT DOES NOT HOLD: %s: %s", where, what);
 }
 
 /* What is looked at: keyd's newest checkpoint, or the one its proof is for. */

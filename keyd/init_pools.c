@@ -16,7 +16,7 @@
 #include "keyd/ledger_key.h"
 #include "keyd/tokens.h"
 
-#define TOKEN_WAIT_NS (INT64_C(10) * NS_PER_S)
+#define TOKEN_WAIT_NS (INT64_C(60) * NS_PER_S) /* some take long for RSA */
 
 /* ---- the ledger key ---- */
 

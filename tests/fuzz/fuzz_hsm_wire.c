@@ -36,6 +36,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct wire_result result;
 	struct wire_config config;
 	struct wire_query query;
+	struct wire_import import;
+	struct wire_blob blob;
 	struct wire_op op;
 	struct bytes body, rest;
 
@@ -59,6 +61,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rest = body;
 	if (wire_take_query(&rest, &query))
 		check(strlen(query.label) < HSM_LABEL_MAX);
+	rest = body;
+	if (wire_take_import(&rest, &import)) {
+		check_within(import.blob, whole);
+		check_within(import.spki, whole);
+		check(import.blob.len > 0 && import.blob.len <= HSM_BLOB_MAX);
+		check(import.spki.len > 0 && import.spki.len <= HSM_SPKI_MAX);
+	}
+	rest = body;
+	while (wire_take_blob(&rest, &blob)) {
+		check_within(blob.blob, whole);
+		check_within(blob.spki, whole);
+		check(blob.blob.len > 0 && blob.blob.len <= HSM_BLOB_MAX);
+		check(blob.spki.len > 0 && blob.spki.len <= HSM_SPKI_MAX);
+		check(blob.alg <= KEY_ALG_ED25519);
+	}
 	rest = body;
 	if (wire_take_config(&rest, &config))
 		check(strlen(config.lock_file) < WIRE_TEXT_MAX);

@@ -243,6 +243,78 @@ keeps_the_copy_of_a_key_in_steady_use(void **state)
 }
 
 static void
+keeps_no_more_unwrapped_keys_than_its_cache(void **state)
+{
+	unsigned before, again = 0;
+	struct key_id hot, id;
+
+	(void)state;
+	keys_free(keys);
+	keys = keys_new(true, 500);
+	n_present = 10;
+	assert_int_equal(keys_load_all(keys, &token), REASON_OK);
+	before = keys_count(keys);
+	id_of(20, &hot);
+	copies_live = 1;
+	assert_int_equal(
+	    keys_put_unwrapped(keys, &token, &hot, KEY_ALG_EC_P256, COPY + 20),
+	    REASON_OK);
+	for (CK_OBJECT_HANDLE i = 21; i <= KEYS; i++) {
+		id_of(i, &id);
+		copies_live++;
+		assert_int_equal(keys_put_unwrapped(keys, &token, &id,
+				     KEY_ALG_EC_P256, COPY + i),
+		    REASON_OK);
+		/* Signed with as it is. */
+		assert_int_equal(
+		    keys_signing_handle(keys, &token, keys_get(keys, &id)),
+		    COPY + i);
+		/* One in steady use stays, but for when the hand first goes
+		 * round, and all look alike. */
+		if (keys_get(keys, &hot) == NULL) {
+			again++;
+			copies_live++;
+			assert_int_equal(keys_put_unwrapped(keys, &token, &hot,
+					     KEY_ALG_EC_P256, COPY + 20),
+			    REASON_OK);
+		}
+		(void)keys_signing_handle(keys, &token, keys_get(keys, &hot));
+		assert_in_range(copies_live, 1, 500);
+	}
+	assert_int_equal(keys_count(keys), before + 500);
+	assert_in_range(again, 0, 1);
+	/* What the token keeps is not pushed out by what it does not. */
+	for (CK_OBJECT_HANDLE i = 1; i <= 10; i++) {
+		id_of(i, &id);
+		assert_non_null(keys_get(keys, &id));
+	}
+}
+
+static void
+forgets_any_key_and_finds_all_others(void **state)
+{
+	struct key_id id;
+
+	(void)state;
+	assert_int_equal(keys_load_all(keys, &token), REASON_OK);
+	for (CK_OBJECT_HANDLE i = 1; i <= KEYS; i += 3) {
+		id_of(i, &id);
+		assert_int_equal(keys_forget(keys, &token, &id), CKR_OK);
+		assert_int_equal(keys_forget(keys, &token, &id), CKR_OK);
+	}
+	for (CK_OBJECT_HANDLE i = 1; i <= KEYS; i++) {
+		const struct key_entry *key;
+
+		id_of(i, &id);
+		key = keys_get(keys, &id);
+		if (i % 3 == 1)
+			assert_null(key);
+		else
+			assert_int_equal(key->handle, i);
+	}
+}
+
+static void
 asks_for_a_refused_copy_once_but_again_after_a_passing_error(void **state)
 {
 	struct key_entry *key;
@@ -275,6 +347,8 @@ main(void)
 		KEYS_TEST(forgets_a_key_that_is_gone_and_no_other),
 		KEYS_TEST(keeps_no_more_copies_than_its_cap),
 		KEYS_TEST(keeps_the_copy_of_a_key_in_steady_use),
+		KEYS_TEST(keeps_no_more_unwrapped_keys_than_its_cache),
+		KEYS_TEST(forgets_any_key_and_finds_all_others),
 		KEYS_TEST(
 		    asks_for_a_refused_copy_once_but_again_after_a_passing_error),
 	};

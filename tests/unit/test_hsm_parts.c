@@ -15,6 +15,7 @@
 #include <openssl/ec.h>
 
 #include "hsm/ck_error.h"
+#include "hsm/forgotten.h"
 #include "hsm/lane.h"
 #include "hsm/mech.h"
 #include "hsm/wire.h"
@@ -179,6 +180,105 @@ texts_of_a_config_end_where_they_say(void **state)
 	message.at[message.len - 1] = 'x';
 	assert_true(reopen(&head, &body));
 	assert_false(wire_take_config(&body, &got));
+}
+
+static void
+an_import_cut_anywhere_is_refused(void **state)
+{
+	const uint8_t blob[] = "a wrapped key", spki[] = "a public key";
+	struct wire_import import = { .query = { .label = "import" },
+		.blob = { blob, sizeof(blob) },
+		.spki = { spki, sizeof(spki) } };
+	struct wire_import got;
+	struct wire_head head;
+	struct bytes body;
+	size_t whole;
+
+	(void)state;
+	wire_begin(&message, WIRE_UNWRAP, 1);
+	assert_true(wire_put_import(&message, &import));
+	whole = message.len;
+	for (message.len = 0; message.len < whole; message.len++)
+		assert_false(
+		    reopen(&head, &body) && wire_take_import(&body, &got));
+	assert_true(reopen(&head, &body) && wire_take_import(&body, &got));
+	assert_int_equal(body.len, 0);
+	assert_string_equal(got.query.label, "import");
+	assert_true(bytes_equal(got.blob, import.blob));
+	assert_true(bytes_equal(got.spki, import.spki));
+}
+
+static void
+a_wrapped_key_without_parts_or_with_too_much_is_refused(void **state)
+{
+	static uint8_t octets[HSM_BLOB_MAX + 1];
+	static const struct {
+		size_t blob, spki;
+		unsigned alg;
+		bool fine;
+	} rows[] = {
+		{ 80, 91, KEY_ALG_EC_P256, true },
+		{ HSM_BLOB_MAX, HSM_SPKI_MAX, KEY_ALG_RSA_4096, true },
+		{ 0, 91, KEY_ALG_EC_P256, false },
+		{ 80, 0, KEY_ALG_EC_P256, false },
+		{ 80, 91, KEY_ALG_ED25519 + 1, false },
+	};
+	struct wire_head head;
+	struct bytes body;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct wire_blob got, blob = { .alg = rows[i].alg,
+			.blob = { octets, rows[i].blob },
+			.spki = { octets, rows[i].spki } };
+
+		memset(blob.id.at, 5, sizeof(blob.id.at));
+		wire_begin(&message, WIRE_LEARN, 1);
+		assert_true(wire_put_blob(&message, &blob));
+		assert_true(reopen(&head, &body));
+		assert_int_equal(wire_take_blob(&body, &got), rows[i].fine);
+		if (rows[i].fine)
+			assert_true(key_id_equal(&got.id, &blob.id) &&
+				    got.blob.len == rows[i].blob &&
+				    got.spki.len == rows[i].spki);
+	}
+	wire_begin(&message, WIRE_LEARN, 1);
+	assert_false(wire_put_blob(
+	    &message, &(struct wire_blob){ .blob = { octets, HSM_BLOB_MAX + 1 },
+			  .spki = { octets, 1 } }));
+	assert_int_equal(message.len, sizeof(struct wire_head));
+}
+
+static void
+forgotten_keys_are_found_among_many_and_no_others(void **state)
+{
+	struct forgotten set = { .n = 0 };
+	struct key_id id = { { 0 } };
+
+	(void)state;
+	forgotten_init(&set);
+	assert_false(forgotten_has(&set, &id));
+	/* Many share their first octets, and so their place. */
+	for (unsigned i = 1; i <= 2000; i++) {
+		id.at[0] = (uint8_t)(i % 7);
+		memcpy(id.at + 16, &i, sizeof(i));
+		assert_int_equal(forgotten_add(&set, &id).code, STATUS_OK);
+		assert_int_equal(forgotten_add(&set, &id).code, STATUS_OK);
+	}
+	assert_int_equal(set.n, 2000);
+	for (unsigned i = 3; i <= 2000; i += 3) {
+		id.at[0] = (uint8_t)(i % 7);
+		memcpy(id.at + 16, &i, sizeof(i));
+		forgotten_remove(&set, &id);
+		forgotten_remove(&set, &id);
+	}
+	for (unsigned i = 1; i <= 2010; i++) {
+		id.at[0] = (uint8_t)(i % 7);
+		memcpy(id.at + 16, &i, sizeof(i));
+		assert_int_equal(
+		    forgotten_has(&set, &id), i <= 2000 && i % 3 != 0);
+	}
+	forgotten_done(&set);
 }
 
 static void
@@ -414,6 +514,11 @@ main(void)
 		    a_result_has_a_signature_exactly_when_it_succeeded),
 		cmocka_unit_test(a_full_message_takes_no_more),
 		cmocka_unit_test(texts_of_a_config_end_where_they_say),
+		cmocka_unit_test(an_import_cut_anywhere_is_refused),
+		cmocka_unit_test(
+		    a_wrapped_key_without_parts_or_with_too_much_is_refused),
+		cmocka_unit_test(
+		    forgotten_keys_are_found_among_many_and_no_others),
 		cmocka_unit_test(a_key_with_impossible_parts_is_refused),
 		cmocka_unit_test(chooses_the_mechanism_by_the_key),
 		cmocka_unit_test(

@@ -46,7 +46,7 @@
 #define REFUSED(call, error)                                                   \
 	CHECK((errno = 0, (call) == -1 && errno == (error)))
 
-static const enum sandbox_kind confined[] = { SANDBOX_FRONT, SANDBOX_WORKER,
+static const int confined[] = { SANDBOX_FRONT, SANDBOX_WORKER,
 	SANDBOX_IDENTITY };
 
 static char folder[] = "/tmp/holdfast.XXXXXX";
@@ -84,7 +84,7 @@ enter(int kind, unsigned flags)
 /* ---- system calls ---- */
 
 struct hostile_act {
-	enum sandbox_kind kind;
+	int kind;
 	int number;
 };
 static struct hostile_act hostile_act;
@@ -101,8 +101,8 @@ call_hostile(int unused)
 static void
 a_hostile_call_ends_the_process(void **state)
 {
-	static const enum sandbox_kind kinds[] = { SANDBOX_FRONT,
-		SANDBOX_WORKER, SANDBOX_IDENTITY, SANDBOX_SPAWNER };
+	static const int kinds[] = { SANDBOX_FRONT, SANDBOX_WORKER,
+		SANDBOX_IDENTITY, SANDBOX_SPAWNER };
 	unsigned tried = 0;
 
 	(void)state;

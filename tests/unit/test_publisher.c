@@ -789,13 +789,13 @@ starts_while_the_token_is_away(void **state)
 	assert_int_equal(check_ledger("ledger"), 6);
 }
 
+/* So many entries of about 1,100 octets. */
 static void
-what_the_buffer_cannot_hold_is_read_from_the_journal(void **state)
+record_large(unsigned n)
 {
 	static uint8_t names[ENTRY_NAMES_MAX];
 	struct audit_entry entries[32];
 
-	(void)state;
 	memset(names, 'n', sizeof(names));
 	for (size_t at = 63; at < sizeof(names); at += 64)
 		names[at] = 0;
@@ -803,6 +803,14 @@ what_the_buffer_cannot_hold_is_read_from_the_journal(void **state)
 		entries[i] = (struct audit_entry){ .kind = AUDIT_SIGN,
 			.names = { names, sizeof(names) } };
 	}
+	for (; n > 0; n -= 32)
+		assert_false(failed(audit_record(keyd.audit, entries, 32)));
+}
+
+static void
+what_the_buffer_cannot_hold_is_read_from_the_journal(void **state)
+{
+	(void)state;
 	start();
 	set_token(status_ok(), true);
 	record_many(1, 1);
@@ -811,11 +819,33 @@ what_the_buffer_cannot_hold_is_read_from_the_journal(void **state)
 		pthread_cond_wait(&token.moved, &token.lock);
 	pthread_mutex_unlock(&token.lock);
 	/* 12 MiB, while the thread waits for the token. */
-	for (unsigned i = 0; i < 360; i++)
-		assert_false(failed(audit_record(keyd.audit, entries, 32)));
+	record_large(360 * 32);
 	set_token(status_ok(), false);
 	flush();
 	assert_int_equal(check_ledger("ledger"), 2 + 360 * 32);
+}
+
+static void
+segments_go_once_the_ledger_holds_them(void **state)
+{
+	const unsigned n = 2100 * 32; /* more than a segment of 64 MiB */
+
+	(void)state;
+	start();
+	record_large(n);
+	assert_true(is_there("journal/0000000001.journal"));
+	assert_true(is_there("journal/0000000002.journal"));
+	leave();
+	assert_false(is_there("journal/0000000001.journal"));
+	assert_true(is_there("journal/0000000002.journal"));
+	start();
+	record_many(1, 5);
+	flush();
+	assert_int_equal(check_ledger("ledger"), 1 + n + 5);
+	leave();
+	/* Without the saved state the rest of the journal is not enough. */
+	unlink(path_of("ledger/state"));
+	expect_refusal("begins after");
 }
 
 /* ---- rotation ---- */
@@ -1172,6 +1202,7 @@ main(void)
 		TEST(recording_goes_on_while_the_token_is_away),
 		TEST(starts_while_the_token_is_away),
 		TEST(what_the_buffer_cannot_hold_is_read_from_the_journal),
+		TEST(segments_go_once_the_ledger_holds_them),
 		TEST(a_new_key_takes_over_from_the_old_one),
 		TEST(a_rotation_goes_on_where_it_was_stopped),
 		TEST(a_rotation_without_a_token_is_finished_later),

@@ -43,7 +43,7 @@ _holdfast() {
 	esac
 	case "$noun $verb" in
 	" ") options="join key approval edge audit status bench $options" ;;
-	"key ") options="generate list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
+	"key ") options="generate import list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
 	"approval ") options="list show approve reject" ;;
 	"edge ") options="invite list group quarantine release" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
@@ -52,7 +52,8 @@ _holdfast() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	"key generate") options="--alg --pool" ;;
+	"key generate") options="--alg --pool --group --owner --notes --count" ;;
+	"key import") options="--pool --group --owner --notes --passphrase-fd --wrapping-key" && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	"key csr" | "key stub" | "key dossier") options="-o" ;;
 	"key grant" | "key revoke") options="tls tls13_server tls12_server_ecdhe tls13_client csr acme_jws raw --group --rate --burst --beyond-group --comment" ;;
 	"key set") options="--group --owner --notes" ;;
@@ -84,7 +85,7 @@ _holdfast() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	"bench sign") options="--in-flight --seconds" ;;
+	"bench sign") options="--keys --in-flight --seconds" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 }

@@ -363,7 +363,8 @@ take_key(struct key_reading *reading, EVP_PKEY *key, struct key_file *file)
 	file->pkcs8 = secret_new((size_t)len);
 	if (file->pkcs8 == NULL)
 		return key_reading_fail(reading, STATUS_RESOURCE_EXHAUSTED,
-		    "no locked memory is left for the key; raise ulimit -l");
+		    "no locked memory is left for the key; raise its limit "
+		    "(ulimit -l)");
 	at = secret_at(file->pkcs8);
 	if (i2d_PKCS8_PRIV_KEY_INFO(info, &at) == len)
 		return status_ok();

@@ -71,7 +71,8 @@ read_all(int fd, const char *path, struct secret **ret_octets, size_t *ret_len)
 
 	if (octets == NULL)
 		return cli_fail(EXIT_REFUSED,
-		    "no locked memory is left for the key; raise ulimit -l");
+		    "no locked memory is left for the key; raise its limit "
+		    "(ulimit -l)");
 	while (len < KEY_FILE_MAX) {
 		ssize_t n =
 		    read(fd, secret_at(octets) + len, KEY_FILE_MAX - len);

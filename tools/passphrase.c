@@ -38,8 +38,8 @@ read_text(int fd, bool is_line, struct secret **ret_passphrase)
 
 	if (secret == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED,
-		    "no locked memory is left for a passphrase; raise ulimit "
-		    "-l");
+		    "no locked memory is left for a passphrase; raise its "
+		    "limit (ulimit -l)");
 	for (;;) {
 		uint8_t *at = secret_at(secret) + len;
 		ssize_t n = read(fd, at, 1);

@@ -126,8 +126,10 @@ flood(struct rpc_stream *stream)
 {
 	static uint8_t zeros[65536];
 
+	assert_true(rpc_stream_has_room(stream));
 	for (int i = 0; i < 300; i++)
 		rpc_stream_send(stream, (struct bytes){ zeros, sizeof(zeros) });
+	assert_false(rpc_stream_has_room(stream));
 }
 
 /* Each request is answered by a message of its own, so joining shows. */
@@ -1136,6 +1138,8 @@ a_stream_kept_beyond_closed_does_nothing(void **state)
 	rpc_stream_send(kept, bytes_of("late"));
 	rpc_server_free(server);
 	rpc_stream_send(kept, bytes_of("later"));
+	/* Who waits for room must not wait for ever. */
+	assert_true(rpc_stream_has_room(kept));
 	rpc_stream_end(kept, status_ok());
 	rpc_stream_unref(kept);
 	wait_closed(&seen);

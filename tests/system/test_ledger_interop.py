@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from bed import BUILD, TOP
+from wire import Signer, audit_pb2, audit_pb2_grpc, channel, member, tls13_content
 
 MAKER = BUILD / "ledger/ledger_maker"
 
@@ -96,3 +97,34 @@ def test_x_mod_refuses_another_ledgers_key(verifier, tmp_path):
     done = verify(verifier, [first], tmp_path / "ledger")
     assert done.returncode == 1 and "no verifiable signatures" in done.stderr
     shutil.rmtree(tmp_path / "ledger")
+
+
+def describe(bed):
+    """Asking makes a checkpoint that covers all that was recorded."""
+    stub = audit_pb2_grpc.AuditStub(channel(bed, member(bed, "operator", "admin2")))
+    return stub, stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=30)
+
+
+@pytest.mark.feature("X06")
+def test_x_mod_verifies_what_keyd_recorded_before_and_after_a_rotation(bed, verifier, tmp_path):
+    ledger = bed.dir / "keyd/audit/ledger"
+    key = bed.make_key("interop", edge="fra-1")
+    signer = Signer(bed, "edge", "fra-1")
+    for _ in range(700):
+        signer.sign(key, tls13_content())
+    stub, before = describe(bed)
+    (tmp_path / "older").write_bytes(before.checkpoint)
+    shutil.copytree(ledger, tmp_path / "copy")
+    keys = [k.verifier_key for k in before.keys]
+    assert found(verify(verifier, keys, tmp_path / "copy"))["size"] >= before.size > 700
+
+    stub.RotateKey(audit_pb2.RotateLedgerKeyRequest(), timeout=60)
+    for _ in range(300):
+        signer.sign(key, tls13_content())
+    _, after = describe(bed)
+    shutil.copytree(ledger, tmp_path / "later")
+    keys = [k.verifier_key for k in after.keys]
+    assert len(keys) == len(before.keys) + 1
+    assert verify(verifier, keys[:-1], tmp_path / "later").returncode == 1
+    told = found(verify(verifier, keys, tmp_path / "later", tmp_path / "older"))
+    assert told["size"] >= after.size >= before.size + 300 and told["grown_from"] == 1

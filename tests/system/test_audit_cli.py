@@ -20,7 +20,7 @@ import grpc
 import pytest
 
 from bed import CONTEXT_CSR, HOLDFAST, wait_for
-from wire import Signer, tls13_content
+from wire import Signer, channel, keys_pb2, keys_pb2_grpc, tls13_content
 
 SIGNATURES = 600  # more than two tiles
 
@@ -431,10 +431,26 @@ def test_a_rolled_back_ledger_is_noticed_next_time(used):
 def test_a_foreign_key_verifies_nothing(used):
     copy = fresh_copy(used, "foreign")
     name = used.json("audit", "key")["keys"][0]["verifier_key"].split("+")[0]
+    vkey = foreign_key(name)
+    done = used.run("audit", "verify", copy, "--key", vkey, "--no-remember")
+    assert done.returncode == 1 and "DOES NOT HOLD" in done.stderr, done
+
+
+def foreign_key(name):
     public = b"\x01" + bytes(range(32))
     digest = hashlib.sha256(name.encode() + b"\n" + public).digest()[:4].hex()
-    vkey = f"{name}+{digest}+{base64.b64encode(public).decode()}"
-    done = used.run("audit", "verify", copy, "--key", vkey, "--no-remember")
+    return f"{name}+{digest}+{base64.b64encode(public).decode()}"
+
+
+def test_a_keyd_that_shows_other_keys_than_before_is_not_believed(used):
+    state = "seen-before"
+    shutil.copytree(used.dir / "admin", used.dir / state)
+    used.cli("audit", "key", state=state)
+    keys, = (used.dir / state / "audit").glob("*.keys")
+    keys.write_text(foreign_key(keys.read_text().split("+")[0]) + "\n")
+    done = used.run("audit", "key", state=state)
+    assert done.returncode == 1 and "other ledger keys" in done.stderr, done
+    done = used.run("audit", "verify", state=state)
     assert done.returncode == 1 and "DOES NOT HOLD" in done.stderr, done
 
 
@@ -527,6 +543,35 @@ def test_an_altered_dossier_is_refused(used, old, new):
     used.cli("key", "dossier", "mail", "-o", other)
     done = used.run("audit", "verify", "--dossier", path, "--signature", f"{other}.sig")
     assert done.returncode == 1 and "DOES NOT HOLD" in done.stderr, done
+
+
+def test_the_token_is_not_asked_about_a_suspended_key(used):
+    used.make_key("resting", edge="fra-1")
+    used.cli("key", "suspend", "resting", "--reason", "an audit")
+    path = used.dir / "resting.json"
+    used.cli("key", "dossier", "resting", "-o", path)
+    dossier = json.loads(path.read_text())
+    assert dossier["key"]["state"] == "suspended"
+    assert "suspended" in dossier["attributes_now"]["not_asked"]
+    assert dossier["attributes_at_birth"]["never_extractable"]
+    used.cli("audit", "verify", "--dossier", path)
+    # Asking for it has not woken the key.
+    error = Signer(used, "edge", "fra-1").error(used.json("key", "show", "resting"),
+                                                tls13_content())
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION, error
+
+
+def test_one_dossier_is_made_at_a_time_and_others_are_told(used):
+    stub = keys_pb2_grpc.KeysStub(channel(used, used.dir / "admin"))
+    request = keys_pb2.DossierRequest(key_id=bytes.fromhex(used.key["id"]))
+    codes = []
+    for call in [stub.Dossier.future(request, timeout=60) for _ in range(16)]:
+        codes.append(call.code())
+        if call.code() != grpc.StatusCode.OK:
+            assert "another dossier" in call.details()
+    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    # The other threads of unary calls are free for others.
+    assert used.json("status")["lanes"]
 
 
 def test_a_dossier_is_for_operators_and_auditors(used):

@@ -428,6 +428,8 @@ open_file(struct registry *db, const char *path)
 	st = execute(db,
 	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+	    /* Of a destroyed key's blob nothing stays behind in free pages. */
+	    "PRAGMA secure_delete = ON;"
 	    "PRAGMA foreign_keys = ON");
 	while (!failed(st) && !done)
 		st = migrate_once(db, &done);

@@ -84,13 +84,22 @@ registry_key_state(struct registry *registry, const struct key_id *id,
     enum key_state from, enum key_state to, int64_t destroy_at_s, int64_t now_s)
 {
 	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
+	struct status st = registry_begin(db), swept;
+	int64_t busy = 0;
 
 	if (failed(st))
 		return st;
-	return registry_finish(
+	st = registry_finish(
 	    db, change_state(db, id, from, to,
 		    to == KEY_SCHEDULED ? destroy_at_s : 0, now_s));
+	if (failed(st) || to != KEY_DESTROYED)
+		return st;
+	/* Out of the write-ahead log too; if not now, then when it is next
+	 * written back. */
+	swept = registry_number(
+	    db, &busy, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES);
+	(void)swept;
+	return st;
 }
 
 /* ---- what is due ---- */

@@ -328,8 +328,8 @@ desk_call(const char *who, const char *method, const ProtobufCMessage *request)
 			    why_of_thread, sizeof(why_of_thread), "%s", st.why);
 		return st.code;
 	}
-	assert(!"no such method");
-	return STATUS_UNKNOWN;
+	fprintf(stderr, "desk: no method %s\n", method);
+	abort();
 }
 
 const ProtobufCMessage *

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -264,6 +265,71 @@ a_destroyed_key_loses_its_grants_and_keeps_its_row_and_label(void **state)
 	assert_string_equal(key_of(desk, 1).label, "web");
 	assert_int_equal(registry_key_add(desk->registry, &again).code,
 	    STATUS_ALREADY_EXISTS);
+}
+
+/* Is it in any file of the registry? */
+static bool
+is_on_disk(struct desk *desk, const uint8_t *octets, size_t len)
+{
+	static const char *const ends[] = { "", "-wal" };
+	bool found = false;
+
+	for (size_t i = 0; i < 2 && !found; i++) {
+		char path[128], *text;
+		struct stat sb;
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s%s", desk->path, ends[i]);
+		if (stat(path, &sb) != 0 || sb.st_size == 0)
+			continue;
+		text = malloc((size_t)sb.st_size);
+		file = fopen(path, "r");
+		assert_non_null(text);
+		assert_non_null(file);
+		assert_int_equal(
+		    fread(text, 1, (size_t)sb.st_size, file), sb.st_size);
+		fclose(file);
+		found = memmem(text, (size_t)sb.st_size, octets, len) != NULL;
+		free(text);
+	}
+	return found;
+}
+
+static void
+of_a_destroyed_keys_blob_nothing_stays_on_disk(void **state)
+{
+	struct registry_key key = { .alg = KEY_ALG_EC_P256,
+		.id = an_id(1),
+		.spki_len = 91,
+		.label = "web",
+		.pool = "standard",
+		.created_by = ALICE,
+		.wrapped = true };
+	struct hsm_blob *blob = calloc(1, sizeof(*blob));
+	struct desk *desk = *state;
+	uint8_t octets[32];
+
+	assert_non_null(blob);
+	memset(key.spki, 1, key.spki_len);
+	blob->alg = key.alg;
+	blob->spki_len = key.spki_len;
+	memcpy(blob->spki, key.spki, key.spki_len);
+	blob->len = 200;
+	for (size_t i = 0; i < blob->len; i++)
+		blob->at[i] = (uint8_t)(7 * i + 13);
+	memcpy(octets, blob->at + 100, sizeof(octets));
+	assert_int_equal(
+	    registry_key_add_wrapped(desk->registry, &key, blob).code,
+	    STATUS_OK);
+	assert_true(is_on_disk(desk, octets, sizeof(octets)));
+	assert_int_equal(
+	    change(desk, 1, KEY_ACTIVE, KEY_SCHEDULED, 60, 50), STATUS_OK);
+	assert_int_equal(
+	    change(desk, 1, KEY_SCHEDULED, KEY_DESTROYED, 0, 60), STATUS_OK);
+	assert_int_equal(registry_blob(desk->registry, &key.id, blob).code,
+	    STATUS_NOT_FOUND);
+	assert_false(is_on_disk(desk, octets, sizeof(octets)));
+	free(blob);
 }
 
 struct racer {
@@ -610,6 +676,7 @@ main(void)
 		T(a_cancelled_key_cannot_be_claimed),
 		T(what_is_due_is_told_by_id_and_nothing_else_is),
 		T(a_destroyed_key_loses_its_grants_and_keeps_its_row_and_label),
+		T(of_a_destroyed_keys_blob_nothing_stays_on_disk),
 		T(of_cancel_and_claim_side_by_side_one_wins),
 		T(an_update_changes_what_is_named_and_leaves_the_rest),
 		T(a_group_in_which_raw_and_tls_would_meet_is_not_joined),

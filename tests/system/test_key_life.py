@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -20,14 +21,15 @@ from wire import (Signer, approvals_pb2, approvals_pb2_grpc, channel, member, si
 REFUSED, DENIED = 1, 5
 
 
-def make_bed(config):
+def make_bed(config, keys="token"):
     b = Bed()
     path = b.dir / "keyd.yaml"
     text = path.read_text()
     # The pool serves edges of the group "standard" alone.
     pool = "    token: custody\n"
     assert pool in text
-    path.write_text(text.replace(pool, pool + "    edge_groups: [standard]\n") + config)
+    path.write_text(text.replace(
+        pool, f"{pool}    edge_groups: [standard]\n    keys: {keys}\n") + config)
     b.init()
     b.start_keyd()
     return b
@@ -254,6 +256,28 @@ def test_group_owner_and_notes_are_told_and_changed(bed):
     assert (shown["group"], shown["owner"], shown["notes"]) == ("shop", "Ann", "of the shop")
     shown = bed.json("key", "set", "described", "--owner", "Bea", "--notes", "")
     assert (shown["group"], shown["owner"], shown["notes"]) == ("shop", "Bea", "")
+
+
+def test_a_wrapped_key_lives_the_same_life_and_its_blob_is_erased():
+    b = make_bed("keys: {destroy_delay: 1h, destroy_delay_min: 1s}\n"
+                 "approvals: {quorum: 1}\n", keys="wrapped")
+    try:
+        edge = Signer(b, "edge", "fra-1")
+        key = b.make_key("wrapped")
+        edge.sign(key, tls13_content())
+        b.cli("key", "suspend", "wrapped")
+        error = edge.error(key, tls13_content())
+        assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+        b.cli("key", "resume", "wrapped")
+        edge.sign(key, tls13_content())
+        b.cli("key", "destroy", "wrapped", "--delay", "1s", "--yes")
+        wait_for("it is destroyed", lambda: state(b, "wrapped") == "destroyed")
+        edge.error(key, tls13_content())
+        with contextlib.closing(sqlite3.connect(
+                f"file:{b.dir}/keyd/registry.db?mode=ro", uri=True)) as registry:
+            assert registry.execute("SELECT count(*) FROM blob").fetchone() == (0,)
+    finally:
+        b.close()
 
 
 # ---- approval ----

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -25,6 +26,11 @@
 #define MESSAGE_MAX ((size_t)48 * 1024)
 #define FLUSH_NS (5 * NS_PER_S)
 #define PAUSE_US 2000
+#define PAUSE_MAX_US 100000
+/* How far an entry's time may lie behind that of one before it. */
+#define DISORDER_NS (60 * NS_PER_S)
+/* Signing goes first. */
+#define NICE 10
 #define FOLLOW_US 100000
 /* Backwards in steps of so many entries. */
 #define BACK_STEP 4096
@@ -49,6 +55,7 @@ struct scan {
 	/* Of the thread. */
 	struct reader *reader;
 	uint64_t sent;
+	bool past;        /* nothing later can match */
 	uint8_t *message; /* MESSAGE_MAX */
 	size_t len;
 	/* While going back: matches met, and the number of the earliest one
@@ -76,8 +83,13 @@ scan_unref(struct scan *scan)
 static bool
 send_message(struct scan *scan)
 {
-	while (!atomic_load(&scan->closed) && !rpc_stream_has_room(scan->rpc))
-		usleep(PAUSE_US);
+	useconds_t pause_us = PAUSE_US;
+
+	while (!atomic_load(&scan->closed) && !rpc_stream_has_room(scan->rpc)) {
+		usleep(pause_us);
+		if (pause_us < PAUSE_MAX_US)
+			pause_us *= 2;
+	}
 	if (scan->len > 0)
 		rpc_stream_send(
 		    scan->rpc, (struct bytes){ scan->message, scan->len });
@@ -113,25 +125,42 @@ send_entry(struct scan *scan, uint64_t number, struct bytes octets)
 
 /* ---- walking ---- */
 
+/* ret_time_ns may be NULL. */
 static bool
-is_wanted(const struct scan *scan, struct bytes octets)
+is_wanted(const struct scan *scan, struct bytes octets, int64_t *ret_time_ns)
 {
 	uint8_t names[ENTRY_NAMES_MAX];
 	struct entry entry;
 
-	return !failed(entry_decode(octets, names, &entry)) &&
-	       entry_matches(&scan->filter, &entry);
+	if (failed(entry_decode(octets, names, &entry)))
+		return false;
+	if (ret_time_ns != NULL)
+		*ret_time_ns = entry.time_ns;
+	return entry_matches(&scan->filter, &entry);
+}
+
+/* Is all that comes after an entry of this time too late for the filter? */
+static bool
+is_past(const struct scan *scan, int64_t time_ns)
+{
+	const int64_t until_ns = scan->filter.until_ns;
+
+	return until_ns > 0 && time_ns > DISORDER_NS &&
+	       time_ns - DISORDER_NS > until_ns;
 }
 
 static bool
 each_forwards(void *ctx, uint64_t number, struct bytes octets)
 {
 	struct scan *scan = ctx;
+	int64_t time_ns = 0;
 
 	if (atomic_load_explicit(&scan->closed, memory_order_relaxed))
 		return false;
-	if (!is_wanted(scan, octets))
-		return true;
+	if (!is_wanted(scan, octets, &time_ns)) {
+		scan->past = is_past(scan, time_ns);
+		return !scan->past;
+	}
 	if (!send_entry(scan, number, octets))
 		return false;
 	scan->sent++;
@@ -143,7 +172,7 @@ each_backwards(void *ctx, uint64_t number, struct bytes octets)
 {
 	struct scan *scan = ctx;
 
-	if (is_wanted(scan, octets) && scan->n_found < BACK_STEP)
+	if (is_wanted(scan, octets, NULL) && scan->n_found < BACK_STEP)
 		scan->found[scan->n_found++] = number;
 	return !atomic_load_explicit(&scan->closed, memory_order_relaxed);
 }
@@ -195,7 +224,7 @@ find_start(struct scan *scan, uint64_t size)
 static bool
 is_done(const struct scan *scan)
 {
-	return atomic_load(&scan->closed) ||
+	return atomic_load(&scan->closed) || scan->past ||
 	       (scan->limit > 0 && scan->sent >= scan->limit);
 }
 
@@ -233,6 +262,7 @@ run(void *arg)
 	struct scan *scan = arg;
 	struct scans *scans = scan->scans;
 
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	rpc_stream_end(scan->rpc, walk(scan));
 	scan_unref(scan);
 	pthread_mutex_lock(&scans->lock);

@@ -292,22 +292,38 @@ cli_get_key(
 	return rc;
 }
 
+/* "destroyed in 6 d" says more than "scheduled". */
+static void
+state_and_time(const Holdfast__Keyd__V1__Key *key, char *ret_text, size_t max)
+{
+	char age[AGE_TEXT_MAX] = "now";
+
+	if (key->state != HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED) {
+		snprintf(ret_text, max, "%s", state_text(key->state));
+		return;
+	}
+	if (key->destroy_at_s > clock_wall_s())
+		cli_age(key->destroy_at_s, age);
+	snprintf(ret_text, max, "destroyed %s", age);
+}
+
 /* One page into the table or the array; the next page's token out. */
 static void
 add_page(const Holdfast__Keyd__V1__ListKeysResponse *page, struct table *table,
     json_t *array)
 {
 	for (size_t i = 0; i < page->n_keys; i++) {
+		const Holdfast__Keyd__V1__Key *key = page->keys[i];
 		char id[KEY_ID_TEXT_MAX], age[AGE_TEXT_MAX];
+		char state[AGE_TEXT_MAX + 16];
 
-		id_text(&page->keys[i]->id, id);
-		cli_age(page->keys[i]->created_s, age);
-		table_add(
-		    table, (const char *const[]){ page->keys[i]->label,
-			       alg_text(page->keys[i]), page->keys[i]->pool,
-			       state_text(page->keys[i]->state),
-			       page->keys[i]->group, age, id });
-		json_array_append_new(array, key_json(page->keys[i]));
+		state_and_time(key, state, sizeof(state));
+		id_text(&key->id, id);
+		cli_age(key->created_s, age);
+		table_add(table,
+		    (const char *const[]){ key->label, alg_text(key), key->pool,
+			state, key->group, key->owner, age, id });
+		json_array_append_new(array, key_json(key));
 	}
 }
 
@@ -322,7 +338,7 @@ cli_key_list(struct cli *cli, int argc, char **argv)
 	if (!cli_rest(argc, argv, 0, 0, "key list"))
 		return EXIT_USAGE;
 	table = table_new((const char *const[]){ "LABEL", "ALGORITHM", "POOL",
-	    "STATE", "GROUP", "CREATED", "ID", NULL });
+	    "STATE", "GROUP", "OWNER", "CREATED", "ID", NULL });
 	array = json_array();
 	do {
 		Holdfast__Keyd__V1__ListKeysRequest request;

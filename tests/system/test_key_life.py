@@ -5,6 +5,7 @@ what a destruction leaves of a key, and who can bring one about."""
 import contextlib
 import json
 import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -237,6 +238,28 @@ def test_destroying_is_asked_about_and_short_delays_are_refused(bed):
     done = bed.run("key", "destroy", "asked", "--delay", "soon", "--yes")
     assert done.returncode == 2 and "--delay" in done.stderr
     assert state(bed, "asked") == "active"
+
+
+@pytest.mark.parametrize("typed, state_then", [("no", "active"), ("typed", "scheduled")])
+def test_a_person_types_the_label_to_destroy_a_key(bed, typed, state_then):
+    if bed.run("key", "show", "typed").returncode != 0:
+        bed.make_key("typed")
+    ours, theirs = pty.openpty()
+    try:
+        cli = subprocess.Popen(
+            [HOLDFAST, "--state", bed.dir / "admin", "key", "destroy", "typed"],
+            env=bed.env, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        os.write(ours, typed.encode() + b"\n")
+        _, said = cli.communicate(timeout=30)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert b"Type its label" in said
+    assert (cli.returncode == 0) == (typed == "typed")
+    assert state(bed, "typed") == state_then
+    if typed == "typed":
+        listed = bed.cli("key", "list").splitlines()
+        assert any(l.startswith("typed ") and "destroyed in" in l for l in listed)
 
 
 def test_keyds_own_keys_are_not_there_to_be_destroyed(bed):

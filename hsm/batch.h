@@ -11,8 +11,9 @@ _Static_assert(HSM_BATCH_MAX == 64, "a batch is a bit mask of 64");
 #define BIT(i) (UINT64_C(1) << (i))
 
 /*
- * Wrapped keys that a lane is handed at a time: a lane that misses many does
- * not keep others waiting for all of them.
+ * Wrapped keys that a lane is handed at a time, fewer of those that take long
+ * to unwrap and try: a lane that misses many does not keep others waiting for
+ * all of them.
  */
 #define BATCH_BLOBS_MAX 8
 

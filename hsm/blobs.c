@@ -42,6 +42,23 @@ settle_status(struct batch *b, const struct key_id *id, struct status st)
 	}
 }
 
+/* What a blob takes of a turn, in P-256 keys, by the measure of a signature. */
+static size_t
+weight_of(enum key_alg alg)
+{
+	switch (alg) {
+	case KEY_ALG_RSA_4096:
+		return BATCH_BLOBS_MAX;
+	case KEY_ALG_RSA_3072:
+		return BATCH_BLOBS_MAX / 2;
+	case KEY_ALG_RSA_2048:
+	case KEY_ALG_EC_P384:
+		return BATCH_BLOBS_MAX / 4;
+	default:
+		return 1;
+	}
+}
+
 static void
 fetch_one(struct hsm *hsm, struct batch *b, const struct key_id *id)
 {
@@ -64,6 +81,8 @@ fetch_one(struct hsm *hsm, struct batch *b, const struct key_id *id)
 void
 blobs_fetch(struct hsm *hsm, struct batch *b)
 {
+	size_t weight = 0;
+
 	b->n_blobs = 0;
 	b->turn = ~b->needing;
 	if ((b->pending & b->turn) != 0 || b->pending == 0)
@@ -79,8 +98,13 @@ blobs_fetch(struct hsm *hsm, struct batch *b)
 
 		if (!(b->pending & BIT(i)))
 			continue;
-		if (!is_fetched(b, &id) && b->n_blobs < BATCH_BLOBS_MAX)
+		if (!is_fetched(b, &id) && weight < BATCH_BLOBS_MAX) {
+			size_t before = b->n_blobs;
+
 			fetch_one(hsm, b, &id);
+			if (b->n_blobs > before)
+				weight += weight_of(b->blobs[before].blob.alg);
+		}
 		if (is_fetched(b, &id))
 			b->turn |= BIT(i);
 	}

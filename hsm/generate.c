@@ -3,7 +3,8 @@
 /*
  * Making a key inside the token: born unfinished, checked, and only then named
  * (pair.h).  A pair that fails any check is destroyed; one whose worker died
- * half way is destroyed by the next worker that starts.
+ * half way is destroyed by the next worker that starts, or finished if only the
+ * public half's label was missing.
  */
 
 #include "hsm/generate.h"
@@ -60,19 +61,43 @@ generate_key(struct token *token, enum key_alg alg, const char *label,
 	return reason;
 }
 
+/*
+ * Was only the public half's label missing?  Then give it the private key's.
+ * False when the object is of no use to anyone.
+ */
+static bool
+complete(struct token *token, CK_OBJECT_HANDLE public)
+{
+	CK_OBJECT_HANDLE private = CK_INVALID_HANDLE;
+	CK_OBJECT_CLASS class = 0;
+	char text[HSM_LABEL_MAX];
+	CK_ATTRIBUTE label = { CKA_LABEL, text, sizeof(text) };
+	struct key_id id;
+
+	if (!keys_attribute(token, public, CKA_CLASS, &class, sizeof(class)) ||
+	    class != CKO_PUBLIC_KEY ||
+	    !keys_attribute(token, public, CKA_ID, id.at, sizeof(id.at)) ||
+	    keys_search(token, CKO_PRIVATE_KEY, &id, NULL, &private) !=
+		CKR_OK ||
+	    private == CK_INVALID_HANDLE)
+		return false;
+	return token->p11->C_GetAttributeValue(
+		   token->anchor, private, &label, 1) == CKR_OK &&
+	       token->p11->C_SetAttributeValue(
+		   token->anchor, public, &label, 1) == CKR_OK;
+}
+
 enum reason
 generate_clean(struct token *token)
 {
 	struct attrs attrs = { .n = 0 };
 	CK_OBJECT_HANDLE found[16];
-	CK_ULONG n = 0;
+	CK_ULONG n = 0, done;
 	CK_RV rv;
 
 	attrs_flag(&attrs, CKA_TOKEN, true);
 	attrs_text(&attrs, CKA_LABEL, ATTRS_UNFINISHED);
 	do {
-		CK_ULONG gone = 0;
-
 		rv = token->p11->C_FindObjectsInit(
 		    token->anchor, attrs.at, attrs.n);
 		if (rv != CKR_OK)
@@ -80,13 +105,13 @@ generate_clean(struct token *token)
 		rv = token->p11->C_FindObjects(
 		    token->anchor, found, sizeof(found) / sizeof(found[0]), &n);
 		(void)token->p11->C_FindObjectsFinal(token->anchor);
+		done = 0;
 		for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++)
-			gone += token->p11->C_DestroyObject(
+			done += complete(token, found[i]) ||
+				token->p11->C_DestroyObject(
 				    token->anchor, found[i]) == CKR_OK;
 		/* What cannot be removed does not keep the worker from work. */
-		if (gone < n)
-			break;
-	} while (rv == CKR_OK && n > 0);
+	} while (rv == CKR_OK && n > 0 && done == n);
 	if (rv == CKR_OK)
 		return REASON_OK;
 	token->detail = (uint32_t)rv;

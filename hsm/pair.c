@@ -157,6 +157,10 @@ pair_check(struct token *token, const struct pair *pair, enum key_alg alg,
 	return trial_key(token, pair->private, ret_key);
 }
 
+/*
+ * The private key is what searches find, so it comes in the middle: before it
+ * both are unfinished, after it the public half is known by its id.
+ */
 enum reason
 pair_name(struct token *token, const struct pair *pair, const char *label,
     const struct key_id *id)
@@ -166,12 +170,14 @@ pair_name(struct token *token, const struct pair *pair, const char *label,
 
 	attrs_add(&names, CKA_ID, id->at, sizeof(id->at));
 	attrs_text(&names, CKA_LABEL, label);
-	/* The private key last: it is what searches find. */
 	rv = token->p11->C_SetAttributeValue(
-	    token->anchor, pair->public, names.at, names.n);
+	    token->anchor, pair->public, &names.at[0], 1);
 	if (rv == CKR_OK)
 		rv = token->p11->C_SetAttributeValue(
 		    token->anchor, pair->private, names.at, names.n);
+	if (rv == CKR_OK)
+		rv = token->p11->C_SetAttributeValue(
+		    token->anchor, pair->public, &names.at[1], 1);
 	return outcome(token, rv);
 }
 

@@ -79,6 +79,7 @@ find_kek(struct token *token, struct wrapped *wrapped)
 static CK_RV
 make_kek(struct token *token, enum attrs_place place, CK_OBJECT_HANDLE *ret_kek)
 {
+	static const CK_MECHANISM_TYPE allowed[] = { CKM_AES_KEY_WRAP_PAD };
 	const CK_ULONG len = KEK_OCTETS;
 	CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
 	struct attrs attrs = { .n = 0 }, inside = { .n = 0 };
@@ -100,9 +101,11 @@ make_kek(struct token *token, enum attrs_place place, CK_OBJECT_HANDLE *ret_kek)
 	attrs_flag(&attrs, CKA_DERIVE, false);
 	attrs_flag(&inside, CKA_SENSITIVE, true);
 	attrs_flag(&inside, CKA_EXTRACTABLE, false);
+	/* Not every token knows these two. */
+	attrs_add(&attrs, CKA_ALLOWED_MECHANISMS, allowed, sizeof(allowed));
 	attrs_add(&attrs, CKA_UNWRAP_TEMPLATE, inside.at,
 	    inside.n * sizeof(inside.at[0]));
-	for (int i = 0; i < 2; i++, attrs.n--) {
+	for (int i = 0; i < 3; i++, attrs.n--) {
 		rv = token->p11->C_GenerateKey(
 		    token->anchor, &mechanism, attrs.at, attrs.n, ret_kek);
 		if (!attrs_refused(rv))

@@ -485,9 +485,29 @@ a_worker_that_dies_in_an_import_leaves_nothing(void **state)
 			.code,
 		    STATUS_NOT_FOUND);
 	}
-	/* The public half that had its name is no key, and in nobody's way. */
-	assert_in_range(wrap_raw_count(&rig), before, before + 1);
+	assert_int_equal(wrap_raw_count(&rig), before);
 	assert_ok(import(&envelope, &key));
+	assert_ok(rig_sign(&rig, &key, P256));
+}
+
+static void
+a_worker_that_dies_over_the_last_name_leaves_a_whole_key(void **state)
+{
+	struct envelope envelope;
+	struct hsm_key key;
+	unsigned before;
+
+	(void)state;
+	get_wrapping();
+	wrap_new("whole", &envelope);
+	before = wrap_raw_count(&rig);
+	rig_script(&rig, "C_SetAttributeValue nth=3 crash\n");
+	assert_int_equal(import(&envelope, &key).code, STATUS_UNAVAILABLE);
+	rig_script(&rig, "");
+	rig_wait_ready(&rig, 2);
+	assert_int_equal(wrap_raw_unfinished(&rig), 0);
+	assert_int_equal(wrap_raw_count(&rig), before + 2);
+	assert_ok(hsm_find_label(rig.hsm, "whole", rig_deadline(9000), &key));
 	assert_ok(rig_sign(&rig, &key, P256));
 }
 
@@ -579,6 +599,8 @@ main(int argc, char **argv)
 		RIG_TEST(refuses_an_import_that_could_leave_the_token),
 		RIG_TEST(does_not_blame_the_blob_for_a_token_that_goes_away),
 		RIG_TEST(a_worker_that_dies_in_an_import_leaves_nothing),
+		RIG_TEST(
+		    a_worker_that_dies_over_the_last_name_leaves_a_whole_key),
 		RIG_TEST(a_forgotten_key_is_refused_until_it_is_found_again),
 		RIG_TEST(a_lane_that_cannot_drop_its_copy_is_ended),
 		RIG_TEST(

@@ -22,6 +22,7 @@
 #include "base/metrics.h"
 #include "hsm/attrs.h"
 #include "hsm/describe.h"
+#include "hsm/sign.h"
 #include "tests/unit/hsm_rig.h"
 #include "tests/unit/hsm_wrap.h"
 
@@ -434,10 +435,13 @@ signs_a_batch_of_64_keys_that_no_lane_holds(void **state)
 	make_kek();
 	rig_generate(&rig, KEY_ALG_EC_P256, "in the token", &in_token);
 	for (size_t i = 0; i < HSM_BATCH_MAX; i++) {
-		const struct hsm_key *key =
-		    i == 7 ? &in_token : generate(KEY_ALG_EC_P256);
+		/* Of kinds that a lane is handed many of, and few. */
+		enum key_alg alg = i == 20      ? KEY_ALG_RSA_2048
+				   : i % 8 == 5 ? KEY_ALG_EC_P384
+						: KEY_ALG_EC_P256;
+		const struct hsm_key *key = i == 7 ? &in_token : generate(alg);
 
-		rig_op(key, P256, &ops[i]);
+		rig_op(key, sign_trial_scheme(alg), &ops[i]);
 		/* One that neither has, and one that two ops ask for. */
 		ops[i].op.key.at[0] ^= i == 3 ? 1 : 0;
 		batch[i] = ops[i].op;

@@ -79,7 +79,9 @@ STATUS
 key_reading_encrypted(
     struct key_reading *reading, const X509_SIG *sealed, EVP_PKEY **ret_key)
 {
-	scoped(key_crypt_legacy_done) struct key_crypt_legacy legacy = { NULL };
+	scoped(key_crypt_legacy_done) struct key_crypt_legacy legacy = {
+		.context = NULL
+	};
 	scoped(p8_free) PKCS8_PRIV_KEY_INFO *info = NULL;
 	const X509_ALGOR *how = NULL;
 	const char *text = NULL;

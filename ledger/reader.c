@@ -249,7 +249,9 @@ tile_file(struct reader *reader, const struct tile *tile, uint8_t **ret_octets,
 	    ret_len);
 }
 
-/* The file of that width or, where it is gone, of the next one that is there.
+/*
+ * The file of that width or, where it is gone, of the next one that is there.
+ * In a live folder that one may go too, once a wider one is there.
  */
 STATUS
 reader_tile_file(struct reader *reader, int level, uint64_t index,
@@ -264,7 +266,7 @@ reader_tile_file(struct reader *reader, int level, uint64_t index,
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "a tree of that size has no such tile");
 	st = tile_file(reader, &tile, ret_octets, ret_len);
-	if (st.code == STATUS_NOT_FOUND && width < TILE_WIDTH) {
+	while (st.code == STATUS_NOT_FOUND && tile.width < TILE_WIDTH) {
 		st = reader_partials(reader, level, index, widths);
 		if (failed(st))
 			return st;

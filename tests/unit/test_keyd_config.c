@@ -138,6 +138,30 @@ what_is_left_out_has_its_default(void **state)
 }
 
 static void
+a_pool_serves_the_edge_groups_that_it_names(void **state)
+{
+	char error[CONF_ERROR_MAX];
+	struct config *config = load_text(TOP POOLS
+	    "    edge_groups: [enhanced, lab]\n" POOL_("all", "other") IDENTITY
+	    "signing:\n  acme_hosts: [\"ca.test:14000\"]\n",
+	    error);
+	struct policy_pool pool;
+
+	(void)state;
+	assert_string_equal(error, "");
+	assert_non_null(config);
+	pool = config_policy_pool(config, 0);
+	assert_string_equal(pool.name, "standard");
+	assert_true(policy_pool_serves(&pool, "enhanced"));
+	assert_true(policy_pool_serves(&pool, "lab"));
+	assert_false(policy_pool_serves(&pool, "standard"));
+	pool = config_policy_pool(config, 1);
+	assert_true(policy_pool_serves(&pool, "whatever"));
+	assert_int_equal(config->signing.acme_hosts.len, 1);
+	config_free(config);
+}
+
+static void
 advertised_endpoints_stand_in_place_of_listen(void **state)
 {
 	char error[CONF_ERROR_MAX];
@@ -225,6 +249,10 @@ what_no_schema_can_say_is_told_by_the_key(void **state)
 		{ TOP POOLS POOL_("enhanced", "custody") IDENTITY,
 		    "same token" },
 		{ TOP "pools:\n" POOL_("a b", "custody") IDENTITY, "a-z 0-9" },
+		{ TOP POOLS "    edge_groups: [a b]\n" IDENTITY, "edge group" },
+		{ TOP POOLS IDENTITY
+		    "signing:\n  acme_hosts: [\"https://ca.test\"]\n",
+		    "signing.acme_hosts: " },
 	};
 	char error[CONF_ERROR_MAX];
 
@@ -259,6 +287,7 @@ main(void)
 		    the_example_shows_every_key_and_every_key_has_help),
 		cmocka_unit_test(what_is_left_out_has_its_default),
 		cmocka_unit_test(advertised_endpoints_stand_in_place_of_listen),
+		cmocka_unit_test(a_pool_serves_the_edge_groups_that_it_names),
 		cmocka_unit_test(a_mistake_is_told_with_its_line_and_column),
 		cmocka_unit_test(what_no_schema_can_say_is_told_by_the_key),
 		cmocka_unit_test(a_missing_file_is_named),

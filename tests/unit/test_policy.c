@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keyd/policy.c: who may sign what. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -548,6 +550,86 @@ a_snapshot_outlives_the_swap_that_replaces_it(void **state)
 	policy_slot_free(slot);
 }
 
+#define READERS 3
+#define SWAPS 300
+
+struct race {
+	struct policy_slot *slot;
+	atomic_bool over;
+	atomic_uint torn, checks;
+};
+
+/* In every snapshot one of the two edges may use both keys, the other none. */
+static void *
+check_for_ever(void *ctx)
+{
+	const enum sign_context tls = CONTEXT_TLS13_SERVER;
+	struct race *race = ctx;
+
+	while (!atomic_load(&race->over)) {
+		struct policy *policy = policy_slot_get(race->slot);
+		const struct spiffe a = peer(ROLE_EDGE, "a"),
+				    b = peer(ROLE_EDGE, "b");
+		unsigned seen =
+		    (check(policy, a, web, tls) == STATUS_OK ? 1u : 0) |
+		    (check(policy, a, other, tls) == STATUS_OK ? 2u : 0) |
+		    (check(policy, b, web, tls) == STATUS_OK ? 4u : 0) |
+		    (check(policy, b, other, tls) == STATUS_OK ? 8u : 0);
+
+		policy_unref(policy);
+		if (seen != 3 && seen != 12)
+			atomic_fetch_add(&race->torn, 1);
+		atomic_fetch_add(&race->checks, 1);
+	}
+	return NULL;
+}
+
+static struct policy *
+changed(struct policy *before, const char *edge)
+{
+	const struct policy_key keys[] = {
+		{ .id = web, .alg = KEY_ALG_EC_P256 },
+		{ .id = other, .alg = KEY_ALG_EC_P384 },
+	};
+	const struct policy_grant grant = { .pattern = edge,
+		.contexts = BIT(CONTEXT_TLS13_SERVER) };
+	struct policy_draft *draft = NULL;
+
+	assert_false(failed(policy_draft_new(before, &draft)));
+	for (size_t i = 0; i < 2; i++)
+		assert_false(
+		    failed(policy_draft_key(draft, &keys[i], &grant, 1)));
+	return policy_draft_done(draft);
+}
+
+static void
+every_check_sees_one_snapshot_whole(void **state)
+{
+	struct race race = { .slot = policy_slot_new() };
+	pthread_t readers[READERS];
+
+	(void)state;
+	assert_non_null(race.slot);
+	policy_slot_swap(race.slot, changed(NULL, "edge/a"));
+	for (size_t i = 0; i < READERS; i++)
+		assert_int_equal(
+		    pthread_create(&readers[i], NULL, check_for_ever, &race),
+		    0);
+	for (unsigned i = 0; i < SWAPS || atomic_load(&race.checks) < SWAPS;
+	     i++) {
+		struct policy *before = policy_slot_get(race.slot);
+
+		policy_slot_swap(race.slot,
+		    changed(before, i % 2 == 0 ? "edge/b" : "edge/a"));
+		policy_unref(before);
+	}
+	atomic_store(&race.over, true);
+	for (size_t i = 0; i < READERS; i++)
+		assert_int_equal(pthread_join(readers[i], NULL), 0);
+	assert_int_equal(race.torn, 0);
+	policy_slot_free(race.slot);
+}
+
 int
 main(void)
 {
@@ -580,6 +662,7 @@ main(void)
 		    a_quarantined_identity_may_nothing_and_its_namesakes_all),
 		cmocka_unit_test(
 		    of_several_grants_the_most_generous_budget_counts),
+		cmocka_unit_test(every_check_sees_one_snapshot_whole),
 		cmocka_unit_test(a_snapshot_outlives_the_swap_that_replaces_it),
 	};
 

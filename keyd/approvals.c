@@ -78,42 +78,40 @@ approvals_record(const struct approvals *approvals, const char *who,
 
 /* ---- who counts ---- */
 
-static struct status
-find_operator(const struct approvals *approvals, const char *spiffe_id,
-    struct registry_identity *ret_identity)
+STATUS
+approvals_counts(const struct approvals *approvals,
+    const struct registry_approval *row, const char *voter)
 {
+	struct registry *registry = approvals->config.registry;
+	bool is_quarantined = false;
+	int64_t since_s = 0;
 	struct spiffe id;
-	struct status st = spiffe_parse(spiffe_id, &id);
+	struct status st = spiffe_parse(voter, &id);
 
 	if (failed(st))
 		return st;
 	if (id.role != ROLE_OPERATOR)
 		return status_fail(
 		    STATUS_PERMISSION_DENIED, "only operators' votes count");
-	return registry_identity_get(
-	    approvals->config.registry, ROLE_OPERATOR, id.name, ret_identity);
-}
-
-STATUS
-approvals_counts(const struct approvals *approvals,
-    const struct registry_approval *row, const char *operator)
-{
-	struct registry_identity identity;
-	struct status st = find_operator(approvals, operator, & identity);
-
-	if (st.code == STATUS_NOT_FOUND || (!failed(st) && !identity.enrolled))
+	st = registry_joined_since(registry, id.role, id.name, &since_s);
+	if (st.code == STATUS_NOT_FOUND)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "only votes of operators that keyd itself enrolled count");
+	if (!failed(st))
+		st = registry_is_quarantined(
+		    registry, id.role, id.name, &is_quarantined);
 	if (failed(st))
 		return st;
-	if (identity.quarantined_s != 0)
+	if (is_quarantined)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "this operator is quarantined; another operator can "
 		    "release it");
-	if (identity.created_s > row->requested_s)
+	/* Whoever asked could have invited one for the vote, or joined once
+	 * more in another's name. */
+	if (since_s > row->requested_s)
 		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "an operator who was enrolled after the request cannot "
-		    "vote on it; withdraw it and ask again");
+		    "an operator who joined after the request cannot vote on "
+		    "it; withdraw it and ask again");
 	return status_ok();
 }
 

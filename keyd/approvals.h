@@ -18,8 +18,8 @@
  * last vote's call, from the request as it was stored; request, votes and
  * outcome are entries in the ledger.
  *
- * A vote counts for an operator that was enrolled before the request was made
- * and is not quarantined when the votes are counted.
+ * A vote counts for an operator who joined before the request was made and is
+ * not quarantined when the votes are counted.
  */
 struct approvals;
 

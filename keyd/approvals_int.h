@@ -42,7 +42,7 @@ STATUS approvals_record(const struct approvals *approvals, const char *who,
 
 /* May this operator's vote on it count?  The reason if not. */
 STATUS approvals_counts(const struct approvals *approvals,
-    const struct registry_approval *row, const char *operator);
+    const struct registry_approval *row, const char *voter);
 
 /* Has a pending one the votes it takes? */
 bool approvals_has_quorum(

@@ -242,6 +242,13 @@ STATUS registry_approval_end(struct registry *registry, int64_t id,
 /* A pending one past its time; NOT_FOUND when there is none. */
 STATUS registry_approval_overdue(struct registry *registry, int64_t now_s,
     struct registry_approval *ret_approval);
+/*
+ * Since when an identity has been in the hands it is in: its first certificate,
+ * or the last invitation that someone joined with in its name.  NOT_FOUND:
+ * never enrolled.
+ */
+STATUS registry_joined_since(struct registry *registry, enum role role,
+    const char *name, int64_t *ret_since_s);
 /* How many are pending. */
 STATUS registry_approvals_pending(struct registry *registry, unsigned *ret_n);
 
@@ -286,6 +293,9 @@ struct registry_ledger_key {
 };
 STATUS registry_ledger_key_add(
     struct registry *registry, const struct registry_ledger_key *key);
+/* Forget all keys of the ledger that was: this is the first of a new one. */
+STATUS registry_ledger_begin(
+    struct registry *registry, const struct registry_ledger_key *first);
 /* malloc'd, by number. */
 STATUS registry_ledger_keys(struct registry *registry,
     struct registry_ledger_key **ret_keys, size_t *ret_n);

@@ -221,6 +221,23 @@ registry_approvals_pending(struct registry *registry, unsigned *ret_n)
 	return st;
 }
 
+STATUS
+registry_joined_since(struct registry *registry, enum role role,
+    const char *name, int64_t *ret_since_s)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct status st = registry_number(db, ret_since_s,
+	    "SELECT max(created_s, coalesce((SELECT max(used_s) FROM invite"
+	    "  WHERE invite.role = ?1 AND invite.name = ?2), 0))"
+	    " FROM identity WHERE role = ?1 AND name = ?2"
+	    " ORDER BY 1 DESC LIMIT 1",
+	    VALUES(value_int(role), value_text(name)));
+
+	if (st.code == STATUS_NOT_FOUND)
+		st.why = "there is no such identity";
+	return st;
+}
+
 /* ---- asking ---- */
 
 static struct status

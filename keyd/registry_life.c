@@ -84,7 +84,7 @@ registry_key_state(struct registry *registry, const struct key_id *id,
     enum key_state from, enum key_state to, int64_t destroy_at_s, int64_t now_s)
 {
 	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db), swept;
+	struct status st = registry_begin(db);
 	int64_t busy = 0;
 
 	if (failed(st))
@@ -96,9 +96,8 @@ registry_key_state(struct registry *registry, const struct key_id *id,
 		return st;
 	/* Out of the write-ahead log too; if not now, then when it is next
 	 * written back. */
-	swept = registry_number(
-	    db, &busy, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES);
-	(void)swept;
+	(void)!failed(registry_number(
+	    db, &busy, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES));
 	return st;
 }
 

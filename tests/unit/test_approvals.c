@@ -306,6 +306,33 @@ who_was_enrolled_after_the_request_has_no_vote(void **state)
 }
 
 static void
+who_joined_again_after_the_request_has_no_vote(void **state)
+{
+	const struct registry_invite invite = { .role = ROLE_OPERATOR,
+		.name = "bob",
+		.created_s = 1,
+		.expires_s = INT64_C(1) << 40 };
+	const uint8_t hash[INVITE_HASH_LEN] = { 1 };
+	struct desk *desk = *state;
+	int64_t id = ask(desk);
+	char name[SPIFFE_NAME_MAX];
+	enum role role;
+
+	/* Alice invites "bob" anew, and joins in his name. */
+	assert_int_equal(
+	    registry_invite_add(desk->registry, hash, &invite).code, STATUS_OK);
+	assert_int_equal(registry_invite_take(desk->registry, hash,
+			     clock_wall_s() + 5, &role, name)
+			     .code,
+	    STATUS_OK);
+	desk_enroll(desk, BOB, clock_wall_s() + 5);
+	assert_int_equal(vote(BOB, id, true), STATUS_FAILED_PRECONDITION);
+	assert_int_equal(act.done, 0);
+	assert_int_equal(vote(CAROL, id, true), STATUS_OK);
+	assert_int_equal(act.done, 1);
+}
+
+static void
 what_certd_asks_for_takes_as_many_operators(void **state)
 {
 	struct desk *desk = *state;
@@ -576,6 +603,7 @@ main(void)
 		T(a_quarantined_operator_does_not_make_up_the_number),
 		T(the_vote_of_an_operator_who_was_quarantined_since_is_void),
 		T(who_was_enrolled_after_the_request_has_no_vote),
+		T(who_joined_again_after_the_request_has_no_vote),
 		T(what_certd_asks_for_takes_as_many_operators),
 		T(one_no_ends_it_and_the_askers_no_withdraws_it),
 		T(an_expired_request_takes_no_vote_and_its_end_is_in_the_ledger),

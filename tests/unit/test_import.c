@@ -43,7 +43,8 @@ static struct fake {
 	} methods[METHODS_MAX];
 	size_t n_methods;
 	char records[RECORDS_MAX][2 * AUDIT_TEXT_MAX];
-	size_t n_records, fails_after;
+	_Atomic size_t n_records; /* the thread of a test adds too */
+	size_t fails_after;
 	/* The token: ids of what is in it. */
 	struct key_id objects[OBJECTS_MAX];
 	size_t n_objects;

@@ -6,7 +6,8 @@
  * octets of the tree, in small messages; while the client does not read, it
  * waits, so that memory stays bounded.  With "last" it first goes backwards to
  * find where to begin.  It refuses filters it cannot read and more scans than
- * there are threads for.
+ * there are threads for, and ends when its reader is quarantined or their
+ * certificate has expired.
  */
 
 #include "keyd/audit_scan.h"
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "keyd/caller.h"
 #include "ledger/reader.h"
 #include "proto/holdfast/keyd/v1/audit.pb-c.h"
 
@@ -37,6 +39,7 @@
 
 struct scans {
 	struct publisher *publisher;
+	struct registry *registry;
 	pthread_mutex_t lock; /* guards running */
 	pthread_cond_t ended;
 	unsigned running;
@@ -45,7 +48,9 @@ struct scans {
 struct scan {
 	struct scans *scans;
 	struct rpc_stream *rpc;
-	atomic_uint refs; /* of the stream, and of the thread */
+	struct caller caller;
+	struct status standing; /* OK, or why its reader reads no more */
+	atomic_uint refs;       /* of the stream, and of the thread */
 	atomic_bool closed;
 	bool begun;
 	/* The request. */
@@ -78,8 +83,26 @@ scan_unref(struct scan *scan)
 
 /* ---- sending ---- */
 
+/* A stream may outlive its reader's certificate, and its good standing. */
+static struct status
+check_standing(const struct scan *scan)
+{
+	bool is_quarantined = true;
+	struct status st = caller_check(&scan->caller, clock_wall_s());
+
+	if (!failed(st))
+		st = registry_is_quarantined(scan->scans->registry,
+		    scan->caller.id.role, scan->caller.id.name,
+		    &is_quarantined);
+	if (!failed(st) && is_quarantined)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "this identity is quarantined: an operator can let it in "
+		    "again with 'holdfast edge release'");
+	return st;
+}
+
 /* Send what has gathered, once the client has read enough of what was sent
- * before.  False when the stream is closed. */
+ * before.  False when the stream is closed, or its reader may read no more. */
 static bool
 send_message(struct scan *scan)
 {
@@ -90,6 +113,9 @@ send_message(struct scan *scan)
 		if (pause_us < PAUSE_MAX_US)
 			pause_us *= 2;
 	}
+	scan->standing = check_standing(scan);
+	if (failed(scan->standing))
+		return false;
 	if (scan->len > 0)
 		rpc_stream_send(
 		    scan->rpc, (struct bytes){ scan->message, scan->len });
@@ -253,7 +279,7 @@ walk(struct scan *scan)
 			   scan->from)
 			usleep(FOLLOW_US);
 	}
-	return st;
+	return failed(st) ? st : scan->standing;
 }
 
 static void *
@@ -367,13 +393,20 @@ static struct status
 scan_open(void *ctx, struct rpc_stream *rpc, const struct rpc_peer *peer,
     void **ret_state)
 {
-	struct scan *scan = calloc(1, sizeof(*scan));
+	struct spiffe id;
+	struct status st = spiffe_parse(peer->spiffe_id, &id);
+	struct scan *scan = failed(st) ? NULL : calloc(1, sizeof(*scan));
 
-	(void)peer;
+	if (failed(st))
+		return st;
 	if (scan == NULL)
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no memory to read the ledger");
 	scan->scans = ctx;
+	scan->standing = status_ok();
+	/* That the domain is ours, the server's authorize has seen to. */
+	caller_init(
+	    &scan->caller, peer->spiffe_id, peer->not_after_s, id.domain);
 	scan->rpc = rpc;
 	rpc_stream_ref(rpc);
 	atomic_init(&scan->refs, 1);
@@ -417,13 +450,14 @@ scan_closed(void *state)
 }
 
 struct scans *
-scans_new(struct publisher *publisher)
+scans_new(struct publisher *publisher, struct registry *registry)
 {
 	struct scans *scans = calloc(1, sizeof(*scans));
 
 	if (scans == NULL)
 		return NULL;
 	scans->publisher = publisher;
+	scans->registry = registry;
 	pthread_mutex_init(&scans->lock, NULL);
 	pthread_cond_init(&scans->ended, NULL);
 	return scans;

@@ -5,6 +5,7 @@
 #include "base/scoped.h"
 #include "base/status.h"
 #include "keyd/publisher.h"
+#include "keyd/registry.h"
 #include "rpc/server.h"
 
 /*
@@ -17,7 +18,8 @@
 
 struct scans;
 
-struct scans *scans_new(struct publisher *publisher); /* NULL: no memory */
+/* NULL: no memory.  registry tells who is quarantined. */
+struct scans *scans_new(struct publisher *publisher, struct registry *registry);
 /* Waits for the scans, whose streams are closed.  NULL is allowed. */
 void scans_free(struct scans *scans);
 SCOPED_RELEASE(scans_free, struct scans *);

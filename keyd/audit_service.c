@@ -217,7 +217,7 @@ audit_service_new(const struct audit_service_config *config,
 	struct audit_service *service = calloc(1, sizeof(*service));
 
 	if (service != NULL)
-		service->scans = scans_new(config->publisher);
+		service->scans = scans_new(config->publisher, config->registry);
 	if (service == NULL || service->scans == NULL) {
 		free(service);
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from bed import CONTEXT_CSR, CONTEXT_RAW, CONTEXT_TLS13_SERVER, MODULE, TOP, Bed, wait_for
 from test_contexts import public_key
-from wire import (Signer, channel, member, signer_pb2, status_pb2, status_pb2_grpc,
+from wire import (Signer, audit_pb2, audit_pb2_grpc, channel, member, signer_pb2, status_pb2, status_pb2_grpc,
                   tls12_content, tls13_content)
 
 CONTEXT_TLS13_CLIENT, CONTEXT_ACME_JWS = 5, 6
@@ -321,6 +321,20 @@ def test_a_quarantined_operator_may_nothing_but_ask_for_health(bed):
     assert bed.run("edge", "quarantine", "operator/admin").returncode != 0
     bed.cli("edge", "release", "operator/suspect")
     assert bed.run("key", "list", state=folder.name).returncode == 0
+
+
+def test_a_quarantined_auditor_who_follows_the_ledger_reads_no_more(bed):
+    with channel(bed, member(bed, "auditor", "curious")) as open_channel:
+        read = audit_pb2_grpc.AuditStub(open_channel).Entries(
+            audit_pb2.EntriesRequest(follow=True, last=1), timeout=60)
+        assert next(read).entries
+        bed.cli("edge", "quarantine", "auditor/curious")
+        bed.json("key", "generate", "unseen")
+        with pytest.raises(grpc.RpcError) as ended:
+            for batch in read:
+                for entry in batch.entries:
+                    assert b"unseen" not in entry.entry
+        assert ended.value.code().name == "PERMISSION_DENIED"
 
 
 def test_a_revocation_counts_for_the_next_request_of_an_open_stream(bed, edge):

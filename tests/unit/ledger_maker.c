@@ -22,6 +22,7 @@ struct ledger_maker {
 	char folder[PATH_MAX_OCTETS - TILE_PATH_MAX];
 	struct builder *builder;
 	unsigned key;
+	bool tidy;
 };
 
 static void
@@ -49,24 +50,43 @@ static void
 write_file(
     const struct ledger_maker *maker, const char *name, struct bytes octets)
 {
-	char path[PATH_MAX_OCTETS];
+	char path[PATH_MAX_OCTETS], beside[PATH_MAX_OCTETS + 8];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", maker->folder, name);
+	snprintf(beside, sizeof(beside), "%s.new", path);
 	make_folders(path);
-	file = fopen(path, "we");
+	file = fopen(beside, "we");
 	must(file != NULL, path);
 	must(fwrite(octets.at, 1, octets.len, file) == octets.len, path);
 	must(fclose(file) == 0, path);
+	must(rename(beside, path) == 0, path);
+}
+
+/* Remove the narrower partial tiles of a place. */
+static void
+remove_partials(const struct ledger_maker *maker, struct tile tile)
+{
+	char path[PATH_MAX_OCTETS], name[TILE_PATH_MAX];
+
+	while (--tile.width > 0) {
+		tile_path(&tile, name);
+		snprintf(path, sizeof(path), "%s/%s", maker->folder, name);
+		must(remove(path) == 0 || errno == ENOENT || errno == ENOTDIR,
+		    path);
+	}
 }
 
 static struct status
 store(void *ctx, const struct tile *tile, struct bytes octets)
 {
+	const struct ledger_maker *maker = ctx;
 	char path[TILE_PATH_MAX];
 
 	tile_path(tile, path);
-	write_file(ctx, path, octets);
+	write_file(maker, path, octets);
+	if (maker->tidy)
+		remove_partials(maker, *tile);
 	return status_ok();
 }
 
@@ -160,6 +180,12 @@ checkpoint_text(
 	builder_root(maker->builder, &checkpoint.root);
 	return (struct bytes){ (uint8_t *)ret_text,
 		checkpoint_print(&checkpoint, ret_text) };
+}
+
+void
+ledger_maker_be_tidy(struct ledger_maker *maker)
+{
+	maker->tidy = true;
 }
 
 void

@@ -26,6 +26,8 @@ struct ledger_maker *ledger_maker_new(const char *folder);
 void ledger_maker_free(struct ledger_maker *maker);
 SCOPED_RELEASE(ledger_maker_free, struct ledger_maker *);
 
+/* From now on remove partial tiles once wider ones are there, as keyd does. */
+void ledger_maker_be_tidy(struct ledger_maker *maker);
 /* Append entries of requests to sign until there are size. */
 void ledger_maker_grow(struct ledger_maker *maker, uint64_t size);
 /* Append these octets. */

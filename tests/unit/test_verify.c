@@ -17,6 +17,7 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "ledger/verify.h"
@@ -745,6 +746,34 @@ cosignatures_are_counted_and_must_hold(void **state)
 }
 
 static void
+a_ledger_that_grows_meanwhile_holds_each_time(void **state)
+{
+	struct bed *bed = *state;
+	unsigned times = 0;
+	pid_t child;
+	int how;
+
+	ledger_maker_be_tidy(bed->maker);
+	ledger_maker_publish(bed->maker);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		for (uint64_t size = 20; size < 6000; size += 29) {
+			ledger_maker_grow(bed->maker, size);
+			ledger_maker_publish(bed->maker);
+		}
+		_exit(0);
+	}
+	while (waitpid(child, &how, WNOHANG) == 0) {
+		assert_holds(bed);
+		times++;
+	}
+	assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+	assert_holds(bed);
+	printf("verified %u times while it grew\n", times);
+}
+
+static void
 called(void *ctx, uint64_t done, uint64_t size)
 {
 	uint64_t *last = ctx;
@@ -806,6 +835,7 @@ main(void)
 		TEST(a_missing_handover_is_named),
 		TEST(a_key_that_handed_over_does_not_come_back),
 		TEST(cosignatures_are_counted_and_must_hold),
+		TEST(a_ledger_that_grows_meanwhile_holds_each_time),
 		TEST(entries_are_verified_at_a_rate_that_is_printed),
 	};
 

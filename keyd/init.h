@@ -15,6 +15,9 @@ struct init_options {
 	 * there is no operator. */
 	const char *operator_name;
 	const char *join_path; /* NULL: NAME.join in the current folder */
+	/* The audit folder was set aside for good: begin a ledger with a key
+	 * of its own. */
+	bool is_new_ledger;
 };
 
 /*

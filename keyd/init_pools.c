@@ -70,6 +70,44 @@ print_ledger_key(const struct config *config, const struct hsm_key *key,
 	return st;
 }
 
+/* A ledger that was set aside stays what it is: the new one has a new key, and
+ * the registry forgets the old ones first, so that a stop in between shows. */
+static struct status
+begin_new_ledger(struct init *init, struct hsm *hsm)
+{
+	struct registry_ledger_key first = { .number = 1,
+		.since_s = clock_wall_s() };
+	char path[PATH_MAX];
+	struct hsm_key key;
+	struct status st =
+	    config_audit_path(init->config, "ledger/checkpoint", path);
+
+	if (!failed(st) &&
+	    (audit_entries(init->audit) > 0 || access(path, F_OK) == 0))
+		st = status_fail(STATUS_FAILED_PRECONDITION,
+		    "the audit folder is not empty: set it aside, whole, and "
+		    "keep it");
+	if (failed(st))
+		return init_complain("new ledger", st);
+	snprintf(first.label, sizeof(first.label),
+	    CUSTODY_LEDGER_LABEL "-new-%lld", (long long)first.since_s);
+	st = hsm_generate(hsm, KEY_ALG_ED25519, first.label,
+	    clock_mono_ns() + TOKEN_WAIT_NS, &key);
+	if (!failed(st))
+		st = print_ledger_key(init->config, &key, first.verifier_key);
+	if (failed(st))
+		return init_complain("ledger key", st);
+	first.id = key.id;
+	st = registry_ledger_begin(init->registry, &first);
+	if (failed(st))
+		return init_complain("registry", st);
+	st = init_record(
+	    init, "begin a new ledger", &key.id, first.verifier_key);
+	if (!failed(st))
+		init_say("ledger", "begun anew with %s", first.verifier_key);
+	return st;
+}
+
 /* The ledger's first entry names its first key; the registry does after it, so
  * a registry that names it shows that there was a journal. */
 static struct status
@@ -84,11 +122,14 @@ begin_ledger(struct init *init, struct hsm *hsm)
 
 	if (failed(st))
 		return init_complain("registry", st);
+	if (init->options->is_new_ledger)
+		return begin_new_ledger(init, hsm);
 	if (n > 0 && audit_entries(init->audit) == 0)
 		return init_complain("journal",
 		    status_fail(STATUS_DATA_LOSS,
 			"it is empty though a ledger was begun: put the "
-			"journal back where audit.directory says"));
+			"journal back where audit.directory says; if it is "
+			"lost for good, --new-ledger begins another"));
 	if (n > 0) {
 		init_say("ledger", "begun with %s", keys[0].verifier_key);
 		return st;

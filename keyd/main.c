@@ -24,7 +24,8 @@
 static const char USAGE[] =
     "usage: keyd [-c FILE]                   run the custody daemon\n"
     "       keyd [-c FILE] --check-config    read the configuration, and tell\n"
-    "       keyd init [-c FILE] [--operator NAME] [-o FILE.join]\n"
+    "       keyd init [-c FILE] [--operator NAME] [-o FILE.join] "
+    "[--new-ledger]\n"
     "                                        make what keyd needs, once\n"
     "       keyd --version | --help\n"
     "\n"
@@ -35,7 +36,7 @@ struct arguments {
 	const char *config_path;
 	const char *operator_name;
 	const char *join_path;
-	bool is_init, is_check, is_version, is_help;
+	bool is_init, is_new_ledger, is_check, is_version, is_help;
 };
 
 static bool
@@ -44,13 +45,15 @@ parse(int argc, char **argv, struct arguments *ret)
 	enum {
 		OPT_CHECK = 256,
 		OPT_VERSION,
-		OPT_OPERATOR
+		OPT_OPERATOR,
+		OPT_NEW_LEDGER
 	};
 	static const struct option OPTIONS[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
 		{ "operator", required_argument, NULL, OPT_OPERATOR },
 		{ "output", required_argument, NULL, 'o' },
+		{ "new-ledger", no_argument, NULL, OPT_NEW_LEDGER },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -75,6 +78,9 @@ parse(int argc, char **argv, struct arguments *ret)
 		case OPT_VERSION:
 			ret->is_version = true;
 			break;
+		case OPT_NEW_LEDGER:
+			ret->is_new_ledger = true;
+			break;
 		case OPT_OPERATOR:
 			ret->operator_name = optarg;
 			break;
@@ -90,8 +96,10 @@ parse(int argc, char **argv, struct arguments *ret)
 		return false;
 	}
 	if (!ret->is_init &&
-	    (ret->operator_name != NULL || ret->join_path != NULL)) {
-		fputs("keyd: --operator and -o go with init\n", stderr);
+	    (ret->operator_name != NULL || ret->join_path != NULL ||
+		ret->is_new_ledger)) {
+		fputs("keyd: --operator, -o and --new-ledger go with init\n",
+		    stderr);
 		return false;
 	}
 	return true;
@@ -126,6 +134,7 @@ init(const struct arguments *arguments)
 		.config_path = arguments->config_path,
 		.operator_name = arguments->operator_name,
 		.join_path = arguments->join_path,
+		.is_new_ledger = arguments->is_new_ledger,
 	};
 	scoped(config_free) struct config *config =
 	    load(arguments->config_path);
@@ -147,7 +156,8 @@ init(const struct arguments *arguments)
 static int
 exit_of(struct status st)
 {
-	if (st.code == STATUS_FAILED_PRECONDITION)
+	if (st.code == STATUS_FAILED_PRECONDITION ||
+	    st.code == STATUS_DATA_LOSS)
 		return EXIT_PERSON;
 	return failed(st) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

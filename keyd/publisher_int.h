@@ -83,6 +83,7 @@ struct publisher {
 	struct published cosigned;
 	/* A key that an entry names and no handover does yet; number 0: none */
 	struct ledger_signer next;
+	char base_label[REGISTRY_LABEL_MAX - 16]; /* of the first key */
 
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t work_due, job_done;
@@ -149,6 +150,9 @@ struct rotate_job {
 };
 struct status publisher_run_rotate(
     struct publisher *publisher, struct job *job);
+/* What the key of this number is called in the token. */
+void publisher_label(const struct publisher *publisher, unsigned number,
+    char ret_label[REGISTRY_LABEL_MAX]);
 /* Finish a rotation that was begun, if one was. */
 STATUS publisher_hand_over(struct publisher *publisher, int64_t deadline_ns);
 

@@ -35,6 +35,13 @@ record(struct publisher *p, const char *peer, enum entry_stage stage,
 	return audit_record(p->audit, &entry, 1);
 }
 
+void
+publisher_label(const struct publisher *p, unsigned number,
+    char ret_label[REGISTRY_LABEL_MAX])
+{
+	snprintf(ret_label, REGISTRY_LABEL_MAX, "%s-%u", p->base_label, number);
+}
+
 static STATUS
 make_key(
     struct publisher *p, int64_t deadline_ns, struct ledger_signer *ret_next)
@@ -43,7 +50,7 @@ make_key(
 	struct hsm_key key;
 	struct status st;
 
-	snprintf(next.label, sizeof(next.label), "ledger-%u", next.number);
+	publisher_label(p, next.number, next.label);
 	st = hsm_find_label(p->hsm, next.label, deadline_ns, &key);
 	if (st.code == STATUS_NOT_FOUND)
 		st = hsm_generate(

@@ -48,6 +48,8 @@ load_keys(struct check *check)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "the registry names no ledger key: run keyd init");
 	const struct registry_ledger_key *now = &check->keys[check->n_keys - 1];
+	snprintf(
+	    p->base_label, sizeof(p->base_label), "%s", check->keys[0].label);
 	p->signer.number = now->number;
 	p->signer.id = now->id;
 	memcpy(p->signer.label, now->label, sizeof(p->signer.label));
@@ -172,8 +174,24 @@ look_for_key(struct check *check, struct bytes octets)
 		return;
 	next.number = check->keys[check->n_keys - 1].number + 1;
 	next.id = entry.key;
-	snprintf(next.label, sizeof(next.label), "ledger-%u", next.number);
+	publisher_label(check->publisher, next.number, next.label);
 	check->publisher->next = next;
+}
+
+/* The ledger's first entry names its first key. */
+static STATUS
+check_first(const struct check *check, struct bytes octets)
+{
+	uint8_t names[ENTRY_NAMES_MAX];
+	struct entry entry;
+
+	if (failed(entry_decode(octets, names, &entry)) ||
+	    !bytes_equal(
+		entry.ledger_key, bytes_of(check->keys[0].verifier_key)))
+		return data_loss(
+		    "the journal is of another ledger than the registry: put "
+		    "the journal back where audit.directory says");
+	return status_ok();
 }
 
 static void
@@ -201,7 +219,11 @@ check_group(void *ctx, uint64_t first, struct bytes bundle, uint32_t n)
 	for (; n > 0 && !failed(check->st); n--, first++) {
 		if (!tile_take_entry(&bundle, &entry))
 			return;
-		check->st = builder_append(check->builder, entry, NULL, NULL);
+		check->st =
+		    first == 0 ? check_first(check, entry) : status_ok();
+		if (!failed(check->st))
+			check->st =
+			    builder_append(check->builder, entry, NULL, NULL);
 		look_for_key(check, entry);
 		if (!failed(check->st) && check->checkpoint.size > 0)
 			meet_checkpoint(check);
@@ -218,11 +240,17 @@ check_journal(struct check *check)
 		meet_checkpoint(check);
 	if (failed(check->st))
 		return check->st;
-	if (audit_entries(p->audit) < p->current.size)
+	if (audit_entries(p->audit) == 0)
+		return data_loss(
+		    "the journal is empty though a ledger was begun: put it "
+		    "back where audit.directory says, or see --new-ledger in "
+		    "keyd(8)");
+	if (audit_entries(p->audit) < p->current.size ||
+	    audit_entries(p->audit) < check->keys[check->n_keys - 1].from_entry)
 		return data_loss(
 		    "the journal ends before the ledger's checkpoint: records "
 		    "are gone; put the journal back where audit.directory "
-		    "says");
+		    "says, or see --new-ledger in keyd(8)");
 	st = audit_replay(p->audit, p->state_size, check_group, check);
 	if (failed(check->st))
 		return check->st;

@@ -2,8 +2,9 @@
 
 /*
  * The registry's list of ledger keys, by number: which one signs now, and which
- * ones came before.  Rows are added, never changed; what they say stands in the
- * ledger too, for those who trust nobody's database.
+ * ones came before.  Rows are added, never changed, until a new ledger begins;
+ * what they say stands in the ledger too, for those who trust nobody's
+ * database.
  */
 
 #include <stdlib.h>
@@ -14,18 +15,39 @@
 /* Far more than anyone's rotations. */
 #define KEYS_MAX 100000
 
-STATUS
-registry_ledger_key_add(
-    struct registry *registry, const struct registry_ledger_key *key)
+static STATUS
+insert(struct registry *db, const struct registry_ledger_key *key)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-
 	return registry_run(db, NULL,
 	    "INSERT INTO ledger_key (number, id, label, verifier_key,"
 	    " from_entry, since_s) VALUES (?, ?, ?, ?, ?, ?)",
 	    VALUES(value_int(key->number), value_blob(key->id.at, KEY_ID_LEN),
 		value_text(key->label), value_text(key->verifier_key),
 		value_int((int64_t)key->from_entry), value_int(key->since_s)));
+}
+
+STATUS
+registry_ledger_key_add(
+    struct registry *registry, const struct registry_ledger_key *key)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+
+	return insert(db, key);
+}
+
+STATUS
+registry_ledger_begin(
+    struct registry *registry, const struct registry_ledger_key *first)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct status st = registry_begin(db);
+
+	if (failed(st))
+		return st;
+	st = registry_run(db, NULL, "DELETE FROM ledger_key", NO_VALUES);
+	if (!failed(st))
+		st = insert(db, first);
+	return registry_finish(db, st);
 }
 
 static STATUS

@@ -8,7 +8,9 @@ done with hashlib and python3-cryptography, over HTTP.
 import base64
 import hashlib
 import http.client
+import shutil
 import struct
+import subprocess
 import time
 
 import grpc
@@ -459,8 +461,44 @@ def test_a_clean_stop_leaves_a_ledger_that_goes_on(bed):
     assert len(after) >= before
 
 
+def test_a_new_ledger_begins_where_the_old_one_was_set_aside():
+    bed = Ledger()
+    try:
+        bed.init()
+        keyd = bed.start_keyd()
+        bed.make_key("www", edge=None)
+        old = bed.ledger_key()
+        again = [bed.keyd_program, "init", "-c", bed.dir / "keyd.yaml"]
+        assert keyd.stop() == 0
+        refused = subprocess.run([*again, "--new-ledger"], env=bed.env, capture_output=True,
+                                 text=True, timeout=60)
+        assert refused.returncode != 0 and "set it aside" in refused.stderr
+        (bed.dir / "keyd/audit").rename(bed.dir / "aside")
+        keyd.start()
+        assert keyd.process.wait(30) == 78
+        refused = subprocess.run(again, env=bed.env, capture_output=True, text=True, timeout=60)
+        assert refused.returncode != 0 and "--new-ledger" in refused.stderr
+        done = subprocess.run([*again, "--new-ledger"], env=bed.env, capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        bed.start_keyd()
+        new = bed.ledger_key()
+        assert new.public != old.public and new.name == old.name
+        entries = bed.http.check(new)
+        assert entries[0].act == "begin a new ledger"
+        assert Key(entries[0].ledger_key).public == new.public
+        told = bed.audit("operator", "admin2").RotateKey(
+            audit_pb2.RotateLedgerKeyRequest(), timeout=60)
+        assert len(told.keys) == 2
+        bed.http.check(Key(told.keys[1].verifier_key))
+        # The old one is still what it was.
+        checkpoint = (bed.dir / "aside/ledger/checkpoint").read_bytes()
+        assert old.signed(checkpoint)
+    finally:
+        bed.close()
+
+
 def test_a_journal_put_back_from_before_is_refused(bed):
-    import shutil
     keyd = bed.daemons["keyd"]
     assert keyd.stop() == 0
     journal = bed.dir / "keyd/audit/journal"

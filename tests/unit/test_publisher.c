@@ -688,7 +688,22 @@ refuses_an_empty_journal(void **state)
 	record_many(1, 100);
 	leave();
 	remove_all(path_of("journal"));
-	expect_refusal("ends before");
+	expect_refusal("empty");
+	/* Nor one without its ledger, as if nothing had ever been. */
+	remove_all(path_of("ledger"));
+	expect_refusal("empty");
+}
+
+static void
+refuses_a_journal_that_does_not_begin_with_the_ledgers_key(void **state)
+{
+	(void)state;
+	remove_all(path_of("journal"));
+	assert_false(failed(open_audit("journal")));
+	record_many(1, 10);
+	audit_close(keyd.audit);
+	keyd.audit = NULL;
+	expect_refusal("another ledger");
 }
 
 static void
@@ -1196,6 +1211,8 @@ main(void)
 		TEST(refuses_a_journal_that_was_cut),
 		TEST(refuses_a_journal_that_was_replaced_by_another),
 		TEST(refuses_an_empty_journal),
+		TEST(
+		    refuses_a_journal_that_does_not_begin_with_the_ledgers_key),
 		TEST(refuses_a_checkpoint_that_was_rolled_back),
 		TEST(refuses_a_checkpoint_of_another_key),
 		TEST(refuses_a_damaged_state),

@@ -40,6 +40,17 @@ struct arguments {
 };
 
 static bool
+goes_together(const struct arguments *arguments)
+{
+	if (arguments->is_init ||
+	    (arguments->operator_name == NULL && arguments->join_path == NULL &&
+		!arguments->is_new_ledger))
+		return true;
+	fputs("keyd: --operator, -o and --new-ledger go with init\n", stderr);
+	return false;
+}
+
+static bool
 parse(int argc, char **argv, struct arguments *ret)
 {
 	enum {
@@ -95,14 +106,7 @@ parse(int argc, char **argv, struct arguments *ret)
 		fprintf(stderr, "keyd: what is \"%s\"?\n", argv[optind]);
 		return false;
 	}
-	if (!ret->is_init &&
-	    (ret->operator_name != NULL || ret->join_path != NULL ||
-		ret->is_new_ledger)) {
-		fputs("keyd: --operator, -o and --new-ledger go with init\n",
-		    stderr);
-		return false;
-	}
-	return true;
+	return goes_together(ret);
 }
 
 static struct config *

@@ -71,6 +71,7 @@ struct dossier_facts {
 	size_t n_grants;
 	const struct registry_approval *approvals; /* of any key */
 	size_t n_approvals;
+	bool older_approvals; /* there are more, which were not looked at */
 	/* As the token reports them now; NULL: not_asked says why. */
 	const struct hsm_key *now;
 	const char *not_asked;

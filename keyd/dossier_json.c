@@ -423,13 +423,15 @@ ledger_json(const struct dossier_facts *facts)
 }
 
 static json_t *
-left_out_json(const struct dossier_scan *scan)
+left_out_json(const struct dossier_facts *facts)
 {
+	const struct dossier_scan *scan = facts->scan;
 	json_t *json = json_object();
 
 	put_number(json, "custody", scan->acts_left);
 	put_number(json, "use", scan->uses_left);
 	put_number(json, "certificate_names", scan->names_left);
+	put(json, "older_approvals", json_boolean(facts->older_approvals));
 	return json;
 }
 
@@ -455,7 +457,7 @@ dossier_write(const struct dossier_facts *facts, char **ret_json)
 	put(json, "edges", edges_json(scan));
 	put(json, "certificate_names", names_json(scan));
 	put(json, "custody", acts);
-	put(json, "left_out", left_out_json(scan));
+	put(json, "left_out", left_out_json(facts));
 	put(json, "ledger", ledger_json(facts));
 	if (!failed(st))
 		text = json_dumps(json, JSON_INDENT(1));

@@ -196,7 +196,8 @@ check_state(enum policy_state state)
 	case POLICY_SCHEDULED:
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "this key is going to be destroyed: an operator can stop "
-		    "that with 'holdfast key cancel' and then resume it");
+		    "that with 'holdfast key cancel-destruction' and then "
+		    "resume it");
 	case POLICY_DESTROYED:
 	default:
 		return status_fail(STATUS_FAILED_PRECONDITION,

@@ -233,19 +233,23 @@ cli_edge_quarantine(struct cli *cli, int argc, char **argv)
 	const char *reason = cli_option(&argc, argv, "--reason");
 	Holdfast__Keyd__V1__QuarantineRequest request;
 	char identity[96], done[512];
+	bool is_edge;
 
 	if (!cli_rest(argc, argv, 1, 1, "edge quarantine NAME [--reason TEXT]"))
 		return EXIT_USAGE;
 	identity_of(argv[0], identity);
+	is_edge = strncmp(identity, "edge/", 5) == 0;
 	holdfast__keyd__v1__quarantine_request__init(&request);
 	request.identity = identity;
 	if (reason != NULL)
 		request.reason = lend(reason);
 	snprintf(done, sizeof(done),
 	    "%s is quarantined: nothing it asks for is done from now on\n"
-	    "next: holdfast audit show --identity %s --last 20\n"
-	    "      what it has had signed; later holdfast edge release %s\n",
-	    identity, identity, argv[0]);
+	    "next: holdfast audit show %s %s --since 24h\n"
+	    "      tells what it has had signed; when all is well again, "
+	    "holdfast edge release %s\n",
+	    identity, is_edge ? "--edge" : "--identity",
+	    is_edge ? identity + 5 : identity, argv[0]);
 	return act_on(cli, "Quarantine", &request.base, done);
 }
 

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from bed import CONTEXT_CSR, CONTEXT_RAW, CONTEXT_TLS13_SERVER, MODULE, TOP, Bed, wait_for
 from test_contexts import public_key
-from wire import (Signer, audit_pb2, audit_pb2_grpc, channel, member, signer_pb2, status_pb2, status_pb2_grpc,
+from wire import (Signer, audit_pb2, audit_pb2_grpc, channel, keys_pb2, keys_pb2_grpc, member,
+                  signer_pb2, status_pb2, status_pb2_grpc,
                   tls12_content, tls13_content)
 
 CONTEXT_TLS13_CLIENT, CONTEXT_ACME_JWS = 5, 6
@@ -270,8 +271,6 @@ def test_quarantine_stops_queued_and_new_requests_of_an_open_stream(bed):
     bed.cli("key", "grant", "guarded", "edge/*", "tls13_server")
     stream = Stream(Signer(bed, "edge", "stolen"))
     assert stream.wait(stream.send(key)) == ["OK"]
-    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
-
     lane = [l for l in bed.lanes() if l["pool"] == "standard"][0]["pid"]
     assert lane > 1
     os.kill(lane, signal.SIGSTOP)
@@ -281,7 +280,7 @@ def test_quarantine_stops_queued_and_new_requests_of_an_open_stream(bed):
         waiting = stream.send(key, 20)
         wait_for("twenty wait", lambda: queued(bed) == 20, 5)
         said = bed.cli("edge", "quarantine", "stolen", "--reason", "laptop lost")
-        assert "holdfast audit show" in said and "holdfast edge release stolen" in said
+        assert "holdfast edge release stolen" in said
         late = stream.send(key, 5)
     finally:
         os.kill(lane, signal.SIGCONT)
@@ -293,7 +292,10 @@ def test_quarantine_stops_queued_and_new_requests_of_an_open_stream(bed):
 
     row = [r for r in bed.json("edge", "list") if r["identity"].endswith("/stolen")][0]
     assert row["quarantined_s"] > 0 and row["quarantine_reason"] == "laptop lost"
-    told = entries(bed, "--edge", "stolen", "--since", since)
+    # What the command says comes next does.
+    following = next(l for l in said.splitlines() if "audit show" in l).split("holdfast ")[1]
+    assert following == "audit show --edge stolen --since 24h"
+    told = bed.cli("--json", *following.split())
     assert told.count("quarantined") >= 26
     assert "PERMISSION_DENIED" in told
 
@@ -347,6 +349,46 @@ def test_a_revocation_counts_for_the_next_request_of_an_open_stream(bed, edge):
     bed.cli("key", "grant", "revoked", "edge/fra-1", "tls13_server")
     assert stream.wait(stream.send(key)) == ["OK"]
     stream.close()
+
+
+@pytest.mark.feature("X04")
+def test_what_certd_binds_an_edge_may_sign_with_and_what_it_unbinds_not(bed, edge):
+    """keyd's half of a binding: a grant that certd puts and takes, alone."""
+    with channel(bed, member(bed, "certd", "one")) as to_keyd:
+        keys = keys_pb2_grpc.KeysStub(to_keyd)
+        made = keys.Generate(keys_pb2.GenerateRequest(
+            label="bound", algorithm=keys_pb2.KEY_ALGORITHM_EC_P256))
+        key = {"id": made.id.hex(), "algorithm": "ec-p256"}
+        tls = [signer_pb2.CONTEXT_TLS13_SERVER, signer_pb2.CONTEXT_TLS12_SERVER_ECDHE]
+        here, elsewhere = Stream(edge), Stream(Signer(bed, "edge", "elsewhere"))
+
+        def sign():
+            return here.wait(here.send(key)) + elsewhere.wait(elsewhere.send(key))
+
+        assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+        keys.Grant(keys_pb2.GrantRequest(key_id=made.id, identity="edge/fra-1", contexts=tls))
+        assert sign() == ["OK", "PERMISSION_DENIED"]
+        keys.Grant(keys_pb2.GrantRequest(key_id=made.id, identity="edge/elsewhere", contexts=tls))
+        keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/fra-1"))
+        assert sign() == ["PERMISSION_DENIED", "OK"]
+        # What waits in the queue when it is unbound is refused as well.
+        lane = bed.worker()
+        os.kill(lane, signal.SIGSTOP)
+        try:
+            waiting = elsewhere.send(key, n=8)
+            wait_for("they wait", lambda: queued(bed) > 0)
+            keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/elsewhere"))
+        finally:
+            os.kill(lane, signal.SIGCONT)
+        assert elsewhere.wait(waiting)[-1] == "PERMISSION_DENIED"
+        # Never for itself, and never with keys of others.
+        for identity, contexts in (("certd/one", tls), ("edge/fra-1", [CONTEXT_RAW])):
+            with pytest.raises(grpc.RpcError) as refused:
+                keys.Grant(keys_pb2.GrantRequest(
+                    key_id=made.id, identity=identity, contexts=contexts))
+            assert refused.value.code().name == "PERMISSION_DENIED"
+        here.close()
+        elsewhere.close()
 
 
 # ---- groups ----

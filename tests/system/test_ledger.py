@@ -12,6 +12,7 @@ import shutil
 import struct
 import subprocess
 import time
+import urllib.request
 
 import grpc
 import pytest
@@ -20,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bed import Bed, DOMAIN, free_port, wait_for
-from wire import Signer, audit_pb2, audit_pb2_grpc, channel, member, tls13_content
+from wire import (Signer, audit_pb2, audit_pb2_grpc, channel, member, status_pb2,
+                  status_pb2_grpc, tls13_content)
 
 pytestmark = pytest.mark.feature("X06")
 ORIGIN = f"{DOMAIN}/keyd/keyd"
@@ -263,8 +265,17 @@ def test_describe_tells_how_the_ledger_stands(bed):
     assert told.url == f"http://127.0.0.1:{bed.ledger_port}/"
     assert checkpoint_of(told.checkpoint)[0] == told.size
     assert Key(told.keys[-1].verifier_key).signed(told.checkpoint)
-    status = bed.json("status")
-    assert status.get("ledger_size", status.get("ledgerSize", told.size)) >= told.size
+    status = status_pb2_grpc.StatusStub(channel(bed, member(bed, "auditor", "eve"))).Get(
+        status_pb2.GetStatusRequest(), timeout=20)
+    assert told.size <= status.ledger_size <= status.audit_entries
+    assert status.ledger_trouble == ""
+    with urllib.request.urlopen(f"http://127.0.0.1:{bed.metrics_port}/metrics") as page:
+        metrics = dict(line.rsplit(" ", 1) for line in page.read().decode().splitlines()
+                       if not line.startswith("#"))
+    assert float(metrics["keyd_ledger_size"]) >= told.size
+    assert abs(float(metrics["keyd_ledger_checkpoint_time_seconds"]) - time.time()) < 600
+    assert float(metrics["keyd_ledger_failures_total"]) == 0
+    assert "keyd_ledger_lag_entries" in metrics
 
 
 def test_http_serves_the_ledger_and_nothing_else(bed):

@@ -112,7 +112,7 @@ custody_undo(struct custody *custody, size_t pool, const struct key_id *id)
 	if (!failed(st))
 		return;
 	key_id_print(id, text);
-	log_error("a key that is not in the registry stays in the token; "
+	log_error("a key that is not in the registry may stay in the token; "
 		  "destroy it with the token's own tools (CKA_ID is its id)",
 	    LOG_STR("pool", custody->config.pool_names[pool]),
 	    LOG_STR("key", text), LOG_STATUS(st));

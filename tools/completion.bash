@@ -53,7 +53,15 @@ _holdfast() {
 		return
 		;;
 	"key generate") options="--alg --pool --group --owner --notes --count" ;;
-	"key import") options="--pool --group --owner --notes --passphrase-fd --wrapping-key" && mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	"key import")
+		case $word in
+		-*) options="--pool --group --owner --notes --passphrase-fd --wrapping-key" ;;
+		*)
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+			;;
+		esac
+		;;
 	"key csr" | "key stub" | "key dossier") options="-o" ;;
 	"key grant" | "key revoke") options="tls tls13_server tls12_server_ecdhe tls13_client csr acme_jws raw --group --rate --burst --beyond-group --comment" ;;
 	"key set") options="--group --owner --notes" ;;

@@ -243,18 +243,33 @@ send_key(struct cli *cli, struct import *import)
 	return 0;
 }
 
+/* For a shell: in single quotes, and those within as '\\''. */
+static void
+print_quoted(const char *path)
+{
+	fputc('\'', stderr);
+	for (; *path != '\0'; path++) {
+		if (*path == '\'')
+			fputs("'\\''", stderr);
+		else
+			fputc(*path, stderr);
+	}
+	fputc('\'', stderr);
+}
+
 static void
 say_what_is_left(const struct import *import)
 {
 	fputs("\nThe key is in the token now.  What is left to do:\n", stderr);
-	if (strcmp(import->path, "-") == 0)
+	if (strcmp(import->path, "-") == 0) {
 		fputs("  destroy the file that it came from;\n", stderr);
-	else
-		fprintf(stderr,
-		    "  destroy the file:  shred -u -- '%s'\n"
-		    "  (on a copy-on-write or journalling disk, and on an SSD, "
-		    "octets may outlive that);\n",
-		    import->path);
+	} else {
+		fputs("  destroy the file:  shred -u -- ", stderr);
+		print_quoted(import->path);
+		fputs("\n  (on a copy-on-write or journalling disk, and on an "
+		      "SSD, octets may outlive that);\n",
+		    stderr);
+	}
 	fputs("  destroy its copies: backups, other servers, mail, the "
 	      "machine it was made on.\n"
 	      "Whoever has an old copy can still pose as the site.  Where you "

@@ -243,7 +243,10 @@ sign_all(struct hsm *hsm, struct batch *b)
 		blobs_fetch(hsm, b);
 		if (b->pending == 0)
 			return;
-		lane = lane_take(&hsm->pool, deadline_ns, &why);
+		/* Who brings keys along takes long, and others do not wait
+		 * for all of it. */
+		lane = lane_take(&hsm->pool,
+		    b->n_blobs > 0 ? LANE_LAST : LANE_NEXT, deadline_ns, &why);
 		if (lane == NULL) {
 			batch_settle_all(b, why);
 			return;

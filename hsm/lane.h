@@ -31,6 +31,7 @@ struct lane_pool {
 	pthread_cond_t idle;    /* one lane became free to take */
 	pthread_cond_t changed; /* any L field changed */
 	bool stopping;          /* L */
+	unsigned waiting;       /* L: callers that wait for idle */
 	bool probing;     /* L: at most one lane at a time may try the PIN */
 	bool pin_refused; /* L: no lane may try it any more */
 
@@ -87,12 +88,17 @@ STATUS lane_start(struct lane *lane);
 void lane_stop(struct lane *lane);
 void lane_done(struct lane *lane);
 
+enum lane_manners {
+	LANE_NEXT, /* whoever comes when a lane is idle has it */
+	LANE_LAST, /* after those that wait already */
+};
+
 /*
  * Take an idle lane that is ready; waits while one is ready or likely to be.
  * NULL, and why in *ret_why, at the deadline or when no lane can serve.
  */
-struct lane *lane_take(
-    struct lane_pool *pool, int64_t deadline_ns, struct status *ret_why);
+struct lane *lane_take(struct lane_pool *pool, enum lane_manners manners,
+    int64_t deadline_ns, struct status *ret_why);
 
 /* Take this very lane, before all other callers; false when it is not ready
  * and will not be in a moment, or at the deadline. */

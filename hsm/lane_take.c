@@ -15,6 +15,7 @@
 #include "hsm/lane.h"
 
 #define END_LIMIT_MS 10000
+#define STAND_BACK_NS (20 * NS_PER_MS)
 
 static struct timespec
 timespec_of(int64_t ns)
@@ -25,38 +26,64 @@ timespec_of(int64_t ns)
 		.tv_nsec = ns % NS_PER_S };
 }
 
-struct lane *
-lane_take(struct lane_pool *pool, int64_t deadline_ns, struct status *ret_why)
+/* With the lock: a lane to take; else whether to wait for one, and the first
+ * that is down. */
+static struct lane *
+idle_lane(struct lane_pool *pool, bool *ret_worth_waiting,
+    const struct lane **ret_down)
 {
-	const struct timespec until = timespec_of(deadline_ns);
+	*ret_worth_waiting = false;
+	*ret_down = NULL;
+	for (unsigned i = 0; i < pool->n; i++) {
+		struct lane *lane = &pool->lanes[i];
+
+		if (lane->state == LANE_READY && !lane->busy && !lane->reserved)
+			return lane;
+		if (lane->state == LANE_READY || lane->hopeful)
+			*ret_worth_waiting = true;
+		else if (*ret_down == NULL)
+			*ret_down = lane;
+	}
+	return NULL;
+}
+
+struct lane *
+lane_take(struct lane_pool *pool, enum lane_manners manners,
+    int64_t deadline_ns, struct status *ret_why)
+{
+	struct timespec until = timespec_of(deadline_ns);
 	struct lane *taken = NULL;
+	bool stands_back;
 
 	pthread_mutex_lock(&pool->lock);
+	/* A lane that is idle may be about to be taken by one that was woken
+	 * for it. */
+	stands_back = manners == LANE_LAST && pool->waiting > 0;
+	if (stands_back)
+		until = timespec_of(clock_mono_ns() + STAND_BACK_NS);
 	for (;;) {
-		bool worth_waiting = false;
-		const struct lane *down = NULL;
+		const struct lane *down;
+		bool worth_waiting;
+		int error;
 
-		for (unsigned i = 0; i < pool->n && taken == NULL; i++) {
-			struct lane *lane = &pool->lanes[i];
-
-			if (lane->state == LANE_READY && !lane->busy &&
-			    !lane->reserved)
-				taken = lane;
-			else if (lane->state == LANE_READY || lane->hopeful)
-				worth_waiting = true;
-			else if (down == NULL)
-				down = lane;
-		}
-		if (taken != NULL) {
+		taken = idle_lane(pool, &worth_waiting, &down);
+		if (taken != NULL && !stands_back) {
 			taken->busy = true;
 			break;
 		}
-		if (!worth_waiting) {
+		if (taken == NULL && !worth_waiting) {
 			*ret_why = reason_status(down->reason, down->detail);
 			break;
 		}
-		if (pthread_cond_timedwait(&pool->idle, &pool->lock, &until) ==
-		    ETIMEDOUT) {
+		taken = NULL;
+		pool->waiting++;
+		error =
+		    pthread_cond_timedwait(&pool->idle, &pool->lock, &until);
+		pool->waiting--;
+		if (stands_back) {
+			stands_back = false;
+			until = timespec_of(deadline_ns);
+		} else if (error == ETIMEDOUT) {
 			/* The wake-up may have been meant for another. */
 			pthread_cond_signal(&pool->idle);
 			*ret_why = reason_status(REASON_LATE, 0);

@@ -62,7 +62,7 @@ manage_lane(struct hsm *hsm, int64_t deadline_ns, struct status *ret_why)
 	pthread_mutex_unlock(&pool->lock);
 	if (choice != NULL && lane_take_this(choice, deadline_ns))
 		return choice;
-	return lane_take(pool, deadline_ns, ret_why);
+	return lane_take(pool, LANE_NEXT, deadline_ns, ret_why);
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -483,6 +484,106 @@ holds_no_more_keys_than_its_cache_and_serves_all(void **state)
 	assert_int_equal(lane.restarts, 0);
 }
 
+static atomic_bool enough;
+
+/* Signs with one key for as long as it may; how often. */
+static void *
+sign_on(void *arg)
+{
+	const struct hsm_key *key = arg;
+	size_t n = 0;
+
+	while (!atomic_load(&enough)) {
+		assert_ok(rig_sign(&rig, key, P256));
+		n++;
+	}
+	return (void *)n;
+}
+
+static void
+serves_others_while_it_brings_many_keys_to_a_lane(void **state)
+{
+	struct rig_op ops[HSM_BATCH_MAX];
+	struct hsm_op batch[HSM_BATCH_MAX];
+	const struct hsm_key *hot;
+	pthread_t thread;
+	void *n;
+
+	(void)state;
+	rig.config.workers = 1;
+	hsm_close(rig.hsm);
+	rig_open(&rig, 1);
+	make_kek();
+	hot = generate(KEY_ALG_EC_P256);
+	sign_some(hot, P256, 1);
+	for (size_t i = 0; i < HSM_BATCH_MAX; i++) {
+		rig_op(generate(KEY_ALG_EC_P256), P256, &ops[i]);
+		batch[i] = ops[i].op;
+	}
+	/* 64 keys take the lane eight times. */
+	rig_script(&rig, "C_UnwrapKey sleep_ms=10\n");
+	atomic_store(&enough, false);
+	assert_int_equal(
+	    pthread_create(&thread, NULL, sign_on, &store.at[0].key), 0);
+	hsm_sign(rig.hsm, batch, HSM_BATCH_MAX);
+	atomic_store(&enough, true);
+	assert_int_equal(pthread_join(thread, &n), 0);
+	for (size_t i = 0; i < HSM_BATCH_MAX; i++)
+		assert_int_equal(batch[i].status.code, STATUS_OK);
+	assert_true((size_t)n >= 3);
+}
+
+static atomic_bool forgotten;
+
+/* No signature for a request made after the key was forgotten. */
+static void *
+sign_until_refused(void *arg)
+{
+	const struct hsm_key *key = arg;
+	struct status st;
+	bool before;
+
+	do {
+		before = !atomic_load(&forgotten);
+		st = rig_sign(&rig, key, P256);
+		assert_true(before || st.code == STATUS_NOT_FOUND);
+	} while (before);
+	return NULL;
+}
+
+static void
+no_signature_is_made_once_a_key_was_forgotten_under_load(void **state)
+{
+	struct hsm_key in_token, key;
+	pthread_t threads[4];
+
+	(void)state;
+	make_kek();
+	rig_generate(&rig, KEY_ALG_EC_P256, "in the token", &in_token);
+	generate(KEY_ALG_EC_P256);
+	for (int round = 0; round < 6; round++) {
+		key = round % 2 == 0 ? store.at[0].key : in_token;
+		atomic_store(&forgotten, false);
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL,
+					     sign_until_refused, &key),
+			    0);
+		usleep(20000);
+		assert_ok(hsm_forget(rig.hsm, &key.id, rig_deadline(20000)));
+		atomic_store(&forgotten, true);
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(rig_restarts(&rig), 0);
+		if (round % 2 == 0)
+			assert_ok(
+			    hsm_allow(rig.hsm, &key.id, rig_deadline(20000)));
+		else
+			assert_ok(hsm_find(
+			    rig.hsm, &key.id, rig_deadline(20000), &key));
+		sign_some(&key, P256, 4);
+	}
+}
+
 static void
 never_signs_with_another_key_after_a_finalize(void **state)
 {
@@ -614,6 +715,9 @@ main(int argc, char **argv)
 		RIG_TEST(says_that_neither_token_nor_store_has_a_key),
 		RIG_TEST(signs_a_batch_of_64_keys_that_no_lane_holds),
 		RIG_TEST(holds_no_more_keys_than_its_cache_and_serves_all),
+		RIG_TEST(serves_others_while_it_brings_many_keys_to_a_lane),
+		RIG_TEST(
+		    no_signature_is_made_once_a_key_was_forgotten_under_load),
 		RIG_TEST(never_signs_with_another_key_after_a_finalize),
 		RIG_TEST(brings_the_keys_to_a_worker_that_was_started_again),
 		RIG_TEST(a_forgotten_key_of_the_store_is_refused_until_allowed),

@@ -88,12 +88,16 @@ audit_open(const struct audit_config *config, struct audit **ret_audit)
 		.ctx = config->ctx,
 	};
 	scoped(audit_close) struct audit *audit = calloc(1, sizeof(*audit));
+	pthread_condattr_t monotonic;
 	struct status st;
 
 	if (audit == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	pthread_mutex_init(&audit->lock, NULL);
-	pthread_cond_init(&audit->round, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&audit->round, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	audit->gathering = &audit->groups[0];
 	audit->committed = config->committed;
 	audit->ctx = config->ctx;
@@ -189,6 +193,20 @@ commit(struct audit *audit, const struct group *group)
 	return st;
 }
 
+/* With the lock held: all who wait for this group have this outcome; it is
+ * empty then. */
+static void
+settle(struct group *group, struct status st)
+{
+	for (struct waiter *at = group->waiters; at != NULL; at = at->next) {
+		at->st = st;
+		at->done = true;
+	}
+	group->waiters = NULL;
+	group->body_len = 0;
+	group->n = 0;
+}
+
 /* With the lock held: write what has gathered, tell those who wait for it. */
 static void
 lead(struct audit *audit)
@@ -202,13 +220,7 @@ lead(struct audit *audit)
 	st = commit(audit, group);
 	pthread_mutex_lock(&audit->lock);
 	audit->leading = false;
-	for (struct waiter *at = group->waiters; at != NULL; at = at->next) {
-		at->st = st;
-		at->done = true;
-	}
-	group->waiters = NULL;
-	group->body_len = 0;
-	group->n = 0;
+	settle(group, st);
 	pthread_cond_broadcast(&audit->round);
 }
 
@@ -272,39 +284,6 @@ join(struct audit *audit, const struct audit_entry *entries, size_t n,
 	group->n += (uint32_t)n;
 }
 
-STATUS
-audit_record(struct audit *audit, const struct audit_entry *entries, size_t n)
-{
-	struct waiter self = { .done = false };
-	int64_t now_ns = clock_wall_ns();
-	struct group *group;
-
-	assert(n <= ENTRIES_MAX);
-	if (n == 0)
-		return status_ok();
-	pthread_mutex_lock(&audit->lock);
-	while (audit->gathering->body_len + n * JOURNAL_ENTRY_MAX > BODY_MAX)
-		pthread_cond_wait(&audit->round, &audit->lock);
-	group = audit->gathering;
-	join(audit, entries, n, now_ns);
-	self.next = group->waiters;
-	group->waiters = &self;
-	while (!self.done) {
-		if (audit->leading)
-			pthread_cond_wait(&audit->round, &audit->lock);
-		else
-			lead(audit);
-	}
-	pthread_mutex_unlock(&audit->lock);
-	return self.st;
-}
-
-uint64_t
-audit_entries(const struct audit *audit)
-{
-	return atomic_load(&audit->entries);
-}
-
 struct status
 audit_stall(const struct audit *audit)
 {
@@ -316,6 +295,69 @@ audit_stall(const struct audit *audit)
 	return status_fail(STATUS_UNAVAILABLE,
 	    "the disk of the audit journal does not answer: nothing is signed "
 	    "until it does");
+}
+
+/*
+ * With the lock held: wait for a leader's round to end.  While the disk does
+ * not answer, whoever waits for the next round gives all of it up: none of it
+ * was written, and its callers are told so instead of waiting on.  Those whose
+ * group is being written have to wait, for nobody knows what becomes of it.
+ */
+static STATUS
+wait_for_round(struct audit *audit)
+{
+	const int64_t until_ns = clock_mono_ns() + AUDIT_STALL_NS;
+	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
+		.tv_nsec = until_ns % NS_PER_S };
+	struct status st;
+
+	if (pthread_cond_timedwait(&audit->round, &audit->lock, &until) == 0)
+		return status_ok();
+	st = audit_stall(audit);
+	if (failed(st)) {
+		settle(audit->gathering, st);
+		pthread_cond_broadcast(&audit->round);
+	}
+	return st;
+}
+
+STATUS
+audit_record(struct audit *audit, const struct audit_entry *entries, size_t n)
+{
+	struct waiter self = { .done = false };
+	int64_t now_ns = clock_wall_ns();
+	struct status st = audit_stall(audit);
+	struct group *group;
+
+	assert(n <= ENTRIES_MAX);
+	if (n == 0 || failed(st))
+		return st;
+	pthread_mutex_lock(&audit->lock);
+	while (!failed(st) &&
+	       audit->gathering->body_len + n * JOURNAL_ENTRY_MAX > BODY_MAX)
+		st = wait_for_round(audit);
+	if (failed(st)) {
+		pthread_mutex_unlock(&audit->lock);
+		return st;
+	}
+	group = audit->gathering;
+	join(audit, entries, n, now_ns);
+	self.next = group->waiters;
+	group->waiters = &self;
+	while (!self.done) {
+		if (audit->leading)
+			(void)!failed(wait_for_round(audit));
+		else
+			lead(audit);
+	}
+	pthread_mutex_unlock(&audit->lock);
+	return self.st;
+}
+
+uint64_t
+audit_entries(const struct audit *audit)
+{
+	return atomic_load(&audit->entries);
 }
 
 struct status

@@ -79,6 +79,8 @@ struct audit_entry {
 /*
  * Append n entries as one group and return when they are as durable as
  * configured.  Any thread; concurrent callers share one write and one sync.
+ * While the disk does not answer (audit_stall) this fails at once, and so do
+ * calls whose writing has not begun; one whose writing has waits for the disk.
  */
 STATUS audit_record(
     struct audit *audit, const struct audit_entry *entries, size_t n);

@@ -815,6 +815,45 @@ record_one(void *arg)
 	return NULL;
 }
 
+static void *
+record_refused(void *arg)
+{
+	struct status st = record(arg, 7, 1);
+
+	assert_int_equal(st.code, STATUS_UNAVAILABLE);
+	return NULL;
+}
+
+static void
+whoever_comes_while_the_disk_does_not_answer_is_refused_not_kept(void **state)
+{
+	struct audit *audit = open_audit();
+	pthread_t writing, gathering;
+
+	(void)state;
+	must_record(audit, 0, 1);
+	set_gate(true);
+	pthread_create(&writing, NULL, record_one, audit);
+	pthread_mutex_lock(&gate.lock);
+	while (!gate.reached)
+		pthread_cond_wait(&gate.moved, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	/* Comes before the disk counts as gone, and gets away all the same. */
+	pthread_create(&gathering, NULL, record_refused, audit);
+	pthread_join(gathering, NULL);
+	assert_int_equal(record(audit, 8, 64).code, STATUS_UNAVAILABLE);
+	set_gate(false);
+	pthread_join(writing, NULL);
+	must_record(audit, 2, 1);
+	assert_int_equal(audit_entries(audit), 3);
+	audit_close(audit);
+	/* What was refused was not written, what was begun was. */
+	replay();
+	assert_int_equal(shown.n, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(shown.latency[i], i);
+}
+
 static void
 a_disk_that_does_not_answer_is_told_until_it_does(void **state)
 {
@@ -907,6 +946,8 @@ main(void)
 		TEST(replays_from_the_midst_of_a_group),
 		TEST(retired_segments_are_gone_and_the_rest_goes_on),
 		TEST(a_disk_that_does_not_answer_is_told_until_it_does),
+		TEST(
+		    whoever_comes_while_the_disk_does_not_answer_is_refused_not_kept),
 		TEST(a_full_disk_is_named_and_survived),
 	};
 

@@ -340,7 +340,8 @@ invite(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	    role_name(id.role), id.name, (long long)ttl_s,
 	    ask->group[0] == 0 ? "" : " group=", ask->group);
 	st = record(authority, call->peer->spiffe_id, text, status_ok());
-	if (!failed(st) && ask->group[0] != 0)
+	/* Also without a group: that of an earlier invitation is gone. */
+	if (!failed(st) && id.role == ROLE_EDGE)
 		st = authority_publish(authority);
 	if (failed(st))
 		return st;

@@ -104,6 +104,8 @@ bool custody_is_own_label(const char *label);
 /* What people call a key: lengths, and the name of a group. */
 STATUS custody_check_texts(
     const char *group, const char *owner, const char *notes);
+/* May one operator alone bring a key, new or there already, into the group? */
+STATUS custody_check_join(struct custody *custody, const char *group);
 
 /* The key that a change is asked of.  PERMISSION_DENIED: certd asks, and the
  * key was made by someone else. */

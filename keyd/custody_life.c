@@ -200,8 +200,8 @@ changes(const Holdfast__Keyd__V1__UpdateKeyRequest *asked,
  * pool's edge groups.  They were approved for the keys there were, so one
  * operator alone brings no other key under them.
  */
-static struct status
-check_group(struct custody *custody, const char *group)
+STATUS
+custody_check_join(struct custody *custody, const char *group)
 {
 	struct registry_grant grants[REGISTRY_GRANTS_MAX];
 	size_t n = 0;
@@ -242,7 +242,7 @@ check_update(struct custody *custody,
 	st = custody_check_texts(asked->group, asked->owner, asked->notes);
 	if (!failed(st) && changes(asked, FIELD(GROUP)) &&
 	    strcmp(asked->group, key->group) != 0)
-		st = check_group(custody, asked->group);
+		st = custody_check_join(custody, asked->group);
 	return st;
 }
 

@@ -68,6 +68,8 @@ custody_check_birth(struct custody *custody, const struct custody_birth *birth,
 		st = custody_check_texts(
 		    birth->group, birth->owner, birth->notes);
 	if (!failed(st))
+		st = custody_check_join(custody, birth->group);
+	if (!failed(st))
 		st = custody_find_pool(custody, birth->pool, reply, ret_pool);
 	if (failed(st))
 		return st;

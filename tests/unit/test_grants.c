@@ -277,6 +277,29 @@ an_approved_grant_is_checked_again(void **state)
 }
 
 static void
+no_key_is_born_into_a_grant_that_took_an_approval(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_grant beyond = { .pattern = "edge/lab-1",
+		.contexts = 1u << CONTEXT_TLS13_SERVER,
+		.beyond_group = true };
+	const struct registry_target target = { .group = "shop" };
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &target, &beyond, NULL).code,
+	    STATUS_OK);
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
+	request.label = pb_text("new");
+	request.group = pb_text("shop");
+	assert_int_equal(desk_call(ALICE, "Keys/Generate", &request.base),
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(desk_records(), 0);
+}
+
+static void
 patterns_do_not_reach_past_the_pools_groups(void **state)
 {
 	struct desk *desk = *state;
@@ -326,6 +349,7 @@ main(void)
 		TEST(
 		    an_edge_of_another_group_is_granted_nothing_by_one_operator_alone),
 		TEST(an_approved_grant_is_checked_again),
+		TEST(no_key_is_born_into_a_grant_that_took_an_approval),
 		TEST(patterns_do_not_reach_past_the_pools_groups),
 		TEST(certd_takes_acme_for_itself_and_never_beyond),
 	};

@@ -9,17 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "tools/audit_proof.h"
 #include "tools/key.h"
 
 #define DOSSIER_MAX CLI_MESSAGE_MAX
 
+static bool
+is_fit(const char *text)
+{
+	struct bytes rest = bytes_of(text);
+
+	while (rest.len > 0) {
+		uint32_t point = 0;
+		size_t n = printable_take(rest, &point);
+
+		if (n == 0 || !printable_point(point))
+			return false;
+		rest.at += n;
+		rest.len -= n;
+	}
+	return true;
+}
+
+/* keyd has escaped what others wrote; what is not escaped is not shown. */
 static const char *
 text_at(const json_t *json, const char *key)
 {
 	const char *text = json_string_value(json_object_get(json, key));
 
-	return text == NULL ? "" : text;
+	if (text == NULL)
+		return "";
+	return is_fit(text) ? text : "(a text that is not fit to be shown)";
 }
 
 static json_int_t

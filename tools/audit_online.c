@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "ledger/base64.h"
 #include "ledger/verify.h"
 #include "tools/audit_proof.h"
@@ -20,7 +21,7 @@ bool
 audit_trusted_keys(const struct cli *cli, const char *origin,
     const struct audit_keys *given, struct audit_keys *ret_keys)
 {
-	char shown[512];
+	char shown[PRINTABLE_MAX(NOTE_NAME_MAX)];
 
 	if (given->n > 0) {
 		*ret_keys = *given;
@@ -30,7 +31,7 @@ audit_trusted_keys(const struct cli *cli, const char *origin,
 		return false;
 	if (ret_keys->n > 0)
 		return true;
-	snprintf(shown, sizeof(shown), "%s", origin);
+	printable_print(bytes_of(origin), shown, sizeof(shown));
 	cli_fail(EXIT_REFUSED,
 	    "no key of %s is known here, and without one nothing is proven\n"
 	    "give the one you were told with --key VKEY, or have `holdfast "
@@ -120,15 +121,23 @@ audit_print_holds(const struct cli *cli, const struct audit_holds *holds)
 int
 audit_print_altered(const struct cli *cli, const char *where, const char *what)
 {
+	/* Names of files may be among it, and whoever made the copy chose
+	 * those. */
+	char shown_where[1024], shown_what[1024];
+
 	if (cli->json)
 		audit_write_json(
 		    stdout, json_pack("{s:b, s:o, s:o}", "holds", false,
 				"where", audit_json_text(bytes_of(where)),
 				"what", audit_json_text(bytes_of(what))));
+	printable_print(bytes_of(where), shown_where, sizeof(shown_where));
+	printable_print(bytes_of(what), shown_what, sizeof(shown_what));
 	/* What is wrong may begin with where. */
 	if (where[0] == '\0' || strncmp(what, where, strlen(where)) == 0)
-		return cli_fail(EXIT_REFUSED, "IT DOES NOT HOLD: %s", what);
-	return cli_fail(EXIT_REFUSED, "IT DOES NOT HOLD: %s: %s", where, what);
+		return cli_fail(
+		    EXIT_REFUSED, "IT DOES NOT HOLD: %s", shown_what);
+	return cli_fail(
+	    EXIT_REFUSED, "IT DOES NOT HOLD: %s: %s", shown_where, shown_what);
 }
 
 /* What is looked at: keyd's newest checkpoint, or the one its proof is for. */

@@ -436,6 +436,17 @@ def test_a_foreign_key_verifies_nothing(used):
     assert done.returncode == 1 and "DOES NOT HOLD" in done.stderr, done
 
 
+def test_a_copys_name_commands_no_terminal(used):
+    folder = used.dir / "named"
+    folder.mkdir()
+    root = base64.b64encode(bytes(32)).decode()
+    line = base64.b64encode(bytes(68)).decode()
+    (folder / "checkpoint").write_text(f"evil\u009b31m\n1\n{root}\n\n— evil {line}\n")
+    done = used.run("audit", "verify", folder)
+    assert done.returncode == 1 and "evil" in done.stderr, done
+    assert "\u009b" not in done.stderr + done.stdout
+
+
 def foreign_key(name):
     public = b"\x01" + bytes(range(32))
     digest = hashlib.sha256(name.encode() + b"\n" + public).digest()[:4].hex()

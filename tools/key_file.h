@@ -59,7 +59,7 @@ STATUS key_file_wrap(const struct key_file *file, struct bytes wrapping_spki,
 /*
  * Have OpenSSL wipe whatever it frees, in all of the process, and keep private
  * numbers on locked pages.  False when OpenSSL has been used already: then
- * pieces of keys may stay in freed memory.  Once, first thing in main.
+ * pieces of keys may stay in freed memory.  Once, before anything uses OpenSSL.
  */
 bool key_file_guard(void);
 

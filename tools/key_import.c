@@ -284,6 +284,8 @@ protect_process(void)
 {
 	const struct rlimit none = { 0, 0 };
 
+	/* Nothing has used OpenSSL yet; were it otherwise, so be it. */
+	(void)key_file_guard();
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }

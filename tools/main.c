@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "tools/cli.h"
-#include "tools/key_file.h"
 
 static const struct cli_command commands[] = {
 	{ "join", NULL, "FILE.join", "take up an identity from a join file",
@@ -193,8 +192,6 @@ main(int argc, char **argv)
 	unsigned seconds;
 	int rc, skip;
 
-	/* Before anything else uses OpenSSL; if it cannot, so be it. */
-	(void)key_file_guard();
 	argc--;
 	argv++;
 	cli.json = cli_flag(&argc, argv, "--json");

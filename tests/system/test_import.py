@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -318,6 +319,35 @@ def test_the_front_process_never_sees_the_key(bed):
     octets = b"".join(p.read_bytes() for p in files)
     assert b"planted-marker-0" in octets
     assert not any(s in octets for _, s in needles)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads another process's memory")
+def test_the_sender_has_forgotten_the_key_when_it_is_sent(bed):
+    front = bed.daemons["keyd"].pid
+    for i, key in enumerate((new_rsa(), new_ec())):
+        path = write(bed, f"sent-{i}.pem", key.private_bytes(
+            PEM, PKCS8, serialization.BestAvailableEncryption(PASS.encode())))
+        reader, writer = os.pipe()
+        sender = subprocess.Popen(
+            [HOLDFAST, "--state", bed.dir / "admin", "key", "import", f"sent-{i}", path,
+             "--passphrase-fd", str(reader)],
+            env=bed.env, pass_fds=[reader], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        os.close(reader)
+        try:
+            # It has the parameters and waits for the passphrase; keyd then waits for us.
+            wait_for("it waits", lambda: "pipe_read" in pathlib.Path(
+                f"/proc/{sender.pid}/stack").read_text())
+            os.kill(front, signal.SIGSTOP)
+            os.write(writer, PASS.encode())
+            os.close(writer)
+            wait_for("only the public half is left", lambda: scan(sender.pid, spki(key)[-64:])
+                     and not any(scan(sender.pid, s) for s in secrets_of(key))
+                     and not scan(sender.pid, PASS.encode()))
+        finally:
+            os.kill(front, signal.SIGCONT)
+        said, _ = sender.communicate(timeout=60)
+        assert sender.returncode == 0, said
 
 
 # ---- what does not hold leaves nothing ----

@@ -427,8 +427,8 @@ static void
 does_not_blame_the_blob_for_a_token_that_goes_away(void **state)
 {
 	static const char *const scripts[] = {
-		"C_UnwrapKey nth=1 once rv=0x5\nC_GetTokenInfo nth=1 once "
-		"rv=0x5\n",
+		("C_UnwrapKey nth=1 once rv=0x5\n"
+		 "C_GetTokenInfo nth=1 once rv=0x5\n"),
 		"C_UnwrapKey nth=2 once finalize\n",
 		"C_UnwrapKey nth=3 once finalize\n",
 		"C_CreateObject nth=1 once finalize\n",

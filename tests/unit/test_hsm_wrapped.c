@@ -649,8 +649,8 @@ static void
 does_not_take_a_lost_token_for_a_damaged_key(void **state)
 {
 	static const char *const scripts[] = {
-		"C_UnwrapKey nth=1 once rv=0x5\n"
-		"C_GetTokenInfo nth=1 once rv=0x5\n",
+		("C_UnwrapKey nth=1 once rv=0x5\n"
+		 "C_GetTokenInfo nth=1 once rv=0x5\n"),
 		"C_UnwrapKey nth=1 once rv=0xf0\n",
 		"C_UnwrapKey nth=1 once finalize\n",
 		"C_UnwrapKey nth=1 once crash\n",

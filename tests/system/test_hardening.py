@@ -220,6 +220,15 @@ def test_no_call_was_refused_so_far(bed):
     assert bed.refused_calls() == []
 
 
+def test_the_kernel_has_ended_none_of_keyds_processes():
+    """In none of the tests so far: the kernel writes down whom seccomp ends."""
+    done = subprocess.run(["dmesg"], capture_output=True, text=True, timeout=30)
+    if done.returncode != 0:
+        pytest.skip("the kernel's log is not ours to read")
+    assert not [line for line in done.stdout.splitlines()
+                if "type=1326" in line and f'exe="{KEYD}"' in line]
+
+
 def test_the_front_killed_takes_all_its_processes_along(fresh):
     start(fresh)
     found = processes(fresh)

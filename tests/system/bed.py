@@ -165,6 +165,8 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
             self.daemons["keyd"] = keyd
         keyd.start()
         wait_for("keyd listens", lambda: self._listens(keyd, self.port), 30)
+        # The port for newcomers opens after it.
+        wait_for("keyd enrolls", lambda: self._listens(keyd, self.enroll_port), 30)
         if not (self.dir / "admin").exists():
             self.cli("join", self.dir / "admin.join")
         if ready:

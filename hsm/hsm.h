@@ -49,7 +49,8 @@ struct hsm_config {
 	struct status (*blob)(
 	    void *ctx, const struct key_id *id, struct hsm_blob *ret_blob);
 	void *blob_ctx;
-	unsigned cache; /* unwrapped keys a worker holds; 0: 10,000 */
+	/* Unwrapped keys a worker holds, 16 at least; 0: 10,000. */
+	unsigned cache;
 	/*
 	 * Serialises C_Initialize..C_Login between worker processes; made if
 	 * missing.  Same token, same file.
@@ -150,10 +151,11 @@ STATUS hsm_find_label(struct hsm *hsm, const char *label, int64_t deadline_ns,
     struct hsm_key *ret_key);
 
 /*
- * Stop using a key, without harm to it: every lane destroys its copies of it
- * first and refuses it (NOT_FOUND) until hsm_find names it again, or, in a
- * wrapped pool, hsm_allow.  Lanes that start later know it again: who suspends
- * a key must not ask for it either.
+ * Stop using a key, without harm to it: it is refused (NOT_FOUND) from now on,
+ * and when this returns every lane has destroyed its copies of it; a lane that
+ * cannot say so is ended.  Until hsm_find names it again, or, in a wrapped
+ * pool, hsm_allow.  The next hsm_open knows it again: who suspends a key must
+ * not ask for it either.
  */
 STATUS hsm_forget(
     struct hsm *hsm, const struct key_id *id, int64_t deadline_ns);
@@ -186,7 +188,9 @@ STATUS hsm_wrapping_key(struct hsm *hsm, const char *label, int64_t deadline_ns,
  * extractable; it signs a challenge that is verified with spki; attributes are
  * read back; all lanes know it when this returns.  INVALID_ARGUMENT: the blob
  * is damaged, under another wrapping key, not of the spki, or of an algorithm
- * the token cannot unwrap; nothing of it stays in the token.
+ * the token cannot unwrap; nothing of it stays in the token.  ALREADY_EXISTS:
+ * the key, or its label, is in the token.  After DEADLINE_EXCEEDED or
+ * UNAVAILABLE the key may exist all the same: hsm_find_label tells.
  */
 struct hsm_import {
 	struct key_id wrapping;

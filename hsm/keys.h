@@ -14,8 +14,9 @@ struct keys;
 
 /* Copies at most, when keys are signed with as session objects. */
 #define KEYS_COPIES_MAX 4096
-/* Unwrapped keys at least: those of a batch never push each other out. */
-#define KEYS_CACHE_MIN HSM_BATCH_MAX
+/* Unwrapped keys at least: twice what a lane is handed at a time, so that those
+ * never push each other out. */
+#define KEYS_CACHE_MIN 16
 
 struct key_entry {
 	struct key_id id;

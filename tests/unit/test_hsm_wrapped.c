@@ -467,10 +467,12 @@ signs_a_batch_of_64_keys_that_no_lane_holds(void **state)
 static void
 holds_no_more_keys_than_its_cache_and_serves_all(void **state)
 {
+	struct rig_op ops[HSM_BATCH_MAX];
+	struct hsm_op batch[HSM_BATCH_MAX];
 	struct hsm_lane_status lane;
 
 	(void)state;
-	rig.config.cache = 64;
+	rig.config.cache = 16;
 	rig.config.workers = 1;
 	hsm_close(rig.hsm);
 	rig_open(&rig, 1);
@@ -479,8 +481,16 @@ holds_no_more_keys_than_its_cache_and_serves_all(void **state)
 		generate(KEY_ALG_EC_P256);
 	for (size_t i = 0; i < 300; i++)
 		sign_some(&store.at[i % 150].key, P256, 1);
+	/* A batch of four times as many. */
+	for (size_t i = 0; i < HSM_BATCH_MAX; i++) {
+		rig_op(&store.at[i].key, P256, &ops[i]);
+		batch[i] = ops[i].op;
+	}
+	hsm_sign(rig.hsm, batch, HSM_BATCH_MAX);
+	for (size_t i = 0; i < HSM_BATCH_MAX; i++)
+		assert_int_equal(batch[i].status.code, STATUS_OK);
 	hsm_lane_status(rig.hsm, 0, &lane);
-	assert_int_equal(lane.keys, 64);
+	assert_int_equal(lane.keys, 16);
 	assert_int_equal(lane.restarts, 0);
 }
 

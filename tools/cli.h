@@ -126,7 +126,7 @@ void table_print(const struct table *table); /* to stdout */
 void table_free(struct table *table);
 
 #define AGE_TEXT_MAX 32
-/* "in 3 h", "2 d ago"; "-" for 0. */
+/* "in 3 h", "2 d ago", "now"; "-" for 0. */
 void cli_age(int64_t at_s, char ret_text[AGE_TEXT_MAX]);
 
 #endif

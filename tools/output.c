@@ -117,8 +117,8 @@ cli_age(int64_t at_s, char ret_text[AGE_TEXT_MAX])
 	const char *unit = "s";
 	int64_t n = size;
 
-	if (at_s == 0) {
-		snprintf(ret_text, AGE_TEXT_MAX, "-");
+	if (at_s == 0 || size == 0) {
+		snprintf(ret_text, AGE_TEXT_MAX, at_s == 0 ? "-" : "now");
 		return;
 	}
 	if (size >= 2 * 86400) {

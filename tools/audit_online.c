@@ -247,15 +247,18 @@ compare(struct cli *cli, struct bytes remembered, struct seen *seen,
 	    cli, "the ledger", "two trees of one size: history was rewritten");
 }
 
+/* What is remembered goes by the origin that is signed: keyd, asked, could give
+ * one of which nothing is remembered, and pass with any past. */
 static int
 verify_seen(struct cli *cli, const struct audit_verify *verify,
-    const char *origin, struct seen *seen, struct audit_holds *holds)
+    struct seen *seen, struct audit_holds *holds)
 {
 	scoped(free) char *before = NULL;
 	size_t len;
 	int rc = 0;
 
-	if (!audit_remembered(cli, origin, verify, &before, &len))
+	if (!audit_remembered(
+		cli, seen->checkpoint.origin, verify, &before, &len))
 		return EXIT_REFUSED;
 	if (before != NULL)
 		rc =
@@ -298,7 +301,7 @@ verify_described(struct cli *cli, const struct audit_verify *verify,
 	else if (failed(st))
 		rc = audit_print_altered(cli, "checkpoint", st.why);
 	else
-		rc = verify_seen(cli, verify, described->origin, &seen, &holds);
+		rc = verify_seen(cli, verify, &seen, &holds);
 	free(seen.octets);
 	return rc;
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "tests/unit/ledger_maker.h"
 #include "tools/audit.h"
 #include "tools/audit_proof.h"
 #include "tools/audit_report.h"
@@ -657,6 +658,86 @@ keys_are_read_from_lines_and_bad_ones_refused(void **state)
 	assert_false(audit_keys_add("@/nowhere/at/all", &keys));
 }
 
+/* ---- a running keyd ---- */
+
+static Holdfast__Keyd__V1__DescribeAuditResponse keyd_says;
+
+int
+audit_describe(
+    struct cli *cli, Holdfast__Keyd__V1__DescribeAuditResponse **ret_described)
+{
+	size_t len =
+	    holdfast__keyd__v1__describe_audit_response__get_packed_size(
+		&keyd_says);
+	uint8_t *octets = malloc(len);
+
+	(void)cli;
+	assert_non_null(octets);
+	holdfast__keyd__v1__describe_audit_response__pack(&keyd_says, octets);
+	*ret_described = holdfast__keyd__v1__describe_audit_response__unpack(
+	    NULL, len, octets);
+	free(octets);
+	assert_non_null(*ret_described);
+	return 0;
+}
+
+/* A checkpoint of so many entries, signed by the ledger's key. */
+static size_t
+checkpoint_of(uint64_t size, char ret_note[NOTE_MAX])
+{
+	struct checkpoint checkpoint = { .origin = LEDGER_MAKER_ORIGIN,
+		.size = size };
+	char text[CHECKPOINT_TEXT_MAX];
+	size_t len;
+
+	memset(checkpoint.root.at, (int)size, sizeof(checkpoint.root.at));
+	len = checkpoint_print(&checkpoint, text);
+	return ledger_maker_sign(
+	    1, (struct bytes){ (const uint8_t *)text, len }, ret_note);
+}
+
+static void
+what_is_remembered_goes_by_the_origin_that_is_signed(void **state)
+{
+	static const char *const origins[] = { LEDGER_MAKER_ORIGIN,
+		"another.test/ledger" };
+	char folder[] = "/tmp/hf-unit-XXXXXX", path[128], note[NOTE_MAX];
+	struct cli cli = { .state_dir = folder };
+	struct audit_verify verify = { .keys = { .n = 1 } };
+	char *kept;
+	size_t len;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	verify.keys.at[0] = ledger_maker_key(1);
+	holdfast__keyd__v1__describe_audit_response__init(&keyd_says);
+	/* Twenty entries are remembered, and keyd has ten; whatever it calls
+	 * itself. */
+	len = checkpoint_of(20, note);
+	assert_true(audit_memory_put_checkpoint(&cli, LEDGER_MAKER_ORIGIN,
+	    (struct bytes){ (const uint8_t *)note, len }));
+	len = checkpoint_of(10, note);
+	keyd_says.checkpoint = (ProtobufCBinaryData){ len, (uint8_t *)note };
+	for (size_t i = 0; i < 2; i++) {
+		char origin[64];
+
+		snprintf(origin, sizeof(origin), "%s", origins[i]);
+		keyd_says.origin = origin;
+		assert_int_equal(
+		    audit_verify_online(&cli, &verify), EXIT_REFUSED);
+	}
+	assert_true(
+	    audit_memory_checkpoint(&cli, LEDGER_MAKER_ORIGIN, &kept, &len));
+	assert_non_null(strstr(kept, "\n20\n"));
+	free(kept);
+	snprintf(path, sizeof(path),
+	    "%s/audit/holdfast.test%%2Fledger.checkpoint", folder);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/audit", folder);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int
 main(void)
 {
@@ -685,6 +766,8 @@ main(void)
 		cmocka_unit_test(an_origin_is_a_harmless_file_name),
 		cmocka_unit_test(keys_are_remembered_for_each_origin),
 		cmocka_unit_test(keys_are_read_from_lines_and_bad_ones_refused),
+		cmocka_unit_test(
+		    what_is_remembered_goes_by_the_origin_that_is_signed),
 	};
 
 	/* cmocka has no way to say it: a zone of our own for the process. */

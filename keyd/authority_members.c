@@ -173,6 +173,24 @@ reply_record(const struct act *act, struct rpc_reply *reply)
 	return status_ok();
 }
 
+/* The caller may have been quarantined while it waited for its turn; without
+ * this it could release itself, or quarantine whoever did it. */
+static struct status
+check_caller(const struct act *act)
+{
+	struct spiffe caller;
+	bool is_quarantined = true;
+	struct status st = spiffe_parse(act->call->peer->spiffe_id, &caller);
+
+	if (!failed(st))
+		st = registry_is_quarantined(act->authority->config.registry,
+		    caller.role, caller.name, &is_quarantined);
+	if (!failed(st) && is_quarantined)
+		st = status_fail(STATUS_PERMISSION_DENIED,
+		    "the caller itself has been quarantined");
+	return st;
+}
+
 /* Record, do, put in force, record, answer; one at a time. */
 static struct status
 perform(const struct act *act, act_fn fn, struct rpc_reply *reply)
@@ -183,7 +201,9 @@ perform(const struct act *act, act_fn fn, struct rpc_reply *reply)
 	if (failed(st))
 		return st;
 	pthread_mutex_lock(&authority->acting);
-	st = fn(act);
+	st = check_caller(act);
+	if (!failed(st))
+		st = fn(act);
 	if (!failed(st))
 		st = authority_publish(authority);
 	pthread_mutex_unlock(&authority->acting);
@@ -199,25 +219,11 @@ perform(const struct act *act, act_fn fn, struct rpc_reply *reply)
 	return reply_record(act, reply);
 }
 
-/* The caller may have been quarantined while it waited for its turn. */
 static struct status
 do_quarantine(const struct act *act)
 {
-	struct registry *registry = act->authority->config.registry;
-	struct spiffe caller;
-	bool is_quarantined = true;
-	struct status st = spiffe_parse(act->call->peer->spiffe_id, &caller);
-
-	if (!failed(st))
-		st = registry_is_quarantined(
-		    registry, caller.role, caller.name, &is_quarantined);
-	if (failed(st))
-		return st;
-	if (is_quarantined)
-		return status_fail(STATUS_PERMISSION_DENIED,
-		    "the caller itself has been quarantined");
-	return registry_quarantine(
-	    registry, act->id.role, act->id.name, act->text, clock_wall_s());
+	return registry_quarantine(act->authority->config.registry,
+	    act->id.role, act->id.name, act->text, clock_wall_s());
 }
 
 struct status

@@ -732,6 +732,29 @@ nobody_quarantines_themselves(void **state)
 	assert_null(reply);
 }
 
+/* As when the call was let in just before and then waited for its turn. */
+static void
+nobody_who_is_quarantined_releases_themselves(void **state)
+{
+	char dir[SOFTHSM_PATH_MAX];
+	scoped(enroll_identity_free) struct enroll_identity *who =
+	    join_as(ROLE_OPERATOR, "caught", dir);
+	bool is_quarantined = false;
+
+	(void)state;
+	assert_int_equal(registry_quarantine(registry, ROLE_OPERATOR, "caught",
+			     "", clock_wall_s())
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(
+	    release(who, "operator/caught").code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(registry_is_quarantined(
+			     registry, ROLE_OPERATOR, "caught", &is_quarantined)
+			     .code,
+	    STATUS_OK);
+	assert_true(is_quarantined);
+}
+
 static void
 an_edge_is_moved_to_another_group(void **state)
 {
@@ -966,6 +989,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(
 		    a_quarantined_name_gets_neither_certificate_nor_invitation),
 		cmocka_unit_test(nobody_quarantines_themselves),
+		cmocka_unit_test(nobody_who_is_quarantined_releases_themselves),
 		cmocka_unit_test(an_edge_is_moved_to_another_group),
 		cmocka_unit_test(every_identity_act_is_in_the_journal),
 		cmocka_unit_test(keyd_hands_out_its_identity_once_to_each_port),

@@ -16,6 +16,11 @@
 /* A page of everyone is bounded; a fleet is far smaller. */
 #define IDENTITIES_MAX 100000
 #define GROUP_DEFAULT "standard"
+/* Who joins while approvals wait joins after them, by their seconds too: votes
+ * of who joined later do not count, and one second may see both. */
+#define AFTER_REQUESTS                                                         \
+	"coalesce((SELECT max(requested_s) + 1 FROM approval"                  \
+	" WHERE state = 1), 0)"
 
 /* Invitations of one name are of one group: that of the newest. */
 static struct status
@@ -68,7 +73,8 @@ registry_invite_take(struct registry *registry,
 	bool row = false;
 	int64_t role;
 	struct status st = registry_query(db, &rows,
-	    "UPDATE invite SET used_s = ?1 WHERE hash = ?2"
+	    "UPDATE invite SET used_s = max(?1, " AFTER_REQUESTS
+	    ") WHERE hash = ?2"
 	    " AND used_s IS NULL AND expires_s > ?1 RETURNING role, name",
 	    VALUES(value_int(now_s), value_blob(hash, INVITE_HASH_LEN)));
 
@@ -116,7 +122,8 @@ registry_identity_put(struct registry *registry, const char *spiffe_id,
 	scoped(registry_unlock) struct registry *db = registry_lock(registry);
 	return registry_run(db, NULL,
 	    "INSERT INTO identity (spiffe_id, role, name, serial, not_after_s,"
-	    " created_s, grp) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+	    " created_s, grp) VALUES (?1, ?2, ?3, ?4, ?5,"
+	    "  max(?6, " AFTER_REQUESTS "),"
 	    "  coalesce((SELECT grp FROM invite WHERE role = ?2 AND name = ?3"
 	    "  ORDER BY used_s DESC, created_s DESC LIMIT 1), 'standard'))"
 	    " ON CONFLICT (spiffe_id) DO UPDATE SET serial = excluded.serial,"

@@ -333,6 +333,42 @@ who_joined_again_after_the_request_has_no_vote(void **state)
 }
 
 static void
+who_joined_in_the_very_second_of_the_request_has_no_vote(void **state)
+{
+	const struct registry_invite invite = { .role = ROLE_OPERATOR,
+		.name = "bob",
+		.created_s = 1,
+		.expires_s = INT64_C(1) << 40 };
+	const uint8_t hash[INVITE_HASH_LEN] = { 1 };
+	struct desk *desk = *state;
+	int64_t before_s = clock_wall_s(), id, second_s;
+	char name[SPIFFE_NAME_MAX];
+	enum role role;
+
+	desk_enroll(desk, "spiffe://d/operator/early", before_s);
+	id = ask(desk);
+	second_s = approval(id)->requested_s;
+	desk_enroll(desk, "spiffe://d/operator/sock", second_s);
+	assert_int_equal(registry_invite_take(
+			     desk->registry, hash, second_s, &role, name)
+			     .code,
+	    STATUS_NOT_FOUND);
+	assert_int_equal(
+	    registry_invite_add(desk->registry, hash, &invite).code, STATUS_OK);
+	assert_int_equal(registry_invite_take(
+			     desk->registry, hash, second_s, &role, name)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(vote("spiffe://d/operator/sock", id, true),
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(vote(BOB, id, true), STATUS_FAILED_PRECONDITION);
+	assert_int_equal(act.done, 0);
+	assert_int_equal(
+	    vote("spiffe://d/operator/early", id, true), STATUS_OK);
+	assert_int_equal(act.done, 1);
+}
+
+static void
 what_certd_asks_for_takes_as_many_operators(void **state)
 {
 	struct desk *desk = *state;
@@ -604,6 +640,7 @@ main(void)
 		T(the_vote_of_an_operator_who_was_quarantined_since_is_void),
 		T(who_was_enrolled_after_the_request_has_no_vote),
 		T(who_joined_again_after_the_request_has_no_vote),
+		T(who_joined_in_the_very_second_of_the_request_has_no_vote),
 		T(what_certd_asks_for_takes_as_many_operators),
 		T(one_no_ends_it_and_the_askers_no_withdraws_it),
 		T(an_expired_request_takes_no_vote_and_its_end_is_in_the_ledger),

@@ -5,8 +5,9 @@
  * this process never sees more than the blob.  The token unwraps it and signs a
  * challenge that is checked with the sender's public key before the key counts
  * (hsm.h).  Refused: a wrapping key whose time is over, an algorithm that the
- * token cannot unwrap, a key that keyd has or had.  What fails leaves nothing
- * in the token, also when the registry cannot be written.
+ * token cannot unwrap, a key that keyd has or had, or that the token holds
+ * already.  What fails leaves nothing in the token, also when the registry
+ * cannot be written, and takes nothing from it that was there before.
  */
 
 #include <stdio.h>
@@ -226,6 +227,35 @@ check_made(const struct import *import, const struct hsm_key *made)
 	    "one; it was not taken");
 }
 
+/*
+ * Clearing up after an import destroys what carries the key's id in the token.
+ * That must not be a key that stood there before: one of keyd's own, which no
+ * row tells of, would go with an import that was only given too little time.
+ */
+static struct status
+check_token_has_none(const struct custody *custody, const struct import *import,
+    int64_t deadline_ns)
+{
+	const struct custody_config *config = &custody->config;
+	struct registry_wrapping wrapping;
+	struct hsm_key there;
+	struct status st;
+
+	if (custody_pool_is_wrapped(custody, import->pool))
+		return status_ok();
+	/* These do not sign, so the token is not said to have them. */
+	st = registry_wrapping_get(config->registry, &import->id, &wrapping);
+	if (st.code == STATUS_NOT_FOUND)
+		st = hsm_find(config->pools[import->pool], &import->id,
+		    deadline_ns, &there);
+	if (st.code == STATUS_NOT_FOUND)
+		return status_ok();
+	return failed(st) ? st
+			  : status_fail(STATUS_ALREADY_EXISTS,
+				"the token has this very key, and keyd's list "
+				"of keys has not; it stays as it is");
+}
+
 static struct status
 unwrap(struct custody *custody, const struct rpc_call *call,
     const struct import *import, struct registry_key *ret_key)
@@ -240,15 +270,18 @@ unwrap(struct custody *custody, const struct rpc_call *call,
 	};
 	int64_t deadline_ns = custody_make_deadline_ns(call);
 	struct custody_made made = { .pool = import->pool };
-	struct status st;
+	struct status st = check_token_has_none(custody, import, deadline_ns);
 
+	if (failed(st))
+		return st;
 	st = custody_pool_is_wrapped(custody, import->pool)
 		 ? hsm_unwrap_wrapped(
 		       hsm, &from, deadline_ns, &made.key, &made.blob)
 		 : hsm_unwrap(hsm, &from, deadline_ns, &made.key);
-	/* Then nobody knows how far the worker came. */
+	/* Then nobody knows how far the worker came, or the one before it. */
 	if (st.code == STATUS_UNAVAILABLE ||
-	    st.code == STATUS_DEADLINE_EXCEEDED)
+	    st.code == STATUS_DEADLINE_EXCEEDED ||
+	    st.code == STATUS_ALREADY_EXISTS)
 		custody_undo(custody, import->pool, &import->id);
 	if (st.code == STATUS_ALREADY_EXISTS)
 		st.why = "the token has a key with this label that keyd does "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys that exist already go into the token, and nobody on the way sees them."""
 
+import fcntl
 import os
 import pathlib
 import pty
@@ -449,6 +450,26 @@ def test_a_blob_that_does_not_hold_leaves_no_object(bed):
         # And what holds is taken, after all that.
         wire.send("good", key, wire.wrap(key))
     assert "good" in labels(token_objects(bed))
+
+
+def test_an_import_that_fails_takes_no_wrapping_key_along(bed):
+    """Clearing up after it would destroy what carries the id that it named."""
+    with Wire(bed, role="certd") as wire:
+        before = token_objects(bed)
+        locks = [open(path, "rb") for path in (bed.dir / "keyd/locks").iterdir()]
+        try:
+            # No worker can take anything in meanwhile, so its time runs out.
+            for lock in locks:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(grpc.RpcError) as error:
+                wire.keys.Import(keys_pb2.ImportRequest(
+                    label="mine", spki=wire.parameters.wrapping_key, blob=bytes(500),
+                    wrapping_key_id=wire.parameters.wrapping_key_id), timeout=2)
+        finally:
+            for lock in locks:
+                lock.close()
+        assert error.value.code() == grpc.StatusCode.ALREADY_EXISTS, error.value
+        assert token_objects(bed) == before
 
 
 def test_a_key_comes_once(bed):

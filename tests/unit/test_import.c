@@ -51,6 +51,7 @@ static struct fake {
 	struct status unwrap; /* OK, or what it comes to */
 	bool leaves_object;   /* when it fails, as a worker that dies may */
 	bool is_extractable;
+	bool hides_objects; /* from a search for keys that sign */
 	unsigned asked;
 	/* Called once the token has the key. */
 	void (*meanwhile)(void *ctx);
@@ -261,8 +262,10 @@ STATUS
 hsm_find(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns,
     struct hsm_key *ret_key)
 {
-	(void)hsm, (void)id, (void)deadline_ns, (void)ret_key;
-	return not_here();
+	(void)hsm, (void)deadline_ns, (void)ret_key;
+	return token_has(id) && !fake.hides_objects
+		   ? status_ok()
+		   : status_fail(STATUS_NOT_FOUND, "no such key");
 }
 
 STATUS
@@ -533,7 +536,9 @@ static void
 a_worker_that_goes_away_midway_leaves_no_key(void **state)
 {
 	static const enum status_code codes[] = { STATUS_UNAVAILABLE,
-		STATUS_DEADLINE_EXCEEDED };
+		STATUS_DEADLINE_EXCEEDED,
+		/* A second worker finds what the first one left. */
+		STATUS_ALREADY_EXISTS };
 	struct desk *desk = *state;
 
 	fake.leaves_object = true;
@@ -542,6 +547,41 @@ a_worker_that_goes_away_midway_leaves_no_key(void **state)
 		assert_int_equal(import_as(desk, ALICE, "www", ""), codes[i]);
 		assert_nothing_came(desk);
 	}
+}
+
+/* These do not sign, so a search for keys passes them over. */
+static void
+an_import_that_fails_destroys_no_wrapping_key(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_wrapping row = { .label = "import-1",
+		.pool = "standard",
+		.created_s = clock_wall_s(),
+		.id = desk->id };
+
+	token_put(&desk->id);
+	fake.hides_objects = true;
+	fake.unwrap = status_fail(STATUS_DEADLINE_EXCEEDED, "too late");
+	assert_false(failed(registry_wrapping_add(desk->registry, &row, 60)));
+	assert_int_equal(
+	    import_as(desk, CERTD, "www", ""), STATUS_ALREADY_EXISTS);
+	assert_int_equal(fake.asked, 0);
+	assert_true(token_has(&desk->id));
+}
+
+/* keyd's own: the ledger's, a wrapping key, the CA's where tokens are shared.
+ */
+static void
+an_import_that_fails_destroys_no_key_that_was_there(void **state)
+{
+	struct desk *desk = *state;
+
+	token_put(&desk->id);
+	fake.unwrap = status_fail(STATUS_DEADLINE_EXCEEDED, "too late");
+	assert_int_equal(
+	    import_as(desk, CERTD, "www", ""), STATUS_ALREADY_EXISTS);
+	assert_int_equal(fake.asked, 0);
+	assert_true(token_has(&desk->id));
 }
 
 static void
@@ -783,6 +823,8 @@ main(void)
 		TEST(a_blob_goes_with_its_destroyed_key),
 		TEST(a_blob_that_the_token_refuses_is_no_key),
 		TEST(a_worker_that_goes_away_midway_leaves_no_key),
+		TEST(an_import_that_fails_destroys_no_wrapping_key),
+		TEST(an_import_that_fails_destroys_no_key_that_was_there),
 		TEST(a_key_that_could_leave_the_token_is_destroyed_again),
 		TEST(a_key_that_cannot_be_written_down_is_destroyed_again),
 		TEST(of_two_imports_of_a_key_at_once_one_is_sent_away),

@@ -294,6 +294,20 @@ describe(const struct change *change, const char *verb, const char *label,
 	}
 }
 
+/* What the record, and those who vote, would not see in full is not granted. */
+static struct status
+describe_grant(const struct change *change, const char *label,
+    char ret_text[AUDIT_TEXT_MAX])
+{
+	describe(change, "grant", label, ret_text);
+	if (strlen(ret_text) < AUDIT_TEXT_MAX - 1)
+		return status_ok();
+	return status_fail(STATUS_INVALID_ARGUMENT,
+	    "the names are so long that the record would not hold all that is "
+	    "granted: use a shorter pattern such as edge/fra-*, a shorter "
+	    "group, or fewer contexts at once");
+}
+
 static struct registry_target
 target_of(const struct change *change)
 {
@@ -392,9 +406,10 @@ ask_for_approval(struct custody *custody, const struct rpc_call *call,
 	};
 	struct status st;
 
-	describe(
-	    change, "grant", change->is_group ? NULL : change->key.label, act);
-	st = approvals_ask(custody->config.approvals, &ask, &approval);
+	st = describe_grant(
+	    change, change->is_group ? NULL : change->key.label, act);
+	if (!failed(st))
+		st = approvals_ask(custody->config.approvals, &ask, &approval);
 	return failed(st) ? st : reply_grant(custody, change, &approval, reply);
 }
 
@@ -414,8 +429,9 @@ custody_grant(void *ctx, const struct rpc_call *call,
 	if (change.beyond_group && custody->config.approvals != NULL &&
 	    approvals_needed(custody->config.approvals))
 		return ask_for_approval(custody, call, asked, &change, reply);
-	describe(&change, "grant", NULL, act.text);
-	st = apply(custody, &act, put, &change);
+	st = describe_grant(&change, NULL, act.text);
+	if (!failed(st))
+		st = apply(custody, &act, put, &change);
 	return failed(st) ? st : reply_grant(custody, &change, NULL, reply);
 }
 

@@ -47,6 +47,8 @@ publish(struct custody *custody, enum publish what, const struct key_id *key)
 		    config->n_pools, before, key, &policy);
 	if (!failed(st))
 		policy_slot_swap(config->policy, policy);
+	if (failed(st) || what == PUBLISH_ALL)
+		custody->is_behind = failed(st);
 	pthread_mutex_unlock(&custody->publishing);
 	return st;
 }
@@ -55,6 +57,17 @@ STATUS
 custody_publish(struct custody *custody)
 {
 	return publish(custody, PUBLISH_ALL, NULL);
+}
+
+STATUS
+custody_catch_up(struct custody *custody)
+{
+	bool is_behind;
+
+	pthread_mutex_lock(&custody->publishing);
+	is_behind = custody->is_behind;
+	pthread_mutex_unlock(&custody->publishing);
+	return is_behind ? custody_publish(custody) : status_ok();
 }
 
 STATUS

@@ -51,7 +51,8 @@ void custody_register(struct custody *custody, struct rpc_server *server);
 
 /*
  * Build the policy from the registry and put it in force; at start, and after
- * each change.  Any thread.  On failure the policy before stays in force.
+ * each change.  Any thread.  On failure the policy before stays in force, until
+ * custody_destroy_due has tried again.
  */
 STATUS custody_publish(struct custody *custody);
 /* The same where one key and its own grants are all that changed: costs the
@@ -61,7 +62,8 @@ STATUS custody_publish_key(struct custody *custody, const struct key_id *key);
 STATUS custody_publish_rules(struct custody *custody);
 
 /*
- * Destroy all keys that are due, one after the other; self (a SPIFFE ID) is who
+ * Put in force what could not be before, then destroy all keys that are due,
+ * one after the other; self (a SPIFFE ID) is who
  * the record names.  Blocks on the token.  A failure is the first one's: what
  * could not be destroyed is still due.  One thread at a time.
  */

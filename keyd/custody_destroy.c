@@ -296,10 +296,14 @@ custody_destroy_due(struct custody *custody, const char *self)
 	const struct rpc_call call = {
 		.peer = &peer, .deadline_ns = INT64_MAX, .method = METHOD
 	};
-	struct status first = status_ok(), st;
+	struct status first = custody_catch_up(custody), st;
 	struct custody_act act = { .call = &call };
 	struct registry_key key;
 
+	if (failed(first))
+		log_warn("what was changed in the registry cannot be put in "
+			 "force; it is tried again",
+		    LOG_STATUS(first));
 	for (;;) {
 		st = registry_key_due(custody->config.registry, clock_wall_s(),
 		    act.text[0] == 0 ? NULL : &act.key, &key);

@@ -17,6 +17,7 @@ struct custody {
 	 * older reading never replaces a newer one.  Off the signing path.
 	 */
 	pthread_mutex_t publishing;
+	bool is_behind; /* the policy is older than the registry */
 	pthread_mutex_t importing_mutex; /* guards importing */
 	struct custody_importing *importing;
 };
@@ -44,6 +45,9 @@ STATUS custody_record_done(struct custody *custody,
 /* The key with its grants as they are now. */
 STATUS custody_reply(struct custody *custody, const struct registry_key *key,
     struct rpc_reply *reply);
+
+/* Puts in force what an earlier call wrote down and could not put in force. */
+STATUS custody_catch_up(struct custody *custody);
 
 STATUS custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id);
 /* Is this a name for a key group? */

@@ -336,6 +336,72 @@ certd_takes_acme_for_itself_and_never_beyond(void **state)
 	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
 }
 
+static void
+a_grant_that_the_record_would_not_hold_is_refused(void **state)
+{
+	char edge[sizeof("edge/") + 63], group[64];
+	struct desk *desk = *state;
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	struct asked asked;
+	size_t n = 1;
+
+	memset(edge, 'e', sizeof(edge));
+	memcpy(edge, "edge/", strlen("edge/"));
+	edge[sizeof(edge) - 1] = 0;
+	memset(group, 'g', sizeof(group));
+	group[sizeof(group) - 1] = 0;
+	grant_of(&asked, 0, edge);
+	asked.request.key_group = pb_text(group);
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	asked.request.beyond_group = true;
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(desk_records(), 0);
+	assert_int_equal(
+	    registry_group_grants(desk->registry, group, grants, &n).code,
+	    STATUS_OK);
+	assert_int_equal(n, 0);
+	asked.request.beyond_group = false;
+	asked.request.identity = pb_text("edge/e*");
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+}
+
+/* The registry was changed, but the policy could not be made of it. */
+static void
+a_revocation_that_was_not_put_in_force_is_so_later(void **state)
+{
+	struct desk *desk = *state;
+	struct registry_grant bad = { .pattern = "edge/bad",
+		.contexts = 1u << 20 };
+	struct key_id id;
+	const struct registry_target target = { .key = &id };
+	Holdfast__Keyd__V1__RevokeRequest revoke;
+	struct policy_permit permit;
+	struct asked asked;
+
+	memset(id.at, 1, KEY_ID_LEN);
+	grant_of(&asked, 1, "edge/fra-1");
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &target, &bad, NULL).code,
+	    STATUS_OK);
+	holdfast__keyd__v1__revoke_request__init(&revoke);
+	revoke.key_id = asked.request.key_id;
+	revoke.identity = asked.request.identity;
+	assert_int_equal(desk_call(ALICE, "Keys/Revoke", &revoke.base),
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(
+	    desk_call(ALICE, "Keys/Revoke", &revoke.base), STATUS_NOT_FOUND);
+	assert_int_equal(custody_destroy_due(desk->custody, SELF).code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(
+	    registry_grant_remove(desk->registry, &target, bad.pattern, 0).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    custody_destroy_due(desk->custody, SELF).code, STATUS_OK);
+	assert_int_equal(
+	    may(desk, "fra-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -352,6 +418,8 @@ main(void)
 		TEST(no_key_is_born_into_a_grant_that_took_an_approval),
 		TEST(patterns_do_not_reach_past_the_pools_groups),
 		TEST(certd_takes_acme_for_itself_and_never_beyond),
+		TEST(a_grant_that_the_record_would_not_hold_is_refused),
+		TEST(a_revocation_that_was_not_put_in_force_is_so_later),
 	};
 
 	return cmocka_run_group_tests_name("grants", tests, NULL, NULL);

@@ -284,6 +284,9 @@ publisher_flush(struct publisher *p, int64_t deadline_ns)
 	attempt = p->attempts + 1;
 	/* Also to the end of a round: what was in trouble is not any more. */
 	while (p->current.size < wanted || p->attempts != p->attempts_done) {
+		/* The round that goes on was begun for others. */
+		if (p->current.size >= wanted && p->attempts_done >= attempt)
+			break;
 		if (!p->runs || p->stopping)
 			st = is_stopped();
 		else if (p->attempts_done >= attempt)

@@ -22,6 +22,9 @@ struct check {
 	struct status st;
 	struct checkpoint checkpoint; /* size 0: there is none */
 	bool is_met;                  /* the tree had its size and root */
+	/* By the key that the registry says signs now; size 0: there is none */
+	struct checkpoint handover;
+	bool is_handover_met;
 	/* Keys in the registry. */
 	struct registry_ledger_key *keys;
 	size_t n_keys;
@@ -109,6 +112,34 @@ load_checkpoint(struct check *check)
 	publisher_set_current(
 	    p, (const char *)octets, len, check->checkpoint.size);
 	return st;
+}
+
+/* A handover by the key that signs now is of a rotation that was under way. */
+static STATUS
+load_handover(struct check *check)
+{
+	struct publisher *p = check->publisher;
+	scoped(free) uint8_t *octets = NULL;
+	struct note note;
+	char path[32];
+	size_t len = 0;
+	struct status st;
+
+	snprintf(path, sizeof(path), "handover/%u", p->signer.number);
+	st = folder_get(p->folder, path, NOTE_MAX, &octets, &len);
+	if (st.code == STATUS_NOT_FOUND)
+		return status_ok();
+	if (!failed(st))
+		st = note_parse((struct bytes){ octets, len }, &note);
+	if (!failed(st))
+		st = note_verify(&note, &p->signer.verifier, NULL);
+	if (!failed(st))
+		st = checkpoint_parse(note.text, &check->handover);
+	if (!failed(st) || st.code == STATUS_UNAVAILABLE ||
+	    st.code == STATUS_RESOURCE_EXHAUSTED)
+		return st;
+	return data_loss("the ledger's handover note is damaged: put the "
+			 "ledger folder back from a copy");
 }
 
 /* ---- the state, and the journal behind it ---- */
@@ -211,6 +242,18 @@ meet_checkpoint(struct check *check)
 }
 
 static void
+meet_handover(struct check *check)
+{
+	struct merkle_hash root;
+
+	if (builder_size(check->builder) != check->handover.size)
+		return;
+	builder_root(check->builder, &root);
+	check->is_handover_met = merkle_equal(&root, &check->handover.root) &&
+				 check->publisher->next.number != 0;
+}
+
+static void
 check_group(void *ctx, uint64_t first, struct bytes bundle, uint32_t n)
 {
 	struct check *check = ctx;
@@ -227,6 +270,8 @@ check_group(void *ctx, uint64_t first, struct bytes bundle, uint32_t n)
 		look_for_key(check, entry);
 		if (!failed(check->st) && check->checkpoint.size > 0)
 			meet_checkpoint(check);
+		if (check->handover.size > 0)
+			meet_handover(check);
 	}
 }
 
@@ -263,6 +308,10 @@ check_journal(struct check *check)
 	if (p->current.note != NULL && !check->is_met)
 		return data_loss(
 		    "the journal does not come to the ledger's checkpoint");
+	if (check->handover.size > 0 && !check->is_handover_met)
+		return data_loss(
+		    "the ledger was handed over to a new key, and journal or "
+		    "registry are from before that: put the newest back");
 	return st;
 }
 
@@ -299,6 +348,8 @@ run(struct check *check)
 
 	if (!failed(st))
 		st = load_checkpoint(check);
+	if (!failed(st))
+		st = load_handover(check);
 	if (!failed(st))
 		st = load_state(check);
 	if (!failed(st))

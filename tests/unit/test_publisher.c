@@ -804,6 +804,40 @@ starts_while_the_token_is_away(void **state)
 	assert_int_equal(check_ledger("ledger"), 6);
 }
 
+static void *
+record_and_flush(void *ctx)
+{
+	unsigned *failures = ctx;
+
+	for (unsigned i = 0; i < 100; i++) {
+		struct audit_entry entry = { .kind = AUDIT_SIGN };
+
+		*failures += failed(audit_record(keyd.audit, &entry, 1)) ||
+			     failed(publisher_flush(
+				 keyd.publisher, clock_mono_ns() + WAIT_NS));
+	}
+	return NULL;
+}
+
+static void
+of_many_who_flush_at_once_none_is_told_it_failed(void **state)
+{
+	unsigned failures[8] = { 0 };
+	pthread_t threads[8];
+
+	(void)state;
+	start();
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL,
+				     record_and_flush, &failures[i]),
+		    0);
+	for (size_t i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(failures[i], 0);
+	assert_int_equal(check_ledger("ledger"), 801);
+}
+
 /* So many entries of about 1,100 octets. */
 static void
 record_large(unsigned n)
@@ -962,6 +996,65 @@ a_rotation_goes_on_where_it_was_stopped(void **state)
 		check_registry(2);
 		leave();
 	}
+}
+
+static void
+record_and_vanish(void)
+{
+	start();
+	record_many(1, 20);
+	flush();
+}
+
+static void
+only_rotate_and_vanish(void)
+{
+	start();
+	(void)!failed(publisher_rotate(
+	    keyd.publisher, OPERATOR, clock_mono_ns() + WAIT_NS));
+}
+
+static void
+refuses_what_is_from_before_a_handover(void **state)
+{
+	(void)state;
+	in_child(record_and_vanish);
+	copy("journal", "before");
+	/* The note is there, and the registry does not name the key yet. */
+	stop_at = "handover/1";
+	stop_after = 1;
+	in_child(only_rotate_and_vanish);
+	stop_after = 0;
+	copy("journal", "newest");
+	copy("before", "journal");
+	expect_refusal("from before");
+	copy("newest", "journal");
+	copy("registry.db", "registry.before");
+	start();
+	flush();
+	check_registry(2);
+	leave();
+	/* The old key does not sign again after its last time. */
+	remove_all(path_of("registry.db-wal"));
+	remove_all(path_of("registry.db-shm"));
+	copy("registry.before", "registry.db");
+	assert_int_equal(try_start().code, STATUS_DATA_LOSS);
+}
+
+static void
+refuses_a_registry_from_before_a_finished_handover(void **state)
+{
+	(void)state;
+	copy("registry.db", "registry.before");
+	start();
+	assert_false(failed(publisher_rotate(
+	    keyd.publisher, OPERATOR, clock_mono_ns() + WAIT_NS)));
+	leave();
+	/* Both keys have signed the newest checkpoint, so that holds. */
+	remove_all(path_of("registry.db-wal"));
+	remove_all(path_of("registry.db-shm"));
+	copy("registry.before", "registry.db");
+	expect_refusal("from before");
 }
 
 static void
@@ -1218,10 +1311,13 @@ main(void)
 		TEST(refuses_a_damaged_state),
 		TEST(recording_goes_on_while_the_token_is_away),
 		TEST(starts_while_the_token_is_away),
+		TEST(of_many_who_flush_at_once_none_is_told_it_failed),
 		TEST(what_the_buffer_cannot_hold_is_read_from_the_journal),
 		TEST(segments_go_once_the_ledger_holds_them),
 		TEST(a_new_key_takes_over_from_the_old_one),
 		TEST(a_rotation_goes_on_where_it_was_stopped),
+		TEST(refuses_what_is_from_before_a_handover),
+		TEST(refuses_a_registry_from_before_a_finished_handover),
 		TEST(a_rotation_without_a_token_is_finished_later),
 		TEST(a_witness_adds_its_line_and_renews_it),
 		TEST(other_lines_are_refused),

@@ -113,6 +113,18 @@ rpc_server_count(const struct rpc_method *method, enum status_code code)
 }
 
 STATUS
+rpc_server_authorize(
+    const struct rpc_method *method, const struct rpc_caller *caller)
+{
+	const struct rpc_server_config *config = &method->server->config;
+
+	if (config->authorize == NULL)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "this server lets nobody call anything");
+	return config->authorize(config->ctx, &caller->peer, method->path);
+}
+
+STATUS
 rpc_server_admit(
     const struct rpc_arrival *arrival, struct rpc_caller **ret_caller)
 {
@@ -133,9 +145,5 @@ rpc_server_admit(
 	if (method->service == NULL)
 		return status_fail(
 		    STATUS_UNIMPLEMENTED, "there is no such method");
-	if (server->config.authorize == NULL)
-		return status_fail(STATUS_PERMISSION_DENIED,
-		    "this server lets nobody call anything");
-	return server->config.authorize(
-	    server->config.ctx, &(*ret_caller)->peer, method->path);
+	return rpc_server_authorize(method, *ret_caller);
 }

@@ -210,6 +210,9 @@ void rpc_server_count(const struct rpc_method *method, enum status_code code);
 /* Authenticate and authorize; ret_caller is a reference, or NULL. */
 STATUS rpc_server_admit(
     const struct rpc_arrival *arrival, struct rpc_caller **ret_caller);
+/* Again, for what was let in and has waited since. */
+STATUS rpc_server_authorize(
+    const struct rpc_method *method, const struct rpc_caller *caller);
 
 /* ---- listen.c: the port and its TLS ---- */
 

@@ -61,6 +61,7 @@ struct rpc_server_config {
 	/*
 	 * May this peer call this method ("/pkg.Service/Method")?  Default deny
 	 * lives there.  Health and reflection are asked about like all others.
+	 * Any thread; a unary call is asked about again when its turn comes.
 	 */
 	struct status (*authorize)(
 	    void *ctx, const struct rpc_peer *peer, const char *method);

@@ -2,9 +2,9 @@
 /*
  * Unary calls: admitted on the queue's thread, then run by a small pool whose
  * queue is bounded; a call that finds it full is told so at once.  A call whose
- * deadline passed while it waited is dropped before its handler sees it.  Each
- * is answered by one batch and belongs to one thread at a time, so nothing here
- * is counted.
+ * deadline passed while it waited, or whose caller may call no more by then, is
+ * dropped before its handler sees it.  Each is answered by one batch and
+ * belongs to one thread at a time, so nothing here is counted.
  */
 #include "rpc/rpc_int.h"
 
@@ -135,6 +135,15 @@ run(struct unary *u)
 	return st;
 }
 
+/* What was let in may have waited for long: is its caller still let in? */
+static STATUS
+run_late(struct unary *u)
+{
+	struct status st = rpc_server_authorize(u->arrival.method, u->caller);
+
+	return failed(st) ? st : run(u);
+}
+
 static void *
 pool_main(void *arg)
 {
@@ -153,7 +162,7 @@ pool_main(void *arg)
 			pool->last = &pool->first;
 		pool->queued--;
 		pthread_mutex_unlock(&pool->mu);
-		answer(u, run(u));
+		answer(u, run_late(u));
 		pthread_mutex_lock(&pool->mu);
 	}
 	pthread_mutex_unlock(&pool->mu);

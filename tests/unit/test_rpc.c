@@ -46,6 +46,8 @@ struct toy {
 	char target[32];
 	atomic_int opened, closed, messages, unary, half_closed;
 	atomic_bool deny, rotate;
+	atomic_int allow; /* that many more, then deny; 0: nothing is counted */
+	pthread_mutex_t mu; /* guards seen_id */
 	char seen_id[128];
 };
 
@@ -68,7 +70,14 @@ authorize(void *ctx, const struct rpc_peer *peer, const char *method)
 	struct toy *toy = ctx;
 
 	(void)method;
+	pthread_mutex_lock(&toy->mu);
 	snprintf(toy->seen_id, sizeof(toy->seen_id), "%s", peer->spiffe_id);
+	pthread_mutex_unlock(&toy->mu);
+	if (atomic_load(&toy->allow) > 0 &&
+	    atomic_fetch_sub(&toy->allow, 1) == 1) {
+		atomic_store(&toy->deny, true);
+		return status_ok();
+	}
 	return atomic_load(&toy->deny)
 		   ? status_fail(STATUS_PERMISSION_DENIED, "not for you")
 		   : status_ok();
@@ -190,6 +199,7 @@ toy_new(void)
 	struct toy *toy = calloc(1, sizeof(*toy));
 
 	assert_non_null(toy);
+	pthread_mutex_init(&toy->mu, NULL);
 	toy->ca = pki_ca_new("identity");
 	toy->foreign = pki_ca_new("foreign");
 	toy->edge = pki_leaf_new(toy->ca, "URI:" EDGE, 3600);
@@ -342,6 +352,23 @@ a_denied_call_never_reaches_its_handler(void **state)
 	assert_int_equal(call_sign(client, "hello", 5000, why).code,
 	    STATUS_PERMISSION_DENIED);
 	assert_string_equal(why, "not for you");
+	assert_int_equal(atomic_load(&toy->unary), 0);
+	rpc_client_free(client);
+}
+
+/* As when its caller was quarantined while the call waited for a thread. */
+static void
+a_call_denied_while_it_waited_never_reaches_its_handler(void **state)
+{
+	struct toy *toy = *state;
+	struct rpc_client *client = client_as(toy, &toy->edge);
+	char why[RPC_WHY_MAX];
+
+	atomic_store(&toy->allow, 1);
+	assert_int_equal(call_sign(client, "hello", 5000, why).code,
+	    STATUS_PERMISSION_DENIED);
+	assert_string_equal(why, "not for you");
+	assert_int_equal(atomic_load(&toy->allow), 0);
 	assert_int_equal(atomic_load(&toy->unary), 0);
 	rpc_client_free(client);
 }
@@ -1491,6 +1518,7 @@ main(int argc, char **argv)
 		TEST(a_unary_call_reaches_its_handler_and_returns_its_reply),
 		TEST(a_refusal_arrives_with_its_code_and_words),
 		TEST(a_denied_call_never_reaches_its_handler),
+		TEST(a_call_denied_while_it_waited_never_reaches_its_handler),
 		TEST(a_call_that_takes_longer_than_its_deadline_fails),
 		TEST(
 		    an_oversized_request_is_refused_and_the_connection_serves_on),

@@ -308,9 +308,10 @@ import_once(struct custody *custody, const struct rpc_call *call,
 	if (failed(st))
 		return st;
 	snprintf(act.text, sizeof(act.text),
-	    "import %s label=%s pool=%s wrapping=%s", key_alg_name(import->alg),
-	    import->birth.label, custody->config.pool_names[import->pool],
-	    import->wrapping.label);
+	    "import %s label=%s%s%s pool=%s wrapping=%s",
+	    key_alg_name(import->alg), import->birth.label,
+	    import->birth.group[0] == 0 ? "" : " group=", import->birth.group,
+	    custody->config.pool_names[import->pool], import->wrapping.label);
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;

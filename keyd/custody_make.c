@@ -207,8 +207,11 @@ custody_generate(void *ctx, const struct rpc_call *call,
 	st = custody_check_birth(custody, &birth, reply, &pool);
 	if (failed(st))
 		return st;
-	snprintf(act.text, sizeof(act.text), "generate %s label=%s pool=%s",
-	    key_alg_name(alg), asked->label, custody->config.pool_names[pool]);
+	/* The group's grants are the key's from the start. */
+	snprintf(act.text, sizeof(act.text), "generate %s label=%s%s%s pool=%s",
+	    key_alg_name(alg), asked->label,
+	    asked->group[0] == 0 ? "" : " group=", asked->group,
+	    custody->config.pool_names[pool]);
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;

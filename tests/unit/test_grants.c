@@ -297,6 +297,14 @@ no_key_is_born_into_a_grant_that_took_an_approval(void **state)
 	assert_int_equal(desk_call(ALICE, "Keys/Generate", &request.base),
 	    STATUS_FAILED_PRECONDITION);
 	assert_int_equal(desk_records(), 0);
+	/* Another group's grants are its own, so the record names the group. */
+	request.group = pb_text("blog");
+	assert_int_equal(desk_call(ALICE, "Keys/Generate", &request.base),
+	    STATUS_UNIMPLEMENTED);
+	assert_int_equal(desk_recorded("operator/alice|generate ec-p256 "
+				       "label=new group=blog "
+				       "pool=standard|asked"),
+	    1);
 }
 
 static void

@@ -456,7 +456,8 @@ an_imported_key_is_recorded_told_and_in_force(void **state)
 	assert_int_equal(policy_keys(policy), 1);
 	policy_unref(policy);
 	assert_non_null(strstr(fake.records[2],
-	    ALICE "|import ec-p256 label=www pool=standard wrapping=import-"));
+	    ALICE "|import ec-p256 label=www group=web pool=standard "
+		  "wrapping=import-"));
 	assert_non_null(strstr(fake.records[2], "|asked"));
 	assert_non_null(strstr(fake.records[3], "|done"));
 }

@@ -349,15 +349,15 @@ who_joined_in_the_very_second_of_the_request_has_no_vote(void **state)
 	id = ask(desk);
 	second_s = approval(id)->requested_s;
 	desk_enroll(desk, "spiffe://d/operator/sock", second_s);
-	assert_int_equal(registry_invite_take(
-			     desk->registry, hash, second_s, &role, name)
-			     .code,
+	assert_int_equal(
+	    registry_invite_take(desk->registry, hash, second_s, &role, name)
+		.code,
 	    STATUS_NOT_FOUND);
 	assert_int_equal(
 	    registry_invite_add(desk->registry, hash, &invite).code, STATUS_OK);
-	assert_int_equal(registry_invite_take(
-			     desk->registry, hash, second_s, &role, name)
-			     .code,
+	assert_int_equal(
+	    registry_invite_take(desk->registry, hash, second_s, &role, name)
+		.code,
 	    STATUS_OK);
 	assert_int_equal(vote("spiffe://d/operator/sock", id, true),
 	    STATUS_FAILED_PRECONDITION);

@@ -360,6 +360,9 @@ replay(struct segments *s, const uint64_t *numbers, size_t i, size_t n,
 	struct status st;
 
 	st = segment_dir_open(s->dir_fd, numbers[i], &fd);
+	/* What counts from here on may have been written and never synced. */
+	if (!failed(st))
+		st = segment_file_sync(fd);
 	if (!failed(st) && !last)
 		st = segment_dir_before(s->dir_fd, numbers[i + 1], &until);
 	if (!failed(st))

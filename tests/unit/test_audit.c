@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -776,6 +777,30 @@ retired_segments_are_gone_and_the_rest_goes_on(void **state)
 	segments_close(segments);
 }
 
+/* ---- syncs ---- */
+
+static atomic_uint syncs;
+
+/* In front of libc's. */
+int
+fdatasync(int fd)
+{
+	atomic_fetch_add(&syncs, 1);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void
+what_is_replayed_is_on_the_disk(void **state)
+{
+	(void)state;
+	make_segments(20);
+	atomic_store(&syncs, 0);
+	replay();
+	/* Each segment, and the last one again at its end. */
+	assert_true(atomic_load(&syncs) >= 6);
+	assert_int_equal(shown.n, 20);
+}
+
 /* ---- a disk that does not answer ---- */
 
 static struct gate {
@@ -945,6 +970,7 @@ main(void)
 		TEST(entries_are_shown_again_from_any_number_on),
 		TEST(replays_from_the_midst_of_a_group),
 		TEST(retired_segments_are_gone_and_the_rest_goes_on),
+		TEST(what_is_replayed_is_on_the_disk),
 		TEST(a_disk_that_does_not_answer_is_told_until_it_does),
 		TEST(
 		    whoever_comes_while_the_disk_does_not_answer_is_refused_not_kept),

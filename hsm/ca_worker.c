@@ -142,12 +142,12 @@ open_token(struct worker *worker, const struct ca_wire_config *config,
 	return why;
 }
 
-/* Of a front that was taken over: another module, another PIN. */
+/* Of a front that was taken over: another module, token or PIN. */
 static bool
 is_allowed(const struct ca_wire_config *config)
 {
-	return confine_allows(
-	    config->module, config->pin_file, config->lock_file);
+	return confine_allows(config->module, config->token_label,
+	    config->pin_file, config->lock_file);
 }
 
 static enum ca_why

@@ -2,10 +2,11 @@
 
 /*
  * A worker's limits, as text and in force.  The text has a line each: "kind N",
- * "flags N", "module PATH", "pin PATH", "lock PATH", "files", "use PATH" (read
- * and write) and "read PATH".  What a PKCS#11 module reads of the system is a
- * list here; what it reads of its own is configuration, and for SoftHSM follows
- * from its configuration file.  A line that is not understood ends the worker.
+ * "flags N", "module PATH", "token LABEL", "pin PATH", "lock PATH", "files",
+ * "use PATH" (read and write) and "read PATH".  What a PKCS#11 module reads of
+ * the system is a list here; what it reads of its own is configuration, and for
+ * SoftHSM follows from its configuration file.  A line that is not understood
+ * ends the worker.
  */
 
 #include "hsm/confine.h"
@@ -64,7 +65,7 @@ struct own {
 static struct {
 	bool is_confined;
 	unsigned kind, flags;
-	const char *module, *pin, *lock;
+	const char *module, *token, *pin, *lock;
 	bool has_files;
 	struct sandbox_path paths[N_SYSTEM + CONFINE_PATHS_MAX];
 	size_t n_paths;
@@ -184,6 +185,8 @@ confine_print(
 	fprintf(
 	    text, "kind %u\nflags %u\n", (unsigned)spec->kind, flags_of(spec));
 	line(text, &ok, "module", spec->module);
+	/* Nor may a PIN be tried, and refused, at the token of another. */
+	line(text, &ok, "token", spec->token);
 	line(text, &ok, "lock", spec->lock_file);
 	if (has_files)
 		files_lines(text, &ok, spec);
@@ -233,6 +236,8 @@ read_line(char *at)
 		self.flags = (unsigned)strtoul(value, NULL, 10);
 	else if (strcmp(at, "module") == 0)
 		self.module = value;
+	else if (strcmp(at, "token") == 0)
+		self.token = value;
 	else if (strcmp(at, "pin") == 0)
 		self.pin = value;
 	else if (strcmp(at, "lock") == 0)
@@ -260,8 +265,8 @@ read_text(const char *text)
 		self.paths[self.n_paths++] = system_paths[i];
 	while (ok && copy != NULL && *copy != '\0')
 		ok = read_line(strsep(&copy, "\n"));
-	if (!ok || self.module == NULL || self.pin == NULL ||
-	    self.lock == NULL ||
+	if (!ok || self.module == NULL || self.token == NULL ||
+	    self.pin == NULL || self.lock == NULL ||
 	    (self.kind != SANDBOX_WORKER && self.kind != SANDBOX_IDENTITY))
 		return status_fail(STATUS_INTERNAL,
 		    "the worker does not understand what it may touch");
@@ -292,9 +297,11 @@ confine_begin(void)
 }
 
 bool
-confine_allows(const char *module, const char *pin_file, const char *lock_file)
+confine_allows(const char *module, const char *token, const char *pin_file,
+    const char *lock_file)
 {
 	return !self.is_confined || (strcmp(module, self.module) == 0 &&
+					strcmp(token, self.token) == 0 &&
 					strcmp(pin_file, self.pin) == 0 &&
 					strcmp(lock_file, self.lock) == 0);
 }

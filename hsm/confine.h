@@ -18,7 +18,7 @@
 
 struct confine_spec {
 	enum sandbox_kind kind; /* SANDBOX_WORKER or SANDBOX_IDENTITY */
-	const char *module, *pin_file, *lock_file;
+	const char *module, *token, *pin_file, *lock_file;
 	/* What the module reads and writes: its token's folder, its own
 	 * configuration, its sockets and devices. */
 	const char *const *paths;
@@ -41,8 +41,8 @@ STATUS confine_print(
 STATUS confine_begin(void);
 
 /* Was the worker given just these?  True when it is not confined. */
-bool confine_allows(
-    const char *module, const char *pin_file, const char *lock_file);
+bool confine_allows(const char *module, const char *token, const char *pin_file,
+    const char *lock_file);
 
 /* A file stands where none or another one stood: this worker cannot use it, a
  * new one can. */

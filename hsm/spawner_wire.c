@@ -54,7 +54,8 @@ spawner_wire_take(int socket, void *at, size_t len, int *ret_fd)
 	struct msghdr message = { .msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.at,
-		.msg_controllen = sizeof(control.at) };
+		/* CMSG_SPACE is aligned, and so has room for a second. */
+		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	struct cmsghdr *head;
 	ssize_t n;
 

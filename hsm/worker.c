@@ -60,7 +60,8 @@ configure(struct worker *w, struct bytes body)
 	memcpy(w->config.at, body.at, body.len);
 	copy = (struct bytes){ w->config.at, body.len };
 	if (!wire_take_config(&copy, &config) || copy.len != 0 ||
-	    !confine_allows(config.module, config.pin_file, config.lock_file))
+	    !confine_allows(config.module, config.token_label, config.pin_file,
+		config.lock_file))
 		return false;
 	w->token.module = config.module;
 	w->token.label = config.token_label;

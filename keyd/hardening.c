@@ -94,6 +94,7 @@ limit_pool(const struct config *config, const struct config_pool *pool,
 {
 	struct confine_spec spec = { .kind = SANDBOX_WORKER,
 		.module = pool->module,
+		.token = pool->token,
 		.pin_file = pool->pin_file,
 		.network = pool->network };
 	struct status st =
@@ -111,6 +112,7 @@ limit_identity(const struct config *config, struct limits *limits)
 	const struct config_identity *identity = &config->identity;
 	struct confine_spec spec = { .kind = SANDBOX_IDENTITY,
 		.module = identity->module,
+		.token = identity->token,
 		.pin_file = identity->pin_file,
 		.network = identity->network };
 	struct status st =

@@ -25,6 +25,7 @@
 #include "hsm/confine.h"
 #include "hsm/spawn.h"
 #include "hsm/spawner.h"
+#include "hsm/spawner_wire.h"
 #include "tests/unit/softhsm.h"
 
 #define CHECK(is_so)                                                           \
@@ -84,6 +85,7 @@ spec_of(void)
 {
 	return (struct confine_spec){ .kind = SANDBOX_WORKER,
 		.module = SOFTHSM_MODULE,
+		.token = "custody",
 		.pin_file = pin,
 		.lock_file = lock,
 		.softhsm_conf = conf };
@@ -145,12 +147,13 @@ hold_to_the_names(void)
 {
 	const struct confine_spec spec = spec_of();
 
-	CHECK(confine_allows("/tmp/evil.so", other_pin, "/tmp/lock"));
+	CHECK(confine_allows("/tmp/evil.so", "other", other_pin, "/tmp/lock"));
 	begin(&spec);
-	CHECK(confine_allows(SOFTHSM_MODULE, pin, lock));
-	CHECK(!confine_allows("/tmp/evil.so", pin, lock));
-	CHECK(!confine_allows(SOFTHSM_MODULE, other_pin, lock));
-	CHECK(!confine_allows(SOFTHSM_MODULE, pin, "/tmp/lock"));
+	CHECK(confine_allows(SOFTHSM_MODULE, "custody", pin, lock));
+	CHECK(!confine_allows("/tmp/evil.so", "custody", pin, lock));
+	CHECK(!confine_allows(SOFTHSM_MODULE, "other", pin, lock));
+	CHECK(!confine_allows(SOFTHSM_MODULE, "custody", other_pin, lock));
+	CHECK(!confine_allows(SOFTHSM_MODULE, "custody", pin, "/tmp/lock"));
 }
 
 static void
@@ -241,7 +244,7 @@ static void
 misread(void)
 {
 	static const char *const texts[] = { "", "nonsense\n", "kind 4\n",
-		"kind 99\nmodule /m\npin /p\nlock /l\n" };
+		"kind 99\nmodule /m\ntoken t\npin /p\nlock /l\n" };
 
 	for (size_t i = 0; i < 4; i++) {
 		CHECK(setenv(CONFINE_VARIABLE, texts[i], 1) == 0);
@@ -318,6 +321,50 @@ the_spawner_starts_what_it_was_told_of_and_nothing_else(void **state)
 {
 	(void)state;
 	assert_goes_well(use_spawner);
+}
+
+static unsigned
+open_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void
+descriptors_beyond_the_first_are_not_taken(void **state)
+{
+	const int two[2] = { STDIN_FILENO, STDERR_FILENO };
+	union {
+		struct cmsghdr align;
+		char at[CMSG_SPACE(sizeof(two))];
+	} control = { .at = { 0 } };
+	struct iovec iov = { .iov_base = (char[]){ "four" }, .iov_len = 4 };
+	struct msghdr message = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.at,
+		.msg_controllen = sizeof(control.at) };
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	unsigned before;
+	char got[4];
+	int pair[2], fd;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	before = open_descriptors();
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(two));
+	memcpy(CMSG_DATA(head), two, sizeof(two));
+	assert_int_equal(sendmsg(pair[0], &message, 0), 4);
+	assert_int_equal(spawner_wire_take(pair[1], got, 4, &fd), 0);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(open_descriptors(), before);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static int front_ended[2];
@@ -460,6 +507,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(limits_that_are_not_understood_end_the_worker),
 		cmocka_unit_test(
 		    the_spawner_starts_what_it_was_told_of_and_nothing_else),
+		cmocka_unit_test(descriptors_beyond_the_first_are_not_taken),
 		cmocka_unit_test(workers_and_the_spawner_end_with_the_front),
 		cmocka_unit_test(a_front_without_its_spawner_ends),
 	};

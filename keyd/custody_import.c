@@ -166,7 +166,7 @@ check_import(struct custody *custody, const struct rpc_call *call,
 
 	if (!failed(st))
 		st = custody_check_birth(
-		    custody, &import->birth, reply, &import->pool);
+		    custody, call, &import->birth, reply, &import->pool);
 	if (!failed(st))
 		st = check_octets(import);
 	if (!failed(st))

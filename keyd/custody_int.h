@@ -77,7 +77,7 @@ custody_pool_is_wrapped(const struct custody *custody, size_t pool)
 STATUS custody_find_pool(const struct custody *custody, const char *name,
     struct rpc_reply *reply, size_t *ret_pool);
 /* Label, texts and pool; ALREADY_EXISTS: the label is taken. */
-STATUS custody_check_birth(struct custody *custody,
+STATUS custody_check_birth(struct custody *custody, const struct rpc_call *call,
     const struct custody_birth *birth, struct rpc_reply *reply,
     size_t *ret_pool);
 /* The caller's, or a minute, whichever is sooner. */
@@ -108,8 +108,9 @@ bool custody_is_own_label(const char *label);
 /* What people call a key: lengths, and the name of a group. */
 STATUS custody_check_texts(
     const char *group, const char *owner, const char *notes);
-/* May one operator alone bring a key, new or there already, into the group? */
-STATUS custody_check_join(struct custody *custody, const char *group);
+/* May the caller alone bring a key, new or there already, into the group? */
+STATUS custody_check_join(
+    struct custody *custody, const struct rpc_call *call, const char *group);
 
 /* The key that a change is asked of.  PERMISSION_DENIED: certd asks, and the
  * key was made by someone else. */

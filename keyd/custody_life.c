@@ -198,30 +198,38 @@ changes(const Holdfast__Keyd__V1__UpdateKeyRequest *asked,
 /*
  * A group may hold grants that took an approval because they go beyond the
  * pool's edge groups.  They were approved for the keys there were, so one
- * operator alone brings no other key under them.
+ * operator alone brings no other key under them; and certd, who grants nothing
+ * beyond, does so in no other way either.
  */
 STATUS
-custody_check_join(struct custody *custody, const char *group)
+custody_check_join(
+    struct custody *custody, const struct rpc_call *call, const char *group)
 {
+	struct approvals *approvals = custody->config.approvals;
 	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	struct spiffe caller;
 	size_t n = 0;
-	struct status st;
+	struct status st = spiffe_parse(call->peer->spiffe_id, &caller);
 
-	if (group[0] == 0 || custody->config.approvals == NULL ||
-	    !approvals_needed(custody->config.approvals))
+	if (failed(st))
+		return st;
+	if (group[0] == 0 ||
+	    (caller.role != ROLE_CERTD &&
+		(approvals == NULL || !approvals_needed(approvals))))
 		return status_ok();
 	st = registry_group_grants(custody->config.registry, group, grants, &n);
 	for (size_t i = 0; !failed(st) && i < n; i++)
 		if (grants[i].beyond_group)
 			st = status_fail(STATUS_FAILED_PRECONDITION,
 			    "this group has grants beyond the pool's edge "
-			    "groups, which were approved for the keys in it; "
-			    "grant on the key itself, or choose another group");
+			    "groups, for the keys in it and no others; an "
+			    "operator may grant on the key itself, or choose "
+			    "another group");
 	return st;
 }
 
 static struct status
-check_update(struct custody *custody,
+check_update(struct custody *custody, const struct rpc_call *call,
     const Holdfast__Keyd__V1__UpdateKeyRequest *asked,
     const struct registry_key *key)
 {
@@ -242,7 +250,7 @@ check_update(struct custody *custody,
 	st = custody_check_texts(asked->group, asked->owner, asked->notes);
 	if (!failed(st) && changes(asked, FIELD(GROUP)) &&
 	    strcmp(asked->group, key->group) != 0)
-		st = custody_check_join(custody, asked->group);
+		st = custody_check_join(custody, call, asked->group);
 	return st;
 }
 
@@ -273,7 +281,7 @@ custody_update(void *ctx, const struct rpc_call *call,
 	struct status st = custody_take_key(custody, call, asked->key_id, &key);
 
 	if (!failed(st))
-		st = check_update(custody, asked, &key);
+		st = check_update(custody, call, asked, &key);
 	if (failed(st))
 		return st;
 	act.key = key.id;

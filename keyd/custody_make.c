@@ -58,8 +58,9 @@ custody_find_pool(const struct custody *custody, const char *name,
 }
 
 STATUS
-custody_check_birth(struct custody *custody, const struct custody_birth *birth,
-    struct rpc_reply *reply, size_t *ret_pool)
+custody_check_birth(struct custody *custody, const struct rpc_call *call,
+    const struct custody_birth *birth, struct rpc_reply *reply,
+    size_t *ret_pool)
 {
 	struct registry_key there;
 	struct status st = check_label(birth->label);
@@ -68,7 +69,7 @@ custody_check_birth(struct custody *custody, const struct custody_birth *birth,
 		st = custody_check_texts(
 		    birth->group, birth->owner, birth->notes);
 	if (!failed(st))
-		st = custody_check_join(custody, birth->group);
+		st = custody_check_join(custody, call, birth->group);
 	if (!failed(st))
 		st = custody_find_pool(custody, birth->pool, reply, ret_pool);
 	if (failed(st))
@@ -204,7 +205,7 @@ custody_generate(void *ctx, const struct rpc_call *call,
 	if (key_alg_name(alg) == NULL)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "name the key's algorithm, such as EC_P256 or RSA_2048");
-	st = custody_check_birth(custody, &birth, reply, &pool);
+	st = custody_check_birth(custody, call, &birth, reply, &pool);
 	if (failed(st))
 		return st;
 	/* The group's grants are the key's from the start. */

@@ -601,6 +601,32 @@ nobody_alone_brings_a_key_under_grants_that_took_an_approval(void **state)
 	assert_int_equal(update(ALICE, 1, "shop", NULL, NULL), STATUS_OK);
 }
 
+/* Where nothing waits for approval an operator may, and certd still not. */
+static void
+certd_brings_no_key_under_grants_that_it_could_not_give(void **state)
+{
+	struct registry_grant grant = { .pattern = "edge/*",
+		.contexts = 1u << CONTEXT_TLS13_SERVER };
+	struct registry_target group = { .group = "shop" };
+	struct desk *desk = *state;
+
+	desk_add_key(desk, 1, CERTD);
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &group, &grant, NULL).code,
+	    STATUS_OK);
+	group.group = "beyond";
+	grant.beyond_group = true;
+	assert_int_equal(
+	    registry_grant_add(desk->registry, &group, &grant, NULL).code,
+	    STATUS_OK);
+	desk_restart(desk, 1, HOUR);
+	assert_int_equal(
+	    update(CERTD, 1, "beyond", NULL, NULL), STATUS_FAILED_PRECONDITION);
+	assert_string_equal(desk_key(desk, 1).group, "");
+	assert_int_equal(update(CERTD, 1, "shop", NULL, NULL), STATUS_OK);
+	assert_int_equal(update(ALICE, 1, "beyond", NULL, NULL), STATUS_OK);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -628,6 +654,7 @@ main(void)
 		T(group_owner_and_notes_change_alone_and_to_empty_too),
 		T(updates_that_make_no_sense_are_refused),
 		T(nobody_alone_brings_a_key_under_grants_that_took_an_approval),
+		T(certd_brings_no_key_under_grants_that_it_could_not_give),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

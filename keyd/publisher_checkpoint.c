@@ -146,11 +146,34 @@ keep_tree(struct publisher *p, uint64_t size)
 	}
 }
 
+/* Is the tree the one that the checkpoint from before the start is of? */
+static bool
+is_restored_right(const struct publisher *p)
+{
+	const struct bytes octets = { (const uint8_t *)p->current.note,
+		p->current.len };
+	struct checkpoint checkpoint;
+	struct merkle_hash root;
+	struct note note;
+
+	builder_root(p->builder, &root);
+	return !failed(note_parse(octets, &note)) &&
+	       !failed(checkpoint_parse(note.text, &checkpoint)) &&
+	       checkpoint.size == builder_size(p->builder) &&
+	       merkle_equal(&checkpoint.root, &root);
+}
+
 STATUS
 publisher_restore_partials(struct publisher *p)
 {
-	struct status st = builder_flush(p->builder, publisher_store, p);
+	struct status st;
 
+	/* The start has checked it; then the journal was read once more. */
+	if (!is_restored_right(p))
+		return status_fail(STATUS_DATA_LOSS,
+		    "the journal was changed since keyd started: checkpoints "
+		    "wait; find out who did that, and start keyd again");
+	st = builder_flush(p->builder, publisher_store, p);
 	if (failed(st))
 		return st;
 	for (int level = TILE_ENTRIES; level < TILE_LEVELS; level++) {

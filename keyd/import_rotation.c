@@ -147,7 +147,11 @@ destroy(const struct import_rotation_config *config,
 	/* A pool that is configured no more: its token is out of reach. */
 	if (pool == config->n_pools)
 		return registry_wrapping_remove(config->registry, &row->id);
-	st = record(config, "keyd", row, "destroy", status_ok(), ENTRY_ASKED);
+	/* A token that is away for a week must not fill the ledger. */
+	st = hsm_wait_ready(config->pools[pool], 0);
+	if (!failed(st))
+		st = record(
+		    config, "keyd", row, "destroy", status_ok(), ENTRY_ASKED);
 	if (failed(st))
 		return st;
 	st = hsm_destroy(
@@ -164,6 +168,7 @@ import_rotation_sweep(
     const struct import_rotation_config *config, int64_t now_s)
 {
 	struct status first = status_ok();
+	struct key_id after = { .at = { 0 } };
 	struct registry_wrapping row;
 	struct status st;
 
@@ -177,14 +182,18 @@ import_rotation_sweep(
 			first = st;
 	}
 	for (;;) {
-		st = registry_wrapping_due(config->registry, now_s, &row);
+		st = registry_wrapping_due(
+		    config->registry, now_s, &after, &row);
 		if (st.code == STATUS_NOT_FOUND)
 			return first;
-		if (!failed(st))
-			st = destroy(config, &row);
-		/* The same row would come again: the next sweep is for it. */
 		if (failed(st))
 			return failed(first) ? first : st;
+		/* One that fails now is for the next sweep, and keeps no other
+		 * token's keys from going. */
+		after = row.id;
+		st = destroy(config, &row);
+		if (failed(st) && !failed(first))
+			first = st;
 	}
 }
 

@@ -275,8 +275,10 @@ STATUS registry_wrapping_newest(struct registry *registry, const char *pool,
     struct registry_wrapping *ret_wrapping);
 STATUS registry_wrapping_get(struct registry *registry, const struct key_id *id,
     struct registry_wrapping *ret_wrapping);
-/* One that is accepted no more; NOT_FOUND when there is none. */
+/* One that is accepted no more, the next after the id; NOT_FOUND when there is
+ * none. */
 STATUS registry_wrapping_due(struct registry *registry, int64_t now_s,
+    const struct key_id *after,
     struct registry_wrapping *ret_wrapping);
 STATUS registry_wrapping_remove(
     struct registry *registry, const struct key_id *id);

@@ -112,14 +112,15 @@ registry_wrapping_add(struct registry *registry,
 
 static struct status
 one_wrapping(struct registry *registry, const char *sql,
-    struct registry_value value, struct registry_wrapping *ret_wrapping)
+    const struct registry_value *values, size_t n,
+    struct registry_wrapping *ret_wrapping)
 {
 	scoped(registry_unlock) struct registry *db = registry_lock(registry);
 	scoped(registry_rows_free) struct registry_rows *rows = NULL;
 	struct registry_wrapping wrapping;
 	bool row = false;
 	size_t len = 0;
-	struct status st = registry_query(db, &rows, sql, &value, 1);
+	struct status st = registry_query(db, &rows, sql, values, n);
 
 	if (!failed(st))
 		st = registry_next(rows, &row);
@@ -148,7 +149,7 @@ registry_wrapping_newest(struct registry *registry, const char *pool,
 	return one_wrapping(registry,
 	    "SELECT " WRAPPING_COLUMNS " FROM wrapping"
 	    " WHERE pool = ? AND accepted_until_s = 0",
-	    value_text(pool), ret_wrapping);
+	    VALUES(value_text(pool)), ret_wrapping);
 }
 
 STATUS
@@ -157,18 +158,18 @@ registry_wrapping_get(struct registry *registry, const struct key_id *id,
 {
 	return one_wrapping(registry,
 	    "SELECT " WRAPPING_COLUMNS " FROM wrapping WHERE id = ?",
-	    value_key(id), ret_wrapping);
+	    VALUES(value_key(id)), ret_wrapping);
 }
 
 STATUS
 registry_wrapping_due(struct registry *registry, int64_t now_s,
-    struct registry_wrapping *ret_wrapping)
+    const struct key_id *after, struct registry_wrapping *ret_wrapping)
 {
 	return one_wrapping(registry,
 	    "SELECT " WRAPPING_COLUMNS " FROM wrapping"
-	    " WHERE accepted_until_s > 0 AND accepted_until_s <= ?"
-	    " ORDER BY accepted_until_s LIMIT 1",
-	    value_int(now_s), ret_wrapping);
+	    " WHERE accepted_until_s > 0 AND accepted_until_s <= ? AND id > ?"
+	    " ORDER BY id LIMIT 1",
+	    VALUES(value_int(now_s), value_key(after)), ret_wrapping);
 }
 
 STATUS

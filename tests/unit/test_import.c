@@ -52,6 +52,7 @@ static struct fake {
 	bool leaves_object;   /* when it fails, as a worker that dies may */
 	bool is_extractable;
 	bool hides_objects; /* from a search for keys that sign */
+	struct hsm *away;   /* does not answer, or NULL */
 	unsigned asked;
 	/* Called once the token has the key. */
 	void (*meanwhile)(void *ctx);
@@ -147,6 +148,15 @@ hsm_destroy(struct hsm *hsm, const struct key_id *id, int64_t deadline_ns)
 		if (key_id_equal(&fake.objects[i], id))
 			fake.objects[i] = fake.objects[--fake.n_objects];
 	return status_ok();
+}
+
+STATUS
+hsm_wait_ready(struct hsm *hsm, int64_t timeout_ns)
+{
+	assert_int_equal(timeout_ns, 0);
+	return hsm == fake.away
+		   ? status_fail(STATUS_UNAVAILABLE, "the token is away")
+		   : status_ok();
 }
 
 STATUS
@@ -798,6 +808,48 @@ wrapping_keys_are_destroyed_once_their_time_is_over(void **state)
 	    fake.records[fake.n_records - 1], "keyd|destroy wrapping key"));
 }
 
+/* A wrapping key whose time is over, since the pool has a newer one. */
+static struct key_id
+add_due(struct desk *desk, const char *pool, uint8_t octet)
+{
+	struct registry_wrapping row = { .label = "import-1" };
+	struct key_id due;
+
+	snprintf(row.pool, sizeof(row.pool), "%s", pool);
+	memset(row.id.at, octet, KEY_ID_LEN);
+	due = row.id;
+	token_put(&due);
+	assert_false(failed(registry_wrapping_add(desk->registry, &row, 0)));
+	row.id.at[0] = 0xff;
+	row.created_s = clock_wall_s();
+	assert_false(failed(registry_wrapping_add(desk->registry, &row, 0)));
+	return due;
+}
+
+static void
+a_token_that_is_away_keeps_no_other_from_destroying(void **state)
+{
+	struct desk *desk = *state;
+	struct key_id there = add_due(desk, "many", 1);
+	struct key_id here = add_due(desk, "standard", 2);
+	int64_t now_s = clock_wall_s();
+	size_t records;
+
+	fake.away = pools[1];
+	assert_int_equal(import_rotation_sweep(&desk->imports, now_s).code,
+	    STATUS_UNAVAILABLE);
+	assert_false(token_has(&here));
+	assert_true(token_has(&there));
+	/* That it is away is no news for the ledger each time. */
+	records = fake.n_records;
+	assert_int_equal(import_rotation_sweep(&desk->imports, now_s).code,
+	    STATUS_UNAVAILABLE);
+	assert_int_equal(fake.n_records, records);
+	fake.away = NULL;
+	assert_false(failed(import_rotation_sweep(&desk->imports, now_s)));
+	assert_false(token_has(&there));
+}
+
 static void
 the_thread_sweeps_by_itself(void **state)
 {
@@ -837,6 +889,7 @@ main(void)
 		TEST(the_newest_wrapping_key_serves_until_it_is_old),
 		TEST(a_wrapping_key_is_refused_once_its_time_is_over),
 		TEST(wrapping_keys_are_destroyed_once_their_time_is_over),
+		TEST(a_token_that_is_away_keeps_no_other_from_destroying),
 		TEST(the_thread_sweeps_by_itself),
 	};
 

@@ -278,8 +278,7 @@ STATUS registry_wrapping_get(struct registry *registry, const struct key_id *id,
 /* One that is accepted no more, the next after the id; NOT_FOUND when there is
  * none. */
 STATUS registry_wrapping_due(struct registry *registry, int64_t now_s,
-    const struct key_id *after,
-    struct registry_wrapping *ret_wrapping);
+    const struct key_id *after, struct registry_wrapping *ret_wrapping);
 STATUS registry_wrapping_remove(
     struct registry *registry, const struct key_id *id);
 

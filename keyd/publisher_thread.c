@@ -146,6 +146,11 @@ publisher_drain(struct publisher *p)
 		if (!failed(st))
 			st = append_handover(p, &p->work);
 	}
+	/* What the journal gave meanwhile would wake the thread for nothing. */
+	if (!failed(st) && p->work.n == 0) {
+		take(p);
+		st = append_handover(p, &p->work);
+	}
 	if (p->lag_gauge != NULL)
 		metric_gauge_set(p->lag_gauge,
 		    (int64_t)(recorded(p) - builder_size(p->builder)));

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "keyd/ledger_key.h"
 #include "keyd/publisher.h"
+#include "keyd/publisher_int.h"
 #include "ledger/builder.h"
 #include "ledger/reader.h"
 #include "ledger/verify.h"
@@ -928,6 +929,37 @@ what_the_buffer_cannot_hold_is_read_from_the_journal(void **state)
 }
 
 static void
+what_the_journal_gave_does_not_wait_to_be_given_again(void **state)
+{
+	char *here = strdup(path_of("journal/0000000001.journal"));
+	char *away = strdup(path_of("away"));
+
+	(void)state;
+	start();
+	flush();
+	publisher_stop(keyd.publisher);
+	/* From here on this thread does the publisher's work.  Of ten entries
+	 * it does not hear, and the journal cannot be read. */
+	record_many(1, 10);
+	keyd.publisher->filling.first = keyd.publisher->recorded;
+	keyd.publisher->runs = true;
+	record_many(11, 1);
+	assert_int_equal(rename(here, away), 0);
+	assert_true(failed(publisher_drain(keyd.publisher)));
+	assert_int_equal(rename(away, here), 0);
+	record_large(10 * 32);
+	assert_true(keyd.publisher->filling.len >= HANDOVER_WAKE);
+	assert_false(failed(publisher_drain(keyd.publisher)));
+	/* All is in the tree, so there is nothing to wake up for. */
+	assert_int_equal(
+	    builder_size(keyd.publisher->builder), keyd.publisher->recorded);
+	assert_int_equal(keyd.publisher->filling.len, 0);
+	keyd.publisher->runs = false;
+	free(here);
+	free(away);
+}
+
+static void
 segments_go_once_the_ledger_holds_them(void **state)
 {
 	const unsigned n = 2100 * 32; /* more than a segment of 64 MiB */
@@ -1367,6 +1399,7 @@ main(void)
 		TEST(starts_while_the_token_is_away),
 		TEST(of_many_who_flush_at_once_none_is_told_it_failed),
 		TEST(what_the_buffer_cannot_hold_is_read_from_the_journal),
+		TEST(what_the_journal_gave_does_not_wait_to_be_given_again),
 		TEST(segments_go_once_the_ledger_holds_them),
 		TEST(a_new_key_takes_over_from_the_old_one),
 		TEST(a_rotation_goes_on_where_it_was_stopped),

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
+#include "base/printable.h"
 #include "base/spiffe.h"
-#include "ledger/text.h"
 
 enum field {
 	FIELD_KIND = 1,
@@ -96,7 +96,8 @@ mend_utf8(uint8_t *at, size_t len)
 	uint32_t c;
 
 	for (size_t i = 0; i < len;) {
-		size_t n = text_utf8((struct bytes){ at + i, len - i }, &c);
+		size_t n =
+		    printable_take((struct bytes){ at + i, len - i }, &c);
 
 		if (n == 0) {
 			at[i] = '?';

@@ -7,6 +7,7 @@
  * over, as the specification asks.
  */
 #include "ledger/note.h"
+#include "base/printable.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -39,7 +40,7 @@ is_name(struct bytes name)
 	if (name.len == 0 || name.len >= NOTE_NAME_MAX)
 		return false;
 	while (name.len > 0) {
-		const size_t n = text_utf8(name, &c);
+		const size_t n = printable_take(name, &c);
 
 		if (n == 0 || c < 0x20 || c == '+' || is_space(c))
 			return false;
@@ -56,7 +57,7 @@ is_text(struct bytes text)
 	uint32_t c;
 
 	while (text.len > 0) {
-		const size_t n = text_utf8(text, &c);
+		const size_t n = printable_take(text, &c);
 
 		if (n == 0 || (c < 0x20 && c != '\n'))
 			return false;

@@ -10,8 +10,8 @@
 #include "base/bytes.h"
 
 /*
- * Strict reading of the text of notes and proofs: lines, decimal numbers,
- * UTF-8.  For foreign octets.
+ * Strict reading of the text of notes and proofs: lines and decimal numbers.
+ * For foreign octets.
  */
 
 /* A line up to its newline, which is taken too.  False without a newline. */
@@ -62,37 +62,6 @@ text_number(struct bytes text, uint64_t *ret_number)
 		return false;
 	*ret_number = number;
 	return true;
-}
-
-/*
- * Length of the UTF-8 sequence that begins here (RFC 3629), and the character;
- * 0 when it is not one, or cut.  text is not empty.
- */
-static inline size_t
-text_utf8(struct bytes text, uint32_t *ret_char)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const uint8_t head = text.at[0];
-	uint32_t c;
-	size_t len;
-
-	if (head < 0x80) {
-		*ret_char = head;
-		return 1;
-	}
-	len = head >= 0xf0 ? 4 : head >= 0xe0 ? 3 : 2;
-	if (head < 0xc2 || head > 0xf4 || text.len < len)
-		return 0;
-	c = head & (0x7fU >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((text.at[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (text.at[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret_char = c;
-	return len;
 }
 
 #endif

@@ -134,6 +134,19 @@ custody_reply(struct custody *custody, const struct registry_key *key,
 	return st;
 }
 
+STATUS
+custody_finish(struct custody *custody, const struct custody_act *act,
+    struct status outcome, struct rpc_reply *reply)
+{
+	struct registry_key key;
+	struct status st = custody_record_done(custody, act, outcome);
+
+	if (!failed(st))
+		st =
+		    registry_key_get(custody->config.registry, &act->key, &key);
+	return failed(st) ? st : custody_reply(custody, &key, reply);
+}
+
 /* ---- List, Get ---- */
 
 static struct status

@@ -235,10 +235,7 @@ custody_cancel(void *ctx, const struct rpc_call *call,
 	    KEY_SCHEDULED, KEY_SUSPENDED, 0, clock_wall_s());
 	if (!failed(st))
 		st = custody_publish_key(custody, &key.id);
-	st = custody_record_done(custody, &act, st);
-	if (!failed(st))
-		st = registry_key_get(custody->config.registry, &key.id, &key);
-	return failed(st) ? st : custody_reply(custody, &key, reply);
+	return custody_finish(custody, &act, st, reply);
 }
 
 /* ---- when the time has come ---- */

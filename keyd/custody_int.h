@@ -49,6 +49,10 @@ STATUS custody_reply(struct custody *custody, const struct registry_key *key,
 /* Puts in force what an earlier call wrote down and could not put in force. */
 STATUS custody_catch_up(struct custody *custody);
 
+/* custody_record_done, and when it was done the key as it is now. */
+STATUS custody_finish(struct custody *custody, const struct custody_act *act,
+    struct status outcome, struct rpc_reply *reply);
+
 STATUS custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id);
 /* Is this a name for a key group? */
 STATUS custody_check_group(const char *group);

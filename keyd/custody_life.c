@@ -295,10 +295,7 @@ custody_update(void *ctx, const struct rpc_call *call,
 	    changes(asked, FIELD(NOTES)) ? asked->notes : NULL);
 	if (!failed(st))
 		st = custody_publish_key(custody, &key.id);
-	st = custody_record_done(custody, &act, st);
-	if (!failed(st))
-		st = registry_key_get(custody->config.registry, &key.id, &key);
-	return failed(st) ? st : custody_reply(custody, &key, reply);
+	return custody_finish(custody, &act, st, reply);
 }
 
 /* ---- Suspend, Resume ---- */
@@ -344,10 +341,7 @@ custody_suspend(void *ctx, const struct rpc_call *call,
 	st = suspend(custody, &key.id);
 	/* Also when the policy could not be changed: then all the more. */
 	custody_drop_copies(custody, call, &key);
-	st = custody_record_done(custody, &act, st);
-	if (!failed(st))
-		st = registry_key_get(custody->config.registry, &key.id, &key);
-	return failed(st) ? st : custody_reply(custody, &key, reply);
+	return custody_finish(custody, &act, st, reply);
 }
 
 /* The token first: what it cannot sign with does not become active. */
@@ -389,8 +383,6 @@ custody_resume(void *ctx, const struct rpc_call *call,
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;
-	st = custody_record_done(custody, &act, resume(custody, call, &key));
-	if (!failed(st))
-		st = registry_key_get(custody->config.registry, &key.id, &key);
-	return failed(st) ? st : custody_reply(custody, &key, reply);
+	return custody_finish(
+	    custody, &act, resume(custody, call, &key), reply);
 }

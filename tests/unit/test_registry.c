@@ -19,53 +19,13 @@
 #include <cmocka.h>
 
 #include "keyd/registry.h"
+#include "tests/unit/registry_desk.h"
 
 #define TAKERS 8
 #define TLS13 (1u << CONTEXT_TLS13_SERVER)
 #define TLS12 (1u << CONTEXT_TLS12_SERVER_ECDHE)
 #define CSR (1u << CONTEXT_CSR)
 #define RAW (1u << CONTEXT_RAW)
-
-struct desk {
-	char folder[64];
-	char path[96];
-	struct registry *registry;
-};
-
-static int
-set_up(void **state)
-{
-	struct desk *desk = calloc(1, sizeof(*desk));
-
-	assert_non_null(desk);
-	snprintf(
-	    desk->folder, sizeof(desk->folder), "/tmp/holdfast-reg-XXXXXX");
-	assert_non_null(mkdtemp(desk->folder));
-	snprintf(
-	    desk->path, sizeof(desk->path), "%s/registry.db", desk->folder);
-	assert_int_equal(
-	    registry_open(desk->path, &desk->registry).code, STATUS_OK);
-	*state = desk;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	static const char *const ends[] = { "", "-wal", "-shm" };
-	struct desk *desk = *state;
-
-	registry_close(desk->registry);
-	for (size_t i = 0; i < 3; i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), "%s%s", desk->path, ends[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(desk->folder), 0);
-	free(desk);
-	return 0;
-}
 
 static void
 reopen(struct desk *desk)
@@ -927,7 +887,9 @@ identities_are_the_enrolled_and_the_invited(void **state)
 	    STATUS_INVALID_ARGUMENT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(                                       \
+	    name, registry_desk_set_up, registry_desk_tear_down)
 
 int
 main(void)

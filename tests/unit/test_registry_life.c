@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "keyd/registry.h"
+#include "tests/unit/registry_desk.h"
 
 #define ALICE "spiffe://d/operator/alice"
 #define BOB "spiffe://d/operator/bob"
@@ -24,47 +25,6 @@
 #define TLS13 (1u << CONTEXT_TLS13_SERVER)
 #define RAW (1u << CONTEXT_RAW)
 #define RACERS 8
-
-struct desk {
-	char folder[64];
-	char path[96];
-	struct registry *registry;
-};
-
-static int
-set_up(void **state)
-{
-	struct desk *desk = calloc(1, sizeof(*desk));
-
-	assert_non_null(desk);
-	snprintf(
-	    desk->folder, sizeof(desk->folder), "/tmp/holdfast-life-XXXXXX");
-	assert_non_null(mkdtemp(desk->folder));
-	snprintf(
-	    desk->path, sizeof(desk->path), "%s/registry.db", desk->folder);
-	assert_int_equal(
-	    registry_open(desk->path, &desk->registry).code, STATUS_OK);
-	*state = desk;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	static const char *const ends[] = { "", "-wal", "-shm" };
-	struct desk *desk = *state;
-
-	registry_close(desk->registry);
-	for (size_t i = 0; i < 3; i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path), "%s%s", desk->path, ends[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(desk->folder), 0);
-	free(desk);
-	return 0;
-}
 
 static struct key_id
 an_id(uint8_t of)
@@ -664,7 +624,9 @@ an_operator_voting_from_many_calls_at_once_counts_once(void **state)
 	assert_int_equal(counted, 2);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define T(test)                                                                \
+	cmocka_unit_test_setup_teardown(                                       \
+	    test, registry_desk_set_up, registry_desk_tear_down)
 
 int
 main(void)

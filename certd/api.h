@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_API_H
+#define CERTD_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/scoped.h"
+#include "base/status.h"
+#include "certd/caller.h"
+#include "rpc/server.h"
+
+/*
+ * What certd can be asked, whichever way it comes: each service gives a table
+ * of its methods, with who may call them and where REST has them; gRPC
+ * (certd/grpc.h) and REST (certd/rest.h) look there and nowhere else.  A method
+ * that is in no table does not exist.
+ */
+struct api;
+
+#define API_WHY_MAX 512
+
+struct api_call {
+	const struct caller *caller;
+	/* A sentence in place of the status' static text, when it must name
+	 * things; empty otherwise.  At most API_WHY_MAX - 1 octets. */
+	char why[API_WHY_MAX];
+};
+
+/* printf into call->why, and give the status back. */
+struct status api_explain(struct api_call *call, struct status st,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * One method.  The request is decoded; *ret_reply is made with malloc, as
+ * protobuf_c_message_free_unpacked frees it (certd/message.h helps).  Who calls
+ * may call: that was looked at before.  Any thread, several at once; may block
+ * for the disk or for keyd.
+ */
+typedef struct status (*api_fn)(void *ctx, struct api_call *call,
+    const ProtobufCMessage *request, ProtobufCMessage **ret_reply);
+
+enum api_verb {
+	API_GET,
+	API_POST,
+	API_PATCH,
+	API_DELETE
+};
+
+struct api_method {
+	const ProtobufCServiceDescriptor *service;
+	const char *name; /* "Upload" */
+	api_fn fn;
+	unsigned allow; /* ALLOW_..., who may */
+	unsigned scope; /* the one SCOPE_... that a token needs */
+	enum api_verb verb;
+	/*
+	 * "/v1/certificates/{id}": names in braces are fields of the request.
+	 * Other fields of it come from the query (GET, DELETE) or from the JSON
+	 * body.  "/v1/certificates/{id}:replace" are acts that are no verb of
+	 * HTTP.
+	 */
+	const char *path;
+	bool creates;        /* answers 201 */
+	const char *summary; /* one line for OpenAPI */
+};
+
+struct api *api_new(void);      /* NULL when memory ends */
+void api_free(struct api *api); /* NULL is allowed */
+SCOPED_RELEASE(api_free, struct api *);
+
+/* Before it is served.  methods is borrowed, as is ctx, which each fn gets. */
+STATUS api_add(
+    struct api *api, const struct api_method *methods, size_t n, void *ctx);
+
+/* All methods, in the order they were added. */
+size_t api_count(const struct api *api);
+const struct api_method *api_at(const struct api *api, size_t i);
+/* NULL when there is none: "/holdfast.certd.v1.Certificates/Upload". */
+const struct api_method *api_find(const struct api *api, const char *path);
+
+/* May this caller call it?  PERMISSION_DENIED says which role or scope does. */
+STATUS api_allows(const struct api_method *method, const struct caller *caller);
+
+/*
+ * Ask.  Looks whether the caller may, then runs the method.  *ret_reply is the
+ * caller's; call->why and the status say what went wrong.
+ */
+STATUS api_ask(struct api *api, const struct api_method *method,
+    struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply);
+
+/* ---- gRPC's side (certd/grpc.c) ---- */
+
+/*
+ * Put every method on the server.  Callers are told by their SPIFFE IDs of that
+ * domain: operators and auditors; all others are PERMISSION_DENIED, but for the
+ * methods that edges call, which certd/edges.h registers by itself.
+ */
+void api_serve_grpc(
+    struct api *api, struct rpc_server *server, const char *domain);
+
+#endif

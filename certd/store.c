@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * certd's database, opened, and what every store_*.c shares: transactions that
+ * wake who waits, edge versions, history, etags.  What is kept of accounts,
+ * certificates, resources and edges is in files of those names; the schema is
+ * store_schema.c.
+ */
+
+#include "certd/store.h"
+
+#include <limits.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "certd/store_schema.h"
+
+#define EVENT_TEXT_MAX 201
+
+struct store {
+	struct db *db;
+	pthread_mutex_t mutex; /* guards commits */
+	pthread_cond_t committed;
+	uint64_t commits;
+};
+
+STATUS
+store_open(const struct store_config *config, struct store **ret_store)
+{
+	char path[PATH_MAX];
+	struct db_config to = { .path = path,
+		.migrations = store_migrations,
+		.n_migrations = store_n_migrations,
+		.readers = 8,
+		.read_only = config->read_only };
+	struct store *store;
+	pthread_condattr_t attr;
+	struct status st;
+
+	if (snprintf(path, sizeof(path), "%s/certd.db", config->state_dir) >=
+	    (int)sizeof(path))
+		return status_fail(
+		    STATUS_INVALID_ARGUMENT, "state_dir is too long a path");
+	store = calloc(1, sizeof(*store));
+	if (store == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	pthread_mutex_init(&store->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&store->committed, &attr);
+	pthread_condattr_destroy(&attr);
+	st = db_open(&to, &store->db);
+	if (failed(st)) {
+		store_close(store);
+		return st;
+	}
+	*ret_store = store;
+	return st;
+}
+
+void
+store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	db_close(store->db);
+	pthread_cond_destroy(&store->committed);
+	pthread_mutex_destroy(&store->mutex);
+	free(store);
+}
+
+struct db *
+store_db(struct store *store)
+{
+	return store->db;
+}
+
+/* ---- transactions ---- */
+
+STATUS
+store_write(struct store *store, struct db_tx **ret_tx)
+{
+	return db_write(store->db, ret_tx);
+}
+
+STATUS
+store_read(struct store *store, struct db_tx **ret_tx)
+{
+	return db_read(store->db, ret_tx);
+}
+
+void
+store_wake(struct store *store)
+{
+	pthread_mutex_lock(&store->mutex);
+	store->commits++;
+	pthread_cond_broadcast(&store->committed);
+	pthread_mutex_unlock(&store->mutex);
+}
+
+STATUS
+store_commit(struct store *store, struct db_tx *tx, struct status st)
+{
+	st = db_commit(tx, st);
+	if (!failed(st))
+		store_wake(store);
+	return st;
+}
+
+uint64_t
+store_wait(struct store *store, uint64_t seen, unsigned timeout_ms)
+{
+	int64_t until_ns = clock_mono_ns() + (int64_t)timeout_ms * NS_PER_MS;
+	struct timespec until = { .tv_sec = until_ns / NS_PER_S,
+		.tv_nsec = until_ns % NS_PER_S };
+	uint64_t commits;
+	int rc = 0;
+
+	pthread_mutex_lock(&store->mutex);
+	while (store->commits == seen && rc == 0)
+		rc = pthread_cond_timedwait(
+		    &store->committed, &store->mutex, &until);
+	commits = store->commits;
+	pthread_mutex_unlock(&store->mutex);
+	return commits;
+}
+
+/* ---- meta ---- */
+
+STATUS
+store_meta_get(struct db_tx *tx, const char *name, char *ret_value, size_t max)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	struct status st = db_query(tx, &rows,
+	    "SELECT value FROM meta WHERE name = ?1", DB_VALUES(db_text(name)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	if (!failed(st) && !row)
+		st = status_fail(STATUS_NOT_FOUND, "no such value");
+	if (!failed(st))
+		db_column_text(rows, 0, ret_value, max);
+	return st;
+}
+
+STATUS
+store_meta_set(struct db_tx *tx, const char *name, const char *value)
+{
+	return db_run(tx, NULL,
+	    "INSERT INTO meta (name, value) VALUES (?1, ?2)"
+	    " ON CONFLICT (name) DO UPDATE SET value = ?2",
+	    DB_VALUES(db_text(name), db_text(value)));
+}
+
+/* ---- edge versions ---- */
+
+STATUS
+store_new_version(struct db_tx *tx, int64_t now_s, int64_t *ret_version)
+{
+	uint8_t tag[STORE_TAG_LEN];
+	struct status st;
+
+	if (db_mark(tx) != 0) {
+		*ret_version = db_mark(tx);
+		return status_ok();
+	}
+	if (RAND_bytes(tag, sizeof(tag)) != 1)
+		return status_fail(
+		    STATUS_INTERNAL, "the random generator failed");
+	st = db_run(tx, NULL,
+	    "INSERT INTO edge_version (tag, at_s) VALUES (?1, ?2)",
+	    DB_VALUES(
+		db_blob((struct bytes){ tag, sizeof(tag) }), db_int(now_s)));
+	if (failed(st))
+		return st;
+	*ret_version = db_inserted(tx);
+	db_set_mark(tx, *ret_version);
+	return st;
+}
+
+STATUS
+store_current_version(
+    struct db_tx *tx, int64_t *ret_version, uint8_t ret_tag[STORE_TAG_LEN])
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	struct status st = db_query(tx, &rows,
+	    "SELECT version, tag FROM edge_version"
+	    " ORDER BY version DESC LIMIT 1",
+	    DB_NONE);
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	if (failed(st))
+		return st;
+	*ret_version = 0;
+	memset(ret_tag, 0, STORE_TAG_LEN);
+	if (row) {
+		*ret_version = db_column_int(rows, 0);
+		memcpy(ret_tag, db_column_blob(rows, 1).at, STORE_TAG_LEN);
+	}
+	return st;
+}
+
+/* ---- history ---- */
+
+STATUS
+store_event(struct db_tx *tx, int64_t account, const char *actor,
+    const char *act, const char *object, const char *detail)
+{
+	char cut[EVENT_TEXT_MAX];
+
+	snprintf(cut, sizeof(cut), "%s", detail);
+	return db_run(tx, NULL,
+	    "INSERT INTO event (at_s, account, actor, act, object, detail)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	    DB_VALUES(db_int(store_now_s()), db_int(account), db_text(actor),
+		db_text(act), db_text(object), db_text(cut)));
+}
+
+/* ---- small things ---- */
+
+int64_t
+store_now_s(void)
+{
+	return clock_wall_s();
+}
+
+STATUS
+store_page_size(uint32_t asked, uint32_t *ret_size)
+{
+	if (asked > STORE_PAGE_MAX)
+		return status_fail(
+		    STATUS_INVALID_ARGUMENT, "page_size is 1000 at most");
+	*ret_size = asked == 0 ? STORE_PAGE_DEFAULT : asked;
+	return status_ok();
+}
+
+void
+store_etag_print(int64_t revision, char ret_etag[STORE_ETAG_MAX])
+{
+	snprintf(ret_etag, STORE_ETAG_MAX, "r%lld", (long long)revision);
+}
+
+STATUS
+store_etag_check(const char *given, int64_t revision)
+{
+	char etag[STORE_ETAG_MAX];
+
+	store_etag_print(revision, etag);
+	if (given == NULL || given[0] == 0 || strcmp(given, etag) == 0)
+		return status_ok();
+	return status_fail(STATUS_ABORTED,
+	    "somebody else has changed it meanwhile; read it again, and then "
+	    "decide");
+}
+
+struct status
+store_no_such(const char *why)
+{
+	return status_fail(STATUS_NOT_FOUND, why);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_STORE_BINDINGS_H
+#define CERTD_STORE_BINDINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/db.h"
+#include "base/signing.h"
+#include "base/status.h"
+#include "certd/api.h"
+
+/*
+ * Bindings: which certificates a resource serves.  All within the caller's
+ * transaction; each act gives the resource a new edge version, puts retired
+ * certificates on record, and brings grant_ rows to what is wanted.
+ */
+
+#define BINDING_SLOTS 3
+
+/* 1 ECDSA, 2 RSA, 3 Ed25519; 0 when it is none. */
+int binding_slot(enum key_alg alg);
+
+/*
+ * Serve these and no others.  Each must be of the resource's account or shared,
+ * cover every host name, fit network and scope, not be expired, and no two of
+ * one slot; else FAILED_PRECONDITION or INVALID_ARGUMENT with the sentence in
+ * call->why.  What is replaced keeps its grant until edges were seen serving
+ * what came after (store_edges.h).  Sets https and mode personal, or acme and
+ * shared as the certificates are.
+ */
+STATUS bindings_set(struct db_tx *tx, struct api_call *call, int64_t resource,
+    const int64_t *certificates, size_t n);
+
+/* Take these away, all for n 0; their keys' grants go at once. */
+STATUS bindings_clear(struct db_tx *tx, struct api_call *call, int64_t resource,
+    const int64_t *certificates, size_t n);
+
+/* Bind new wherever old is bound; each with its id and name, in order. */
+STATUS bindings_replace(struct db_tx *tx, struct api_call *call, int64_t old_id,
+    int64_t new_id, bool (*each)(void *ctx, int64_t resource, const char *name),
+    void *ctx);
+
+/* Who holds a certificate, by id, at most max; *ret_n counts all. */
+STATUS bindings_holders(struct db_tx *tx, int64_t certificate, size_t max,
+    bool (*each)(void *ctx, int64_t resource, const char *name), void *ctx,
+    size_t *ret_n);
+
+/* Bring a key's grant_ rows to what bindings and retirements want. */
+STATUS bindings_refresh_grants(struct db_tx *tx, const struct key_id *key);
+
+#endif

@@ -105,7 +105,7 @@ struct registry_budget {
 };
 
 struct registry_grant {
-	char pattern[REGISTRY_PATTERN_MAX]; /* "edge/fra-*" */
+	char pattern[REGISTRY_PATTERN_MAX]; /* "edge/fra-*", "edge/@group" */
 	unsigned contexts;                  /* bit (1 << enum sign_context) */
 	struct registry_budget budget;
 	bool beyond_group; /* approved for edges the pool does not serve */

@@ -253,8 +253,9 @@ registry_grant_add(struct registry *registry,
 		REGISTRY_PATTERN_MAX ||
 	    !spiffe_pattern_ok(grant->pattern))
 		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "an identity is written role/name or role/prefix*, such "
-		    "as edge/fra-1 or edge/fra-*");
+		    "an identity is written role/name, role/prefix* or "
+		    "edge/@group, such as edge/fra-1, edge/fra-* or "
+		    "edge/@standard");
 	st = registry_begin(db);
 	if (failed(st))
 		return st;

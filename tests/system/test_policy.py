@@ -407,6 +407,62 @@ def test_a_key_group_is_granted_at_once_and_joined_later(bed, edge):
         assert edge.error(key, tls13_content()).code().name == "PERMISSION_DENIED"
 
 
+@pytest.mark.feature("X04")
+def test_a_grant_to_an_edge_group_follows_the_edges_of_it(bed):
+    key = bed.json("key", "generate", "of-a-group")
+    shown = bed.json("key", "grant", "of-a-group", "edge/@lab", "tls")
+    assert [g["identity"] for g in shown["grants"]] == ["edge/@lab"]
+    here, elsewhere = (Stream(Signer(bed, "edge", name)) for name in ("in-lab", "not-in-lab"))
+
+    def sign():
+        return here.wait(here.send(key)) + elsewhere.wait(elsewhere.send(key))
+
+    assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+    bed.cli("edge", "group", "in-lab", "lab")
+    assert sign() == ["OK", "PERMISSION_DENIED"]
+    # One that joins later signs from its first request on.
+    bed.cli("edge", "invite", "lab-later", "--group", "lab", "-o", bed.dir / "lab-later.join")
+    bed.cli("join", bed.dir / "lab-later.join", state="edge-lab-later")
+    assert Signer(bed, "edge", "lab-later").sign(key, tls13_content())
+    # What waits in the queue when the edge is moved out is refused as well.
+    lane = [l for l in bed.lanes() if l["pool"] == "standard"][0]["pid"]
+    assert lane > 1
+    os.kill(lane, signal.SIGSTOP)
+    try:
+        waiting = here.send(key, n=8)
+        wait_for("they wait", lambda: queued(bed) > 0)
+        bed.cli("edge", "group", "in-lab", "standard")
+    finally:
+        os.kill(lane, signal.SIGCONT)
+    assert here.wait(waiting)[-1] == "PERMISSION_DENIED"
+    assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+    bed.cli("edge", "group", "not-in-lab", "lab")
+    assert sign() == ["PERMISSION_DENIED", "OK"]
+    bed.cli("key", "revoke", "of-a-group", "edge/@lab")
+    assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+    here.close()
+    elsewhere.close()
+    told = entries(bed, "--kind", "custody", "--key", key["id"])
+    assert "grant edge/@lab tls13_server tls12_server_ecdhe" in told
+    assert "revoke edge/@lab" in told
+    done = bed.run("audit", "show", "--identity", "edge/@lab")
+    assert done.returncode == 2 and "edge groups" in done.stderr
+
+
+def test_an_edge_group_that_a_pool_does_not_serve_is_granted_by_approval_alone(bed):
+    key = bed.json("key", "generate", "crown-3", "--pool", "enhanced")
+    bed.cli("key", "grant", "crown-3", "edge/@enhanced", "tls13_server")
+    standard = Signer(bed, "edge", "plainer")
+    done = bed.run("key", "grant", "crown-3", "edge/@standard", "tls13_server")
+    assert done.returncode != 0 and "--beyond-group" in done.stderr
+    member(bed, "operator", "third")
+    said = bed.json("key", "grant", "crown-3", "edge/@standard", "tls13_server", "--beyond-group")
+    assert "edge/@standard" in said["approval"]["act"]
+    assert standard.error(key, tls13_content()).code().name == "PERMISSION_DENIED"
+    bed.cli("approval", "approve", said["approval"]["id"], state="operator-third")
+    assert standard.sign(key, tls13_content())
+
+
 def test_enhanced_keys_sign_for_enhanced_edges_and_by_approval(bed):
     key = bed.json("key", "generate", "crown", "--pool", "enhanced")
     standard, enhanced = Signer(bed, "edge", "plain"), Signer(bed, "edge", "safe")

@@ -138,6 +138,25 @@ STATUS registry_grants(struct registry *registry, const struct key_id *key,
 STATUS registry_group_grants(struct registry *registry, const char *group,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n);
 
+/* A grant on a key itself, and the key. */
+struct registry_key_grant {
+	struct key_id key;
+	struct registry_grant grant;
+};
+/* The grant that a page comes after; all zero for the first page. */
+struct registry_grants_after {
+	struct key_id key;
+	char pattern[REGISTRY_PATTERN_MAX];
+};
+/*
+ * Up to max grants on keys themselves, by key id and pattern, those on key
+ * groups left out.  maker: only of keys whose created_by begins with it, "" for
+ * all.  ret_grants holds max of them.
+ */
+STATUS registry_key_grants(struct registry *registry,
+    const struct registry_grants_after *after, const char *maker, size_t max,
+    struct registry_key_grant *ret_grants, size_t *ret_n);
+
 /*
  * The keys, grants, edge groups and quarantines as a policy; pools[i] is the
  * pool behind policy_key.pool == i.  Keys of a pool that is not among them are

@@ -30,6 +30,7 @@ static const struct {
 	{ "/holdfast.keyd.v1.Keys/Generate", OPERATOR | CERTD },
 	{ "/holdfast.keyd.v1.Keys/List", OPERATOR | CERTD | AUDITOR },
 	{ "/holdfast.keyd.v1.Keys/Get", OPERATOR | CERTD | AUDITOR },
+	{ "/holdfast.keyd.v1.Keys/ListGrants", OPERATOR | CERTD | AUDITOR },
 	{ "/holdfast.keyd.v1.Keys/Grant", OPERATOR | CERTD },
 	{ "/holdfast.keyd.v1.Keys/Revoke", OPERATOR | CERTD },
 	{ "/holdfast.keyd.v1.Keys/Update", OPERATOR | CERTD },

@@ -381,6 +381,18 @@ def test_what_certd_binds_an_edge_may_sign_with_and_what_it_unbinds_not(bed, edg
         finally:
             os.kill(lane, signal.SIGCONT)
         assert elsewhere.wait(waiting)[-1] == "PERMISSION_DENIED"
+        # What certd has put is what it is told of, and nothing of others.
+        group = [signer_pb2.CONTEXT_TLS13_SERVER]
+        keys.Grant(keys_pb2.GrantRequest(
+            key_id=made.id, identity="edge/@standard", contexts=group))
+        bed.json("key", "generate", "not-of-certd")
+        bed.cli("key", "grant", "not-of-certd", "edge/fra-1", "tls")
+        told = keys.ListGrants(keys_pb2.ListGrantsRequest(page_size=1000))
+        assert [(g.key_id, g.grant.identity, list(g.grant.contexts)) for g in told.grants] == [
+            (made.id, "edge/@standard", group)]
+        assert not told.next_page_token
+        keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/@standard"))
+        assert not keys.ListGrants(keys_pb2.ListGrantsRequest()).grants
         # Never for itself, and never with keys of others.
         for identity, contexts in (("certd/one", tls), ("edge/fra-1", [CONTEXT_RAW])):
             with pytest.raises(grpc.RpcError) as refused:

@@ -21,6 +21,7 @@
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SIGN "/holdfast.keyd.v1.Signer/SignStream"
 #define LIST "/holdfast.keyd.v1.Keys/List"
+#define LIST_GRANTS "/holdfast.keyd.v1.Keys/ListGrants"
 #define GENERATE "/holdfast.keyd.v1.Keys/Generate"
 #define GRANT "/holdfast.keyd.v1.Keys/Grant"
 #define INVITE "/holdfast.keyd.v1.Identity/Invite"
@@ -55,6 +56,7 @@ an_edge_signs_and_renews_and_manages_nothing(void **state)
 	assert_int_equal(ask(edge, SIGN).code, STATUS_OK);
 	assert_int_equal(ask(edge, RENEW).code, STATUS_OK);
 	assert_int_equal(ask(edge, LIST).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(edge, LIST_GRANTS).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(edge, GENERATE).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(edge, GRANT).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(edge, INVITE).code, STATUS_PERMISSION_DENIED);
@@ -68,6 +70,7 @@ an_auditor_looks_and_changes_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(ask(auditor, LIST).code, STATUS_OK);
+	assert_int_equal(ask(auditor, LIST_GRANTS).code, STATUS_OK);
 	assert_int_equal(ask(auditor, STATUS_GET).code, STATUS_OK);
 	assert_int_equal(ask(auditor, SIGN).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(auditor, GENERATE).code, STATUS_PERMISSION_DENIED);

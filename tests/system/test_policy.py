@@ -375,12 +375,14 @@ def test_what_certd_binds_an_edge_may_sign_with_and_what_it_unbinds_not(bed, edg
         lane = bed.worker()
         os.kill(lane, signal.SIGSTOP)
         try:
+            elsewhere.send(key)
+            time.sleep(0.3)
             waiting = elsewhere.send(key, n=8)
-            wait_for("they wait", lambda: queued(bed) > 0)
+            wait_for("they wait", lambda: queued(bed) == 8)
             keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/elsewhere"))
         finally:
             os.kill(lane, signal.SIGCONT)
-        assert elsewhere.wait(waiting)[-1] == "PERMISSION_DENIED"
+        assert elsewhere.wait(waiting) == ["PERMISSION_DENIED"] * 8
         # What certd has put is what it is told of, and nothing of others.
         group = [signer_pb2.CONTEXT_TLS13_SERVER]
         keys.Grant(keys_pb2.GrantRequest(
@@ -441,12 +443,14 @@ def test_a_grant_to_an_edge_group_follows_the_edges_of_it(bed):
     assert lane > 1
     os.kill(lane, signal.SIGSTOP)
     try:
+        here.send(key)
+        time.sleep(0.3)
         waiting = here.send(key, n=8)
-        wait_for("they wait", lambda: queued(bed) > 0)
+        wait_for("they wait", lambda: queued(bed) == 8)
         bed.cli("edge", "group", "in-lab", "standard")
     finally:
         os.kill(lane, signal.SIGCONT)
-    assert here.wait(waiting)[-1] == "PERMISSION_DENIED"
+    assert here.wait(waiting) == ["PERMISSION_DENIED"] * 8
     assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
     bed.cli("edge", "group", "not-in-lab", "lab")
     assert sign() == ["PERMISSION_DENIED", "OK"]

@@ -219,6 +219,25 @@ a_site_of_a_group_without_edges_waits_for_nobody(void **state)
 	assert_int_equal(waiting(desk, s.old), 0);
 }
 
+static void
+a_site_without_a_certificate_is_served_once_it_is_in_place(void **state)
+{
+	struct edge_desk *desk = *state;
+	int64_t plain = edge_desk_resource(desk, "plain", "standard");
+	report_msg site = HOLDFAST__CERTD__V1__SITE_REPORT__INIT;
+
+	add_edge(desk, "a", "standard", 0);
+	site.id = plain;
+	site.applied_version = edge_desk_version_of(desk, plain);
+	assert_true(say(desk, "a", &site));
+	assert_int_equal(convergence(desk, plain).served, 1);
+	edge_desk_bind(desk, plain, edge_desk_certificate(desk, "one"));
+	site.applied_version = edge_desk_version_of(desk, plain);
+	assert_true(say(desk, "a", &site));
+	assert_int_equal(convergence(desk, plain).applied, 1);
+	assert_int_equal(convergence(desk, plain).served, 0);
+}
+
 /* ---- retirements ---- */
 
 static void
@@ -523,6 +542,8 @@ main(int argc, char **argv)
 		TEST(
 		    a_quarantined_edge_does_not_count_and_a_held_back_one_proves_nothing),
 		TEST(a_site_of_a_group_without_edges_waits_for_nobody),
+		TEST(
+		    a_site_without_a_certificate_is_served_once_it_is_in_place),
 		TEST(a_retirement_ends_when_every_edge_serves_what_came_after),
 		TEST(an_edge_that_is_away_keeps_the_old_key_for_a_day),
 		TEST(a_retirement_of_a_site_that_is_no_more_ends_at_once),

@@ -171,11 +171,11 @@ follower_open(struct follower *f)
 {
 	static const struct rpc_client_stream_ops ops = { .message = on_message,
 		.closed = on_closed };
-	Holdfast__Certd__V1__WatchRequest request =
-	    HOLDFAST__CERTD__V1__WATCH_REQUEST__INIT;
+	Holdfast__Certd__V1__WatchRequest request;
 	char program[] = "test 1";
 	uint8_t packed[128];
 
+	holdfast__certd__v1__watch_request__init(&request);
 	assert_null(f->stream);
 	f->coming = f->applied;
 	f->is_open = true;

@@ -106,8 +106,9 @@ the_key(void)
 {
 	static char label[] = "acme-1", pool[] = "standard";
 	static uint8_t wrong[32];
-	key_msg key = HOLDFAST__KEYD__V1__KEY__INIT;
+	key_msg key;
 
+	holdfast__keyd__v1__key__init(&key);
 	key.id =
 	    (ProtobufCBinaryData){ KEY_ID_LEN, said.lie ? wrong : said.id.at };
 	key.label = label;
@@ -198,10 +199,10 @@ on_grant(void *ctx, const struct rpc_call *call,
 {
 	const Holdfast__Keyd__V1__GrantRequest *asked =
 	    (const Holdfast__Keyd__V1__GrantRequest *)request;
-	Holdfast__Keyd__V1__GrantResponse response =
-	    HOLDFAST__KEYD__V1__GRANT_RESPONSE__INIT;
+	Holdfast__Keyd__V1__GrantResponse response;
 	struct status st = go_wrong(ctx, reply);
 
+	holdfast__keyd__v1__grant_response__init(&response);
 	(void)call;
 	if (failed(st))
 		return st;
@@ -235,12 +236,12 @@ static struct status
 on_schedule(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
 {
-	Holdfast__Keyd__V1__ScheduleDestructionResponse response =
-	    HOLDFAST__KEYD__V1__SCHEDULE_DESTRUCTION_RESPONSE__INIT;
-	Holdfast__Keyd__V1__Approval approval =
-	    HOLDFAST__KEYD__V1__APPROVAL__INIT;
+	Holdfast__Keyd__V1__ScheduleDestructionResponse response;
+	Holdfast__Keyd__V1__Approval approval;
 	struct status st = go_wrong(ctx, reply);
 
+	holdfast__keyd__v1__schedule_destruction_response__init(&response);
+	holdfast__keyd__v1__approval__init(&approval);
 	(void)call;
 	if (failed(st))
 		return st;
@@ -264,12 +265,12 @@ on_list_grants(void *ctx, const struct rpc_call *call,
 	bool is_second =
 	    ((const Holdfast__Keyd__V1__ListGrantsRequest *)request)
 		->page_token[0] != 0;
-	Holdfast__Keyd__V1__ListGrantsResponse page =
-	    HOLDFAST__KEYD__V1__LIST_GRANTS_RESPONSE__INIT;
+	Holdfast__Keyd__V1__ListGrantsResponse page;
 	Holdfast__Keyd__V1__ListedGrant listed[2];
 	Holdfast__Keyd__V1__ListedGrant *at[2] = { &listed[0], &listed[1] };
 	Holdfast__Keyd__V1__KeyGrant grants[2];
 
+	holdfast__keyd__v1__list_grants_response__init(&page);
 	(void)call;
 	(void)go_wrong(ctx, reply);
 	for (size_t i = 0; i < 2; i++) {
@@ -293,9 +294,9 @@ on_sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 {
 	const Holdfast__Keyd__V1__SignRequest *asked =
 	    (const Holdfast__Keyd__V1__SignRequest *)request;
-	Holdfast__Keyd__V1__SignResponse response =
-	    HOLDFAST__KEYD__V1__SIGN_RESPONSE__INIT;
+	Holdfast__Keyd__V1__SignResponse response;
 
+	holdfast__keyd__v1__sign_response__init(&response);
 	(void)call;
 	(void)go_wrong(ctx, reply);
 	if (!said.has_csr_grant)
@@ -313,11 +314,11 @@ on_list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	static char ids[3][64] = { "spiffe://example/edge/fra-1",
 		"spiffe://example/edge/fra-2", "spiffe://example/edge/fra-3" };
 	static char groups[3][16] = { "enhanced", "", "standard" };
-	Holdfast__Keyd__V1__ListIdentitiesResponse list =
-	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_RESPONSE__INIT;
+	Holdfast__Keyd__V1__ListIdentitiesResponse list;
 	Holdfast__Keyd__V1__IdentityRecord records[3];
 	Holdfast__Keyd__V1__IdentityRecord *at[3];
 
+	holdfast__keyd__v1__list_identities_response__init(&list);
 	(void)call;
 	(void)go_wrong(ctx, reply);
 	assert_string_equal(

@@ -228,10 +228,12 @@ static struct status
 report_site(
     struct rpc_client *client, int64_t applied, int64_t id, int64_t served)
 {
-	report_msg report = HOLDFAST__CERTD__V1__REPORT_REQUEST__INIT;
-	site_msg site = HOLDFAST__CERTD__V1__SITE_REPORT__INIT;
+	report_msg report;
+	site_msg site;
 	site_msg *sites[] = { &site };
 
+	holdfast__certd__v1__report_request__init(&report);
+	holdfast__certd__v1__site_report__init(&site);
 	site.id = id;
 	site.applied_version = served;
 	site.served_version = served;
@@ -245,11 +247,11 @@ report_site(
 static edge_msg *
 shown(struct bed *bed, const char *name)
 {
-	Holdfast__Certd__V1__GetEdgeRequest request =
-	    HOLDFAST__CERTD__V1__GET_EDGE_REQUEST__INIT;
+	Holdfast__Certd__V1__GetEdgeRequest request;
 	ProtobufCMessage *reply = NULL;
 	char copy[64];
 
+	holdfast__certd__v1__get_edge_request__init(&request);
 	snprintf(copy, sizeof(copy), "%s", name);
 	request.name = copy;
 	assert_int_equal(
@@ -579,15 +581,15 @@ static void
 edges_alone_watch_and_report_and_operators_alone_look(void **state)
 {
 	struct bed *bed = *state;
-	Holdfast__Certd__V1__ListEdgesRequest list =
-	    HOLDFAST__CERTD__V1__LIST_EDGES_REQUEST__INIT;
-	Holdfast__Certd__V1__ResyncRequest resync =
-	    HOLDFAST__CERTD__V1__RESYNC_REQUEST__INIT;
+	Holdfast__Certd__V1__ListEdgesRequest list;
+	Holdfast__Certd__V1__ResyncRequest resync;
 	struct rpc_client *edge = client_of(bed, "edge", "a");
 	struct rpc_client *auditor = client_of(bed, "auditor", "eve");
 	struct follower *f = follower_new(bed->as_operator);
 	ProtobufCMessage *reply = NULL;
 
+	holdfast__certd__v1__list_edges_request__init(&list);
+	holdfast__certd__v1__resync_request__init(&resync);
 	follower_open(f);
 	assert_int_equal(
 	    follower_wait_end(f, NULL).code, STATUS_PERMISSION_DENIED);
@@ -634,8 +636,7 @@ static void
 a_restored_database_rolls_no_edge_back_until_an_operator_says_so(void **state)
 {
 	struct bed *bed = *state;
-	Holdfast__Certd__V1__ResyncRequest resync =
-	    HOLDFAST__CERTD__V1__RESYNC_REQUEST__INIT;
+	Holdfast__Certd__V1__ResyncRequest resync;
 	int64_t www = edge_desk_resource(bed->desk, "www", "standard");
 	int64_t kept_version, lost;
 	ProtobufCMessage *reply = NULL;
@@ -644,6 +645,7 @@ a_restored_database_rolls_no_edge_back_until_an_operator_says_so(void **state)
 	char why[RPC_WHY_MAX];
 	edge_msg *edge;
 
+	holdfast__certd__v1__resync_request__init(&resync);
 	catch_up(bed, f);
 	edge_desk_backup(bed->desk);
 	kept_version = edge_desk_version_of(bed->desk, www);
@@ -811,10 +813,12 @@ a_report_of_too_much_is_refused(void **state)
 {
 	struct bed *bed = *state;
 	struct follower *f = follow(bed, "a");
-	report_msg report = HOLDFAST__CERTD__V1__REPORT_REQUEST__INIT;
-	site_msg site = HOLDFAST__CERTD__V1__SITE_REPORT__INIT;
+	report_msg report;
+	site_msg site;
 	static site_msg *sites[10001];
 
+	holdfast__certd__v1__report_request__init(&report);
+	holdfast__certd__v1__site_report__init(&site);
 	edge_desk_resource(bed->desk, "www", "standard");
 	catch_up(bed, f);
 	for (size_t i = 0; i < 10001; i++)
@@ -837,12 +841,12 @@ edges_are_listed_by_name_a_page_at_a_time(void **state)
 {
 	static const char *const pages[] = { "abc", "d" };
 	struct bed *bed = *state;
-	Holdfast__Certd__V1__ListEdgesRequest request =
-	    HOLDFAST__CERTD__V1__LIST_EDGES_REQUEST__INIT;
+	Holdfast__Certd__V1__ListEdgesRequest request;
 	Holdfast__Certd__V1__ListEdgesResponse *list;
 	ProtobufCMessage *reply = NULL;
 	char token[64] = "", bad[] = "a b", group[] = "enhanced";
 
+	holdfast__certd__v1__list_edges_request__init(&request);
 	edge_desk_edge(bed->desk, "d", "standard", false);
 	edge_desk_edge(bed->desk, "c", "enhanced", false);
 	edge_desk_edge(bed->desk, "b", "standard", false);
@@ -879,11 +883,11 @@ static void
 an_edge_that_is_not_there_is_not_found(void **state)
 {
 	struct bed *bed = *state;
-	Holdfast__Certd__V1__GetEdgeRequest request =
-	    HOLDFAST__CERTD__V1__GET_EDGE_REQUEST__INIT;
+	Holdfast__Certd__V1__GetEdgeRequest request;
 	ProtobufCMessage *reply = NULL;
 	char name[] = "nobody", bad[] = "no body";
 
+	holdfast__certd__v1__get_edge_request__init(&request);
 	request.name = name;
 	assert_int_equal(
 	    call(bed->as_operator, "Get", &request.base, &reply).code,

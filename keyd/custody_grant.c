@@ -285,11 +285,14 @@ custody_grant(void *ctx, const struct rpc_call *call,
 {
 	const grant_request *asked = (const grant_request *)request;
 	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
+	struct custody_act act = { .call = call,
+		.on_behalf_of = asked->on_behalf_of };
 	struct custody_change change = { 0 };
 	struct status st =
 	    take_grant(custody, call->peer->spiffe_id, asked, &change);
 
+	if (!failed(st))
+		st = custody_check_behalf(call, asked->on_behalf_of);
 	if (failed(st))
 		return st;
 	if (change.beyond_group && custody->config.approvals != NULL &&
@@ -329,7 +332,8 @@ custody_revoke(void *ctx, const struct rpc_call *call,
 	    (const Holdfast__Keyd__V1__RevokeRequest *)request;
 	struct registry_grant grants[REGISTRY_GRANTS_MAX];
 	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
+	struct custody_act act = { .call = call,
+		.on_behalf_of = asked->on_behalf_of };
 	struct custody_change change = { 0 };
 	size_t n = 0;
 	struct status st =

@@ -33,9 +33,14 @@ struct custody_act {
 	const struct rpc_call *call;
 	struct key_id key;         /* zero when there is none yet */
 	char text[AUDIT_TEXT_MAX]; /* "grant edge/fra-1 tls13_server" */
+	const char *on_behalf_of;  /* borrowed from the request; NULL: nobody */
 };
 
-/* Before the act; without this record it must not be done. */
+/* May the caller say, on record, that it asks for these?  "" always. */
+STATUS custody_check_behalf(
+    const struct rpc_call *call, const char *on_behalf_of);
+/* Before the act; without this record it must not be done.  Looks at
+ * on_behalf_of too. */
 STATUS custody_record_asked(
     struct custody *custody, const struct custody_act *act);
 /* After it: its own outcome, unless the record of it fails, then that. */

@@ -62,21 +62,21 @@ STATUS pem_reader_next(struct pem_reader *reader, struct pem_block *ret_block,
     bool *ret_found, char *ret_why);
 
 /*
- * The octets that the body stands for.  ret_at holds max octets; body.len are
- * always enough.  INVALID_ARGUMENT: no base64, or it is cut; ret_why
- * (PEM_WHY_MAX) names the line.  What is in ret_at then has no meaning.
+ * The octets that the body stands for.  ret_at holds body.len octets, more than
+ * are needed.  INVALID_ARGUMENT: no base64, or it is cut; ret_why (PEM_WHY_MAX)
+ * names the line.  ret_at is worked in: on failure it has no meaning.
  */
-STATUS pem_decode(const struct pem_block *block, uint8_t *ret_at, size_t max,
+STATUS pem_decode(const struct pem_block *block, uint8_t *ret_at,
     size_t *ret_len, char *ret_why);
 
 /*
  * The block again as RFC 7468 wants it, headers kept, for readers that are
- * less lax; zero-terminated.  ret_at holds PEM_TIDY_MAX(block).  Refuses as
- * pem_decode does.
+ * less lax; zero-terminated.  ret_at holds PEM_TIDY_MAX(block), not all of
+ * which is used.  INVALID_ARGUMENT: a character that is not base64's.
  */
 #define PEM_TIDY_MAX(block)                                                    \
-	((block)->headers.len * 2 + (block)->body.len / 64 +                   \
-	    (block)->body.len + 2 * PEM_LABEL_MAX + 64)
+	((block)->headers.len * 2 + (block)->body.len * 2 +                    \
+	    2 * PEM_LABEL_MAX + 64)
 STATUS pem_tidy(const struct pem_block *block, char *ret_at, size_t *ret_len,
     char *ret_why);
 

@@ -181,6 +181,24 @@ describe_key(const EVP_PKEY *key, struct pki_cert *facts)
 	snprintf(facts->key_text, max, "EC %s", curve_name(curve));
 }
 
+/* A point that is compressed, a strange exponent: of a kind that is held, but
+ * not as it is held.  Said, or a refusal would contradict itself. */
+static void
+mark_unusual(struct pki_cert *facts)
+{
+	static const char *const held[] = { "EC P-256", "EC P-384", "RSA 2048",
+		"RSA 3072", "RSA 4096" };
+	const size_t len = strlen(facts->key_text);
+
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+		if (facts->alg == KEY_ALG_NONE &&
+		    strcmp(facts->key_text, held[i]) == 0)
+			snprintf(facts->key_text + len,
+			    sizeof(facts->key_text) - len,
+			    " unusually encoded");
+	}
+}
+
 static struct status
 read_key(struct cert *cert, char *ret_why)
 {
@@ -200,6 +218,7 @@ read_key(struct cert *cert, char *ret_why)
 		return cert_no_memory(ret_why);
 	facts->alg = key_alg_of_spki(facts->spki);
 	describe_key(X509_get0_pubkey(cert->x509), facts);
+	mark_unusual(facts);
 	return status_ok();
 }
 

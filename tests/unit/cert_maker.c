@@ -6,6 +6,7 @@
 #include "tests/unit/cert_maker.h"
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -36,8 +37,13 @@ new_key(const char *kind)
 	else if (strcmp(kind, "ED25519") == 0)
 		key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	else
-		key = EVP_EC_gen(kind);
+		key = EVP_EC_gen(
+		    strcmp(kind, "compressed") == 0 ? "P-256" : kind);
 	check(key != NULL, kind);
+	if (strcmp(kind, "compressed") == 0)
+		check(EVP_PKEY_set_utf8_string_param(key,
+			  OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, kind),
+		    kind);
 	return key;
 }
 

@@ -31,7 +31,7 @@ struct maker {
 	    *signer; /* signs in the issuer's name; NULL: issuer */
 	const struct made *same_key; /* takes its key; NULL: a new one */
 	const char *key;      /* "P-256" (when NULL), "secp256k1", "RSA:1024",
-				 "ED25519" */
+				 "compressed" (P-256), "ED25519" */
 	const char *hash;     /* "SHA256" when NULL; "none" for Ed25519's */
 	const char *san;      /* OpenSSL's text, "DNS:a.example"; NULL: none */
 	const char *raw_san;  /* one dNSName with these octets */

@@ -133,6 +133,8 @@ keys_are_named_even_those_that_no_token_holds(void **state)
 		int bits;
 	} kinds[] = {
 		{ "P-256", "EC P-256", KEY_ALG_EC_P256, 256 },
+		{ "compressed", "EC P-256 unusually encoded", KEY_ALG_NONE,
+		    256 },
 		{ "P-384", "EC P-384", KEY_ALG_EC_P384, 384 },
 		{ "P-521", "EC P-521", KEY_ALG_NONE, 521 },
 		{ "secp256k1", "EC secp256k1", KEY_ALG_NONE, 256 },

@@ -3,7 +3,7 @@
 /*
  * The schema of certd's database, step by step.  Step n brings it from n to
  * n + 1; never edit one that was released: add.  SQL that PostgreSQL would take
- * too, but for the two text indexes.  What is looked at for every row (dates,
+ * too, but for one text index.  What is looked at for every row (dates,
  * state) is apart from what is only shown (PEM).  Times are seconds since 1970
  * UTC; 0 stands for never.
  */
@@ -105,15 +105,20 @@ const char *const store_migrations[] = {
 	" not_after_s INTEGER NOT NULL,"
 	" created_s INTEGER NOT NULL,"
 	" created_by TEXT NOT NULL,"
+	/* Of name, host names and fingerprint, as certd/search.h has them. */
+	" words TEXT NOT NULL DEFAULT '',"
 	" revision INTEGER NOT NULL DEFAULT 1,"
 	" UNIQUE (account, fingerprint)) STRICT;"
+	/* Lists walk along one of these for each kind. */
 	"CREATE INDEX certificate_by_id ON certificate (account, kind, id);"
-	"CREATE INDEX certificate_by_name ON certificate (account, name, id);"
+	"CREATE INDEX certificate_by_name"
+	" ON certificate (account, kind, name, id);"
 	"CREATE INDEX certificate_by_expiry"
-	" ON certificate (account, not_after_s, id);"
-	"CREATE INDEX certificate_by_name_all ON certificate (name, id);"
+	" ON certificate (account, kind, not_after_s, id);"
+	"CREATE INDEX certificate_by_id_all ON certificate (kind, id);"
+	"CREATE INDEX certificate_by_name_all ON certificate (kind, name, id);"
 	"CREATE INDEX certificate_by_expiry_all"
-	" ON certificate (not_after_s, id);"
+	" ON certificate (kind, not_after_s, id);"
 	"CREATE INDEX certificate_by_key ON certificate (key);"
 	"CREATE TABLE certificate_chain ("
 	" certificate INTEGER PRIMARY KEY REFERENCES certificate (id),"
@@ -131,10 +136,14 @@ const char *const store_migrations[] = {
 	" certificate INTEGER NOT NULL REFERENCES certificate (id),"
 	" resource INTEGER NOT NULL,"
 	" PRIMARY KEY (certificate, resource)) STRICT, WITHOUT ROWID;"
-	/* Words of name, host names and fingerprint; account is 'a<id>', so
-	 * that one account's search costs what that account holds. */
-	"CREATE VIRTUAL TABLE certificate_text USING fts5 (account, words,"
-	" content = '', columnsize = 0, prefix = '2 3 4');"
+	/* Which certificates have a word, or its begin; list is an account,
+	 * 0 for all of them, -1 for the shared ones.  No reference: to check
+	 * one would be to read them all. */
+	"CREATE TABLE certificate_word ("
+	" list INTEGER NOT NULL,"
+	" word TEXT NOT NULL,"
+	" certificate INTEGER NOT NULL,"
+	" PRIMARY KEY (list, word, certificate)) STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE request ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

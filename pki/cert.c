@@ -19,14 +19,7 @@
 #include <time.h>
 
 #include "base/printable.h"
-
-/* What a certificate's facts are borrowed from. */
-struct cert {
-	struct pki_cert facts; /* first: a pki_cert is one of these */
-	X509 *x509;
-	uint8_t *der;
-	char **names;
-};
+#include "pki/cert_int.h"
 
 static inline void
 scoped_bio_free(BIO **at)
@@ -34,14 +27,8 @@ scoped_bio_free(BIO **at)
 	BIO_free(*at);
 }
 
-static inline void
-scoped_general_names_free(GENERAL_NAMES **at)
-{
-	GENERAL_NAMES_free(*at);
-}
-
-static struct status
-refuse(char *ret_why, const char *why)
+STATUS
+cert_refuse(char *ret_why, const char *why)
 {
 	ERR_clear_error();
 	snprintf(ret_why, PKI_CERT_WHY_MAX, "%s", why);
@@ -49,10 +36,11 @@ refuse(char *ret_why, const char *why)
 	    STATUS_INVALID_ARGUMENT, "the certificate cannot be read");
 }
 
-static struct status
-no_memory(char *ret_why)
+STATUS
+cert_no_memory(char *ret_why)
 {
-	refuse(ret_why, "there is not enough memory");
+	ERR_clear_error();
+	snprintf(ret_why, PKI_CERT_WHY_MAX, "there is not enough memory");
 	return status_fail(
 	    STATUS_RESOURCE_EXHAUSTED, "there is not enough memory");
 }
@@ -205,11 +193,11 @@ read_key(struct cert *cert, char *ret_why)
 		at = memmem(facts->der.at, facts->der.len, spki, (size_t)len);
 	OPENSSL_free(spki);
 	if (at == NULL)
-		return refuse(
+		return cert_refuse(
 		    ret_why, "the certificate's public key is not in DER");
 	facts->spki = (struct bytes){ at, (size_t)len };
 	if (!key_id_of_spki(facts->spki, &facts->key_id))
-		return no_memory(ret_why);
+		return cert_no_memory(ret_why);
 	facts->alg = key_alg_of_spki(facts->spki);
 	describe_key(X509_get0_pubkey(cert->x509), facts);
 	return status_ok();
@@ -252,7 +240,7 @@ read_uses(struct cert *cert, char *ret_why)
 	const uint32_t flags = X509_get_extension_flags(cert->x509);
 
 	if ((flags & EXFLAG_INVALID) != 0)
-		return refuse(ret_why,
+		return cert_refuse(ret_why,
 		    "the certificate has extensions that are malformed");
 	/* 3: self-signed, of version 1, from before there was a CA bit. */
 	facts->is_ca = ca == 1 || ca == 3;
@@ -264,99 +252,6 @@ read_uses(struct cert *cert, char *ret_why)
 	return status_ok();
 }
 
-static bool
-has_name(const struct pki_cert *facts, const char *name)
-{
-	for (size_t i = 0; i < facts->n_names; i++) {
-		if (strcmp(facts->names[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* As an IA5String (RFC 5280 4.2.1.6), which has no zero in it either. */
-static bool
-is_ascii(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] == 0 || text.at[i] >= 0x80)
-			return false;
-	}
-	return true;
-}
-
-static struct status
-take_name(struct cert *cert, struct bytes text, char *ret_why)
-{
-	struct pki_cert *facts = &cert->facts;
-	char name[HOSTNAME_MAX], shown[64], why[HOSTNAME_WHY_MAX] = "";
-	char raw[HOSTNAME_MAX + 2];
-
-	if (!is_ascii(text)) {
-		printable_print(text, shown, sizeof(shown));
-		snprintf(why, sizeof(why),
-		    "\"%s\" cannot be used as a host name: a certificate has "
-		    "ASCII alone, other scripts as \"xn--\" labels",
-		    shown);
-	} else {
-		/* One that is cut is too long to be taken. */
-		snprintf(raw, sizeof(raw), "%.*s", (int)text.len,
-		    (const char *)text.at);
-	}
-	if (why[0] != 0 || failed(hostname_normalize(raw, name, why))) {
-		if (facts->bad_name[0] == 0)
-			snprintf(facts->bad_name, sizeof(facts->bad_name), "%s",
-			    why);
-		return status_ok();
-	}
-	if (has_name(facts, name))
-		return status_ok();
-	cert->names[facts->n_names] = strdup(name);
-	if (cert->names[facts->n_names] == NULL)
-		return no_memory(ret_why);
-	facts->n_names++;
-	return status_ok();
-}
-
-static struct status
-read_names(struct cert *cert, char *ret_why)
-{
-	int critical = 0;
-	scoped(general_names_free) GENERAL_NAMES *all =
-	    X509_get_ext_d2i(cert->x509, NID_subject_alt_name, &critical, NULL);
-	struct status st = status_ok();
-
-	if (all == NULL)
-		return critical == -1
-			   ? st
-			   : refuse(ret_why,
-				 "the certificate's alternative names (SAN) "
-				 "are malformed");
-	if (sk_GENERAL_NAME_num(all) > PKI_CERT_NAMES_MAX)
-		return refuse(ret_why,
-		    "the certificate has more than 1000 alternative names");
-	cert->names =
-	    calloc((size_t)sk_GENERAL_NAME_num(all) + 1, sizeof(char *));
-	if (cert->names == NULL)
-		return no_memory(ret_why);
-	cert->facts.names = (const char *const *)cert->names;
-	for (int i = 0; !failed(st) && i < sk_GENERAL_NAME_num(all); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, i);
-		int type = -1;
-		const void *value = GENERAL_NAME_get0_value(name, &type);
-
-		if (type != GEN_DNS) {
-			cert->facts.n_other_names++;
-			continue;
-		}
-		st = take_name(cert,
-		    (struct bytes){ ASN1_STRING_get0_data(value),
-			(size_t)ASN1_STRING_length(value) },
-		    ret_why);
-	}
-	return st;
-}
-
 /* ---- all of it ---- */
 
 static struct status
@@ -365,18 +260,19 @@ read_x509(struct cert *cert, struct bytes der, char *ret_why)
 	const unsigned char *at = der.at;
 
 	if (der.len == 0 || der.len > PKI_CERT_DER_MAX)
-		return refuse(ret_why, "a certificate has 1 to 65536 octets");
+		return cert_refuse(
+		    ret_why, "a certificate has 1 to 65536 octets");
 	cert->der = malloc(der.len);
 	if (cert->der == NULL)
-		return no_memory(ret_why);
+		return cert_no_memory(ret_why);
 	memcpy(cert->der, der.at, der.len);
 	cert->facts.der = (struct bytes){ cert->der, der.len };
 	cert->x509 = d2i_X509(NULL, &at, (long)der.len);
 	if (cert->x509 == NULL)
-		return refuse(
+		return cert_refuse(
 		    ret_why, "this is not a certificate, or it is damaged");
 	if (at != der.at + der.len)
-		return refuse(
+		return cert_refuse(
 		    ret_why, "something follows the certificate in its block");
 	return status_ok();
 }
@@ -393,14 +289,15 @@ read_texts(struct cert *cert, char *ret_why)
 		sizeof(facts->issuer)) ||
 	    EVP_Digest(cert->der, facts->der.len, facts->fingerprint, &len,
 		EVP_sha256(), NULL) != 1)
-		return no_memory(ret_why);
+		return cert_no_memory(ret_why);
 	read_common_name(cert);
 	if (!read_serial(cert))
-		return refuse(
+		return cert_refuse(
 		    ret_why, "the certificate's serial number is too long");
 	if (!read_time(X509_get0_notBefore(cert->x509), &facts->not_before_s) ||
 	    !read_time(X509_get0_notAfter(cert->x509), &facts->not_after_s))
-		return refuse(ret_why, "the certificate's dates are malformed");
+		return cert_refuse(
+		    ret_why, "the certificate's dates are malformed");
 	return status_ok();
 }
 
@@ -411,7 +308,7 @@ pki_cert_parse(struct bytes der, struct pki_cert **ret_cert, char *ret_why)
 	struct status st;
 
 	if (cert == NULL)
-		return no_memory(ret_why);
+		return cert_no_memory(ret_why);
 	st = read_x509(cert, der, ret_why);
 	if (!failed(st))
 		st = read_texts(cert, ret_why);
@@ -420,7 +317,7 @@ pki_cert_parse(struct bytes der, struct pki_cert **ret_cert, char *ret_why)
 	if (!failed(st))
 		st = read_uses(cert, ret_why);
 	if (!failed(st))
-		st = read_names(cert, ret_why);
+		st = cert_read_names(cert, ret_why);
 	if (failed(st)) {
 		pki_cert_free(&cert->facts);
 		return st;

@@ -182,10 +182,10 @@ read_wish(struct db_tx *tx, struct api_call *call,
 	struct status st = status_ok();
 	unsigned acme = 0;
 
-	if (n == 0)
+	if (n == 0 || n > BINDING_SLOTS)
 		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "name the certificates to be bound; to take all away, "
-		    "unbind");
+		    "name the certificates to be bound: one to three, of "
+		    "different kinds of key; to take all away, unbind");
 	for (size_t i = 0; i < n && !failed(st); i++) {
 		if (bindings_among(certificates, i, certificates[i]))
 			return status_fail(STATUS_INVALID_ARGUMENT,
@@ -320,9 +320,8 @@ bindings_put(struct db_tx *tx, struct api_call *call, struct resource_row *row,
 
 /* ---- whole acts ---- */
 
-/* "certificate 17, 18": what is bound now. */
-static struct status
-keep_event(struct db_tx *tx, const struct api_call *call,
+STATUS
+bindings_event(struct db_tx *tx, const struct api_call *call,
     const struct resource_row *row, const char *act)
 {
 	struct binding bound[BINDING_SLOTS];
@@ -357,7 +356,8 @@ bindings_set(struct db_tx *tx, struct api_call *call, int64_t resource,
 		st = bindings_put(tx, call, &row, certificates, n, false);
 	if (!failed(st))
 		st = store_resources_save(tx, call, &row);
-	return failed(st) ? st : keep_event(tx, call, &row, "resource bound");
+	return failed(st) ? st
+			  : bindings_event(tx, call, &row, "resource bound");
 }
 
 STATUS
@@ -371,7 +371,8 @@ bindings_clear(struct db_tx *tx, struct api_call *call, int64_t resource,
 		st = bindings_take(tx, call, &row, certificates, n);
 	if (!failed(st))
 		st = store_resources_save(tx, call, &row);
-	return failed(st) ? st : keep_event(tx, call, &row, "resource unbound");
+	return failed(st) ? st
+			  : bindings_event(tx, call, &row, "resource unbound");
 }
 
 STATUS

@@ -77,6 +77,13 @@ STATUS bindings_take(struct db_tx *tx, struct api_call *call,
 STATUS bindings_moved(
     struct db_tx *tx, struct resource_row *row, const char *old_group);
 
+/* It is going to be deleted: its edges lose it.  After bindings_take of all. */
+STATUS bindings_leave(struct db_tx *tx, const struct resource_row *row);
+
+/* Put down what is bound now, for auditors. */
+STATUS bindings_event(struct db_tx *tx, const struct api_call *call,
+    const struct resource_row *row, const char *act);
+
 /* Host names were changed: is what is bound still for all of them? */
 STATUS bindings_recheck(
     struct db_tx *tx, struct api_call *call, const struct resource_row *row);

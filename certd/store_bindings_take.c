@@ -14,6 +14,8 @@
 #include "certd/store_fit.h"
 #include "certd/store_resources.h"
 
+#define WHY_MAX (API_WHY_MAX - 32)
+
 static struct status
 take_away(struct db_tx *tx, const struct resource_row *row, int64_t certificate)
 {
@@ -80,15 +82,28 @@ bindings_take(struct db_tx *tx, struct api_call *call, struct resource_row *row,
 /* ---- places and host names ---- */
 
 static struct status
-change_group(
-    struct db_tx *tx, const struct resource_row *row, const char *old_group)
+site_gone(
+    struct db_tx *tx, const struct resource_row *row, const char *edge_group)
 {
-	struct status st = db_run(tx, NULL,
+	return db_run(tx, NULL,
 	    "INSERT INTO site_gone (edge_group, resource, version)"
 	    " VALUES (?1, ?2, ?3) ON CONFLICT (edge_group, resource)"
 	    " DO UPDATE SET version = ?3",
 	    DB_VALUES(
-		db_text(old_group), db_int(row->id), db_int(row->version)));
+		db_text(edge_group), db_int(row->id), db_int(row->version)));
+}
+
+STATUS
+bindings_leave(struct db_tx *tx, const struct resource_row *row)
+{
+	return site_gone(tx, row, row->edge_group);
+}
+
+static struct status
+change_group(
+    struct db_tx *tx, const struct resource_row *row, const char *old_group)
+{
+	struct status st = site_gone(tx, row, old_group);
 
 	if (failed(st))
 		return st;
@@ -128,6 +143,7 @@ bindings_recheck(
 {
 	struct binding bound[BINDING_SLOTS];
 	struct fit_certificate facts;
+	char why[API_WHY_MAX];
 	size_t n = 0;
 	struct status st = bindings_of(tx, row->id, bound, &n);
 
@@ -136,5 +152,8 @@ bindings_recheck(
 		if (!failed(st))
 			st = store_fit_check_names(tx, call, row, &facts, NULL);
 	}
-	return st;
+	if (st.code != STATUS_FAILED_PRECONDITION)
+		return st;
+	memcpy(why, call->why, sizeof(why));
+	return api_explain(call, st, "%.*s in the same act", WHY_MAX, why);
 }

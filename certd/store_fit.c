@@ -36,7 +36,7 @@ store_fit_load(
 	struct bytes key;
 	struct status st = db_query(tx, &rows,
 	    "SELECT c.account, c.name, c.kind, c.key, k.alg, k.network, k.pool,"
-	    " c.not_before_s, c.not_after_s,"
+	    " c.not_before_s, c.not_after_s, c.revision,"
 	    " (SELECT count(*) FROM certificate_scope WHERE certificate = ?1)"
 	    " FROM certificate c JOIN key k ON k.id = c.key WHERE c.id = ?1",
 	    DB_VALUES(db_int(certificate)));
@@ -59,7 +59,8 @@ store_fit_load(
 	db_column_text(rows, 6, facts.pool, sizeof(facts.pool));
 	facts.not_before_s = db_column_int(rows, 7);
 	facts.not_after_s = db_column_int(rows, 8);
-	facts.is_scoped = db_column_int(rows, 9) > 0;
+	facts.revision = db_column_int(rows, 9);
+	facts.is_scoped = db_column_int(rows, 10) > 0;
 	*ret_facts = facts;
 	return st;
 }

@@ -27,6 +27,7 @@ struct fit_certificate {
 	bool is_scoped; /* to some resources */
 	char network[NETWORK_NAME_MAX], pool[NETWORK_NAME_MAX];
 	int64_t not_before_s, not_after_s;
+	int64_t revision;
 };
 
 /* NOT_FOUND when there is none; whether the caller may know of it is not asked.

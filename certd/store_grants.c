@@ -187,8 +187,8 @@ store_grants_refresh(struct db_tx *tx, const struct key_id *key)
 
 #define ROW_COLUMNS "key, edge_group, wanted, granted"
 
-void
-store_grants_take(struct db_rows *rows, struct grant_row *ret_row)
+static void
+take_row(struct db_rows *rows, struct grant_row *ret_row)
 {
 	struct bytes key = db_column_blob(rows, 0);
 
@@ -201,14 +201,29 @@ store_grants_take(struct db_rows *rows, struct grant_row *ret_row)
 	ret_row->granted = (int)db_column_int(rows, 3);
 }
 
+/* All there are: the statement has its limit. */
+static struct status
+take_rows(struct db_rows *rows, struct grant_row *ret_rows, size_t *ret_n)
+{
+	bool row = false;
+	size_t n = 0;
+	struct status st = db_next(rows, &row);
+
+	while (!failed(st) && row) {
+		take_row(rows, &ret_rows[n++]);
+		st = db_next(rows, &row);
+	}
+	if (!failed(st))
+		*ret_n = n;
+	return st;
+}
+
 STATUS
 store_grants_waiting(struct db_tx *tx, const struct grant_row *after,
     bool with_trouble, struct grant_row *ret_rows, size_t max, size_t *ret_n)
 {
 	static const struct grant_row first = { .wanted = false };
 	scoped(db_rows_free) struct db_rows *rows = NULL;
-	bool row = false;
-	size_t n = 0;
 	struct status st;
 
 	if (after == NULL)
@@ -216,20 +231,12 @@ store_grants_waiting(struct db_tx *tx, const struct grant_row *after,
 	st = db_query(tx, &rows,
 	    "SELECT " ROW_COLUMNS " FROM grant_ WHERE wanted <> granted"
 	    " AND (wanted, key, edge_group) > (?1, ?2, ?3)"
-	    " AND (problem = '' OR ?4)"
+	    " AND (problem = '' OR ?4 = 1)"
 	    " ORDER BY wanted, key, edge_group LIMIT ?5",
 	    DB_VALUES(db_int(after->wanted), key_value(&after->key),
 		db_text(after->edge_group), db_int(with_trouble),
 		db_int((int64_t)max)));
-	if (!failed(st))
-		st = db_next(rows, &row);
-	while (!failed(st) && row) {
-		store_grants_take(rows, &ret_rows[n++]);
-		st = db_next(rows, &row);
-	}
-	if (!failed(st))
-		*ret_n = n;
-	return st;
+	return failed(st) ? st : take_rows(rows, ret_rows, ret_n);
 }
 
 /* The row may have gone while keyd was asked: what keyd has comes back. */
@@ -287,12 +294,16 @@ store_grants_away(struct db_tx *tx, const char *why)
 
 STATUS
 store_grants_between(struct db_tx *tx, const struct key_id *from,
-    const struct key_id *to, struct db_rows **ret_rows)
+    const struct key_id *to, struct grant_row *ret_rows, size_t max,
+    size_t *ret_n)
 {
-	return db_query(tx, ret_rows,
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct status st = db_query(tx, &rows,
 	    "SELECT " ROW_COLUMNS " FROM grant_ WHERE key BETWEEN ?1 AND ?2"
-	    " ORDER BY key, edge_group",
-	    DB_VALUES(key_value(from), key_value(to)));
+	    " ORDER BY key, edge_group LIMIT ?3",
+	    DB_VALUES(key_value(from), key_value(to), db_int((int64_t)max)));
+
+	return failed(st) ? st : take_rows(rows, ret_rows, ret_n);
 }
 
 STATUS

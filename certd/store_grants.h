@@ -51,10 +51,11 @@ STATUS store_grants_refused(struct db_tx *tx, const struct grant_row *row,
 /* keyd is away: all that waits, waits for this. */
 STATUS store_grants_away(struct db_tx *tx, const char *why);
 
-/* Rows of keys from..to, both included, in order of key and group. */
+/* Rows of keys from..to, both included, in order of key and group; at most max,
+ * *ret_n counts them. */
 STATUS store_grants_between(struct db_tx *tx, const struct key_id *from,
-    const struct key_id *to, struct db_rows **ret_rows);
-void store_grants_take(struct db_rows *rows, struct grant_row *ret_row);
+    const struct key_id *to, struct grant_row *ret_rows, size_t max,
+    size_t *ret_n);
 
 /* An edge keeps newer files than this database's, or may do (store_edges.h). */
 STATUS store_grants_edge_held_back(struct db_tx *tx, bool *ret_held);

@@ -81,8 +81,8 @@ store_resources_find(struct db_tx *tx, const struct caller *caller, int64_t id,
 }
 
 /* The account has another one of that name: say which. */
-static struct status
-check_name(
+STATUS
+store_resources_check_name(
     struct db_tx *tx, struct api_call *call, const struct resource_row *row)
 {
 	int64_t other = 0;
@@ -107,17 +107,17 @@ STATUS
 store_resources_insert(
     struct db_tx *tx, struct api_call *call, struct resource_row *row)
 {
-	struct status st = check_name(tx, call, row);
+	struct status st = store_resources_check_name(tx, call, row);
 
 	if (failed(st))
 		return st;
 	row->created_s = row->changed_s = store_now_s();
-	row->revision = 1;
+	row->revision = 0;
 	st = db_run(tx, NULL,
 	    "INSERT INTO resource (account, name, network, edge_group, target,"
 	    " origin_host, origin_mode, https, mode, created_s, created_by,"
 	    " changed_s, version, revision) VALUES"
-	    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1)",
+	    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)",
 	    DB_VALUES(db_int(row->account), db_text(row->name),
 		db_text(row->network), db_text(row->edge_group),
 		db_text(row->target), db_text(row->origin_host),
@@ -133,7 +133,7 @@ STATUS
 store_resources_save(
     struct db_tx *tx, struct api_call *call, struct resource_row *row)
 {
-	struct status st = check_name(tx, call, row);
+	struct status st = store_resources_check_name(tx, call, row);
 
 	if (failed(st))
 		return st;
@@ -256,6 +256,18 @@ store_resources_target_is_free(
 		return st;
 	*ret_free = failed(st);
 	return status_ok();
+}
+
+STATUS
+store_resources_bound(struct db_tx *tx, int64_t id, struct db_rows **ret_rows)
+{
+	return db_query(tx, ret_rows,
+	    "SELECT c.id, c.name, c.kind, c.fingerprint, c.not_after_s,"
+	    " b.since_s, k.alg FROM binding b"
+	    " JOIN certificate c ON c.id = b.certificate"
+	    " JOIN key k ON k.id = c.key WHERE b.resource = ?1"
+	    " ORDER BY b.slot",
+	    DB_VALUES(db_int(id)));
 }
 
 /* ---- what a search finds ---- */

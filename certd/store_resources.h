@@ -60,12 +60,15 @@ STATUS store_resources_find(struct db_tx *tx, const struct caller *caller,
     int64_t id, struct resource_row *ret_row);
 
 /*
- * A new row; sets id, created_s, changed_s and revision.  version is the
- * caller's.  ALREADY_EXISTS: the account has one of that name (call->why), or
- * the target is taken (call->why stays empty).
+ * A new row, to be saved once more when it is whole; sets id, created_s and
+ * changed_s.  version is the caller's.  ALREADY_EXISTS: the account has one of
+ * that name (call->why), or the target is taken (call->why stays empty).
  */
 STATUS store_resources_insert(
     struct db_tx *tx, struct api_call *call, struct resource_row *row);
+/* Is the name free in its account?  ALREADY_EXISTS says which has it. */
+STATUS store_resources_check_name(
+    struct db_tx *tx, struct api_call *call, const struct resource_row *row);
 /* Write back what may change; revision goes up by one, in row too.
  * ALREADY_EXISTS as above. */
 STATUS store_resources_save(
@@ -95,6 +98,11 @@ STATUS store_resources_target_is_free(
 /* What a search finds (certd/search.h); after each change of the name or of
  * host names. */
 STATUS store_resources_index(struct db_tx *tx, const struct resource_row *row);
+
+/* Certificates that it binds, by kind of key: id, name, kind, fingerprint,
+ * not_after_s, since_s, the key's algorithm. */
+STATUS store_resources_bound(
+    struct db_tx *tx, int64_t id, struct db_rows **ret_rows);
 
 /* ---- lists ---- */
 

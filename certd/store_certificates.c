@@ -237,6 +237,26 @@ store_certificates_by_fingerprint(struct db_tx *tx, int64_t account,
 }
 
 STATUS
+store_certificates_account(
+    struct db_tx *tx, int64_t account, char ret_name[ACCOUNT_NAME_MAX])
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	struct status st =
+	    db_query(tx, &rows, "SELECT name FROM account WHERE id = ?1",
+		DB_VALUES(db_int(account)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	if (failed(st))
+		return st;
+	if (!row)
+		return store_no_such("there is no such account");
+	db_column_text(rows, 0, ret_name, ACCOUNT_NAME_MAX);
+	return st;
+}
+
+STATUS
 store_certificates_chain(struct db_tx *tx, int64_t id, char **ret_pem)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;

@@ -75,6 +75,9 @@ STATUS store_certificates_by_fingerprint(struct db_tx *tx, int64_t account,
 /* What all of these say. */
 struct status store_certificates_none(void);
 
+/* The name of an account; NOT_FOUND, "there is no such account". */
+STATUS store_certificates_account(
+    struct db_tx *tx, int64_t account, char ret_name[ACCOUNT_NAME_MAX]);
 /* Leaf first, malloc'd. */
 STATUS store_certificates_chain(struct db_tx *tx, int64_t id, char **ret_pem);
 /* In order of their spelling; each returns false to stop. */

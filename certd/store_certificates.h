@@ -75,9 +75,6 @@ STATUS store_certificates_by_fingerprint(struct db_tx *tx, int64_t account,
 /* What all of these say. */
 struct status store_certificates_none(void);
 
-/* The name of an account; NOT_FOUND, "there is no such account". */
-STATUS store_certificates_account(
-    struct db_tx *tx, int64_t account, char ret_name[ACCOUNT_NAME_MAX]);
 /* Leaf first, malloc'd. */
 STATUS store_certificates_chain(struct db_tx *tx, int64_t id, char **ret_pem);
 /* In order of their spelling; each returns false to stop. */
@@ -98,6 +95,11 @@ STATUS store_certificates_bound(struct db_tx *tx, int64_t id, int64_t *ret_n);
  * in *ret_missing. */
 STATUS store_certificates_check_scope(struct db_tx *tx, int64_t account,
     const int64_t *scope, size_t n, int64_t *ret_missing);
+
+/* Whose resource it is; NOT_FOUND, in the words of the second one. */
+STATUS store_certificates_resource_account(
+    struct db_tx *tx, int64_t resource, int64_t *ret_account);
+struct status store_certificates_no_resource(void);
 
 /* Both raise the revision by one. */
 STATUS store_certificates_rename(

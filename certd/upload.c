@@ -15,6 +15,7 @@
 
 #include "certd/caller.h"
 #include "certd/message.h"
+#include "certd/store_accounts.h"
 #include "certd/upload_int.h"
 
 #define KIND_SHARED                                                            \
@@ -152,11 +153,14 @@ static struct status
 check_account(struct upload *upload, struct api_call *call,
     const upload_request *asked, struct db_tx *tx)
 {
-	struct status st = store_certificates_account(
-	    tx, upload->account, upload->account_name);
+	struct store_account account;
+	struct status st = store_accounts_get(tx, upload->account, &account);
 
-	if (!failed(st))
-		st = check_new(upload, call, tx);
+	if (failed(st))
+		return st;
+	memcpy(
+	    upload->account_name, account.name, sizeof(upload->account_name));
+	st = check_new(upload, call, tx);
 	if (!failed(st))
 		st = check_scope(upload, call, tx);
 	if (!failed(st))

@@ -13,8 +13,8 @@
 
 #include "base/printable.h"
 #include "certd/caller.h"
-#include "certd/certificate_name.h"
 #include "certd/message.h"
+#include "certd/text.h"
 #include "certd/upload_int.h"
 
 #define KIND_SHARED                                                            \
@@ -70,7 +70,8 @@ STATUS
 upload_request_take(
     struct upload *upload, struct api_call *call, const upload_request *asked)
 {
-	struct status st = certificate_name_check(call, asked->name);
+	struct status st = text_check_line(
+	    call, "name", asked->name, 0, CERTIFICATE_NAME_MAX - 1);
 
 	if (!failed(st))
 		st = check_kind(upload, call, asked);

@@ -336,6 +336,24 @@ store_certificates_bound(struct db_tx *tx, int64_t id, int64_t *ret_n)
 	    DB_VALUES(db_int(id)));
 }
 
+struct status
+store_certificates_no_resource(void)
+{
+	return store_no_such("there is no such resource");
+}
+
+STATUS
+store_certificates_resource_account(
+    struct db_tx *tx, int64_t resource, int64_t *ret_account)
+{
+	struct status st = db_number(tx, ret_account,
+	    "SELECT account FROM resource WHERE id = ?1",
+	    DB_VALUES(db_int(resource)));
+
+	return st.code == STATUS_NOT_FOUND ? store_certificates_no_resource()
+					   : st;
+}
+
 STATUS
 store_certificates_check_scope(struct db_tx *tx, int64_t account,
     const int64_t *scope, size_t n, int64_t *ret_missing)
@@ -349,7 +367,7 @@ store_certificates_check_scope(struct db_tx *tx, int64_t account,
 		    DB_VALUES(db_int(scope[i]), db_int(account)));
 		if (st.code == STATUS_NOT_FOUND) {
 			*ret_missing = scope[i];
-			st = store_no_such("there is no such resource");
+			st = store_certificates_no_resource();
 		}
 	}
 	return st;

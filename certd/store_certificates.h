@@ -96,6 +96,11 @@ STATUS store_certificates_bound(struct db_tx *tx, int64_t id, int64_t *ret_n);
 STATUS store_certificates_check_scope(struct db_tx *tx, int64_t account,
     const int64_t *scope, size_t n, int64_t *ret_missing);
 
+/* Whose resource it is; NOT_FOUND, in the words of the second one. */
+STATUS store_certificates_resource_account(
+    struct db_tx *tx, int64_t resource, int64_t *ret_account);
+struct status store_certificates_no_resource(void);
+
 /* Both raise the revision by one. */
 STATUS store_certificates_rename(
     struct db_tx *tx, int64_t id, const char *name);

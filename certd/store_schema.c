@@ -291,7 +291,8 @@ const char *const store_migrations[] = {
 	" problem TEXT NOT NULL DEFAULT '',"
 	" at_s INTEGER NOT NULL,"
 	" PRIMARY KEY (resource, edge)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX edge_site_by_edge ON edge_site (edge, resource);"
+	"CREATE INDEX edge_site_by_edge"
+	" ON edge_site (edge, resource, served_version);"
 
 	/* ---- what was done, and answers to be given again ---- */
 	"CREATE TABLE event ("

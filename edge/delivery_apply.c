@@ -446,6 +446,7 @@ delivery_apply(struct delivery *d)
 	pthread_mutex_unlock(&d->mutex);
 	if (has_news)
 		reload_due(d->reload, serial, news.hosts, news.n, news.whole);
+	d->expire_ns = 0; /* hosts may have gone */
 	free(news.hosts);
 	free(owners.at);
 }

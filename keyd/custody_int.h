@@ -149,7 +149,37 @@ struct status custody_schedule_approved(void *ctx, const struct rpc_call *call,
 struct status custody_cancel(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 
-/* Methods of custody_grant.c. */
+/* ---- custody_list.c ---- */
+
+struct status custody_list(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_get(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_list_grants(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+
+/* ---- custody_grant_check.c ---- */
+
+/* What Grant and Revoke ask for, as read; borrows from the request. */
+struct custody_change {
+	bool is_group;
+	struct registry_key key; /* unless is_group */
+	const char *group;
+	const char *identity;
+	unsigned contexts;
+	bool has_budget;
+	struct registry_budget budget;
+	bool beyond_group;
+};
+/* PERMISSION_DENIED: more than this caller may give and take. */
+STATUS custody_check_grant_caller(
+    const char *spiffe_id, const struct custody_change *change);
+/* Does the grant make sense, and does the key's pool serve whom it is for? */
+STATUS custody_check_grant(
+    const struct custody_config *config, const struct custody_change *change);
+
+/* ---- custody_grant.c ---- */
+
 struct status custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 /* The approved act of custody_grant; an approvals_do. */

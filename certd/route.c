@@ -75,7 +75,7 @@ route_verb(const char *name, enum api_verb *ret_verb)
 static bool
 same(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	return a_len == b_len && memcmp(a, b, a_len) == 0;
+	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
 /* "/a/b:c" into segments; false when it is no such path. */
@@ -97,7 +97,8 @@ split(const char *path, struct segment *ret_segments, size_t *ret_n)
 			segment->len = (size_t)(colon - segment->at);
 			segment->act = colon + 1;
 			segment->act_len = whole - segment->len - 1;
-			if (segment->act_len == 0)
+			if (segment->act_len == 0 ||
+			    memchr(segment->at, ':', segment->len) != NULL)
 				return false;
 		}
 		path += 1 + whole;

@@ -22,6 +22,13 @@
 #include "tests/unit/certd_desk.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* A message with all fields at their defaults. */
+#define NEW(type, lower)                                                       \
+	__extension__({                                                        \
+		Holdfast__Certd__V1__##type new_;                              \
+		holdfast__certd__v1__##lower##__init(&new_);                   \
+		new_;                                                          \
+	})
 #define ADMINISTRATOR HOLDFAST__CERTD__V1__USER_ROLE__USER_ROLE_ADMINISTRATOR
 #define ENGINEER HOLDFAST__CERTD__V1__USER_ROLE__USER_ROLE_ENGINEER
 #define VIEWER HOLDFAST__CERTD__V1__USER_ROLE__USER_ROLE_VIEWER
@@ -71,7 +78,7 @@ static struct status
 create_account(struct desk *desk, const char *name, const char *title)
 {
 	Holdfast__Certd__V1__CreateAccountRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_ACCOUNT_REQUEST__INIT;
+	    NEW(CreateAccountRequest, create_account_request);
 	struct caller who = certd_desk_operator();
 	ProtobufCMessage *reply = NULL;
 	struct status st;
@@ -87,7 +94,7 @@ static struct status
 delete_account(struct desk *desk, const char *name)
 {
 	Holdfast__Certd__V1__DeleteAccountRequest request =
-	    HOLDFAST__CERTD__V1__DELETE_ACCOUNT_REQUEST__INIT;
+	    NEW(DeleteAccountRequest, delete_account_request);
 	struct caller who = certd_desk_operator();
 	ProtobufCMessage *reply = NULL;
 	struct status st;
@@ -103,7 +110,7 @@ create_user(struct desk *desk, const struct caller *who, const char *account,
     const char *email, int role, int64_t *ret_id)
 {
 	Holdfast__Certd__V1__CreateUserRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_USER_REQUEST__INIT;
+	    NEW(CreateUserRequest, create_user_request);
 	ProtobufCMessage *reply = NULL;
 	struct status st;
 
@@ -133,7 +140,7 @@ static struct status
 delete_user(struct desk *desk, const struct caller *who, int64_t id)
 {
 	Holdfast__Certd__V1__DeleteUserRequest request =
-	    HOLDFAST__CERTD__V1__DELETE_USER_REQUEST__INIT;
+	    NEW(DeleteUserRequest, delete_user_request);
 	ProtobufCMessage *reply = NULL;
 	struct status st;
 
@@ -164,7 +171,7 @@ static Holdfast__Certd__V1__CreateTokenRequest
 token_request(const char *account, const char *name, int role)
 {
 	Holdfast__Certd__V1__CreateTokenRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_TOKEN_REQUEST__INIT;
+	    NEW(CreateTokenRequest, create_token_request);
 
 	request.account = text(account);
 	request.name = text(name);
@@ -228,7 +235,7 @@ a_list_of_accounts_goes_page_by_page_in_order_of_names(void **state)
 	assert_int_equal(create_account(desk, "c", "").code, STATUS_OK);
 	do {
 		Holdfast__Certd__V1__ListAccountsRequest request =
-		    HOLDFAST__CERTD__V1__LIST_ACCOUNTS_REQUEST__INIT;
+		    NEW(ListAccountsRequest, list_accounts_request);
 		ProtobufCMessage *reply = NULL;
 		Holdfast__Certd__V1__ListAccountsResponse *page;
 
@@ -259,7 +266,7 @@ a_page_token_that_no_list_gave_is_refused(void **state)
 	struct desk *desk = *state;
 	struct caller who = certd_desk_operator();
 	Holdfast__Certd__V1__ListUsersRequest request =
-	    HOLDFAST__CERTD__V1__LIST_USERS_REQUEST__INIT;
+	    NEW(ListUsersRequest, list_users_request);
 	ProtobufCMessage *reply = NULL;
 
 	for (size_t i = 0; i < LEN(BAD); i++) {
@@ -281,9 +288,9 @@ a_token_sees_its_own_account_and_no_other(void **state)
 	struct desk *desk = *state;
 	struct caller who = administrator(desk);
 	Holdfast__Certd__V1__ListAccountsRequest list =
-	    HOLDFAST__CERTD__V1__LIST_ACCOUNTS_REQUEST__INIT;
+	    NEW(ListAccountsRequest, list_accounts_request);
 	Holdfast__Certd__V1__GetAccountRequest get =
-	    HOLDFAST__CERTD__V1__GET_ACCOUNT_REQUEST__INIT;
+	    NEW(GetAccountRequest, get_account_request);
 	Holdfast__Certd__V1__ListAccountsResponse *page;
 	char foreign[API_WHY_MAX];
 	ProtobufCMessage *reply = NULL;
@@ -376,7 +383,7 @@ an_account_counts_what_it_holds_when_it_is_asked_alone(void **state)
 	struct desk *desk = *state;
 	struct caller who = administrator(desk);
 	Holdfast__Certd__V1__GetAccountRequest get =
-	    HOLDFAST__CERTD__V1__GET_ACCOUNT_REQUEST__INIT;
+	    NEW(GetAccountRequest, get_account_request);
 	ProtobufCMessage *reply = NULL;
 	Holdfast__Certd__V1__Account *account;
 
@@ -450,7 +457,7 @@ static void
 a_change_of_what_somebody_else_has_changed_is_refused(void **state)
 {
 	Holdfast__Certd__V1__UpdateUserRequest change =
-	    HOLDFAST__CERTD__V1__UPDATE_USER_REQUEST__INIT;
+	    NEW(UpdateUserRequest, update_user_request);
 	struct desk *desk = *state;
 	struct caller who = administrator(desk);
 
@@ -480,7 +487,7 @@ static void
 the_last_administrator_stays_unless_an_operator_says_so(void **state)
 {
 	Holdfast__Certd__V1__UpdateUserRequest change =
-	    HOLDFAST__CERTD__V1__UPDATE_USER_REQUEST__INIT;
+	    NEW(UpdateUserRequest, update_user_request);
 	struct desk *desk = *state;
 	struct caller who = administrator(desk);
 	struct caller operator= certd_desk_operator();
@@ -558,7 +565,7 @@ a_demoted_users_token_is_demoted_with_the_user(void **state)
 	Holdfast__Certd__V1__CreateTokenRequest token =
 	    token_request("", "t", ENGINEER);
 	Holdfast__Certd__V1__UpdateUserRequest change =
-	    HOLDFAST__CERTD__V1__UPDATE_USER_REQUEST__INIT;
+	    NEW(UpdateUserRequest, update_user_request);
 	struct desk *desk = *state;
 	struct caller who = administrator(desk), seen;
 	char header[64];
@@ -591,7 +598,7 @@ a_disabled_or_deleted_users_tokens_end_at_once(void **state)
 	Holdfast__Certd__V1__CreateTokenRequest token =
 	    token_request("", "t", 0);
 	Holdfast__Certd__V1__UpdateUserRequest change =
-	    HOLDFAST__CERTD__V1__UPDATE_USER_REQUEST__INIT;
+	    NEW(UpdateUserRequest, update_user_request);
 	struct desk *desk = *state;
 	struct caller who = administrator(desk), seen;
 	char header[64];
@@ -707,7 +714,7 @@ static Holdfast__Certd__V1__CreateContactRequest
 contact_request(const char *phone)
 {
 	Holdfast__Certd__V1__CreateContactRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_CONTACT_REQUEST__INIT;
+	    NEW(CreateContactRequest, create_contact_request);
 
 	request.kind =
 	    HOLDFAST__CERTD__V1__CONTACT_KIND__CONTACT_KIND_TECHNICAL;
@@ -756,9 +763,9 @@ a_contact_is_changed_in_part_and_deleted(void **state)
 	Holdfast__Certd__V1__CreateContactRequest create =
 	    contact_request("110");
 	Holdfast__Certd__V1__UpdateContactRequest change =
-	    HOLDFAST__CERTD__V1__UPDATE_CONTACT_REQUEST__INIT;
+	    NEW(UpdateContactRequest, update_contact_request);
 	Holdfast__Certd__V1__DeleteContactRequest gone =
-	    HOLDFAST__CERTD__V1__DELETE_CONTACT_REQUEST__INIT;
+	    NEW(DeleteContactRequest, delete_contact_request);
 	Holdfast__Certd__V1__Contact *contact;
 	struct desk *desk = *state;
 	struct caller who = administrator(desk);
@@ -940,7 +947,7 @@ static void
 history_is_newest_first_and_each_accounts_own(void **state)
 {
 	Holdfast__Certd__V1__HistoryRequest request =
-	    HOLDFAST__CERTD__V1__HISTORY_REQUEST__INIT;
+	    NEW(HistoryRequest, history_request);
 	Holdfast__Certd__V1__HistoryResponse *page;
 	struct desk *desk = *state;
 	struct caller operator= certd_desk_operator();

@@ -23,6 +23,13 @@
 
 #define PACKAGE "/holdfast.certd.v1."
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* A message with all fields at their defaults. */
+#define NEW(type, lower)                                                       \
+	__extension__({                                                        \
+		Holdfast__Certd__V1__##type new_;                              \
+		holdfast__certd__v1__##lower##__init(&new_);                   \
+		new_;                                                          \
+	})
 
 #define O ALLOW_OPERATOR
 #define A ALLOW_AUDITOR
@@ -228,8 +235,8 @@ health_and_reflection_are_for_members_who_have_business_here(void **state)
 	static const char *const METHODS[] = { "/grpc.health.v1.Health/Check",
 		"/grpc.health.v1.Health/Watch",
 		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-		"/grpc.reflection.v1alpha.ServerReflection/"
-		"ServerReflectionInfo" };
+		("/grpc.reflection.v1alpha.ServerReflection/"
+		 "ServerReflectionInfo") };
 	struct desk *desk = *state;
 
 	for (size_t i = 0; i < LEN(METHODS); i++) {
@@ -297,7 +304,7 @@ static void
 requests_are_counted_by_method_and_code(void **state)
 {
 	Holdfast__Certd__V1__GetStatusRequest request =
-	    HOLDFAST__CERTD__V1__GET_STATUS_REQUEST__INIT;
+	    NEW(GetStatusRequest, get_status_request);
 	struct desk *desk = *state;
 	struct caller who = certd_desk_operator();
 	struct metrics *metrics = metrics_new();

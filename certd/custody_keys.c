@@ -141,7 +141,8 @@ custody_find(struct custody *custody, const struct key_id *id,
 
 /* ---- make, import ---- */
 
-/* keyd keeps it with the key; cut between characters, for it is foreign. */
+/* keyd keeps it with the key, and with the record of the act; cut between
+ * characters, for it is foreign. */
 static void
 print_owner(const char *for_whom, char ret_owner[OWNER_MAX + 1])
 {
@@ -209,6 +210,7 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
 	request.label = text_of(label);
 	request.pool = text_of(pool);
 	request.owner = owner;
+	request.on_behalf_of = owner;
 	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
 	return take_born(custody, st, &birth, ret_key, ret_why);
 }
@@ -230,6 +232,7 @@ custody_import(struct custody *custody, const struct custody_import *import,
 	request.label = text_of(import->label);
 	request.pool = text_of(import->pool);
 	request.owner = owner;
+	request.on_behalf_of = owner;
 	request.wrapping_key_id = data_of(import->wrapping_key_id);
 	request.blob = data_of(import->blob);
 	request.spki = data_of(import->spki);

@@ -133,13 +133,14 @@ go_wrong(void *ctx, struct rpc_reply *reply)
 }
 
 static struct status
-born(struct rpc_reply *reply, const char *owner)
+born(struct rpc_reply *reply, const char *owner, const char *behalf)
 {
 	key_msg key = the_key();
 
 	if (said.exists)
 		return status_fail(STATUS_ALREADY_EXISTS, "label is taken");
 	snprintf(said.owner, sizeof(said.owner), "%s", owner);
+	assert_string_equal(behalf, owner);
 	if (said.lose) {
 		said.lose = false;
 		said.exists = true;
@@ -153,14 +154,12 @@ static struct status
 on_generate(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
 {
+	const Holdfast__Keyd__V1__GenerateRequest *asked =
+	    (const Holdfast__Keyd__V1__GenerateRequest *)request;
 	struct status st = go_wrong(ctx, reply);
 
 	(void)call;
-	return failed(st)
-		   ? st
-		   : born(reply,
-			 ((const Holdfast__Keyd__V1__GenerateRequest *)request)
-			     ->owner);
+	return failed(st) ? st : born(reply, asked->owner, asked->on_behalf_of);
 }
 
 static struct status
@@ -173,7 +172,7 @@ on_import(void *ctx, const struct rpc_call *call,
 
 	(void)call;
 	said.exposed = asked->exposed;
-	return failed(st) ? st : born(reply, asked->owner);
+	return failed(st) ? st : born(reply, asked->owner, asked->on_behalf_of);
 }
 
 static struct status

@@ -112,6 +112,8 @@ write_report(struct db_tx *tx, const char *name, const report_msg *report,
 	struct status st = fleet_find(tx, name, &edge);
 
 	if (!failed(st))
+		st = fleet_seen(tx, name, store_now_s());
+	if (!failed(st))
 		st = store_current_version(tx, &current, tag);
 	if (failed(st))
 		return st;
@@ -128,11 +130,15 @@ static struct status
 keep_report(struct edges *edges, const char *name, const report_msg *report)
 {
 	struct store *store = edges->config.store;
+	int64_t now_s = store_now_s();
 	unsigned changed = 0;
+	bool is_due = false;
 	struct db_tx *tx;
-	struct status st;
+	struct status st = heard_now(edges->heard, name, now_s, &is_due);
 
-	if (report->n_sites == 0 &&
+	if (failed(st))
+		return st;
+	if (report->n_sites == 0 && !is_due &&
 	    !heard_is_news(
 		edges->heard, name, report->applied_version, report->problem))
 		return status_ok();
@@ -162,8 +168,6 @@ report(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 	if (!failed(st))
 		st = check_report(asked);
-	if (!failed(st))
-		st = heard_now(edges->heard, edge.name, store_now_s());
 	if (!failed(st) && !asked->held_back &&
 	    !heard_is_agreed(edges->heard, edge.name, AGREE_MS))
 		st = status_fail(STATUS_UNAVAILABLE,

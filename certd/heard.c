@@ -14,8 +14,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "certd/store_edges.h"
 
 #define BUCKETS 1024
+/* Beyond what passes between two flushes, before an edge counts as away. */
+#define DUE_S (EDGE_LIVE_S * 2 / 3)
 
 struct one {
 	struct one *next;
@@ -148,15 +151,28 @@ heard_is_agreed(struct heard *heard, const char *name, unsigned timeout_ms)
 }
 
 STATUS
-heard_now(struct heard *heard, const char *name, int64_t now_s)
+heard_now(
+    struct heard *heard, const char *name, int64_t now_s, bool *ret_is_due)
 {
 	struct one *one = lock_on(heard, name);
 
 	if (one == NULL)
 		return no_memory();
 	one->at_s = now_s;
+	*ret_is_due = now_s - one->written_s > DUE_S;
 	pthread_mutex_unlock(&heard->mutex);
 	return status_ok();
+}
+
+void
+heard_is_written(struct heard *heard, const char *name, int64_t at_s)
+{
+	struct one *one = lock_on(heard, name);
+
+	if (one == NULL)
+		return;
+	one->written_s = at_s;
+	pthread_mutex_unlock(&heard->mutex);
 }
 
 int64_t

@@ -23,6 +23,7 @@
 #include "certd/api.h"
 #include "certd/edges.h"
 #include "certd/grpc_port.h"
+#include "certd/store_edges.h"
 #include "tests/unit/edge_desk.h"
 #include "tests/unit/follower.h"
 #include "tests/unit/pki.h"
@@ -809,6 +810,24 @@ a_sign_of_life_costs_no_write(void **state)
 }
 
 static void
+an_edge_counts_from_when_its_stream_was_agreed_to(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *f = follow(bed, "a");
+	struct edges_convergence c = { 0 };
+	int64_t www = edge_desk_resource(bed->desk, "www", "standard");
+	struct db_tx *tx;
+
+	catch_up(bed, f);
+	assert_int_equal(store_read(bed->desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    edges_convergence(tx, www, store_now_s(), &c).code, STATUS_OK);
+	db_end(tx);
+	assert_int_equal(c.edges, 1);
+	follower_free(f);
+}
+
+static void
 a_report_of_too_much_is_refused(void **state)
 {
 	struct bed *bed = *state;
@@ -929,6 +948,7 @@ main(int argc, char **argv)
 		TEST(a_report_counts_once_the_stream_has_been_agreed_to),
 		TEST(a_report_that_proves_a_switch_ends_the_retirement),
 		TEST(a_sign_of_life_costs_no_write),
+		TEST(an_edge_counts_from_when_its_stream_was_agreed_to),
 		TEST(a_report_of_too_much_is_refused),
 		TEST(edges_are_listed_by_name_a_page_at_a_time),
 		TEST(an_edge_that_is_not_there_is_not_found),

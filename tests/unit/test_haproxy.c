@@ -36,7 +36,7 @@
 #define DUAL "dual.example.com"
 #define PATIENCE_NS (60 * NS_PER_S)
 
-static struct made_cert *ec, *ec2, *rsa, *rsa2;
+static struct made_cert *ec, *ec2, *dual_ec, *dual_ec2, *dual_rsa, *dual_rsa2;
 
 struct world {
 	char folder[64], socket[128], address[32];
@@ -55,10 +55,13 @@ setup_all(void **state)
 		fprintf(stderr, "there is no /usr/sbin/haproxy here\n");
 		return -1;
 	}
-	ec = made_cert_new("a", SITE_EC);
-	ec2 = made_cert_new("b", SITE_EC);
-	rsa = made_cert_new("a", SITE_RSA);
-	rsa2 = made_cert_new("b", SITE_RSA);
+	/* Without subjectAltName HAProxy goes by the common name. */
+	ec = made_cert_new(HOST, SITE_EC);
+	ec2 = made_cert_new(HOST, SITE_EC);
+	dual_ec = made_cert_new(DUAL, SITE_EC);
+	dual_ec2 = made_cert_new(DUAL, SITE_EC);
+	dual_rsa = made_cert_new(DUAL, SITE_RSA);
+	dual_rsa2 = made_cert_new(DUAL, SITE_RSA);
 	return 0;
 }
 
@@ -68,8 +71,10 @@ teardown_all(void **state)
 	(void)state;
 	made_cert_free(ec);
 	made_cert_free(ec2);
-	made_cert_free(rsa);
-	made_cert_free(rsa2);
+	made_cert_free(dual_ec);
+	made_cert_free(dual_ec2);
+	made_cert_free(dual_rsa);
+	made_cert_free(dual_rsa2);
 	return 0;
 }
 
@@ -116,10 +121,9 @@ write_config(struct world *w, const char *path)
 	    "    timeout server 10s\n"
 	    "    timeout connect 5s\n"
 	    "frontend f\n"
-	    "    bind 127.0.0.1:%d ssl crt %s/haproxy/%s.pem crt "
-	    "%s/haproxy/%s.pem\n"
+	    "    bind 127.0.0.1:%d ssl crt %s/haproxy\n"
 	    "    http-request return status 200\n",
-	    w->socket, port, w->folder, HOST, w->folder, DUAL);
+	    w->socket, port, w->folder);
 	fclose(to);
 	(void)!snprintf(w->address, sizeof(w->address), "127.0.0.1:%d", port);
 }
@@ -171,16 +175,17 @@ setup(void **state)
 	(void)!snprintf(path, sizeof(path), "%s/haproxy", w->folder);
 	assert_int_equal(mkdir(path, 0755), 0);
 	put(w, HOST ".pem", ec);
-	put(w, DUAL ".pem.ecdsa", ec);
-	put(w, DUAL ".pem.rsa", rsa);
+	put(w, DUAL ".pem.ecdsa", dual_ec);
+	put(w, DUAL ".pem.rsa", dual_rsa);
 	(void)!snprintf(config, sizeof(config), "%s/cfg", w->folder);
 	write_config(w, config);
 	assert_int_equal(
 	    posix_spawn(&w->pid, program, NULL, NULL, argv, environ), 0);
 	assert_false(failed(probe_new(w->address, 20 * NS_PER_S, &w->probe)));
 	w->metrics = metrics_new();
-	/* The first certificate is the one for names that nobody has. */
 	await_seen(w, HOST, ec);
+	await_seen(w, DUAL, dual_ec);
+	await_seen(w, DUAL, dual_rsa);
 	*state = w;
 	return 0;
 }
@@ -253,19 +258,17 @@ takes_a_new_certificate_without_a_reload(void **state)
 	await_seen(w, HOST, ec);
 }
 
-/*
- * By the answers of the API alone: which certificate HAProxy picks goes by the
- * names in it, and these have none.
- */
 static void
 takes_both_kinds_of_a_host_with_two(void **state)
 {
 	struct world *w = *state;
 
 	start_reload(w);
-	put(w, DUAL ".pem.ecdsa", ec2);
-	put(w, DUAL ".pem.rsa", rsa2);
+	put(w, DUAL ".pem.ecdsa", dual_ec2);
+	put(w, DUAL ".pem.rsa", dual_rsa2);
 	tell(w, DUAL);
+	await_seen(w, DUAL, dual_ec2);
+	await_seen(w, DUAL, dual_rsa2);
 }
 
 static void
@@ -287,7 +290,8 @@ says_what_haproxy_does_not_take(void **state)
 	/* Another's key: and what was begun does not stay. */
 	(void)!snprintf(
 	    path, sizeof(path), "%s/haproxy/" HOST ".pem", w->folder);
-	assert_true(asprintf(&pem, "%s%s", ec->chain_pem, rsa->key_pem) > 0);
+	assert_true(
+	    asprintf(&pem, "%s%s", ec->chain_pem, dual_rsa->key_pem) > 0);
 	assert_int_equal(
 	    haproxy_update(w->socket, path, bytes_of(pem), 20 * NS_PER_S, why)
 		.code,

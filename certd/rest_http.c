@@ -262,6 +262,15 @@ take_body(struct rest_request *request, const char *data, size_t *len)
 	return MHD_YES;
 }
 
+/* It reads the database, and waits for nobody else. */
+static bool
+is_quick(const struct rest_request *request)
+{
+	return request->what != REST_METHOD ||
+	       (request->verb == API_GET &&
+		   strchr(request->route.method->path, ':') == NULL);
+}
+
 static enum MHD_Result
 take_end(struct rest_request *request)
 {
@@ -272,10 +281,7 @@ take_end(struct rest_request *request)
 		    "the body is larger than 1 MiB");
 	if (request->reply.http != 0)
 		return answer(request);
-	return hand_over(request,
-	    request->what == REST_METHOD && request->verb != API_GET
-		? rest->acts
-		: rest->reads,
+	return hand_over(request, is_quick(request) ? rest->reads : rest->acts,
 	    do_run, REST_RUN);
 }
 

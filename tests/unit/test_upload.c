@@ -280,7 +280,7 @@ a_pfx_brings_certificate_and_key_and_a_wrong_passphrase_is_told_apart(
 		desk_ask(desk, &desk->engineer, UPLOAD, &request->base,
 		    right ? STATUS_OK : STATUS_INVALID_ARGUMENT);
 		if (!right)
-			desk_assert_said(desk, "passphrase");
+			desk_assert_said(desk, "password");
 	}
 	assert_int_equal(custody_fake_keys(desk->custody), 1);
 	OPENSSL_free(der);

@@ -49,6 +49,9 @@ static const struct list LISTS[] = {
 	{ "www shop1", "expires", 0, false },
 	{ "nothing-like-it", "-id", 0, false },
 	{ "nothing example", "-id", 0, false },
+	/* Two words that all have, and never one after the other. */
+	{ "www.customer", "name", 0, false },
+	{ "www.customer", "expires", 0, false },
 	{ "", "-id", 1, false },
 	{ "", "name", 1, false },
 	{ "", "name", 14, false },

@@ -16,6 +16,7 @@
 #include "certd/resources.h"
 #include "certd/store.h"
 #include "certd/store_edges.h"
+#include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
 
 /*
@@ -82,6 +83,28 @@ struct status desk_bind_one(struct desk *desk, struct caller *caller,
     int64_t resource, int64_t certificate);
 
 /* ---- calls of the services ---- */
+
+/* desk_x_request(): all at their defaults.  The macros of protobuf-c cast const
+ * away, which is a warning with clang. */
+#define DESK_MESSAGE(lower, name)                                              \
+	static inline Holdfast__Certd__V1__##name desk_##lower(void)           \
+	{                                                                      \
+		Holdfast__Certd__V1__##name message;                           \
+                                                                               \
+		holdfast__certd__v1__##lower##__init(&message);                \
+		return message;                                                \
+	}
+DESK_MESSAGE(bind_request, BindRequest)
+DESK_MESSAGE(certificate_parts, CertificateParts)
+DESK_MESSAGE(create_resource_request, CreateResourceRequest)
+DESK_MESSAGE(delete_resource_request, DeleteResourceRequest)
+DESK_MESSAGE(get_resource_request, GetResourceRequest)
+DESK_MESSAGE(list_resources_request, ListResourcesRequest)
+DESK_MESSAGE(origin, Origin)
+DESK_MESSAGE(replace_certificate_request, ReplaceCertificateRequest)
+DESK_MESSAGE(unbind_request, UnbindRequest)
+DESK_MESSAGE(update_resource_request, UpdateResourceRequest)
+DESK_MESSAGE(upload_certificate_request, UploadCertificateRequest)
 
 /* "Resources/Create"; *ret_reply by message_free. */
 struct status desk_ask(struct desk *desk, struct caller *caller,

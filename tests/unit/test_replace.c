@@ -51,8 +51,7 @@ static struct status
 replace(struct desk *desk, struct caller *caller, int64_t old_id,
     int64_t new_id, replaced_msg **ret_reply)
 {
-	replace_msg asked =
-	    HOLDFAST__CERTD__V1__REPLACE_CERTIFICATE_REQUEST__INIT;
+	replace_msg asked = desk_replace_certificate_request();
 
 	asked.old_id = old_id;
 	asked.new_id = new_id;
@@ -240,8 +239,7 @@ of_two_who_replace_at_once_the_second_learns_of_the_first(void **state)
 	int64_t newer = cover(desk, (struct desk_certificate){ 0 });
 	int64_t resource = holder(desk, 0, old);
 	char etag[] = "r1";
-	replace_msg asked =
-	    HOLDFAST__CERTD__V1__REPLACE_CERTIFICATE_REQUEST__INIT;
+	replace_msg asked = desk_replace_certificate_request();
 
 	asked.old_id = old;
 	asked.new_id = new;

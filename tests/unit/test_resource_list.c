@@ -34,7 +34,7 @@ text(const char *literal)
 static list_msg
 asking(const char *order_by, uint32_t page_size)
 {
-	list_msg asked = HOLDFAST__CERTD__V1__LIST_RESOURCES_REQUEST__INIT;
+	list_msg asked = desk_list_resources_request();
 
 	asked.order_by = text(order_by);
 	asked.page_size = page_size;
@@ -174,7 +174,7 @@ a_new_name_is_found_and_the_old_one_no_longer(void **state)
 	Holdfast__Certd__V1__UpdateResourceRequest__Field field =
 	    HOLDFAST__CERTD__V1__UPDATE_RESOURCE_REQUEST__FIELD__FIELD_NAME;
 	Holdfast__Certd__V1__UpdateResourceRequest change =
-	    HOLDFAST__CERTD__V1__UPDATE_RESOURCE_REQUEST__INIT;
+	    desk_update_resource_request();
 	list_msg asked = asking("id", 10);
 
 	fill(desk);

@@ -51,7 +51,7 @@ text(const char *literal)
 static create_msg
 new_shop(char **hostname)
 {
-	create_msg asked = HOLDFAST__CERTD__V1__CREATE_RESOURCE_REQUEST__INIT;
+	create_msg asked = desk_create_resource_request();
 
 	asked.name = text("Shop");
 	asked.hostnames = hostname;
@@ -108,7 +108,7 @@ wild(struct desk *desk)
 static resource_msg *
 get(struct desk *desk, struct caller *caller, int64_t id)
 {
-	get_msg asked = HOLDFAST__CERTD__V1__GET_RESOURCE_REQUEST__INIT;
+	get_msg asked = desk_get_resource_request();
 	resource_msg *resource = NULL;
 
 	asked.id = id;
@@ -153,7 +153,7 @@ update(struct desk *desk, struct caller *caller, update_msg *asked,
 static update_msg
 change_of(int64_t id)
 {
-	update_msg asked = HOLDFAST__CERTD__V1__UPDATE_RESOURCE_REQUEST__INIT;
+	update_msg asked = desk_update_resource_request();
 
 	asked.id = id;
 	return asked;
@@ -209,9 +209,8 @@ a_resource_is_made_with_a_new_certificate_in_one_act(void **state)
 		.to_day = today + 60 };
 	struct made *ca, *made;
 	Holdfast__Certd__V1__UploadCertificateRequest upload =
-	    HOLDFAST__CERTD__V1__UPLOAD_CERTIFICATE_REQUEST__INIT;
-	Holdfast__Certd__V1__CertificateParts parts =
-	    HOLDFAST__CERTD__V1__CERTIFICATE_PARTS__INIT;
+	    desk_upload_certificate_request();
+	Holdfast__Certd__V1__CertificateParts parts = desk_certificate_parts();
 	char *hostnames[] = { text("shop.example.com") };
 	create_msg asked = new_shop(hostnames);
 	resource_msg *resource = NULL;
@@ -260,7 +259,7 @@ a_certificate_that_comes_along_has_its_rules(void **state)
 {
 	struct desk *desk = *state;
 	Holdfast__Certd__V1__UploadCertificateRequest upload =
-	    HOLDFAST__CERTD__V1__UPLOAD_CERTIFICATE_REQUEST__INIT;
+	    desk_upload_certificate_request();
 	char *hostnames[] = { text("shop.example.com") };
 	create_msg asked = new_shop(hostnames);
 	struct caller narrow = desk_alice;
@@ -425,7 +424,7 @@ fields_that_are_not_well_formed_are_refused(void **state)
 	struct desk *desk = *state;
 	char *hostnames[] = { text("shop.example.com") };
 	create_msg asked = new_shop(hostnames);
-	Holdfast__Certd__V1__Origin origin = HOLDFAST__CERTD__V1__ORIGIN__INIT;
+	Holdfast__Certd__V1__Origin origin = desk_origin();
 	char *many[RESOURCE_HOSTNAMES_MAX + 1];
 
 	asked.network = text("moon");
@@ -477,7 +476,7 @@ origins_are_kept_in_one_spelling(void **state)
 	struct desk *desk = *state;
 	char *hostnames[] = { NULL };
 	create_msg asked = new_shop(hostnames);
-	Holdfast__Certd__V1__Origin origin = HOLDFAST__CERTD__V1__ORIGIN__INIT;
+	Holdfast__Certd__V1__Origin origin = desk_origin();
 
 	asked.origin = &origin;
 	for (size_t i = 0; i < 4; i++) {
@@ -542,7 +541,7 @@ fields_that_are_not_named_stay(void **state)
 	int64_t id = shop(desk, "Shop", "shop.example.com", wild(desk));
 	int64_t version = desk_number(desk, "SELECT version FROM resource");
 	const field fields[] = { F(NAME), F(ORIGIN) };
-	Holdfast__Certd__V1__Origin origin = HOLDFAST__CERTD__V1__ORIGIN__INIT;
+	Holdfast__Certd__V1__Origin origin = desk_origin();
 	update_msg asked = change_of(id);
 	resource_msg *resource = NULL;
 
@@ -662,8 +661,8 @@ deleting_takes_the_right_to_sign_away_and_tells_edges(void **state)
 	struct desk *desk = *state;
 	int64_t certificate = wild(desk);
 	int64_t id = shop(desk, "Shop", "shop.example.com", certificate);
-	delete_msg asked = HOLDFAST__CERTD__V1__DELETE_RESOURCE_REQUEST__INIT;
-	get_msg again = HOLDFAST__CERTD__V1__GET_RESOURCE_REQUEST__INIT;
+	delete_msg asked = desk_delete_resource_request();
+	get_msg again = desk_get_resource_request();
 
 	again.id = asked.id = id;
 	asked.etag = text("r7");
@@ -750,11 +749,10 @@ every_method_hides_another_accounts_resource(void **state)
 	int64_t ids[] = { id, 4711 };
 
 	for (size_t i = 0; i < 2; i++) {
-		get_msg got = HOLDFAST__CERTD__V1__GET_RESOURCE_REQUEST__INIT;
-		delete_msg deleted =
-		    HOLDFAST__CERTD__V1__DELETE_RESOURCE_REQUEST__INIT;
-		bind_msg bound = HOLDFAST__CERTD__V1__BIND_REQUEST__INIT;
-		unbind_msg unbound = HOLDFAST__CERTD__V1__UNBIND_REQUEST__INIT;
+		get_msg got = desk_get_resource_request();
+		delete_msg deleted = desk_delete_resource_request();
+		bind_msg bound = desk_bind_request();
+		unbind_msg unbound = desk_unbind_request();
 		update_msg changed = change_of(ids[i]);
 		const char *words = "there is no such resource";
 
@@ -792,7 +790,7 @@ another_accounts_name_is_no_account(void **state)
 	char *hostnames[] = { text("x.example.com") };
 	create_msg asked = new_shop(hostnames);
 	Holdfast__Certd__V1__ListResourcesRequest list =
-	    HOLDFAST__CERTD__V1__LIST_RESOURCES_REQUEST__INIT;
+	    desk_list_resources_request();
 	static const char *const names[] = { "acme", "nobody" };
 
 	for (size_t i = 0; i < 2; i++) {
@@ -810,7 +808,7 @@ a_viewer_reads_and_changes_nothing(void **state)
 {
 	struct desk *desk = *state;
 	int64_t id = shop(desk, "Shop", "shop.example.com", wild(desk));
-	delete_msg asked = HOLDFAST__CERTD__V1__DELETE_RESOURCE_REQUEST__INIT;
+	delete_msg asked = desk_delete_resource_request();
 	resource_msg *resource = get(desk, &desk_viewer, id);
 
 	message_free(&resource->base);
@@ -837,7 +835,7 @@ static void *
 write_it(void *ctx)
 {
 	struct writer *writer = ctx;
-	bind_msg asked = HOLDFAST__CERTD__V1__BIND_REQUEST__INIT;
+	bind_msg asked = desk_bind_request();
 	char etag[] = "r1";
 
 	asked.id = writer->resource;

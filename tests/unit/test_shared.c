@@ -77,7 +77,7 @@ a_resource_in_the_zone_gets_the_shared_certificate_by_itself(void **state)
 	struct desk *desk = *state;
 	int64_t certificate = shared_one(desk, (struct desk_certificate){ 0 });
 	Holdfast__Certd__V1__CreateResourceRequest asked =
-	    HOLDFAST__CERTD__V1__CREATE_RESOURCE_REQUEST__INIT;
+	    desk_create_resource_request();
 	Holdfast__Certd__V1__CreateResourceResponse *reply = NULL;
 	char name[] = "Shop";
 
@@ -104,7 +104,7 @@ a_host_name_that_comes_into_the_zone_brings_it(void **state)
 	Holdfast__Certd__V1__UpdateResourceRequest__Field field =
 	    HOLDFAST__CERTD__V1__UPDATE_RESOURCE_REQUEST__FIELD__FIELD_HOSTNAMES;
 	Holdfast__Certd__V1__UpdateResourceRequest asked =
-	    HOLDFAST__CERTD__V1__UPDATE_RESOURCE_REQUEST__INIT;
+	    desk_update_resource_request();
 
 	apply(desk, resource);
 	assert_int_equal(n_bound(desk), 0);

@@ -10,12 +10,11 @@
  * Statements are put together of texts in this file alone.
  */
 
-#include <inttypes.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "certd/message.h"
+#include "certd/resource_place.h"
 #include "certd/search.h"
 #include "certd/store_resources.h"
 
@@ -51,95 +50,8 @@ add_value(struct select *select, const char *text, struct db_value value)
 
 /* ---- where a page begins ---- */
 
-struct place {
-	bool by_name, is_back; /* "name", "-..." */
-	bool is_first;
-	int64_t id;
-	char name[RESOURCE_NAME_MAX];
-};
-
-static const struct {
-	const char *order_by;
-	bool by_name, is_back;
-	char letter;
-} orders[] = {
-	{ "", false, true, 'D' },
-	{ "-id", false, true, 'D' },
-	{ "id", false, false, 'A' },
-	{ "name", true, false, 'N' },
-	{ "-name", true, true, 'R' },
-};
-#define N_ORDERS (sizeof(orders) / sizeof(orders[0]))
-
-/* "D17", "N17.73686f70": the order, the last id, the last name in hex. */
 static void
-print_token(const struct place *place, char letter,
-    const struct resource_row *last, char ret_token[RESOURCES_TOKEN_MAX])
-{
-	int len = snprintf(
-	    ret_token, RESOURCES_TOKEN_MAX, "%c%" PRId64, letter, last->id);
-
-	if (!place->by_name)
-		return;
-	ret_token[len] = '.';
-	bytes_to_hex(bytes_of(last->name), ret_token + len + 1);
-}
-
-static bool
-read_token(const char *token, struct place *place)
-{
-	size_t digits = strspn(token, "0123456789");
-	const char *hex = token + digits + 1;
-	uint8_t octets[RESOURCE_NAME_MAX] = { 0 };
-
-	if (digits == 0 || digits > 18)
-		return false;
-	for (size_t i = 0; i < digits; i++)
-		place->id = 10 * place->id + (token[i] - '0');
-	if (!place->by_name)
-		return token[digits] == 0;
-	if (token[digits] != '.' || strlen(hex) % 2 != 0 ||
-	    strlen(hex) / 2 >= sizeof(octets))
-		return false;
-	/* bytes_from_hex takes 64 octets at most. */
-	for (size_t i = 0; hex[2 * i] != 0; i++) {
-		const char pair[] = { hex[2 * i], hex[2 * i + 1], 0 };
-
-		if (!bytes_from_hex(pair, 1, &octets[i]))
-			return false;
-	}
-	memcpy(place->name, octets, sizeof(octets));
-	return true;
-}
-
-static struct status
-read_place(const struct store_resources_query *query, struct place *place,
-    char *ret_letter)
-{
-	const char *order_by = query->order_by == NULL ? "" : query->order_by;
-	const char *token = query->page_token == NULL ? "" : query->page_token;
-	size_t i = 0;
-
-	while (i < N_ORDERS && strcmp(orders[i].order_by, order_by) != 0)
-		i++;
-	if (i == N_ORDERS)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "order_by is \"id\" or \"name\", with \"-\" in front to "
-		    "turn it round");
-	*place = (struct place){ .by_name = orders[i].by_name,
-		.is_back = orders[i].is_back,
-		.is_first = token[0] == 0 };
-	*ret_letter = orders[i].letter;
-	if (place->is_first ||
-	    (token[0] == orders[i].letter && read_token(token + 1, place)))
-		return status_ok();
-	return status_fail(STATUS_INVALID_ARGUMENT,
-	    "page_token is none that this list gave; leave it empty to begin "
-	    "again");
-}
-
-static void
-add_place(struct select *select, const struct place *place)
+add_place(struct select *select, const struct resource_place *place)
 {
 	const char *id = place->is_back ? " AND r.id < ?" : " AND r.id > ?";
 
@@ -161,7 +73,7 @@ add_place(struct select *select, const struct place *place)
 }
 
 static const char *
-order_of(const struct place *place)
+order_of(const struct resource_place *place)
 {
 	if (place->by_name)
 		return place->is_back ? " ORDER BY r.name DESC, r.id DESC"
@@ -183,9 +95,9 @@ struct listing {
 	const struct store_resources_query *query;
 	struct search_query search;
 	struct narrow narrow;
-	struct place place; /* goes on with what was looked at */
-	uint32_t n;         /* shown */
-	bool is_more;       /* there is another one behind them */
+	struct resource_place place; /* goes on with what was looked at */
+	uint32_t n;                  /* shown */
+	bool is_more;                /* there is another one behind them */
 	struct resource_row last;
 	bool (*each)(void *ctx, const struct resource_row *row);
 	void *ctx;
@@ -346,7 +258,7 @@ walk(struct listing *l, enum source source, size_t max, bool *ret_ended)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
 	struct select select = { 0 };
-	struct place begin = l->place;
+	struct resource_place begin = l->place;
 	struct listing from = {
 		.query = l->query, .narrow = l->narrow, .place = begin
 	};
@@ -465,8 +377,8 @@ store_resources_list(struct db_tx *tx,
 	struct listing l = {
 		.tx = tx, .query = query, .each = each, .ctx = ctx
 	};
-	char letter = 0;
-	struct status st = read_place(query, &l.place, &letter);
+	struct status st =
+	    resource_place_read(query->order_by, query->page_token, &l.place);
 
 	if (!failed(st) && query->search != NULL && query->search[0] != 0)
 		st = search_parse(query->search, &l.search);
@@ -476,6 +388,7 @@ store_resources_list(struct db_tx *tx,
 		return st;
 	ret_token[0] = 0;
 	if (l.is_more)
-		print_token(&l.place, letter, &l.last, ret_token);
+		resource_place_print(
+		    &l.place, l.last.id, l.last.name, ret_token);
 	return st;
 }

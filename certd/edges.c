@@ -24,6 +24,9 @@
 
 #define SERVICE (&holdfast__certd__v1__edges__descriptor)
 #define REPORT_SITES_MAX 10000
+/* Edges report as soon as their stream is open, which is a moment before it
+ * was looked at. */
+#define AGREE_MS 1000
 #define OPERATORS (ALLOW_OPERATOR | ALLOW_AUDITOR)
 
 typedef Holdfast__Certd__V1__ReportRequest report_msg;
@@ -162,7 +165,7 @@ report(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	if (!failed(st))
 		st = heard_now(edges->heard, edge.name, store_now_s());
 	if (!failed(st) && !asked->held_back &&
-	    !heard_is_agreed(edges->heard, edge.name))
+	    !heard_is_agreed(edges->heard, edge.name, AGREE_MS))
 		st = status_fail(STATUS_UNAVAILABLE,
 		    "certd is not told yet where this edge stands: open the "
 		    "stream, then report");

@@ -26,7 +26,9 @@ SCOPED_RELEASE(heard_free, struct heard *);
  * Until then nothing that it reports of its sites is taken.
  */
 STATUS heard_agreed(struct heard *heard, const char *name, bool agreed);
-bool heard_is_agreed(struct heard *heard, const char *name);
+/* Waits at most timeout_ms for that to be decided. */
+bool heard_is_agreed(
+    struct heard *heard, const char *name, unsigned timeout_ms);
 
 /* A sign of life. */
 STATUS heard_now(struct heard *heard, const char *name, int64_t now_s);

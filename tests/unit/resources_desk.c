@@ -120,7 +120,7 @@ desk_set_up_all(void **state)
 		.networks = &desk_networks,
 		.zone = DESK_ZONE,
 		.allow_exposed_upload = true,
-		.shared_added = shared_added,
+		.shared_added = shared_apply_all,
 	};
 	struct resources_config resources = {
 		.networks = &desk_networks,

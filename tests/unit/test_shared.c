@@ -60,7 +60,7 @@ apply_all(struct desk *desk, int64_t certificate)
 	desk->call = (struct api_call){ .caller = &desk_operator };
 	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
 	assert_int_equal(store_commit(desk->store, tx,
-			     shared_added(NULL, tx, &desk->call, certificate))
+			     shared_apply_all(tx, &desk->call, certificate))
 			     .code,
 	    STATUS_OK);
 }

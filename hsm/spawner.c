@@ -25,13 +25,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/handover.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/scoped.h"
 #include "hsm/confine.h"
 #include "hsm/lane.h"
 #include "hsm/spawn.h"
-#include "hsm/spawner_wire.h"
 
 #define CHILDREN_MAX 1100 /* more than all lanes of all pools */
 #define ENV_MAX 80
@@ -171,7 +171,7 @@ serve_spawn(const struct request *request, int fd)
 		self.n_fds++;
 		answer.pid = pid;
 	}
-	(void)spawner_wire_put(fd, &answer, sizeof(answer), pidfd);
+	(void)handover_put(fd, &answer, sizeof(answer), pidfd);
 }
 
 static void
@@ -185,7 +185,7 @@ serve_open(int fd)
 		    self.file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		answer.error = file < 0 ? errno : 0;
 	}
-	(void)spawner_wire_put(fd, &answer, sizeof(answer), file);
+	(void)handover_put(fd, &answer, sizeof(answer), file);
 }
 
 static void
@@ -203,8 +203,7 @@ serve(void)
 {
 	struct request request;
 	scoped(close) int fd = -1;
-	int error =
-	    spawner_wire_take(self.control, &request, sizeof(request), &fd);
+	int error = handover_take(self.control, &request, sizeof(request), &fd);
 
 	if (error != 0)
 		return error != EPIPE && error != ECONNRESET;
@@ -363,8 +362,7 @@ spawner_is_lost(void)
 static int
 ask(const struct request *request, int fd)
 {
-	int error =
-	    spawner_wire_put(self.control, request, sizeof(*request), fd);
+	int error = handover_put(self.control, request, sizeof(*request), fd);
 
 	if ((error == EPIPE || error == ECONNRESET) && self.is_lost == 0) {
 		self.is_lost = 1;
@@ -394,7 +392,7 @@ spawner_answer(int ours, pid_t *ret_pid, int *ret_pidfd)
 
 	if (poll(&waiting, 1, ANSWER_TIMEOUT_MS) != 1)
 		return ETIMEDOUT;
-	error = spawner_wire_take(ours, &answer, sizeof(answer), &fd);
+	error = handover_take(ours, &answer, sizeof(answer), &fd);
 	if (error == 0 && answer.error != 0)
 		error = answer.error;
 	if (error == 0 && fd < 0)

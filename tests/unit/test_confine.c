@@ -21,11 +21,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/handover.h"
 #include "base/process.h"
 #include "hsm/confine.h"
 #include "hsm/spawn.h"
 #include "hsm/spawner.h"
-#include "hsm/spawner_wire.h"
 #include "tests/unit/softhsm.h"
 
 #define CHECK(is_so)                                                           \
@@ -359,7 +359,7 @@ descriptors_beyond_the_first_are_not_taken(void **state)
 	head->cmsg_len = CMSG_LEN(sizeof(two));
 	memcpy(CMSG_DATA(head), two, sizeof(two));
 	assert_int_equal(sendmsg(pair[0], &message, 0), 4);
-	assert_int_equal(spawner_wire_take(pair[1], got, 4, &fd), 0);
+	assert_int_equal(handover_take(pair[1], got, 4, &fd), 0);
 	assert_true(fd >= 0);
 	close(fd);
 	assert_int_equal(open_descriptors(), before);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Messages between the front and the spawner, over SOCK_SEQPACKET and with one
+ * Messages between a daemon's processes, over SOCK_SEQPACKET and with one
  * descriptor beside them.  A message of another length is refused, and what
  * came with it closed; the kernel closes descriptors beyond the first.
  */
 
-#include "hsm/spawner_wire.h"
+#include "base/handover.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 int
-spawner_wire_put(int socket, const void *at, size_t len, int fd)
+handover_put(int socket, const void *at, size_t len, int fd)
 {
 	union {
 		struct cmsghdr align;
@@ -44,7 +44,7 @@ spawner_wire_put(int socket, const void *at, size_t len, int fd)
 }
 
 int
-spawner_wire_take(int socket, void *at, size_t len, int *ret_fd)
+handover_take(int socket, void *at, size_t len, int *ret_fd)
 {
 	union {
 		struct cmsghdr align;

@@ -142,6 +142,17 @@ process_wait_signal(void)
 	return number;
 }
 
+int
+process_wait_signal_for(unsigned timeout_ms)
+{
+	const sigset_t set = our_signals();
+	const struct timespec timeout = { .tv_sec = timeout_ms / 1000,
+		.tv_nsec = (long)(timeout_ms % 1000) * 1000000 };
+	int number = sigtimedwait(&set, NULL, &timeout);
+
+	return number > 0 ? number : 0;
+}
+
 void
 process_notify(const char *state)
 {

@@ -30,6 +30,8 @@ void process_block_signals(void);
 
 /* Wait for one of the blocked signals; returns its number. */
 int process_wait_signal(void);
+/* The same, at most that long: 0 when none came. */
+int process_wait_signal_for(unsigned timeout_ms);
 
 /* sd_notify(3) protocol: "READY=1", "STOPPING=1"; nothing without
  * NOTIFY_SOCKET. */

@@ -435,6 +435,16 @@ key_file_read_pfx(struct bytes octets,
 	return st;
 }
 
+bool
+key_file_keep_legacy(void)
+{
+	static struct key_crypt_legacy kept; /* what is loaded stays loaded */
+
+	if (kept.context == NULL)
+		key_crypt_legacy_init(&kept);
+	return kept.context != NULL;
+}
+
 void
 key_file_done(struct key_file *file)
 {

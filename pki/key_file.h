@@ -83,4 +83,11 @@ STATUS key_file_wrap(const struct key_file *file, struct bytes wrapping_spki,
  */
 bool key_file_guard(void);
 
+/*
+ * Load OpenSSL's legacy provider, for good: PFX files with old ciphers (RC2,
+ * RC4, DES) are read also by a process that can load no library any more.
+ * False when it is not installed.  Before threads.
+ */
+bool key_file_keep_legacy(void);
+
 #endif

@@ -145,8 +145,9 @@ add_sockets(
 	static const char *const client[] = { "connect", "bind", "getsockname",
 		"getpeername", "setsockopt", "getsockopt", "shutdown",
 		"sendmmsg", "recvmmsg", NULL };
+	bool is_server = kind == SANDBOX_FRONT || kind == SANDBOX_CERTD;
 
-	if (kind != SANDBOX_FRONT && (flags & SANDBOX_NETWORK) == 0) {
+	if (!is_server && (flags & SANDBOX_NETWORK) == 0) {
 		/* Without a line in the log: a module may call syslog(3). */
 		keep(rc, seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES),
 			     SCMP_SYS(socket), 0));
@@ -158,7 +159,7 @@ add_sockets(
 	/* The C library asks which addresses there are, and does without. */
 	keep(rc, seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
 		     SCMP_SYS(socket), 1, IS(0, AF_NETLINK)));
-	if (kind != SANDBOX_FRONT)
+	if (!is_server)
 		add_all(filter, SCMP_ACT_ALLOW, client, rc);
 }
 

@@ -21,6 +21,8 @@ enum sandbox_kind {
 	SANDBOX_SPAWNER = 1 << 1,  /* keyd's process that starts workers */
 	SANDBOX_WORKER = 1 << 2,   /* holds a pool's PKCS#11 module and PIN */
 	SANDBOX_IDENTITY = 1 << 3, /* the same for the identity token */
+	SANDBOX_CERTD = 1 << 4,    /* speaks to the net, and to keyd */
+	SANDBOX_OPENER = 1 << 5,   /* opens a few files for certd */
 };
 
 /* What a worker's module needs besides. */

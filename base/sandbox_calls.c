@@ -11,7 +11,8 @@
 #include "base/sandbox.h"
 
 #define ALL                                                                    \
-	(SANDBOX_FRONT | SANDBOX_SPAWNER | SANDBOX_WORKER | SANDBOX_IDENTITY)
+	(SANDBOX_FRONT | SANDBOX_SPAWNER | SANDBOX_WORKER | SANDBOX_IDENTITY | \
+	    SANDBOX_CERTD | SANDBOX_OPENER)
 
 /* Descriptors that are open, own memory, threads, waiting, the time. */
 static const char *const BASIC[] = { "read", "write", "readv", "writev",
@@ -48,11 +49,12 @@ static const char *const FILES[] = { "open", "openat", "openat2", "creat",
 	"fchown", "fchownat", "utime", "utimes", "utimensat", "umask",
 	"fadvise64", "readahead", "copy_file_range", "sendfile", NULL };
 
-/* The lane between the front and a worker. */
+/* Between the processes of a daemon. */
 static const char *const LANE[] = { "sendto", "recvfrom", "sendmsg", "recvmsg",
 	NULL };
 
-/* Serving clients, and asking the spawner; socket is looked at. */
+/* Serving clients, asking other daemons and the spawner; socket is looked
+ * at. */
 static const char *const SERVER[] = { "socketpair", "bind", "listen", "accept",
 	"accept4", "connect", "getsockname", "getpeername", "setsockopt",
 	"getsockopt", "shutdown", "sendmmsg", "recvmmsg", NULL };
@@ -71,7 +73,7 @@ const struct sandbox_group sandbox_groups[] = {
 	{ "basic", ALL, BASIC },
 	{ "files", ALL, FILES },
 	{ "lane", ALL, LANE },
-	{ "server", SANDBOX_FRONT, SERVER },
+	{ "server", SANDBOX_FRONT | SANDBOX_CERTD, SERVER },
 	{ "start", SANDBOX_SPAWNER, START },
 	{ "confine", ALL, CONFINE },
 	{ NULL, 0, NULL },

@@ -27,14 +27,19 @@
 #include "certd/edges.h"
 #include "certd/grants.h"
 #include "certd/grpc_port.h"
+#include "certd/hardening.h"
 #include "certd/key_janitor.h"
+#include "certd/opener.h"
 #include "certd/report.h"
 #include "certd/requests.h"
 #include "certd/resources.h"
 #include "certd/rest.h"
 #include "certd/shared.h"
 #include "certd/store.h"
+#include "pki/key_file.h"
 #include "rpc/enroll.h"
+
+#define LOOK_MS 2000 /* between looks at what the sandbox refused */
 
 struct certd {
 	struct config *config;
@@ -97,11 +102,13 @@ load_config(const char *path, struct config **ret_config)
 static void
 reload(const char *path)
 {
-	char error[CONF_ERROR_MAX];
+	/* certd itself may not open the file any more. */
+	scoped(close) int fd = path != NULL ? opener_open(path) : -1;
 	scoped(config_free) struct config *config = NULL;
+	char error[CONF_ERROR_MAX];
 
 	process_notify("RELOADING=1");
-	if (failed(config_load(path, &config, error))) {
+	if (failed(config_load_fd(fd, path, &config, error))) {
 		log_error("the configuration stays as it was",
 		    LOG_STR("config", error));
 	} else {
@@ -188,6 +195,7 @@ make_report(struct certd *certd)
 {
 	const struct report_config config = { .store = certd->store,
 		.identity = certd->identity,
+		.sandbox = hardening_text(),
 		.keyd_trouble = keyd_trouble,
 		.ctx = certd };
 	struct status st = report_new(&config, &certd->report);
@@ -365,10 +373,8 @@ open_ports(struct certd *certd)
 static struct status
 build(struct certd *certd)
 {
-	struct status st = read_identity(certd);
+	struct status st = complain("state_dir", lock_state(certd));
 
-	if (!failed(st))
-		st = complain("state_dir", lock_state(certd));
 	certd->metrics = metrics_new();
 	certd->api = api_new();
 	if (!failed(st) && (certd->metrics == NULL || certd->api == NULL))
@@ -393,8 +399,9 @@ serve(struct certd *certd, const char *config_path)
 		"rest_port", certd->rest == NULL ? 0 : rest_port(certd->rest)));
 	process_notify("READY=1");
 	for (;;) {
-		int signal_number = process_wait_signal();
+		int signal_number = process_wait_signal_for(LOOK_MS);
 
+		(void)sandbox_log_refused();
 		if (signal_number == SIGHUP)
 			reload(config_path);
 		if (signal_number == SIGTERM || signal_number == SIGINT)
@@ -435,11 +442,20 @@ certd_run(const char *config_path)
 	if (!failed(st))
 		st = complain("process", process_harden());
 	process_block_signals();
+	/* Keys in the clear pass through: nothing of them stays in memory. */
+	if (!failed(st) && !key_file_guard())
+		log_warn("OpenSSL does not wipe what it frees here");
+	if (!failed(st))
+		st = read_identity(&certd);
+	if (!failed(st))
+		st = complain(
+		    "sandbox", hardening_begin(certd.config, config_path));
 	if (!failed(st))
 		st = build(&certd);
 	if (!failed(st))
 		serve(&certd, config_path);
 	certd_done(&certd);
+	(void)sandbox_log_refused();
 	if (!failed(st))
 		log_info("certd has ended");
 	return st;

@@ -13,6 +13,7 @@
 
 static const char *const LEVELS[] = { "debug", "info", "warn", "error", NULL };
 static const char *const FORMATS[] = { "logfmt", "json", NULL };
+static const char *const SANDBOXES[] = { "enforce", "off", NULL };
 static const char *const TLS[] = { "identity", "files", "off", NULL };
 
 #define AT(member) offsetof(struct config, member)
@@ -149,6 +150,13 @@ const struct conf_field config_schema[] = {
 	    .offset = AT(log),
 	    .fields = LOG,
 	    .help = "What is logged and how." },
+	{ .key = "sandbox",
+	    .type = CONF_CHOICE,
+	    .offset = AT(sandbox),
+	    .default_text = "enforce",
+	    .choices = SANDBOXES,
+	    .help = "enforce: certd is limited to the system calls and files "
+		    "it needs; off: for finding faults." },
 	{ .key = NULL },
 };
 
@@ -180,9 +188,12 @@ make_networks(struct config *config)
 	return true;
 }
 
+/* fd -1: the path is opened here; path NULL: the defaults. */
 static struct status
-read_file(const char *path, struct config *config, char *ret_error)
+read_file(int fd, const char *path, struct config *config, char *ret_error)
 {
+	if (fd >= 0)
+		return conf_load_fd(fd, path, config_schema, config, ret_error);
 	if (path != NULL)
 		return conf_load(path, config_schema, config, ret_error);
 	return conf_parse(
@@ -193,6 +204,13 @@ STATUS
 config_load(const char *path, struct config **ret_config,
     char ret_error[CONF_ERROR_MAX])
 {
+	return config_load_fd(-1, path, ret_config, ret_error);
+}
+
+STATUS
+config_load_fd(int fd, const char *path, struct config **ret_config,
+    char ret_error[CONF_ERROR_MAX])
+{
 	struct config *config = calloc(1, sizeof(*config));
 	const char *wrong;
 	struct status st;
@@ -201,7 +219,7 @@ config_load(const char *path, struct config **ret_config,
 		snprintf(ret_error, CONF_ERROR_MAX, "no memory");
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	}
-	st = read_file(path, config, ret_error);
+	st = read_file(fd, path, config, ret_error);
 	if (failed(st)) {
 		free(config);
 		return st;

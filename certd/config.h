@@ -22,6 +22,11 @@ enum config_tls {
 	CONFIG_TLS_OFF /* on loopback only */
 };
 
+enum config_sandbox {
+	CONFIG_SANDBOX_ENFORCE,
+	CONFIG_SANDBOX_OFF
+};
+
 struct config_network {
 	char *name;
 	char *pool;
@@ -45,6 +50,7 @@ struct config {
 		int level;  /* enum log_level */
 		int format; /* enum log_format */
 	} log;
+	int sandbox; /* enum config_sandbox */
 	/* networks, or the default ones, as others want them. */
 	struct networks all_networks;
 	struct network *network_at;
@@ -57,6 +63,10 @@ extern const struct conf_field config_schema[];
  * holds a message for people.
  */
 STATUS config_load(const char *path, struct config **ret_config,
+    char ret_error[CONF_ERROR_MAX]);
+/* The same from a descriptor, which stays the caller's; path is for messages.
+ */
+STATUS config_load_fd(int fd, const char *path, struct config **ret_config,
     char ret_error[CONF_ERROR_MAX]);
 void config_free(struct config *config); /* NULL is allowed */
 SCOPED_RELEASE(config_free, struct config *);

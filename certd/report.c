@@ -75,7 +75,9 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		config->keyd_trouble(config->ctx, trouble);
 	if (to == NULL || !message_text(&to->version, HOLDFAST_VERSION) ||
 	    !message_text(&to->identity, config->identity) ||
-	    !message_text(&to->keyd_trouble, trouble))
+	    !message_text(&to->keyd_trouble, trouble) ||
+	    !message_text(
+		&to->sandbox, config->sandbox != NULL ? config->sandbox : ""))
 		return message_no_memory();
 	to->started_s = report->started_s;
 	to->accounts = (uint64_t)counts.accounts;

@@ -15,6 +15,7 @@ struct report;
 struct report_config { /* borrowed for its life */
 	struct store *store;
 	const char *identity; /* "spiffe://..." */
+	const char *sandbox;  /* hardening_text; NULL: not known */
 	/* Why keyd cannot be reached, empty while it can (custody_trouble);
 	 * NULL: not asked. */
 	void (*keyd_trouble)(void *ctx, char *ret_why);

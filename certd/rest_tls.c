@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "certd/opener.h"
 
 #define PEM_MAX 262144
 
@@ -76,7 +77,7 @@ wipe(char *pem)
 static STATUS
 read_pem(const char *path, char **ret_pem, struct stamp *ret_stamp)
 {
-	scoped(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	scoped(close) int fd = opener_open(path);
 	struct stat info;
 	size_t n = 0;
 	char *pem;

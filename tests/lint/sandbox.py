@@ -14,7 +14,8 @@ top = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else
                    pathlib.Path(__file__).resolve().parents[2])
 complaints = []
 KINDS = {"SANDBOX_FRONT": "front", "SANDBOX_SPAWNER": "spawner",
-         "SANDBOX_WORKER": "worker", "SANDBOX_IDENTITY": "identity"}
+         "SANDBOX_WORKER": "worker", "SANDBOX_IDENTITY": "identity",
+         "SANDBOX_CERTD": "certd", "SANDBOX_OPENER": "opener"}
 
 code = (top / "base/sandbox_calls.c").read_text()
 page = (top / "docs/HARDENING.md").read_text()
@@ -66,9 +67,9 @@ compare("the list of hostile calls", set(arrays.get("sandbox_hostile", [])),
 
 # Of a process, the system's files that it may touch.
 files = {}
-front = re.search(r"system_paths\[\] = \{(.*?)\};", (top / "keyd/hardening.c").read_text(), re.S)
-worker = re.search(r"system_paths\[\] = \{(.*?)\n\};", (top / "hsm/confine.c").read_text(), re.S)
-for who, found in (("front", front), ("worker", worker)):
+for who, file, end in (("front", "keyd/hardening.c", ""), ("worker", "hsm/confine.c", "\n"),
+                       ("certd", "certd/hardening.c", "")):
+    found = re.search(r"system_paths\[\] = \{(.*?)" + end + r"\};", (top / file).read_text(), re.S)
     files[who] = set(re.findall(r'"(/[^"]+)"', found.group(1))) if found else set()
     if not files[who]:
         complaints.append(f"no paths of the {who} found")

@@ -126,8 +126,9 @@ done
 # A call that only the code, only the page, or nobody calls hostile any more.
 sed -i 's/{ "read", "write"/{ "read", "planted_call", "write"/; s/"ptrace", //' "$copy/base/sandbox_calls.c"
 sed -i 's/`sendto`/`sendto` `planted_too`/' "$copy/docs/HARDENING.md"
+sed -i 's|"/etc/hosts"|"/etc/planted_file", "/etc/hosts"|' "$copy/certd/hardening.c"
 out=$(cd "$copy" && tests/lint/sandbox.py . 2>&1) && { echo "sandbox.py found nothing wrong"; failed=1; }
-for word in planted_call planted_too ptrace; do
+for word in planted_call planted_too planted_file ptrace; do
 	planted=$((planted + 1))
 	case $out in
 	*"$word"*) ;;

@@ -365,8 +365,8 @@ http {{
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def refused_calls(self):
-        """System calls that keyd's processes tried and have no need of."""
-        path = self.dir / "keyd.log"
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-        return [l for l in lines if "sandbox refused a system call" in l
+        """System calls that keyd's and certd's processes tried and have no need of."""
+        paths = [p for p in (self.dir / "keyd.log", self.dir / "certd.log") if p.exists()]
+        return [l for path in paths for l in path.read_text(errors="replace").splitlines()
+                if "sandbox refused a system call" in l
                 or "a system call that its sandbox forbids" in l]

@@ -59,7 +59,7 @@ class CertdBed(Bed):
         super().__init__(*args, **kw)
         self.certd_port, self.rest_port = free_port(), free_port()
         self.certd_metrics_port = free_port()
-        self.certd_lines = certd_lines
+        self.certd_lines, self.rest_lines = certd_lines, ""
         self.channels = {}
 
     # ---- certd ----
@@ -72,7 +72,7 @@ state_dir: {self.dir}/certd
 zone: edge.holdfast.test
 rest:
   listen: 127.0.0.1:{self.rest_port}
-metrics_listen: 127.0.0.1:{self.certd_metrics_port}
+{self.rest_lines}metrics_listen: 127.0.0.1:{self.certd_metrics_port}
 {self.certd_lines}""")
         return path
 
@@ -81,16 +81,18 @@ metrics_listen: 127.0.0.1:{self.certd_metrics_port}
         return subprocess.run([CERTD, *map(str, argv), "-c", self.dir / "certd.yaml"],
                               env=self.env, capture_output=True, text=True, timeout=timeout)
 
+    def join_certd(self, name="one"):
+        config = self.write_certd_config()
+        join = self.dir / f"certd-{name}.join"
+        self.cli("edge", "invite", name, "--role", "certd", "-o", join)
+        done = self.run_certd("join", join)
+        assert done.returncode == 0, done.stdout + done.stderr
+        certd = Daemon("certd", [CERTD, "-c", config], self.dir / "certd.log", self.env)
+        self.daemons["certd"] = certd
+        return certd
+
     def start_certd(self, name="one"):
-        certd = self.daemons.get("certd")
-        if certd is None:
-            config = self.write_certd_config()
-            join = self.dir / f"certd-{name}.join"
-            self.cli("edge", "invite", name, "--role", "certd", "-o", join)
-            done = self.run_certd("join", join)
-            assert done.returncode == 0, done.stdout + done.stderr
-            certd = Daemon("certd", [CERTD, "-c", config], self.dir / "certd.log", self.env)
-            self.daemons["certd"] = certd
+        certd = self.daemons.get("certd") or self.join_certd(name)
         certd.start()
         wait_for("certd listens", lambda: self._listens(certd, self.certd_port))
         return certd

@@ -15,27 +15,18 @@ import urllib.request
 import pytest
 
 from bed import KEYD, MODULE, Bed, Daemon, wait_for
+from confined import (
+    USER, as_user, assert_confined, assert_no_capability, children, give_away, pry,
+    seccomp_ended, status)
 from wire import Signer, tls13_content
 
-USER = 65534  # nobody
-AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
 INSTRUMENTED = b"__asan_init" in KEYD.read_bytes() or b"__tsan_init" in KEYD.read_bytes()
 
 pytestmark = pytest.mark.skipif(INSTRUMENTED, reason="a build for tests confines nothing")
 
 
-def as_user():
-    return AS_USER if os.geteuid() == 0 else []
-
-
-def give_away(bed):
-    """Everything in the bed to the user."""
-    if os.geteuid() == 0:
-        subprocess.run(["chown", "-R", f"{USER}:{USER}", bed.dir], check=True)
-
-
 def start(bed, ready=True):
-    give_away(bed)
+    give_away(bed.dir)
     bed.daemons["keyd"] = Daemon("keyd", [*as_user(), KEYD, "-c", bed.dir / "keyd.yaml"],
                                  bed.dir / "keyd.log", bed.env)
     return bed.start_keyd(ready)
@@ -57,16 +48,6 @@ def fresh():
     b.init()
     yield b
     b.close()
-
-
-def status(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
-
-
-def children(pid):
-    return [int(c) for t in pathlib.Path(f"/proc/{pid}/task").iterdir()
-            for c in (t / "children").read_text().split()]
 
 
 def spawner(bed):
@@ -91,20 +72,8 @@ def test_every_process_is_confined(bed):
     names = [name.split()[0] for name in found]
     assert names.count("worker") == bed.workers and names.count("ca-worker") == 1, names
     for name, pid in found.items():
-        said = status(pid)
-        assert said["Seccomp"] == "2", name
-        assert said["NoNewPrivs"] == "1", name
-        assert said["CoreDumping"] == "0", name
-        for caps in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-            assert int(said[caps], 16) == 0, (name, caps)
         # Filters: the spawner's own; a worker's three; the front's two.
-        least = {"spawner": 1, "front": 2}.get(name, 3)
-        assert int(said.get("Seccomp_filters", 9)) >= least, (name, said["Seccomp_filters"])
-        if os.geteuid() == 0:
-            # Not dumpable: what /proc has of it is root's.
-            assert pathlib.Path(f"/proc/{pid}/mem").stat().st_uid == 0, name
-        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
-        assert re.search(r"Max core file size\s+0\s+0", limits), name
+        assert_confined(name, pid, {"spawner": 1, "front": 2}.get(name, 3))
 
 
 def test_root_keeps_no_capability(fresh):
@@ -112,48 +81,8 @@ def test_root_keeps_no_capability(fresh):
         pytest.skip("root's matter")
     fresh.start_keyd()
     for name, pid in processes(fresh).items():
-        said = status(pid)
-        for caps in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-            assert int(said[caps], 16) == 0, (name, caps)
+        assert_no_capability(name, pid)
     assert fresh.make_key("root")["id"]
-
-
-# Run by another process of the same user; prints what it was let to do.
-PRY = r"""
-import ctypes, os, sys
-pid = int(sys.argv[1])
-libc = ctypes.CDLL(None, use_errno=True)
-done = []
-for name in ("mem", "environ", "maps", "auxv", "fd/0", "root", "cwd"):
-    try:
-        if name in ("root", "cwd", "fd/0"):
-            os.readlink(f"/proc/{pid}/{name}")
-        else:
-            open(f"/proc/{pid}/{name}", "rb").read(1 if name != "mem" else 0)
-        done.append(name)
-    except OSError:
-        pass
-class Iovec(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
-here = ctypes.create_string_buffer(8)
-to, there = Iovec(ctypes.addressof(here), 8), Iovec(ctypes.addressof(here), 8)
-if libc.process_vm_readv(pid, ctypes.byref(to), 1, ctypes.byref(there), 1, 0) >= 0 or \
-        ctypes.get_errno() != 1:
-    done.append("process_vm_readv")
-if libc.ptrace(0x4206, pid, 0, 0) == 0:  # PTRACE_SEIZE
-    done.append("ptrace")
-fd = libc.syscall(434, pid, 0)  # pidfd_open
-if fd >= 0 and libc.syscall(438, fd, 0, 0) >= 0:  # pidfd_getfd
-    done.append("pidfd_getfd")
-print(" ".join(done))
-"""
-
-
-def pry(pid):
-    done = subprocess.run([*as_user(), "/usr/bin/python3", "-c", PRY, str(pid)],
-                          capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
 
 
 def test_another_process_of_the_same_user_can_look_into_none_of_them(bed):
@@ -222,11 +151,10 @@ def test_no_call_was_refused_so_far(bed):
 
 def test_the_kernel_has_ended_none_of_keyds_processes():
     """In none of the tests so far: the kernel writes down whom seccomp ends."""
-    done = subprocess.run(["dmesg"], capture_output=True, text=True, timeout=30)
-    if done.returncode != 0:
+    found = seccomp_ended(KEYD)
+    if found is None:
         pytest.skip("the kernel's log is not ours to read")
-    assert not [line for line in done.stdout.splitlines()
-                if "type=1326" in line and f'exe="{KEYD}"' in line]
+    assert not found
 
 
 def test_the_front_killed_takes_all_its_processes_along(fresh):

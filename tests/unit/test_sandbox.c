@@ -46,8 +46,10 @@
 #define REFUSED(call, error)                                                   \
 	CHECK((errno = 0, (call) == -1 && errno == (error)))
 
-static const int confined[] = { SANDBOX_FRONT, SANDBOX_WORKER,
-	SANDBOX_IDENTITY };
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const int confined[] = { SANDBOX_FRONT, SANDBOX_WORKER, SANDBOX_IDENTITY,
+	SANDBOX_CERTD, SANDBOX_OPENER };
 
 static char folder[] = "/tmp/holdfast.XXXXXX";
 
@@ -102,11 +104,12 @@ static void
 a_hostile_call_ends_the_process(void **state)
 {
 	static const int kinds[] = { SANDBOX_FRONT, SANDBOX_WORKER,
-		SANDBOX_IDENTITY, SANDBOX_SPAWNER };
+		SANDBOX_IDENTITY, SANDBOX_SPAWNER, SANDBOX_CERTD,
+		SANDBOX_OPENER };
 	unsigned tried = 0;
 
 	(void)state;
-	for (size_t k = 0; k < 4; k++)
+	for (size_t k = 0; k < LEN(kinds); k++)
 		for (const char *const *name = sandbox_hostile; *name != NULL;
 		     name++) {
 			int number = seccomp_syscall_resolve_name(*name);
@@ -120,7 +123,7 @@ a_hostile_call_ends_the_process(void **state)
 				fail_msg("%s: status 0x%x", *name, status);
 			tried++;
 		}
-	assert_true(tried > 4 * 40);
+	assert_true(tried > LEN(kinds) * 40);
 }
 
 static void
@@ -157,7 +160,7 @@ no_other_process_is_looked_into_and_no_program_started(void **state)
 		attach_to_the_parent, run_a_program };
 
 	(void)state;
-	for (size_t k = 0; k < 3; k++)
+	for (size_t k = 0; k < LEN(confined); k++)
 		for (size_t a = 0; a < 3; a++) {
 			int status = status_of(acts[a], confined[k]);
 
@@ -194,7 +197,7 @@ static void
 a_call_that_no_group_has_is_refused_and_counted(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < 3; k++)
+	for (size_t k = 0; k < LEN(confined); k++)
 		assert_goes_well(try_what_nobody_needs, confined[k]);
 }
 
@@ -227,7 +230,7 @@ static void
 threads_are_made_but_no_process_and_no_namespace(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < 3; k++)
+	for (size_t k = 0; k < LEN(confined); k++)
 		assert_goes_well(try_processes, confined[k]);
 }
 
@@ -288,6 +291,30 @@ the_front_has_internet_and_unix_sockets_and_no_others(void **state)
 }
 
 static void
+certd_has_internet_and_unix_sockets_and_no_others(void **state)
+{
+	(void)state;
+	assert_goes_well(try_sockets_of_the_front, SANDBOX_CERTD);
+}
+
+static void
+try_to_reach_anyone(int kind)
+{
+	enter(kind, 0);
+	try_sockets(false);
+	REFUSED(syscall(SYS_connect, 0, NULL, 0), EPERM);
+	REFUSED(syscall(SYS_listen, 0, 1), EPERM);
+	REFUSED(syscall(SYS_accept4, 0, NULL, NULL, 0), EPERM);
+}
+
+static void
+the_opener_has_no_socket_but_the_one_it_answers_on(void **state)
+{
+	(void)state;
+	assert_goes_well(try_to_reach_anyone, SANDBOX_OPENER);
+}
+
+static void
 a_worker_has_no_sockets_unless_its_module_needs_them(void **state)
 {
 	(void)state;
@@ -335,7 +362,7 @@ static void
 no_memory_becomes_executable_once_libraries_are_loaded(void **state)
 {
 	(void)state;
-	for (size_t k = 0; k < 3; k++)
+	for (size_t k = 0; k < LEN(confined); k++)
 		assert_goes_well(try_executable_memory, confined[k]);
 }
 
@@ -558,6 +585,10 @@ main(void)
 		    threads_are_made_but_no_process_and_no_namespace),
 		cmocka_unit_test(
 		    the_front_has_internet_and_unix_sockets_and_no_others),
+		cmocka_unit_test(
+		    certd_has_internet_and_unix_sockets_and_no_others),
+		cmocka_unit_test(
+		    the_opener_has_no_socket_but_the_one_it_answers_on),
 		cmocka_unit_test(
 		    a_worker_has_no_sockets_unless_its_module_needs_them),
 		cmocka_unit_test(

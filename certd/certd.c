@@ -30,6 +30,7 @@
 #include "certd/hardening.h"
 #include "certd/key_janitor.h"
 #include "certd/opener.h"
+#include "certd/quarantine.h"
 #include "certd/report.h"
 #include "certd/requests.h"
 #include "certd/resources.h"
@@ -48,6 +49,7 @@ struct certd {
 	struct metrics *metrics;
 	struct store *store;
 	struct custody *custody;
+	struct quarantine *quarantine;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -182,6 +184,15 @@ open_custody(struct certd *certd)
 	    "keyd", custody_open(&config, &certd->custody, why), why);
 }
 
+static struct status
+open_quarantine(struct certd *certd)
+{
+	const struct quarantine_config config = { .store = certd->store,
+		.custody = certd->custody };
+
+	return quarantine_new(&config, &certd->quarantine);
+}
+
 static void
 keyd_trouble(void *ctx, char *ret_why)
 {
@@ -301,6 +312,14 @@ identity(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
 }
 
 static struct status
+admits(void *ctx, const struct caller *caller)
+{
+	const struct certd *certd = ctx;
+
+	return quarantine_check(certd->quarantine, caller);
+}
+
+static struct status
 open_grpc(struct certd *certd)
 {
 	const struct grpc_port_config config = {
@@ -310,6 +329,8 @@ open_grpc(struct certd *certd)
 		.api = certd->api,
 		.identity = identity,
 		.identity_ctx = certd,
+		.admits = admits,
+		.admits_ctx = certd,
 		.metrics = certd->metrics,
 	};
 	struct status st = grpc_port_open(&config, &certd->port);
@@ -385,6 +406,8 @@ build(struct certd *certd)
 	if (!failed(st))
 		st = open_custody(certd);
 	if (!failed(st))
+		st = complain("quarantine", open_quarantine(certd));
+	if (!failed(st))
 		st = make_services(certd);
 	return failed(st) ? st : open_ports(certd);
 }
@@ -425,6 +448,7 @@ certd_done(struct certd *certd)
 	requests_free(certd->requests);
 	certificates_free(certd->certificates);
 	api_free(certd->api);
+	quarantine_free(certd->quarantine);
 	custody_close(certd->custody);
 	store_close(certd->store);
 	metrics_free(certd->metrics);

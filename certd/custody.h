@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/scoped.h"
 #include "base/signing.h"
+#include "base/spiffe.h"
 #include "base/status.h"
 
 /*
@@ -125,6 +126,17 @@ struct custody_edge {
 /* Every edge that keyd knows. */
 STATUS custody_each_edge(struct custody *custody,
     void (*each)(void *ctx, const struct custody_edge *edge), void *ctx,
+    char *ret_why);
+
+#define CUSTODY_MEMBER_MAX 80
+struct custody_member {
+	char identity[CUSTODY_MEMBER_MAX]; /* "operator/admin" */
+	bool quarantined;
+};
+
+/* Everyone of a role whom keyd knows. */
+STATUS custody_each_member(struct custody *custody, enum role role,
+    void (*each)(void *ctx, const struct custody_member *member), void *ctx,
     char *ret_why);
 
 /* Empty while keyd answers, else why not; for Status. */

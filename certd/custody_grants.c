@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What certd asks of keyd about edges: who may sign with which key, and which
- * edges there are.  A right is given to an edge group, for TLS servers and
- * nothing else.
+ * What certd asks of keyd about its members: who may sign with which key, which
+ * edges there are, and who is quarantined.  A right is given to an edge group,
+ * for TLS servers and nothing else.
  */
 
 #include <stdio.h>
@@ -131,7 +131,23 @@ custody_each_grant(struct custody *custody,
 	return st;
 }
 
-/* ---- edges ---- */
+/* ---- members ---- */
+
+typedef Holdfast__Keyd__V1__ListIdentitiesResponse identities_msg;
+
+static struct status
+list(struct custody *custody, enum role role, ProtobufCMessage **ret_list,
+    char *ret_why)
+{
+	Holdfast__Keyd__V1__ListIdentitiesRequest request;
+	const struct custody_ask ask = { IDENTITY, "List", &request.base, 0 };
+	char name[16];
+
+	holdfast__keyd__v1__list_identities_request__init(&request);
+	(void)!snprintf(name, sizeof(name), "%s", role_name(role));
+	request.role = name;
+	return custody_call(custody, &ask, ret_list, NULL, ret_why);
+}
 
 /* False when it is no edge's record. */
 static bool
@@ -157,22 +173,43 @@ custody_each_edge(struct custody *custody,
     void (*each)(void *ctx, const struct custody_edge *edge), void *ctx,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__ListIdentitiesRequest request;
-	const struct custody_ask ask = { IDENTITY, "List", &request.base, 0 };
-	char role[] = "edge";
 	scoped(message_free) ProtobufCMessage *reply = NULL;
-	const Holdfast__Keyd__V1__ListIdentitiesResponse *list;
+	const identities_msg *found;
 	struct custody_edge edge;
-	struct status st;
+	struct status st = list(custody, ROLE_EDGE, &reply, ret_why);
 
-	holdfast__keyd__v1__list_identities_request__init(&request);
-	request.role = role;
-	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (failed(st))
 		return st;
-	list = (const Holdfast__Keyd__V1__ListIdentitiesResponse *)reply;
-	for (size_t i = 0; i < list->n_identities; i++)
-		if (take_edge(list->identities[i], &edge))
+	found = (const identities_msg *)reply;
+	for (size_t i = 0; i < found->n_identities; i++)
+		if (take_edge(found->identities[i], &edge))
 			each(ctx, &edge);
+	return st;
+}
+
+STATUS
+custody_each_member(struct custody *custody, enum role role,
+    void (*each)(void *ctx, const struct custody_member *member), void *ctx,
+    char *ret_why)
+{
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	const identities_msg *found;
+	struct status st = list(custody, role, &reply, ret_why);
+
+	if (failed(st))
+		return st;
+	found = (const identities_msg *)reply;
+	for (size_t i = 0; i < found->n_identities; i++) {
+		const identity_msg *from = found->identities[i];
+		struct custody_member member = { .quarantined =
+						     from->quarantined_s != 0 };
+		struct spiffe id;
+
+		if (failed(spiffe_parse(from->identity, &id)))
+			continue;
+		(void)!snprintf(member.identity, sizeof(member.identity),
+		    "%s/%s", role_name(id.role), id.name);
+		each(ctx, &member);
+	}
 	return st;
 }

@@ -96,15 +96,17 @@ is_for_everyone(const char *method)
 }
 
 STATUS
-grpc_port_authorize(const struct api *api, const char *domain,
+grpc_port_authorize(const struct grpc_port_config *config,
     const struct rpc_peer *peer, const char *method)
 {
 	struct caller caller;
-	struct status st = grpc_port_caller(peer, domain, &caller);
+	struct status st = grpc_port_caller(peer, config->domain, &caller);
 
+	if (!failed(st) && config->admits != NULL)
+		st = config->admits(config->admits_ctx, &caller);
 	if (failed(st) || is_for_everyone(method))
 		return st;
-	return api_admits(api, method, caller.is);
+	return api_admits(config->api, method, caller.is);
 }
 
 /* ---- what rpc calls ---- */
@@ -114,8 +116,7 @@ authorize(void *ctx, const struct rpc_peer *peer, const char *method)
 {
 	const struct grpc_port *port = ctx;
 
-	return grpc_port_authorize(
-	    port->config.api, port->config.domain, peer, method);
+	return grpc_port_authorize(&port->config, peer, method);
 }
 
 static struct status

@@ -27,6 +27,10 @@ struct grpc_port_config { /* borrowed for the port's life */
 	struct status (*identity)(void *ctx, bool *ret_changed,
 	    char **ret_cert_pem, char **ret_key_pem);
 	void *identity_ctx;
+	/* Asked about every caller who is one of ours, before what it asks is
+	 * looked at; must not block.  NULL: all are let in. */
+	struct status (*admits)(void *ctx, const struct caller *caller);
+	void *admits_ctx;
 	struct metrics *metrics;
 };
 
@@ -45,7 +49,7 @@ STATUS grpc_port_caller(
     const struct rpc_peer *peer, const char *domain, struct caller *ret_caller);
 /* rpc_server_config.authorize: by identity and method, before a byte of the
  * request is parsed. */
-STATUS grpc_port_authorize(const struct api *api, const char *domain,
+STATUS grpc_port_authorize(const struct grpc_port_config *config,
     const struct rpc_peer *peer, const char *method);
 
 #endif

@@ -260,6 +260,11 @@ const char *const store_migrations[] = {
 	"CREATE INDEX retirement_by_resource ON retirement (resource);"
 	"CREATE INDEX retirement_by_group"
 	" ON retirement (certificate, edge_group);"
+	/* Operators and auditors whom keyd has stopped, as it last said:
+	 * "operator/bob". */
+	"CREATE TABLE quarantined ("
+	" identity TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+
 	/* Who may sign with which key: as it should be (wanted), and as keyd
 	 * was last told (granted; 2: it was asked to, and did not answer). Rows
 	 * where the two differ wait for keyd. */

@@ -23,6 +23,7 @@
 #define KEYS_MAX 4096
 #define GRANTS_MAX 8192
 #define EDGES_MAX 256
+#define MEMBERS_MAX 16
 #define CALLS_MAX 16
 
 enum {
@@ -56,6 +57,8 @@ struct custody {
 	size_t n_grants;
 	struct custody_edge edges[EDGES_MAX];
 	size_t n_edges;
+	struct custody_member members[MEMBERS_MAX];
+	size_t n_members;
 	struct {
 		const char *name;
 		unsigned n;
@@ -588,6 +591,23 @@ custody_each_edge(struct custody *custody,
 	return leave(custody, st, ret_why);
 }
 
+STATUS
+custody_each_member(struct custody *custody, enum role role,
+    void (*each)(void *ctx, const struct custody_member *member), void *ctx,
+    char *ret_why)
+{
+	struct status st = enter(custody, "each_member", ret_why);
+	const char *name = role_name(role);
+
+	if (failed(st))
+		return st;
+	for (size_t i = 0; i < custody->n_members; i++)
+		if (strncmp(custody->members[i].identity, name, strlen(name)) ==
+		    0)
+			each(ctx, &custody->members[i]);
+	return leave(custody, st, ret_why);
+}
+
 void
 custody_trouble(struct custody *custody, char ret_why[CUSTODY_WHY_MAX])
 {
@@ -774,6 +794,28 @@ custody_fake_edge(
 		(void)!snprintf(edge->edge_group, sizeof(edge->edge_group),
 		    "%s", edge_group);
 		edge->is_enrolled = true;
+	}
+	pthread_mutex_unlock(&custody->mutex);
+}
+
+void
+custody_fake_member(
+    struct custody *custody, const char *identity, bool quarantined)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&custody->mutex);
+	while (i < custody->n_members &&
+	       strcmp(custody->members[i].identity, identity) != 0)
+		i++;
+	if (i < MEMBERS_MAX) {
+		struct custody_member *member = &custody->members[i];
+
+		(void)!snprintf(
+		    member->identity, sizeof(member->identity), "%s", identity);
+		member->quarantined = quarantined;
+		if (i == custody->n_members)
+			custody->n_members++;
 	}
 	pthread_mutex_unlock(&custody->mutex);
 }

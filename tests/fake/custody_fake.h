@@ -51,5 +51,8 @@ void custody_fake_for_whom(struct custody *custody, char ret_text[160]);
 /* An edge that keyd knows. */
 void custody_fake_edge(
     struct custody *custody, const char *name, const char *edge_group);
+/* An operator or auditor ("operator/bob"), said to be quarantined or not. */
+void custody_fake_member(
+    struct custody *custody, const char *identity, bool quarantined);
 
 #endif

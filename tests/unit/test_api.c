@@ -187,9 +187,11 @@ peer_of(const char *id)
 static enum status_code
 authorize(struct desk *desk, const char *id, const char *method)
 {
+	const struct grpc_port_config port = { .api = desk->api,
+		.domain = "x" };
 	const struct rpc_peer peer = peer_of(id);
 
-	return grpc_port_authorize(desk->api, "x", &peer, method).code;
+	return grpc_port_authorize(&port, &peer, method).code;
 }
 
 static void
@@ -252,10 +254,53 @@ health_and_reflection_are_for_members_who_have_business_here(void **state)
 	}
 }
 
+static struct status
+admits_all_but_bob(void *ctx, const struct caller *caller)
+{
+	unsigned *asked = ctx;
+
+	*asked += 1;
+	return strcmp(caller->actor, "operator/bob") == 0
+		   ? status_fail(STATUS_PERMISSION_DENIED, "not Bob")
+		   : status_ok();
+}
+
+static void
+who_is_not_let_in_is_heard_by_no_method_and_by_no_health_service(void **state)
+{
+	static const char *const METHODS[] = { PACKAGE "Accounts/List",
+		PACKAGE "Nothing/There", "/grpc.health.v1.Health/Check" };
+	struct desk *desk = *state;
+	unsigned asked = 0;
+	const struct grpc_port_config port = { .api = desk->api,
+		.domain = "x",
+		.admits = admits_all_but_bob,
+		.admits_ctx = &asked };
+	struct rpc_peer bob = peer_of("spiffe://x/operator/bob");
+	const struct rpc_peer admin = peer_of("spiffe://x/operator/admin");
+
+	for (size_t i = 0; i < LEN(METHODS); i++) {
+		struct status st = grpc_port_authorize(&port, &bob, METHODS[i]);
+
+		assert_int_equal(st.code, STATUS_PERMISSION_DENIED);
+		assert_string_equal(st.why, "not Bob");
+	}
+	assert_int_equal(
+	    grpc_port_authorize(&port, &admin, METHODS[0]).code, STATUS_OK);
+	assert_int_equal(asked, 4);
+	/* Who is not of ours is not asked about. */
+	bob.spiffe_id = "spiffe://y/operator/bob";
+	assert_int_equal(grpc_port_authorize(&port, &bob, METHODS[0]).code,
+	    STATUS_UNAUTHENTICATED);
+	assert_int_equal(asked, 4);
+}
+
 static void
 foreign_domains_and_expired_certificates_are_unauthenticated(void **state)
 {
 	struct desk *desk = *state;
+	const struct grpc_port_config port = { .api = desk->api,
+		.domain = "x" };
 	struct rpc_peer peer = peer_of("spiffe://x/operator/admin");
 
 	assert_int_equal(authorize(desk, "spiffe://y/operator/admin",
@@ -265,8 +310,7 @@ foreign_domains_and_expired_certificates_are_unauthenticated(void **state)
 	    STATUS_UNAUTHENTICATED);
 	peer.not_after_s = clock_wall_s();
 	assert_int_equal(
-	    grpc_port_authorize(desk->api, "x", &peer, PACKAGE "Accounts/List")
-		.code,
+	    grpc_port_authorize(&port, &peer, PACKAGE "Accounts/List").code,
 	    STATUS_UNAUTHENTICATED);
 }
 
@@ -343,6 +387,8 @@ main(void)
 		    by_grpc_a_member_is_let_in_by_its_role_before_anything_is_parsed),
 		TEST(
 		    health_and_reflection_are_for_members_who_have_business_here),
+		TEST(
+		    who_is_not_let_in_is_heard_by_no_method_and_by_no_health_service),
 		TEST(
 		    foreign_domains_and_expired_certificates_are_unauthenticated),
 		TEST(

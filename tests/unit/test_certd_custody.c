@@ -310,9 +310,14 @@ static struct status
 on_list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
     struct rpc_reply *reply)
 {
-	static char ids[3][64] = { "spiffe://example/edge/fra-1",
+	static char edges[3][64] = { "spiffe://example/edge/fra-1",
 		"spiffe://example/edge/fra-2", "spiffe://example/edge/fra-3" };
+	static char people[3][64] = { "spiffe://example/operator/admin",
+		"spiffe://example/operator/bob", "no id" };
 	static char groups[3][16] = { "enhanced", "", "standard" };
+	const char *role =
+	    ((const Holdfast__Keyd__V1__ListIdentitiesRequest *)request)->role;
+	char(*ids)[64] = strcmp(role, "edge") == 0 ? edges : people;
 	Holdfast__Keyd__V1__ListIdentitiesResponse list;
 	Holdfast__Keyd__V1__IdentityRecord records[3];
 	Holdfast__Keyd__V1__IdentityRecord *at[3];
@@ -320,9 +325,8 @@ on_list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	holdfast__keyd__v1__list_identities_response__init(&list);
 	(void)call;
 	(void)go_wrong(ctx, reply);
-	assert_string_equal(
-	    ((const Holdfast__Keyd__V1__ListIdentitiesRequest *)request)->role,
-	    "edge");
+	if (ids == people)
+		assert_string_equal(role, "operator");
 	for (size_t i = 0; i < 3; i++) {
 		holdfast__keyd__v1__identity_record__init(&records[i]);
 		records[i].identity = ids[i];
@@ -799,6 +803,33 @@ edges_come_with_group_and_standing(void **state)
 	assert_false(seen.at[2].is_enrolled);
 }
 
+static void
+see_member(void *ctx, const struct custody_member *member)
+{
+	struct custody_member *seen = ctx;
+
+	while (seen->identity[0] != 0)
+		seen++;
+	*seen = *member;
+}
+
+static void
+members_of_a_role_come_with_their_standing(void **state)
+{
+	struct custody_member seen[4] = { { .identity = "" } };
+
+	(void)state;
+	assert_int_equal(
+	    custody_each_member(custody, ROLE_OPERATOR, see_member, seen, why)
+		.code,
+	    STATUS_OK);
+	assert_string_equal(seen[0].identity, "operator/admin");
+	assert_false(seen[0].quarantined);
+	assert_string_equal(seen[1].identity, "operator/bob");
+	assert_true(seen[1].quarantined);
+	assert_string_equal(seen[2].identity, "");
+}
+
 /* ---- endpoints ---- */
 
 static void
@@ -965,6 +996,7 @@ main(int argc, char **argv)
 		TEST(
 		    all_pages_of_grants_are_walked_and_only_groups_are_handed_on),
 		TEST(edges_come_with_group_and_standing),
+		TEST(members_of_a_role_come_with_their_standing),
 		TEST(
 		    the_next_endpoint_is_asked_when_one_does_not_answer_and_stays),
 		TEST(what_keyd_refuses_is_not_asked_elsewhere),

@@ -59,10 +59,12 @@ class CertdBed(Bed):
         super().__init__(*args, **kw)
         self.certd_port, self.rest_port = free_port(), free_port()
         self.certd_metrics_port = free_port()
-        self.certd_lines, self.rest_lines = certd_lines, ""
+        self.certd_lines = certd_lines
         self.channels = {}
 
     # ---- certd ----
+
+    rest_lines = ""  # more below rest:
 
     def write_certd_config(self):
         path = self.dir / "certd.yaml"

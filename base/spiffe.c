@@ -137,7 +137,8 @@ spiffe_matches(const struct spiffe *id, const char *pattern)
 {
 	size_t role_len, len;
 
-	if (!spiffe_pattern_ok(pattern))
+	if (!spiffe_pattern_ok(pattern) ||
+	    spiffe_pattern_group(pattern) != NULL)
 		return false;
 	role_len = strcspn(pattern, "/");
 	if (role_of(pattern, role_len) != id->role)
@@ -159,9 +160,23 @@ spiffe_pattern_ok(const char *pattern)
 	if (pattern[role_len] == '\0' ||
 	    role_of(pattern, role_len) == ROLE_NONE)
 		return false;
+	if (name[0] == '@')
+		return spiffe_pattern_group(pattern) != NULL;
 	len = strlen(name);
 	if (len > 0 && name[len - 1] == '*')
 		return len == 1 ||
 		       is_all(name, len - 1, SPIFFE_NAME_MAX, is_name_char);
 	return is_name(name, len);
+}
+
+const char *
+spiffe_pattern_group(const char *pattern)
+{
+	static const char head[] = "edge/@";
+	const char *group = pattern + sizeof(head) - 1;
+
+	if (strncmp(pattern, head, sizeof(head) - 1) != 0 ||
+	    !is_all(group, strlen(group), SPIFFE_NAME_MAX, is_name_char))
+		return NULL;
+	return group;
 }

@@ -40,11 +40,18 @@ STATUS spiffe_print(const struct spiffe *id, char *ret_text);
 /*
  * Does "role/name" or "role/prefix*" (a grant's identity pattern, domain left
  * out) match the identity?  A pattern of a role, a slash and a star alone
- * matches every name of that role.
+ * matches every name of that role.  A pattern of an edge group matches nobody
+ * here: an identity does not tell its group (keyd/policy.h does).
  */
 bool spiffe_matches(const struct spiffe *id, const char *pattern);
 
-/* Is the pattern well formed: known role, '/', name chars, '*' only last? */
+/*
+ * Is the pattern well formed: known role, '/', name chars, '*' only last; or
+ * "edge/@group", the group's name 1 to 63 name chars?
+ */
 bool spiffe_pattern_ok(const char *pattern);
+
+/* "group" of a well-formed "edge/@group", within the pattern; else NULL. */
+const char *spiffe_pattern_group(const char *pattern);
 
 #endif

@@ -49,10 +49,10 @@ STATUS hsm_ca_create(const struct hsm_ca_config *config, const char *domain,
 
 /*
  * Certify an EC P-256 public key (DER SPKI) as an identity, issued by ca_cert
- * (DER, kept by the caller).  clientAuth; for ROLE_KEYD also serverAuth and the
- * DNS SAN "keyd.<domain>".  Not before is 5 minutes ago; random 16-octet
- * serial. Any thread; calls are served one after the other; blocks to
- * deadline_ns.
+ * (DER, kept by the caller).  clientAuth; for ROLE_KEYD and ROLE_CERTD also
+ * serverAuth and the DNS SAN "keyd.<domain>" or "certd.<domain>".  Not before
+ * is 5 minutes ago; random 16-octet serial. Any thread; calls are served one
+ * after the other; blocks to deadline_ns.
  */
 STATUS hsm_ca_certify(struct hsm_ca *ca, struct bytes ca_cert,
     struct bytes spki, const struct spiffe *identity, int64_t lifetime_s,

@@ -192,15 +192,23 @@ name_subject(X509 *cert, const struct spiffe *identity)
 	       add_name(name, NID_commonName, identity->name);
 }
 
+/* Who others connect to, and so has a DNS name and may pose as a server. */
+static bool
+role_serves(enum role role)
+{
+	return role == ROLE_KEYD || role == ROLE_CERTD;
+}
+
 static bool
 extend_leaf(X509 *cert, X509 *issuer, const struct spiffe *identity)
 {
-	const bool serves = identity->role == ROLE_KEYD;
-	char uri[SPIFFE_ID_MAX], dns[SPIFFE_DOMAIN_MAX + 8];
+	const bool serves = role_serves(identity->role);
+	char uri[SPIFFE_ID_MAX], dns[SPIFFE_DOMAIN_MAX + 16];
 
 	if (failed(spiffe_print(identity, uri)))
 		return false;
-	snprintf(dns, sizeof(dns), "keyd.%s", identity->domain);
+	snprintf(dns, sizeof(dns), "%s.%s", role_name(identity->role),
+	    identity->domain);
 	return add_extension(
 		   cert, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
 	       add_extension(

@@ -19,9 +19,6 @@
 #include "keyd/key_view.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
-#define PAGE_DEFAULT 100
-#define PAGE_MAX 1000
-
 /* What is to be read again. */
 enum publish {
 	PUBLISH_ALL,
@@ -147,43 +144,6 @@ custody_finish(struct custody *custody, const struct custody_act *act,
 	return failed(st) ? st : custody_reply(custody, &key, reply);
 }
 
-/* ---- List, Get ---- */
-
-static struct status
-list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
-    struct rpc_reply *reply)
-{
-	const Holdfast__Keyd__V1__ListKeysRequest *asked =
-	    (const Holdfast__Keyd__V1__ListKeysRequest *)request;
-	size_t size = asked->page_size == 0 ? PAGE_DEFAULT : asked->page_size;
-	scoped(free) struct registry_key *page = NULL;
-	struct custody *custody = ctx;
-	const char *next = "";
-	size_t n = 0;
-	struct status st;
-
-	(void)call;
-	if (size > PAGE_MAX)
-		return status_fail(
-		    STATUS_INVALID_ARGUMENT, "page_size is at most 1000");
-	if (strlen(asked->page_token) >= REGISTRY_LABEL_MAX)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "page_token is next_page_token of the page before");
-	/* One more than asked for tells whether there is a page after. */
-	page = calloc(size + 1, sizeof(*page));
-	if (page == NULL)
-		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	st = registry_keys(
-	    custody->config.registry, asked->page_token, size + 1, page, &n);
-	if (failed(st))
-		return st;
-	if (n > size) {
-		n = size;
-		next = page[n - 1].label;
-	}
-	return key_view_reply_page(reply, page, n, next);
-}
-
 STATUS
 custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id)
 {
@@ -192,35 +152,6 @@ custody_take_id(ProtobufCBinaryData octets, struct key_id *ret_id)
 		    "a key id is the SHA-256 of the key's SPKI: 32 octets");
 	memcpy(ret_id->at, octets.data, KEY_ID_LEN);
 	return status_ok();
-}
-
-static struct status
-get(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
-    struct rpc_reply *reply)
-{
-	const Holdfast__Keyd__V1__GetKeyRequest *asked =
-	    (const Holdfast__Keyd__V1__GetKeyRequest *)request;
-	struct custody *custody = ctx;
-	struct registry_key key;
-	struct key_id id;
-	struct status st;
-
-	(void)call;
-	if ((asked->id.len == 0) == (asked->label[0] == 0))
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "name the key by its id or by its label, one of the two");
-	if (asked->label[0] != 0) {
-		st = registry_key_by_label(
-		    custody->config.registry, asked->label, &key);
-	} else {
-		st = custody_take_id(asked->id, &id);
-		if (!failed(st))
-			st = registry_key_get(
-			    custody->config.registry, &id, &key);
-	}
-	if (failed(st))
-		return st;
-	return custody_reply(custody, &key, reply);
 }
 
 STATUS
@@ -265,8 +196,9 @@ custody_register(struct custody *custody, struct rpc_server *server)
 		{ "Generate", custody_generate },
 		{ "ImportParameters", custody_import_parameters },
 		{ "Import", custody_import },
-		{ "List", list },
-		{ "Get", get },
+		{ "List", custody_list },
+		{ "Get", custody_get },
+		{ "ListGrants", custody_list_grants },
 		{ "Grant", custody_grant },
 		{ "Revoke", custody_revoke },
 		{ "Update", custody_update },

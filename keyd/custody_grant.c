@@ -3,10 +3,10 @@
 /*
  * Keys.Grant and Keys.Revoke: who may sign with a key, or with all keys of a
  * group, for what and how often.  Refuses identities that sign nothing, edges
- * whose group the key's pool does not serve (unless enough operators want it),
- * and from certd whatever goes beyond its own keys (DESIGN 4).  What may never
- * meet on one key is the registry's to refuse, where no two calls can slip past
- * each other.
+ * and edge groups that the key's pool does not serve (unless enough operators
+ * want it), and from certd whatever goes beyond its own keys (DESIGN 4).  What
+ * may never meet on one key is the registry's to refuse, where no two calls can
+ * slip past each other.
  */
 
 #include <stdio.h>
@@ -87,8 +87,9 @@ take_identity(const char *identity, struct change *ret_change)
 	if (strlen(identity) >= REGISTRY_PATTERN_MAX ||
 	    !spiffe_pattern_ok(identity))
 		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "an identity is written role/name or role/prefix*, such "
-		    "as edge/fra-1 or edge/fra-*");
+		    "an identity is written role/name, role/prefix* or "
+		    "edge/@group, such as edge/fra-1, edge/fra-* or "
+		    "edge/@standard");
 	ret_change->identity = identity;
 	return status_ok();
 }
@@ -182,16 +183,27 @@ pool_of(const struct custody_config *config, const char *name)
 	return NULL;
 }
 
+static struct status
+check_pool_serves(const struct policy_pool *pool, const char *group)
+{
+	if (policy_pool_serves(pool, group))
+		return status_ok();
+	return status_fail(STATUS_FAILED_PRECONDITION,
+	    "the key's pool does not serve this edge's group: move the edge "
+	    "('holdfast edge group NAME GROUP'), take a key of another pool, "
+	    "or grant with --beyond-group, which other operators approve");
+}
+
 /*
- * One edge, one key: will the pool serve it?  Patterns and key groups are not
- * looked into here: they reach edges and keys that are still to come, and
- * policy_check looks at each.
+ * One edge or one edge group, one key: will the pool serve it?  Other patterns
+ * and key groups are not looked into here: they reach edges and keys that are
+ * still to come, and policy_check looks at each.
  */
 static struct status
 check_pool(const struct custody_config *config, const struct change *change)
 {
 	const char *name = change->identity + strlen("edge/");
-	const char *group = POLICY_EDGE_GROUP;
+	const char *group = spiffe_pattern_group(change->identity);
 	const struct policy_pool *pool;
 	struct registry_identity edge;
 	struct status st;
@@ -202,17 +214,13 @@ check_pool(const struct custody_config *config, const struct change *change)
 	pool = pool_of(config, change->key.pool);
 	if (pool == NULL || pool->n_edge_groups == 0)
 		return status_ok();
+	if (group != NULL)
+		return check_pool_serves(pool, group);
 	st = registry_identity_get(config->registry, ROLE_EDGE, name, &edge);
 	if (failed(st) && st.code != STATUS_NOT_FOUND)
 		return st;
-	if (!failed(st))
-		group = edge.group;
-	if (policy_pool_serves(pool, group))
-		return status_ok();
-	return status_fail(STATUS_FAILED_PRECONDITION,
-	    "the key's pool does not serve this edge's group: move the edge "
-	    "('holdfast edge group NAME GROUP'), take a key of another pool, "
-	    "or grant with --beyond-group, which other operators approve");
+	return check_pool_serves(
+	    pool, failed(st) ? POLICY_EDGE_GROUP : edge.group);
 }
 
 static struct status

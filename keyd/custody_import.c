@@ -4,10 +4,12 @@
  * Keys.ImportParameters and Keys.Import: a key comes wrapped for the token, and
  * this process never sees more than the blob.  The token unwraps it and signs a
  * challenge that is checked with the sender's public key before the key counts
- * (hsm.h).  Refused: a wrapping key whose time is over, an algorithm that the
- * token cannot unwrap, a key that keyd has or had, or that the token holds
- * already.  What fails leaves nothing in the token, also when the registry
- * cannot be written, and takes nothing from it that was there before.
+ * (hsm.h).  A key that certd had in the clear on the way is marked as such for
+ * ever, here and on record.  Refused: a wrapping key whose time is over, an
+ * algorithm that the token cannot unwrap, a key that keyd has or had, or that
+ * the token holds already.  What fails leaves nothing in the token, also when
+ * the registry cannot be written, and takes nothing from it that was there
+ * before.
  */
 
 #include <stdio.h>
@@ -86,15 +88,27 @@ struct import {
 	struct key_id id;
 };
 
-static enum key_origin
-origin_of(const struct rpc_call *call)
+/*
+ * certd alone takes keys in the clear for others, and says so.  Whoever imports
+ * a key of his own has it in the clear where he wraps it; said of that, the
+ * word would mean nothing.
+ */
+static struct status
+take_origin(const struct rpc_call *call,
+    const Holdfast__Keyd__V1__ImportRequest *asked, enum key_origin *ret_origin)
 {
-	struct spiffe id;
+	struct spiffe caller;
+	struct status st = spiffe_parse(call->peer->spiffe_id, &caller);
 
-	if (!failed(spiffe_parse(call->peer->spiffe_id, &id)) &&
-	    id.role == ROLE_CERTD)
-		return ORIGIN_IMPORTED_CERTD;
-	return ORIGIN_IMPORTED_WRAPPED;
+	if (failed(st))
+		return st;
+	if (asked->exposed && caller.role != ROLE_CERTD)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "exposed is for certd to say, of a key that came to it in "
+		    "the clear: leave it out");
+	*ret_origin =
+	    asked->exposed ? ORIGIN_IMPORTED_CERTD : ORIGIN_IMPORTED_WRAPPED;
+	return st;
 }
 
 static struct status
@@ -164,6 +178,8 @@ check_import(struct custody *custody, const struct rpc_call *call,
 	struct key_id wrapping;
 	struct status st = check_can_import(custody);
 
+	if (!failed(st))
+		st = take_origin(call, import->asked, &import->birth.origin);
 	if (!failed(st))
 		st = custody_check_birth(
 		    custody, call, &import->birth, reply, &import->pool);
@@ -308,8 +324,9 @@ import_once(struct custody *custody, const struct rpc_call *call,
 	if (failed(st))
 		return st;
 	snprintf(act.text, sizeof(act.text),
-	    "import %s label=%s%s%s pool=%s wrapping=%s",
-	    key_alg_name(import->alg), import->birth.label,
+	    "import %s%s label=%s%s%s pool=%s wrapping=%s",
+	    key_alg_name(import->alg), import->asked->exposed ? " exposed" : "",
+	    import->birth.label,
 	    import->birth.group[0] == 0 ? "" : " group=", import->birth.group,
 	    custody->config.pool_names[import->pool], import->wrapping.label);
 	st = custody_record_asked(custody, &act);
@@ -332,8 +349,7 @@ custody_import(void *ctx, const struct rpc_call *call,
 		    .pool = asked->pool,
 		    .group = asked->group,
 		    .owner = asked->owner,
-		    .notes = asked->notes,
-		    .origin = origin_of(call) },
+		    .notes = asked->notes },
 	};
 	struct custody *custody = ctx;
 	struct custody_importing mine = { .next = NULL };

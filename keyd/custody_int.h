@@ -149,6 +149,15 @@ struct status custody_schedule_approved(void *ctx, const struct rpc_call *call,
 struct status custody_cancel(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 
+/* ---- custody_list.c ---- */
+
+struct status custody_list(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_get(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+struct status custody_list_grants(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply);
+
 /* Methods of custody_grant.c. */
 struct status custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);

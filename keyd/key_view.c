@@ -177,3 +177,36 @@ key_view_reply_page(struct rpc_reply *reply, const struct registry_key *keys,
 	rpc_reply_set(reply, &page.base);
 	return status_ok();
 }
+
+struct listed_view {
+	Holdfast__Keyd__V1__ListedGrant listed;
+	struct grant_view grant;
+};
+
+STATUS
+key_view_reply_grants(struct rpc_reply *reply,
+    const struct registry_key_grant *grants, size_t n_grants, const char *next)
+{
+	Holdfast__Keyd__V1__ListGrantsResponse page;
+	scoped(free) struct listed_view *views =
+	    calloc(n_grants + 1, sizeof(*views));
+	scoped(free) Holdfast__Keyd__V1__ListedGrant **at =
+	    calloc(n_grants + 1, sizeof(Holdfast__Keyd__V1__ListedGrant *));
+
+	if (views == NULL || at == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	for (size_t i = 0; i < n_grants; i++) {
+		grant_view_init(&views[i].grant, &grants[i].grant);
+		holdfast__keyd__v1__listed_grant__init(&views[i].listed);
+		views[i].listed.key_id =
+		    pb_octets(grants[i].key.at, KEY_ID_LEN);
+		views[i].listed.grant = &views[i].grant.grant;
+		at[i] = &views[i].listed;
+	}
+	holdfast__keyd__v1__list_grants_response__init(&page);
+	page.grants = at;
+	page.n_grants = n_grants;
+	page.next_page_token = pb_text(next);
+	rpc_reply_set(reply, &page.base);
+	return status_ok();
+}

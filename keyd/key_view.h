@@ -22,6 +22,10 @@ void key_view_reply_schedule(struct rpc_reply *reply,
     const struct registry_key *key, const struct registry_grant *grants,
     size_t n_grants, const struct registry_approval *approval);
 
+/* A page of grants on keys, in a ListGrantsResponse. */
+STATUS key_view_reply_grants(struct rpc_reply *reply,
+    const struct registry_key_grant *grants, size_t n_grants, const char *next);
+
 /* A page of keys without grants; next is the token of the page after, or "". */
 STATUS key_view_reply_page(struct rpc_reply *reply,
     const struct registry_key *keys, size_t n_keys, const char *next);

@@ -80,12 +80,17 @@ compare_edge(const void *name, const void *with)
 	return strcmp(name, ((const struct edge *)with)->name);
 }
 
+/* NULL for who is no edge: only edges are in groups. */
 static const char *
-edge_group_of(const struct rules *rules, const char *edge)
+edge_group_of(const struct rules *rules, const struct spiffe *peer)
 {
-	const struct edge *found = bsearch(edge, rules->edges, rules->n_edges,
-	    sizeof(rules->edges[0]), compare_edge);
+	const struct edge *found = NULL;
 
+	if (peer->role != ROLE_EDGE)
+		return NULL;
+	if (rules != NULL)
+		found = bsearch(peer->name, rules->edges, rules->n_edges,
+		    sizeof(rules->edges[0]), compare_edge);
 	return found == NULL ? POLICY_EDGE_GROUP : found->group;
 }
 
@@ -108,19 +113,16 @@ policy_pool_serves(const struct policy_pool *pool, const char *edge_group)
 	return pool->n_edge_groups == 0;
 }
 
-/* Does the key's pool serve this peer?  Pools tell edges apart, nobody else. */
+/* Does the key's pool serve this peer?  Pools tell edges apart, nobody else:
+ * edge_group is NULL for others. */
 static bool
 is_served(
-    const struct rules *rules, const struct key *key, const struct spiffe *peer)
+    const struct rules *rules, const struct key *key, const char *edge_group)
 {
-	const struct policy_pool *pool;
-
 	if (rules == NULL || key->key.pool >= rules->n_pools ||
-	    peer->role != ROLE_EDGE)
+	    edge_group == NULL)
 		return true;
-	pool = &rules->pools[key->key.pool];
-	return pool->n_edge_groups == 0 ||
-	       policy_pool_serves(pool, edge_group_of(rules, peer->name));
+	return policy_pool_serves(&rules->pools[key->key.pool], edge_group);
 }
 
 static int
@@ -143,6 +145,7 @@ group_of(const struct rules *rules, const struct key *key)
 /* What grants add up to for one peer, key and context. */
 struct tally {
 	const struct spiffe *peer;
+	const char *edge_group; /* NULL: the peer is no edge */
 	unsigned context_bit;
 	bool is_served;
 	unsigned contexts; /* granted */
@@ -161,13 +164,25 @@ is_more(struct policy_budget a, struct policy_budget b)
 	return a.burst > b.burst;
 }
 
+/* A name or a beginning of names, or the group that the peer is in now. */
+static bool
+grant_matches(const struct grant *grant, const struct tally *tally)
+{
+	const char *group = spiffe_pattern_group(grant->pattern);
+
+	if (group == NULL)
+		return spiffe_matches(tally->peer, grant->pattern);
+	return tally->edge_group != NULL &&
+	       strcmp(group, tally->edge_group) == 0;
+}
+
 static void
 count(struct tally *tally, const struct grant *grants, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct grant *grant = &grants[i];
 
-		if (!spiffe_matches(tally->peer, grant->pattern))
+		if (!grant_matches(grant, tally))
 			continue;
 		if (!tally->is_served && !grant->beyond_group) {
 			tally->is_outside = true;
@@ -223,7 +238,8 @@ policy_check(const struct policy *policy, const struct spiffe *peer,
 		return st;
 	if (key == NULL)
 		return unknown_key(peer);
-	tally.is_served = is_served(policy->rules, key, peer);
+	tally.edge_group = edge_group_of(policy->rules, peer);
+	tally.is_served = is_served(policy->rules, key, tally.edge_group);
 	group = group_of(policy->rules, key);
 	count(&tally, key->grants, key->n_grants);
 	if (group != NULL)

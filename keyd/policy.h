@@ -55,7 +55,7 @@ struct policy_budget {
 };
 
 struct policy_grant {
-	const char *pattern; /* "edge/fra-1", "edge/fra-*" */
+	const char *pattern; /* "edge/fra-1", "edge/fra-*", "edge/@group" */
 	unsigned contexts;   /* bit (1 << enum sign_context) each */
 	struct policy_budget budget;
 	bool beyond_group; /* also for edges the key's pool does not serve */
@@ -118,13 +118,14 @@ struct policy_permit {
 };
 
 /*
- * May this peer sign with this key in this context?  PERMISSION_DENIED: it is
- * quarantined; no grant; or grants that match, but the key's pool does not
- * serve the edge's group.  NOT_FOUND: no such key (said to those with a role
- * that may list keys; edges get PERMISSION_DENIED either way, so that key ids
- * cannot be probed).  FAILED_PRECONDITION: the key is suspended or gone, or a
- * raw signature with a key that any grant lets serve TLS.  O(1) in keys, linear
- * in the grants of that one key and its group.
+ * May this peer sign with this key in this context?  A grant to "edge/@group"
+ * is for the edges that are in the group in this snapshot.
+ * PERMISSION_DENIED: it is quarantined; no grant; or grants that match, but the
+ * key's pool does not serve the edge's group.  NOT_FOUND: no such key (said to
+ * those with a role that may list keys; edges get PERMISSION_DENIED either way,
+ * so that key ids cannot be probed).  FAILED_PRECONDITION: the key is suspended
+ * or gone, or a raw signature with a key that any grant lets serve TLS.  O(1)
+ * in keys, linear in the grants of that one key and its group.
  */
 STATUS policy_check(const struct policy *policy, const struct spiffe *peer,
     const struct key_id *key, enum sign_context context,

@@ -138,8 +138,9 @@ key_new(const struct policy_key *from, const struct policy_grant *grants,
 	for (size_t i = 0; i < n_grants; i++)
 		if (!pattern_ok(&grants[i]))
 			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "a grant's identity must be role/name or "
-			    "role/prefix*, its contexts those that exist");
+			    "a grant's identity must be role/name, "
+			    "role/prefix* or edge/@group, its contexts those "
+			    "that exist");
 	key = calloc(1,
 	    sizeof(*key) + n_grants * sizeof(key->grants[0]) + from->spki.len);
 	if (key == NULL)

@@ -105,7 +105,7 @@ struct registry_budget {
 };
 
 struct registry_grant {
-	char pattern[REGISTRY_PATTERN_MAX]; /* "edge/fra-*" */
+	char pattern[REGISTRY_PATTERN_MAX]; /* "edge/fra-*", "edge/@group" */
 	unsigned contexts;                  /* bit (1 << enum sign_context) */
 	struct registry_budget budget;
 	bool beyond_group; /* approved for edges the pool does not serve */
@@ -137,6 +137,25 @@ STATUS registry_grants(struct registry *registry, const struct key_id *key,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n);
 STATUS registry_group_grants(struct registry *registry, const char *group,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n);
+
+/* A grant on a key itself, and the key. */
+struct registry_key_grant {
+	struct key_id key;
+	struct registry_grant grant;
+};
+/* The grant that a page comes after; all zero for the first page. */
+struct registry_grants_after {
+	struct key_id key;
+	char pattern[REGISTRY_PATTERN_MAX];
+};
+/*
+ * Up to max grants on keys themselves, by key id and pattern, those on key
+ * groups left out.  maker: only of keys whose created_by begins with it, "" for
+ * all.  ret_grants holds max of them.
+ */
+STATUS registry_key_grants(struct registry *registry,
+    const struct registry_grants_after *after, const char *maker, size_t max,
+    struct registry_key_grant *ret_grants, size_t *ret_n);
 
 /*
  * The keys, grants, edge groups and quarantines as a policy; pools[i] is the

@@ -253,8 +253,9 @@ registry_grant_add(struct registry *registry,
 		REGISTRY_PATTERN_MAX ||
 	    !spiffe_pattern_ok(grant->pattern))
 		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "an identity is written role/name or role/prefix*, such "
-		    "as edge/fra-1 or edge/fra-*");
+		    "an identity is written role/name, role/prefix* or "
+		    "edge/@group, such as edge/fra-1, edge/fra-* or "
+		    "edge/@standard");
 	st = registry_begin(db);
 	if (failed(st))
 		return st;
@@ -293,6 +294,23 @@ registry_grant_remove(struct registry *registry,
 	return registry_finish(db, grant_remove(db, target, pattern, contexts));
 }
 
+/* pattern, contexts, rate, burst, beyond: these columns from first on. */
+static bool
+take_grant(
+    struct registry_rows *rows, int first, struct registry_grant *ret_grant)
+{
+	if (!registry_column_text(
+		rows, first, ret_grant->pattern, sizeof(ret_grant->pattern)))
+		return false;
+	ret_grant->contexts = (unsigned)registry_column_int(rows, first + 1);
+	ret_grant->budget.rate_per_s =
+	    (uint32_t)registry_column_int(rows, first + 2);
+	ret_grant->budget.burst =
+	    (uint32_t)registry_column_int(rows, first + 3);
+	ret_grant->beyond_group = registry_column_int(rows, first + 4) != 0;
+	return true;
+}
+
 static struct status
 list_grants(struct registry *db, const char *sql, struct registry_value value,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
@@ -308,16 +326,10 @@ list_grants(struct registry *db, const char *sql, struct registry_value value,
 		st = registry_next(rows, &row);
 		if (failed(st) || !row)
 			break;
-		if (!registry_column_text(
-			rows, 0, grant->pattern, sizeof(grant->pattern)) ||
+		if (!take_grant(rows, 0, grant) ||
 		    !registry_column_text(
 			rows, 5, grant->key_group, sizeof(grant->key_group)))
 			st = registry_damaged_row();
-		grant->contexts = (unsigned)registry_column_int(rows, 1);
-		grant->budget.rate_per_s =
-		    (uint32_t)registry_column_int(rows, 2);
-		grant->budget.burst = (uint32_t)registry_column_int(rows, 3);
-		grant->beyond_group = registry_column_int(rows, 4) != 0;
 		n++;
 	}
 	if (!failed(st))
@@ -351,4 +363,41 @@ registry_group_grants(struct registry *registry, const char *group,
 	    "SELECT pattern, contexts, rate, burst, beyond, grp"
 	    " FROM group_grant WHERE grp = ? ORDER BY pattern",
 	    value_text(group), ret_grants, ret_n);
+}
+
+STATUS
+registry_key_grants(struct registry *registry,
+    const struct registry_grants_after *after, const char *maker, size_t max,
+    struct registry_key_grant *ret_grants, size_t *ret_n)
+{
+	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	bool row = true;
+	size_t n = 0, id_len = 0;
+	struct status st = registry_query(db, &rows,
+	    "SELECT grant_.key, pattern, contexts, rate, burst, beyond"
+	    /* CROSS: in this order, or SQLite sorts all of them for a page. */
+	    " FROM grant_ CROSS JOIN key ON key.id = grant_.key"
+	    " WHERE (grant_.key, pattern) > (?1, ?2)"
+	    " AND substr(key.created_by, 1, length(?3)) = ?3"
+	    " ORDER BY grant_.key, pattern LIMIT ?4",
+	    VALUES(value_key(&after->key), value_text(after->pattern),
+		value_text(maker), value_int((int64_t)max)));
+
+	while (!failed(st) && n < max) {
+		struct registry_key_grant *grant = &ret_grants[n];
+
+		st = registry_next(rows, &row);
+		if (failed(st) || !row)
+			break;
+		memset(grant, 0, sizeof(*grant));
+		if (!registry_column_blob(
+			rows, 0, grant->key.at, KEY_ID_LEN, &id_len) ||
+		    id_len != KEY_ID_LEN || !take_grant(rows, 1, &grant->grant))
+			st = registry_damaged_row();
+		n++;
+	}
+	if (!failed(st))
+		*ret_n = n;
+	return st;
 }

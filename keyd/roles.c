@@ -30,6 +30,7 @@ static const struct {
 	{ "/holdfast.keyd.v1.Keys/Generate", OPERATOR | CERTD },
 	{ "/holdfast.keyd.v1.Keys/List", OPERATOR | CERTD | AUDITOR },
 	{ "/holdfast.keyd.v1.Keys/Get", OPERATOR | CERTD | AUDITOR },
+	{ "/holdfast.keyd.v1.Keys/ListGrants", OPERATOR | CERTD | AUDITOR },
 	{ "/holdfast.keyd.v1.Keys/Grant", OPERATOR | CERTD },
 	{ "/holdfast.keyd.v1.Keys/Revoke", OPERATOR | CERTD },
 	{ "/holdfast.keyd.v1.Keys/Update", OPERATOR | CERTD },
@@ -50,7 +51,8 @@ static const struct {
 	{ "/holdfast.keyd.v1.Audit/RotateKey", OPERATOR },
 	{ "/holdfast.keyd.v1.Identity/Renew", EVERYONE },
 	{ "/holdfast.keyd.v1.Identity/Invite", OPERATOR },
-	{ "/holdfast.keyd.v1.Identity/List", OPERATOR | AUDITOR },
+	/* certd gives keys to edges: it has to know their groups. */
+	{ "/holdfast.keyd.v1.Identity/List", OPERATOR | CERTD | AUDITOR },
 	{ "/holdfast.keyd.v1.Identity/Quarantine", OPERATOR },
 	{ "/holdfast.keyd.v1.Identity/Release", OPERATOR },
 	{ "/holdfast.keyd.v1.Identity/SetGroup", OPERATOR },

@@ -47,6 +47,7 @@ struct enroll_identity {
 	char identity[SPIFFE_ID_MAX];
 	char domain[SPIFFE_DOMAIN_MAX];
 	char server_name[SPIFFE_DOMAIN_MAX + 8]; /* "keyd.<domain>" */
+	char certd_name[SPIFFE_DOMAIN_MAX + 8];  /* "certd.<domain>" */
 	char **endpoints;
 	size_t n_endpoints;
 	int64_t not_before_s, not_after_s;
@@ -68,8 +69,13 @@ bool enroll_renew_due(const struct enroll_identity *identity, int64_t now_s);
 STATUS enroll_renew(const char *state_dir,
     const struct enroll_identity *identity, unsigned timeout_ms, char *ret_why);
 
-/* A client configuration for endpoint i of this identity; borrows from it. */
+/* A client configuration for keyd at endpoint i of this identity; borrows from
+ * it. */
 struct rpc_client_config enroll_client_config(
     const struct enroll_identity *identity, size_t endpoint);
+/* The same for certd, which member files know no endpoints of; borrows target
+ * too. */
+struct rpc_client_config enroll_certd_config(
+    const struct enroll_identity *identity, const char *target);
 
 #endif

@@ -198,7 +198,8 @@ explain_missing(struct status st, const char *state_dir, char *ret_why)
 	return enroll_explain(ret_why,
 	    status_fail(STATUS_NOT_FOUND, "nothing has joined here"),
 	    "%.96s has no identity yet; join with an invitation: "
-	    "edged join FILE, or for people: holdfast join FILE",
+	    "edged join FILE, certd join FILE, or for people: "
+	    "holdfast join FILE",
 	    state_dir);
 }
 
@@ -221,6 +222,8 @@ enroll_load(
 		    file.id.domain);
 		snprintf(identity->server_name, sizeof(identity->server_name),
 		    "keyd.%s", file.id.domain);
+		snprintf(identity->certd_name, sizeof(identity->certd_name),
+		    "certd.%s", file.id.domain);
 		identity->ca_pem = strdup(file.ca);
 		/* Taken over: the file is let go without them. */
 		identity->endpoints = file.endpoints.at;
@@ -246,13 +249,26 @@ enroll_renew_due(const struct enroll_identity *identity, int64_t now_s)
 		   (identity->not_after_s - identity->not_before_s) / 2;
 }
 
-struct rpc_client_config
-enroll_client_config(const struct enroll_identity *identity, size_t endpoint)
+static struct rpc_client_config
+client_config(const struct enroll_identity *identity, const char *target,
+    const char *server_name)
 {
-	return (
-	    struct rpc_client_config){ .target = identity->endpoints[endpoint],
+	return (struct rpc_client_config){ .target = target,
 		.ca_pem = identity->ca_pem,
 		.cert_pem = identity->cert_pem,
 		.key_pem = identity->key_pem,
-		.server_name = identity->server_name };
+		.server_name = server_name };
+}
+
+struct rpc_client_config
+enroll_client_config(const struct enroll_identity *identity, size_t endpoint)
+{
+	return client_config(
+	    identity, identity->endpoints[endpoint], identity->server_name);
+}
+
+struct rpc_client_config
+enroll_certd_config(const struct enroll_identity *identity, const char *target)
+{
+	return client_config(identity, target, identity->certd_name);
 }

@@ -231,8 +231,9 @@ print_head(
 	fprintf(out,
 	    "# A Holdfast invitation, good once and until %s.\n"
 	    "# Whoever holds it can become this identity: hand it over like a\n"
-	    "# password, and use it with: edged join FILE (edges), or\n"
-	    "# holdfast join FILE (operators and auditors).\n"
+	    "# password, and use it with: edged join FILE (edges),\n"
+	    "# certd join FILE (certd), or holdfast join FILE (operators and\n"
+	    "# auditors).\n"
 	    "format: holdfast-join-v1\n",
 	    when);
 }

@@ -33,10 +33,12 @@ take_identity(int *argc, char **argv, struct entry_filter *filter)
 		    filter->identity, sizeof(filter->identity), "%s", pattern);
 	if (n < 0 || (size_t)n >= sizeof(filter->identity) ||
 	    (n > 0 && !spiffe_pattern_ok(filter->identity)) ||
+	    spiffe_pattern_group(filter->identity) != NULL ||
 	    (pattern != NULL && n == 0)) {
 		cli_fail(EXIT_USAGE,
 		    "an identity is written role/name or role/prefix*, such "
-		    "as edge/fra-1 or edge/fra-*");
+		    "as edge/fra-1 or edge/fra-*; the ledger knows no edge "
+		    "groups");
 		return false;
 	}
 	return true;

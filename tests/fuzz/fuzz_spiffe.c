@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any text as an identity and as a pattern: what is taken prints back as it
- * was, and a pattern that matches is well formed.
+ * was, a pattern that matches is well formed, and so is one that names an edge
+ * group, which by itself matches nobody.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	if (!failed(spiffe_parse(text, &id)) &&
 	    (failed(spiffe_print(&id, printed)) || strcmp(text, printed) != 0))
+		abort();
+	if (spiffe_pattern_group(text) != NULL &&
+	    (!spiffe_pattern_ok(text) || spiffe_matches(&edge, text)))
 		abort();
 	if (spiffe_matches(&edge, text) &&
 	    (!spiffe_pattern_ok(text) || strncmp(text, "edge/", 5) != 0))

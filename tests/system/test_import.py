@@ -403,10 +403,20 @@ def test_a_blob_by_another_program_is_taken(bed):
 
 
 def test_a_key_that_certd_sends_is_told_apart(bed):
-    key = new_ec()
+    exposed, passed_on = new_ec(), new_ec()
     with Wire(bed, role="certd") as wire:
-        made = wire.send("by-certd", key, wire.wrap(key))
-    assert made.origin == keys_pb2.KEY_ORIGIN_IMPORTED_CERTD
+        made = wire.send("had-by-certd", exposed, wire.wrap(exposed), exposed=True)
+        assert made.origin == keys_pb2.KEY_ORIGIN_IMPORTED_CERTD
+        made = wire.send("by-way-of-certd", passed_on, wire.wrap(passed_on))
+        assert made.origin == keys_pb2.KEY_ORIGIN_IMPORTED_WRAPPED
+        assert made.created_by.endswith("/certd/certd-1")
+    assert bed.json("key", "show", "had-by-certd")["origin"] == "imported-certd"
+    assert bed.json("key", "show", "by-way-of-certd")["origin"] == "imported-wrapped"
+    assert "import ec-p256 exposed label=had-by-certd" in bed.cli(
+        "--json", "audit", "show", "--kind", "custody")
+    with Wire(bed) as wire:
+        error = wire.refusal("own", new_ec(), wire.wrap(exposed), exposed=True)
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "certd" in error.details()
 
 
 def bad_blobs(wire, key):

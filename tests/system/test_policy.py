@@ -375,12 +375,26 @@ def test_what_certd_binds_an_edge_may_sign_with_and_what_it_unbinds_not(bed, edg
         lane = bed.worker()
         os.kill(lane, signal.SIGSTOP)
         try:
+            elsewhere.send(key)
+            time.sleep(0.3)
             waiting = elsewhere.send(key, n=8)
-            wait_for("they wait", lambda: queued(bed) > 0)
+            wait_for("they wait", lambda: queued(bed) == 8)
             keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/elsewhere"))
         finally:
             os.kill(lane, signal.SIGCONT)
-        assert elsewhere.wait(waiting)[-1] == "PERMISSION_DENIED"
+        assert elsewhere.wait(waiting) == ["PERMISSION_DENIED"] * 8
+        # What certd has put is what it is told of, and nothing of others.
+        group = [signer_pb2.CONTEXT_TLS13_SERVER]
+        keys.Grant(keys_pb2.GrantRequest(
+            key_id=made.id, identity="edge/@standard", contexts=group))
+        bed.json("key", "generate", "not-of-certd")
+        bed.cli("key", "grant", "not-of-certd", "edge/fra-1", "tls")
+        told = keys.ListGrants(keys_pb2.ListGrantsRequest(page_size=1000))
+        assert [(g.key_id, g.grant.identity, list(g.grant.contexts)) for g in told.grants] == [
+            (made.id, "edge/@standard", group)]
+        assert not told.next_page_token
+        keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/@standard"))
+        assert not keys.ListGrants(keys_pb2.ListGrantsRequest()).grants
         # Never for itself, and never with keys of others.
         for identity, contexts in (("certd/one", tls), ("edge/fra-1", [CONTEXT_RAW])):
             with pytest.raises(grpc.RpcError) as refused:
@@ -405,6 +419,64 @@ def test_a_key_group_is_granted_at_once_and_joined_later(bed, edge):
     bed.cli("key", "revoke", "--group", "shop", "edge/fra-*")
     for key in (first, later):
         assert edge.error(key, tls13_content()).code().name == "PERMISSION_DENIED"
+
+
+@pytest.mark.feature("X04")
+def test_a_grant_to_an_edge_group_follows_the_edges_of_it(bed):
+    key = bed.json("key", "generate", "of-a-group")
+    shown = bed.json("key", "grant", "of-a-group", "edge/@lab", "tls")
+    assert [g["identity"] for g in shown["grants"]] == ["edge/@lab"]
+    here, elsewhere = (Stream(Signer(bed, "edge", name)) for name in ("in-lab", "not-in-lab"))
+
+    def sign():
+        return here.wait(here.send(key)) + elsewhere.wait(elsewhere.send(key))
+
+    assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+    bed.cli("edge", "group", "in-lab", "lab")
+    assert sign() == ["OK", "PERMISSION_DENIED"]
+    # One that joins later signs from its first request on.
+    bed.cli("edge", "invite", "lab-later", "--group", "lab", "-o", bed.dir / "lab-later.join")
+    bed.cli("join", bed.dir / "lab-later.join", state="edge-lab-later")
+    assert Signer(bed, "edge", "lab-later").sign(key, tls13_content())
+    # What waits in the queue when the edge is moved out is refused as well.
+    lane = [l for l in bed.lanes() if l["pool"] == "standard"][0]["pid"]
+    assert lane > 1
+    os.kill(lane, signal.SIGSTOP)
+    try:
+        here.send(key)
+        time.sleep(0.3)
+        waiting = here.send(key, n=8)
+        wait_for("they wait", lambda: queued(bed) == 8)
+        bed.cli("edge", "group", "in-lab", "standard")
+    finally:
+        os.kill(lane, signal.SIGCONT)
+    assert here.wait(waiting) == ["PERMISSION_DENIED"] * 8
+    assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+    bed.cli("edge", "group", "not-in-lab", "lab")
+    assert sign() == ["PERMISSION_DENIED", "OK"]
+    bed.cli("key", "revoke", "of-a-group", "edge/@lab")
+    assert sign() == ["PERMISSION_DENIED", "PERMISSION_DENIED"]
+    here.close()
+    elsewhere.close()
+    told = entries(bed, "--kind", "custody", "--key", key["id"])
+    assert "grant edge/@lab tls13_server tls12_server_ecdhe" in told
+    assert "revoke edge/@lab" in told
+    done = bed.run("audit", "show", "--identity", "edge/@lab")
+    assert done.returncode == 2 and "edge groups" in done.stderr
+
+
+def test_an_edge_group_that_a_pool_does_not_serve_is_granted_by_approval_alone(bed):
+    key = bed.json("key", "generate", "crown-3", "--pool", "enhanced")
+    bed.cli("key", "grant", "crown-3", "edge/@enhanced", "tls13_server")
+    standard = Signer(bed, "edge", "plainer")
+    done = bed.run("key", "grant", "crown-3", "edge/@standard", "tls13_server")
+    assert done.returncode != 0 and "--beyond-group" in done.stderr
+    member(bed, "operator", "third")
+    said = bed.json("key", "grant", "crown-3", "edge/@standard", "tls13_server", "--beyond-group")
+    assert "edge/@standard" in said["approval"]["act"]
+    assert standard.error(key, tls13_content()).code().name == "PERMISSION_DENIED"
+    bed.cli("approval", "approve", said["approval"]["id"], state="operator-third")
+    assert standard.sign(key, tls13_content())
 
 
 def test_enhanced_keys_sign_for_enhanced_edges_and_by_approval(bed):

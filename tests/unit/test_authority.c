@@ -461,6 +461,102 @@ a_renewed_certificate_has_the_same_identity_and_a_new_key(void **state)
 	    enroll_renew(dir, first, TIMEOUT_MS, why).code, STATUS_OK);
 }
 
+/* ---- certd serves with what it joined as ---- */
+
+static struct status
+shown(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
+{
+	const struct enroll_identity *who = ctx;
+
+	*ret_changed = true;
+	*ret_cert_pem = strdup(who->cert_pem);
+	*ret_key_pem = strdup(who->key_pem);
+	return status_ok();
+}
+
+static struct status
+allow(void *ctx, const struct rpc_peer *peer, const char *method)
+{
+	(void)ctx, (void)peer, (void)method;
+	return status_ok();
+}
+
+static struct status
+empty_list(void *ctx, const struct rpc_call *call,
+    const ProtobufCMessage *request, struct rpc_reply *reply)
+{
+	const Holdfast__Keyd__V1__ListIdentitiesResponse empty = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__list_identities_response__descriptor)
+	};
+
+	(void)ctx, (void)call, (void)request;
+	rpc_reply_set(reply, &empty.base);
+	return status_ok();
+}
+
+/* What a client that looks for certd gets from who serves. */
+static enum status_code
+call_certd(struct enroll_identity *serves, const struct enroll_identity *client)
+{
+	const struct rpc_server_config config = { .listen = "127.0.0.1:0",
+		.ca_pem = serves->ca_pem,
+		.identity = shown,
+		.authorize = allow,
+		.beside = main_port.server,
+		.ctx = serves };
+	Holdfast__Keyd__V1__ListIdentitiesRequest request = {
+		.base = PROTOBUF_C_MESSAGE_INIT(
+		    &holdfast__keyd__v1__list_identities_request__descriptor)
+	};
+	struct rpc_client_config to;
+	struct rpc_client *at = NULL;
+	struct rpc_server *server = NULL;
+	ProtobufCMessage *reply = NULL;
+	char target[64];
+	struct status st;
+
+	assert_int_equal(rpc_server_new(&config, &server).code, STATUS_OK);
+	rpc_server_add_unary(server, &holdfast__keyd__v1__identity__descriptor,
+	    "List", empty_list, NULL);
+	assert_int_equal(rpc_server_start(server).code, STATUS_OK);
+	snprintf(
+	    target, sizeof(target), "127.0.0.1:%d", rpc_server_port(server));
+	to = enroll_certd_config(client, target);
+	assert_int_equal(rpc_client_new(&to, &at).code, STATUS_OK);
+	st = rpc_client_call(at, &holdfast__keyd__v1__identity__descriptor,
+	    "List", &request.base, TIMEOUT_MS, &reply, why);
+	if (reply != NULL)
+		protobuf_c_message_free_unpacked(reply, NULL);
+	rpc_client_free(at);
+	rpc_server_drain(server, NS_PER_S);
+	rpc_server_free(server);
+	return st.code;
+}
+
+static void
+certd_serves_with_its_identity_and_nobody_poses_as_it(void **state)
+{
+	char dir[SOFTHSM_PATH_MAX], other[SOFTHSM_PATH_MAX];
+	scoped(enroll_identity_free) struct enroll_identity *certd =
+	    join_as(ROLE_CERTD, "main", dir);
+	scoped(enroll_identity_free) struct enroll_identity *renewed = NULL;
+	scoped(enroll_identity_free) struct enroll_identity *edge =
+	    join_as(ROLE_EDGE, "certd", other);
+	scoped(enroll_identity_free) struct enroll_identity *operator=
+	    join_as(ROLE_OPERATOR, "certd." DOMAIN, other);
+
+	(void)state;
+	assert_int_equal(call_certd(certd, edge), STATUS_OK);
+	if (failed(enroll_renew(dir, certd, TIMEOUT_MS, why)) ||
+	    failed(enroll_load(dir, &renewed, why)))
+		fail_msg("%s", why);
+	assert_string_not_equal(renewed->cert_pem, certd->cert_pem);
+	assert_int_equal(call_certd(renewed, operator), STATUS_OK);
+	assert_int_equal(call_certd(edge, operator), STATUS_UNAVAILABLE);
+	assert_int_equal(call_certd(operator, edge), STATUS_UNAVAILABLE);
+}
+
 static void
 an_operator_invites_an_edge(void **state)
 {
@@ -982,6 +1078,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_expired_invitation_is_not_accepted),
 		cmocka_unit_test(
 		    a_renewed_certificate_has_the_same_identity_and_a_new_key),
+		cmocka_unit_test(
+		    certd_serves_with_its_identity_and_nobody_poses_as_it),
 		cmocka_unit_test(an_operator_invites_an_edge),
 		cmocka_unit_test(an_edge_invites_nobody),
 		cmocka_unit_test(nobody_is_invited_as_keyd_or_under_a_bad_name),

@@ -235,6 +235,53 @@ keyd_gets_a_server_certificate_with_its_dns_name(void **state)
 }
 
 static void
+certd_gets_a_server_certificate_with_its_own_dns_name(void **state)
+{
+	struct hsm_ca_config with = config();
+	scoped(hsm_ca_close) struct hsm_ca *ca = open_ca(&with);
+	scoped(X509_free) X509 *root = parse(&ca_cert);
+	scoped(X509_free) X509 *cert = NULL;
+	struct hsm_cert out;
+
+	(void)state;
+	assert_int_equal(certify(ca, ROLE_CERTD, "c1", &out).code, STATUS_OK);
+	cert = parse(&out);
+	assert_int_equal(verify(cert, root, X509_PURPOSE_SSL_SERVER), 1);
+	assert_int_equal(verify(cert, root, X509_PURPOSE_SSL_CLIENT), 1);
+	assert_true(san_is(cert, 0, GEN_URI, "spiffe://" DOMAIN "/certd/c1"));
+	assert_true(san_is(cert, 1, GEN_DNS, "certd." DOMAIN));
+	assert_int_equal(X509_check_host(cert, "certd." DOMAIN, 0, 0, NULL), 1);
+	assert_int_equal(X509_check_host(cert, "keyd." DOMAIN, 0, 0, NULL), 0);
+}
+
+static void
+nobody_else_gets_a_certificate_that_serves(void **state)
+{
+	static const enum role roles[] = { ROLE_EDGE, ROLE_OPERATOR,
+		ROLE_AUDITOR };
+	struct hsm_ca_config with = config();
+	scoped(hsm_ca_close) struct hsm_ca *ca = open_ca(&with);
+	struct hsm_cert out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		scoped(X509_free) X509 *cert = NULL;
+
+		/* Named like one that does. */
+		assert_int_equal(
+		    certify(ca, roles[i], "certd." DOMAIN, &out).code,
+		    STATUS_OK);
+		cert = parse(&out);
+		assert_int_equal(
+		    X509_get_extended_key_usage(cert), XKU_SSL_CLIENT);
+		assert_false(san_is(cert, 1, GEN_DNS, "certd." DOMAIN));
+		assert_int_equal(X509_check_host(cert, "certd." DOMAIN, 0,
+				     X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL),
+		    0);
+	}
+}
+
+static void
 serials_are_16_random_octets(void **state)
 {
 	struct hsm_ca_config with = config();
@@ -554,6 +601,9 @@ main(int argc, char **argv)
 		    a_member_gets_a_client_certificate_that_openssl_verifies),
 		cmocka_unit_test(
 		    keyd_gets_a_server_certificate_with_its_dns_name),
+		cmocka_unit_test(
+		    certd_gets_a_server_certificate_with_its_own_dns_name),
+		cmocka_unit_test(nobody_else_gets_a_certificate_that_serves),
 		cmocka_unit_test(serials_are_16_random_octets),
 		cmocka_unit_test(the_longest_name_is_certified),
 		cmocka_unit_test(no_certificate_outlives_the_ca),

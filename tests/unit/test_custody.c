@@ -540,6 +540,110 @@ keys_are_listed_in_pages(void **state)
 	    call(ALICE, "List", &request.base), STATUS_INVALID_ARGUMENT);
 }
 
+/* A page of grants as "<first octet of the key's id>/<identity> ...". */
+static const char *
+grants_page(const char *who, uint32_t size, char token[256])
+{
+	static char text[512];
+	const Holdfast__Keyd__V1__ListGrantsResponse *page;
+	Holdfast__Keyd__V1__ListGrantsRequest request;
+	size_t used = 0;
+
+	holdfast__keyd__v1__list_grants_request__init(&request);
+	request.page_size = size;
+	request.page_token = token;
+	assert_int_equal(call(who, "ListGrants", &request.base), STATUS_OK);
+	page = (const Holdfast__Keyd__V1__ListGrantsResponse *)fake.reply;
+	text[0] = 0;
+	for (size_t i = 0; i < page->n_grants; i++) {
+		const Holdfast__Keyd__V1__ListedGrant *one = page->grants[i];
+
+		assert_int_equal(one->key_id.len, KEY_ID_LEN);
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+		    "%s%u/%s", i == 0 ? "" : " ", one->key_id.data[0],
+		    one->grant->identity);
+	}
+	snprintf(token, 256, "%s", page->next_page_token);
+	return text;
+}
+
+static void
+grants_are_listed_in_pages_by_key_and_identity(void **state)
+{
+	const Holdfast__Keyd__V1__ListGrantsResponse *page;
+	char token[256] = "";
+
+	(void)state;
+	assert_int_equal(generate(ALICE, "a", ""), STATUS_OK);
+	assert_int_equal(generate(ALICE, "b", ""), STATUS_OK);
+	assert_int_equal(grant(ALICE, 2, "edge/fra-1", TLS13), STATUS_OK);
+	assert_int_equal(grant(ALICE, 1, "edge/fra-*", TLS13), STATUS_OK);
+	assert_int_equal(grant(ALICE, 1, "edge/@standard", TLS13), STATUS_OK);
+	assert_int_equal(grant(ALICE, 1, "operator/alice", CSR), STATUS_OK);
+	assert_string_equal(
+	    grants_page(ALICE, 2, token), "1/edge/@standard 1/edge/fra-*");
+	assert_string_not_equal(token, "");
+	/* What changes in between moves nothing that was not told of yet. */
+	assert_int_equal(take_back(ALICE, 1, "edge/fra-*", 0), STATUS_OK);
+	assert_int_equal(grant(ALICE, 1, "edge/ams-1", TLS13), STATUS_OK);
+	assert_string_equal(
+	    grants_page(ALICE, 2, token), "1/operator/alice 2/edge/fra-1");
+	assert_string_equal(token, "");
+	page = (const Holdfast__Keyd__V1__ListGrantsResponse *)fake.reply;
+	assert_int_equal(page->grants[0]->grant->n_contexts, 1);
+	assert_int_equal(page->grants[0]->grant->contexts[0], CSR);
+	assert_string_equal(grants_page(ALICE, 0, token),
+	    "1/edge/@standard 1/edge/ams-1 1/operator/alice 2/edge/fra-1");
+	assert_string_equal(token, "");
+}
+
+static void
+certd_is_told_of_the_grants_on_keys_that_certd_had_made(void **state)
+{
+	char token[256] = "";
+
+	(void)state;
+	assert_int_equal(generate(ALICE, "a", ""), STATUS_OK);
+	assert_int_equal(generate(CERTD, "b", ""), STATUS_OK);
+	assert_int_equal(
+	    generate("spiffe://d/certd/other", "c", ""), STATUS_OK);
+	assert_int_equal(grant(ALICE, 1, "edge/fra-1", TLS13), STATUS_OK);
+	assert_int_equal(grant(ALICE, 2, "edge/fra-1", TLS13), STATUS_OK);
+	assert_int_equal(grant(CERTD, 2, "edge/@standard", TLS13), STATUS_OK);
+	assert_int_equal(grant(CERTD, 3, "edge/fra-1", TLS13), STATUS_OK);
+	assert_string_equal(
+	    grants_page(CERTD, 2, token), "2/edge/@standard 2/edge/fra-1");
+	assert_string_equal(grants_page(CERTD, 2, token), "3/edge/fra-1");
+	assert_string_equal(token, "");
+	assert_string_equal(
+	    grants_page("spiffe://d/auditor/eve", 1, token), "1/edge/fra-1");
+}
+
+static void
+a_page_of_grants_that_makes_no_sense_is_refused(void **state)
+{
+	static const char *const tokens[] = { "x", "/edge/a",
+		"0101010101010101010101010101010101010101010101010101010101010"
+		"101",
+		"0101010101010101010101010101010101010101010101010101010101010"
+		"1zz/edge/a",
+		"0101010101010101010101010101010101010101010101010101010101010"
+		"101edge/a" };
+	Holdfast__Keyd__V1__ListGrantsRequest request;
+
+	(void)state;
+	holdfast__keyd__v1__list_grants_request__init(&request);
+	for (size_t i = 0; i < LEN(tokens); i++) {
+		request.page_token = pb_text(tokens[i]);
+		assert_int_equal(call(ALICE, "ListGrants", &request.base),
+		    STATUS_INVALID_ARGUMENT);
+	}
+	request.page_token = pb_text("");
+	request.page_size = 1001;
+	assert_int_equal(
+	    call(ALICE, "ListGrants", &request.base), STATUS_INVALID_ARGUMENT);
+}
+
 static void
 one_key_is_got_by_id_or_by_label(void **state)
 {
@@ -586,6 +690,9 @@ main(void)
 		TEST(raw_and_tls_are_never_granted_on_one_key),
 		TEST(certd_grants_on_its_own_keys_and_for_edges_tls_alone),
 		TEST(keys_are_listed_in_pages),
+		TEST(grants_are_listed_in_pages_by_key_and_identity),
+		TEST(certd_is_told_of_the_grants_on_keys_that_certd_had_made),
+		TEST(a_page_of_grants_that_makes_no_sense_is_refused),
 		TEST(one_key_is_got_by_id_or_by_label),
 	};
 

@@ -352,6 +352,11 @@ a_member_is_loaded_from_its_state_folder(void **state)
 	config = enroll_client_config(identity, 1);
 	assert_string_equal(config.target, "[::1]:7443");
 	assert_ptr_equal(config.key_pem, identity->key_pem);
+	assert_string_equal(config.server_name, "keyd." DOMAIN);
+	config = enroll_certd_config(identity, "127.0.0.1:7445");
+	assert_string_equal(config.target, "127.0.0.1:7445");
+	assert_string_equal(config.server_name, "certd." DOMAIN);
+	assert_ptr_equal(config.ca_pem, identity->ca_pem);
 	enroll_identity_free(identity);
 	pki_leaf_free(&leaf);
 }

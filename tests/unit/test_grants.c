@@ -250,6 +250,102 @@ an_edge_of_another_group_is_granted_nothing_by_one_operator_alone(void **state)
 }
 
 static void
+a_grant_to_an_edge_group_holds_while_the_edge_is_in_it(void **state)
+{
+	struct desk *desk = *state;
+	Holdfast__Keyd__V1__RevokeRequest revoke;
+	struct policy_permit permit;
+	struct asked asked;
+
+	grant_of(&asked, 1, "edge/@standard");
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_null(response()->approval);
+	assert_string_equal(
+	    response()->key->grants[0]->identity, "edge/@standard");
+	assert_int_equal(desk_recorded("operator/alice|grant edge/@standard "
+				       "tls13_server|done"),
+	    1);
+	assert_int_equal(may(desk, "fra-1", 1, &permit).code, STATUS_OK);
+	assert_int_equal(
+	    may(desk, "lab-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    registry_set_group(desk->registry, "lab-1", "standard").code,
+	    STATUS_OK);
+	assert_int_equal(custody_publish_rules(desk->custody).code, STATUS_OK);
+	assert_int_equal(may(desk, "lab-1", 1, &permit).code, STATUS_OK);
+
+	holdfast__keyd__v1__revoke_request__init(&revoke);
+	revoke.key_id = asked.request.key_id;
+	revoke.identity = asked.request.identity;
+	assert_int_equal(
+	    desk_call(ALICE, "Keys/Revoke", &revoke.base), STATUS_OK);
+	assert_int_equal(
+	    may(desk, "fra-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    may(desk, "lab-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+}
+
+static void
+an_edge_group_that_the_pool_does_not_serve_takes_an_approval(void **state)
+{
+	struct desk *desk = *state;
+	struct policy_permit permit;
+	struct asked asked;
+
+	grant_of(&asked, 1, "edge/@lab");
+	assert_int_equal(grant(ALICE, &asked), STATUS_FAILED_PRECONDITION);
+	assert_non_null(strstr(desk_why(), "--beyond-group"));
+	asked.request.beyond_group = true;
+	assert_int_equal(grant(ALICE, &asked), STATUS_OK);
+	assert_non_null(response()->approval);
+	assert_string_equal(response()->approval->act,
+	    "grant edge/@lab on k1 beyond-group tls13_server");
+	assert_int_equal(
+	    may(desk, "lab-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(vote(BOB, response()->approval->id), STATUS_OK);
+	assert_int_equal(may(desk, "lab-1", 1, &permit).code, STATUS_OK);
+	assert_int_equal(
+	    may(desk, "fra-1", 1, &permit).code, STATUS_PERMISSION_DENIED);
+}
+
+static void
+only_edges_are_granted_by_group(void **state)
+{
+	static const char *const wrong[] = { "operator/@standard",
+		"certd/@standard", "edge/@", "edge/@stand*", "edge/@a b" };
+	struct asked asked;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		grant_of(&asked, 1, wrong[i]);
+		assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+		assert_non_null(strstr(desk_why(), "edge/@group"));
+	}
+	assert_int_equal(desk_records(), 0);
+}
+
+static void
+certd_grants_its_keys_to_groups_that_the_pool_serves(void **state)
+{
+	struct desk *desk = *state;
+	struct policy_permit permit;
+	struct asked asked;
+
+	grant_of(&asked, 2, "edge/@standard");
+	assert_int_equal(grant(CERTD, &asked), STATUS_OK);
+	assert_int_equal(may(desk, "fra-1", 2, &permit).code, STATUS_OK);
+	grant_of(&asked, 1, "edge/@standard");
+	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
+	grant_of(&asked, 2, "edge/@lab");
+	assert_int_equal(grant(CERTD, &asked), STATUS_FAILED_PRECONDITION);
+	asked.request.beyond_group = true;
+	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
+	grant_of(&asked, 2, "edge/@standard");
+	asked.context = JWS;
+	assert_int_equal(grant(CERTD, &asked), STATUS_PERMISSION_DENIED);
+}
+
+static void
 an_approved_grant_is_checked_again(void **state)
 {
 	struct desk *desk = *state;
@@ -422,6 +518,11 @@ main(void)
 		TEST(a_grant_on_a_group_reaches_its_keys_and_is_taken_back),
 		TEST(
 		    an_edge_of_another_group_is_granted_nothing_by_one_operator_alone),
+		TEST(a_grant_to_an_edge_group_holds_while_the_edge_is_in_it),
+		TEST(
+		    an_edge_group_that_the_pool_does_not_serve_takes_an_approval),
+		TEST(only_edges_are_granted_by_group),
+		TEST(certd_grants_its_keys_to_groups_that_the_pool_serves),
 		TEST(an_approved_grant_is_checked_again),
 		TEST(no_key_is_born_into_a_grant_that_took_an_approval),
 		TEST(patterns_do_not_reach_past_the_pools_groups),

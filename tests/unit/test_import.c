@@ -413,9 +413,8 @@ tear_down(void **state)
 	return 0;
 }
 
-static enum status_code
-import_as(
-    struct desk *desk, const char *who, const char *label, const char *pool)
+static Holdfast__Keyd__V1__ImportRequest
+import_of(struct desk *desk, const char *label, const char *pool)
 {
 	static const uint8_t blob[500] = { 1 };
 	Holdfast__Keyd__V1__ImportRequest request;
@@ -429,6 +428,16 @@ import_as(
 	request.group = pb_text("web");
 	request.owner = pb_text("me");
 	request.notes = pb_text("n");
+	return request;
+}
+
+static enum status_code
+import_as(
+    struct desk *desk, const char *who, const char *label, const char *pool)
+{
+	Holdfast__Keyd__V1__ImportRequest request =
+	    import_of(desk, label, pool);
+
 	return call(who, "Import", &request.base);
 }
 
@@ -473,13 +482,49 @@ an_imported_key_is_recorded_told_and_in_force(void **state)
 }
 
 static void
-a_key_from_certd_says_so(void **state)
+a_key_that_certd_had_in_the_clear_says_so_for_ever(void **state)
 {
 	struct desk *desk = *state;
+	Holdfast__Keyd__V1__ImportRequest request = import_of(desk, "www", "");
+	struct registry_key row;
 
-	assert_int_equal(import_as(desk, CERTD, "www", ""), STATUS_OK);
+	request.exposed = true;
+	assert_int_equal(call(CERTD, "Import", &request.base), STATUS_OK);
 	assert_int_equal(((const Holdfast__Keyd__V1__Key *)fake.reply)->origin,
 	    HOLDFAST__KEYD__V1__KEY_ORIGIN__KEY_ORIGIN_IMPORTED_CERTD);
+	assert_int_equal(
+	    registry_key_get(desk->registry, &desk->id, &row).code, STATUS_OK);
+	assert_int_equal(row.origin, ORIGIN_IMPORTED_CERTD);
+	assert_non_null(strstr(fake.records[2],
+	    CERTD "|import ec-p256 exposed label=www group=web pool=standard"));
+}
+
+static void
+a_key_that_certd_only_passed_on_is_wrapped_and_names_certd(void **state)
+{
+	struct desk *desk = *state;
+	const Holdfast__Keyd__V1__Key *key;
+
+	assert_int_equal(import_as(desk, CERTD, "www", ""), STATUS_OK);
+	key = (const Holdfast__Keyd__V1__Key *)fake.reply;
+	assert_int_equal(key->origin,
+	    HOLDFAST__KEYD__V1__KEY_ORIGIN__KEY_ORIGIN_IMPORTED_WRAPPED);
+	assert_string_equal(key->created_by, CERTD);
+	assert_null(strstr(fake.records[2], "exposed"));
+}
+
+static void
+nobody_but_certd_says_that_a_key_was_exposed(void **state)
+{
+	struct desk *desk = *state;
+	Holdfast__Keyd__V1__ImportRequest request = import_of(desk, "www", "");
+	const size_t before = fake.n_records;
+
+	request.exposed = true;
+	assert_int_equal(
+	    call(ALICE, "Import", &request.base), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(fake.n_records, before);
+	assert_nothing_came(desk);
 }
 
 static void
@@ -871,7 +916,10 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(an_imported_key_is_recorded_told_and_in_force),
-		TEST(a_key_from_certd_says_so),
+		TEST(a_key_that_certd_had_in_the_clear_says_so_for_ever),
+		TEST(
+		    a_key_that_certd_only_passed_on_is_wrapped_and_names_certd),
+		TEST(nobody_but_certd_says_that_a_key_was_exposed),
 		TEST(a_wrapped_pool_keeps_the_blob_and_the_token_nothing),
 		TEST(a_blob_goes_with_its_destroyed_key),
 		TEST(a_blob_that_the_token_refuses_is_no_key),

@@ -198,6 +198,8 @@ refuses_grants_that_make_no_sense(void **state)
 	const struct policy_grant bad[] = {
 		{ .pattern = "edge", .contexts = BIT(CONTEXT_CSR) },
 		{ .pattern = "nobody/a", .contexts = BIT(CONTEXT_CSR) },
+		{ .pattern = "edge/@", .contexts = BIT(CONTEXT_CSR) },
+		{ .pattern = "certd/@lab", .contexts = BIT(CONTEXT_CSR) },
 		{ .pattern = "edge/a", .contexts = BIT(CONTEXT_END_) },
 		{ .pattern = "edge/a", .contexts = BIT(CONTEXT_NONE) },
 	};
@@ -408,6 +410,95 @@ a_grant_beyond_the_group_counts_for_itself_alone(void **state)
 	assert_int_equal(
 	    check(policy, peer(ROLE_EDGE, "y"), web, CONTEXT_TLS13_SERVER),
 	    STATUS_PERMISSION_DENIED);
+}
+
+static void
+a_grant_to_an_edge_group_is_for_the_edges_that_are_in_it(void **state)
+{
+	static const struct policy_edge in_lab[] = { { "a", "lab" } };
+	static const struct policy_edge swapped[] = { { "b", "lab" } };
+	static const struct policy_grant of_group = { .key_group = "shop",
+		.pattern = "edge/@lab",
+		.contexts = BIT(CONTEXT_TLS13_SERVER) };
+	struct policy_rules rules = { .edges = in_lab,
+		.n_edges = 1,
+		.grants = &of_group,
+		.n_grants = 1 };
+	const struct policy_key keys[] = {
+		{ .id = web, .alg = KEY_ALG_EC_P256 },
+		{ .id = jwt, .alg = KEY_ALG_EC_P256 },
+		{ .id = other, .alg = KEY_ALG_EC_P256, .group = "shop" },
+	};
+	const struct test_grant grants[] = {
+		GRANT(web, "edge/@lab", BIT(CONTEXT_TLS13_SERVER)),
+		GRANT(jwt, "edge/@standard", BIT(CONTEXT_TLS13_SERVER)),
+	};
+	scoped(policy_unref) struct policy *policy =
+	    policy_of(keys, 3, grants, 2, &rules);
+	scoped(policy_unref) struct policy *moved = NULL;
+	scoped(policy_unref) struct policy *bare =
+	    policy_of(keys, 3, grants, 2, NULL);
+	const enum sign_context tls = CONTEXT_TLS13_SERVER;
+	const struct spiffe a = peer(ROLE_EDGE, "a"), b = peer(ROLE_EDGE, "b");
+
+	(void)state;
+	assert_int_equal(check(policy, a, web, tls), STATUS_OK);
+	assert_int_equal(check(policy, a, other, tls), STATUS_OK);
+	assert_int_equal(check(policy, a, jwt, tls), STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    check(policy, a, web, CONTEXT_CSR), STATUS_PERMISSION_DENIED);
+	/* Whom nobody has put in a group is in the standard one. */
+	assert_int_equal(check(policy, b, jwt, tls), STATUS_OK);
+	assert_int_equal(check(policy, b, web, tls), STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    check(policy, b, other, tls), STATUS_PERMISSION_DENIED);
+	/* Others than edges are in none, whatever they are called. */
+	assert_int_equal(check(policy, peer(ROLE_CERTD, "a"), web, tls),
+	    STATUS_PERMISSION_DENIED);
+	assert_int_equal(check(policy, peer(ROLE_OPERATOR, "b"), jwt, tls),
+	    STATUS_PERMISSION_DENIED);
+	/* An edge called like a group is not the group. */
+	assert_int_equal(check(policy, peer(ROLE_EDGE, "lab"), web, tls),
+	    STATUS_PERMISSION_DENIED);
+
+	rules.edges = swapped;
+	moved = policy_of(keys, 3, grants, 2, &rules);
+	assert_int_equal(check(moved, a, web, tls), STATUS_PERMISSION_DENIED);
+	assert_int_equal(check(moved, a, other, tls), STATUS_PERMISSION_DENIED);
+	assert_int_equal(check(moved, a, jwt, tls), STATUS_OK);
+	assert_int_equal(check(moved, b, web, tls), STATUS_OK);
+
+	assert_int_equal(check(bare, a, jwt, tls), STATUS_OK);
+	assert_int_equal(check(bare, a, web, tls), STATUS_PERMISSION_DENIED);
+}
+
+static void
+a_grant_to_an_edge_group_reaches_no_further_than_the_pool(void **state)
+{
+	static const char *const lab[] = { "lab" };
+	static const struct policy_pool pools[] = { { "open", NULL, 0 },
+		{ "lab", lab, 1 } };
+	const struct policy_rules rules = { .pools = pools, .n_pools = 2 };
+	const struct policy_key keys[] = {
+		{ .id = web, .alg = KEY_ALG_EC_P256 },
+		{ .id = jwt, .alg = KEY_ALG_EC_P256, .pool = 1 },
+		{ .id = other, .alg = KEY_ALG_EC_P256, .pool = 1 },
+	};
+	struct test_grant grants[] = {
+		GRANT(web, "edge/@standard", BIT(CONTEXT_TLS13_SERVER)),
+		GRANT(jwt, "edge/@standard", BIT(CONTEXT_TLS13_SERVER)),
+		GRANT(other, "edge/@standard", BIT(CONTEXT_TLS13_SERVER)),
+	};
+	const enum sign_context tls = CONTEXT_TLS13_SERVER;
+	scoped(policy_unref) struct policy *policy = NULL;
+	const struct spiffe a = peer(ROLE_EDGE, "a");
+
+	(void)state;
+	grants[2].grant.beyond_group = true;
+	policy = policy_of(keys, 3, grants, 3, &rules);
+	assert_int_equal(check(policy, a, web, tls), STATUS_OK);
+	assert_int_equal(check(policy, a, jwt, tls), STATUS_PERMISSION_DENIED);
+	assert_int_equal(check(policy, a, other, tls), STATUS_OK);
 }
 
 static void
@@ -656,6 +747,10 @@ main(void)
 		    a_pool_serves_the_edges_of_its_groups_whatever_pattern_matches),
 		cmocka_unit_test(
 		    a_grant_beyond_the_group_counts_for_itself_alone),
+		cmocka_unit_test(
+		    a_grant_to_an_edge_group_is_for_the_edges_that_are_in_it),
+		cmocka_unit_test(
+		    a_grant_to_an_edge_group_reaches_no_further_than_the_pool),
 		cmocka_unit_test(
 		    a_grant_on_a_key_group_is_one_on_each_of_its_keys),
 		cmocka_unit_test(

@@ -21,9 +21,13 @@
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SIGN "/holdfast.keyd.v1.Signer/SignStream"
 #define LIST "/holdfast.keyd.v1.Keys/List"
+#define LIST_GRANTS "/holdfast.keyd.v1.Keys/ListGrants"
 #define GENERATE "/holdfast.keyd.v1.Keys/Generate"
 #define GRANT "/holdfast.keyd.v1.Keys/Grant"
 #define INVITE "/holdfast.keyd.v1.Identity/Invite"
+#define IDENTITIES "/holdfast.keyd.v1.Identity/List"
+#define QUARANTINE "/holdfast.keyd.v1.Identity/Quarantine"
+#define SET_GROUP "/holdfast.keyd.v1.Identity/SetGroup"
 #define RENEW "/holdfast.keyd.v1.Identity/Renew"
 #define STATUS_GET "/holdfast.keyd.v1.Status/Get"
 #define ENROLL "/holdfast.keyd.v1.Enrollment/Enroll"
@@ -52,6 +56,7 @@ an_edge_signs_and_renews_and_manages_nothing(void **state)
 	assert_int_equal(ask(edge, SIGN).code, STATUS_OK);
 	assert_int_equal(ask(edge, RENEW).code, STATUS_OK);
 	assert_int_equal(ask(edge, LIST).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(edge, LIST_GRANTS).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(edge, GENERATE).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(edge, GRANT).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(edge, INVITE).code, STATUS_PERMISSION_DENIED);
@@ -65,11 +70,31 @@ an_auditor_looks_and_changes_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(ask(auditor, LIST).code, STATUS_OK);
+	assert_int_equal(ask(auditor, LIST_GRANTS).code, STATUS_OK);
 	assert_int_equal(ask(auditor, STATUS_GET).code, STATUS_OK);
 	assert_int_equal(ask(auditor, SIGN).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(auditor, GENERATE).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(auditor, GRANT).code, STATUS_PERMISSION_DENIED);
 	assert_int_equal(ask(auditor, INVITE).code, STATUS_PERMISSION_DENIED);
+}
+
+static void
+certd_sees_who_the_edges_are_and_changes_none_of_them(void **state)
+{
+	static const char certd[] = "spiffe://holdfast.test/certd/one";
+
+	(void)state;
+	assert_int_equal(ask(certd, IDENTITIES).code, STATUS_OK);
+	assert_int_equal(ask(certd, INVITE).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(certd, QUARANTINE).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(certd, SET_GROUP).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(ask(certd, STATUS_GET).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    ask("spiffe://holdfast.test/auditor/eve", IDENTITIES).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    ask("spiffe://holdfast.test/edge/fra-1", IDENTITIES).code,
+	    STATUS_PERMISSION_DENIED);
 }
 
 static void
@@ -225,6 +250,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_edge_signs_and_renews_and_manages_nothing),
 		cmocka_unit_test(an_auditor_looks_and_changes_nothing),
+		cmocka_unit_test(
+		    certd_sees_who_the_edges_are_and_changes_none_of_them),
 		cmocka_unit_test(only_operators_invite),
 		cmocka_unit_test(health_and_reflection_are_for_every_role),
 		cmocka_unit_test(

@@ -133,7 +133,9 @@ a_malformed_pattern_matches_nothing(void **state)
 	static const char *const wrong[] = { "", "*", "*/*", "edge", "edge/",
 		"/fra-1", "edge/f*1", "edge/**", "edge/fra 1", "edge/fra-1/x",
 		"edge/../x", "edge/.", "root/fra-1", "Edge/fra-1",
-		"spiffe://d/edge/fra-1", "edge/fra-1\n", "edge/%" };
+		"spiffe://d/edge/fra-1", "edge/fra-1\n", "edge/%", "edge/@",
+		"edge/@*", "edge/@lab*", "edge/@@lab", "edge/@la b",
+		"edge/@lab/x", "operator/@lab", "certd/@lab", "@lab" };
 	const struct spiffe id = { "d", ROLE_EDGE, "fra-1" };
 	const struct spiffe nobody = { .role = ROLE_NONE };
 
@@ -145,6 +147,28 @@ a_malformed_pattern_matches_nothing(void **state)
 	}
 	assert_true(spiffe_pattern_ok("edge/*"));
 	assert_true(spiffe_pattern_ok("operator/alice"));
+}
+
+static void
+a_pattern_of_an_edge_group_names_it_and_matches_nobody_by_itself(void **state)
+{
+	const struct spiffe id = { "d", ROLE_EDGE, "lab" };
+	char longest[sizeof("edge/@") + SPIFFE_NAME_MAX] = "edge/@";
+
+	(void)state;
+	assert_true(spiffe_pattern_ok("edge/@lab"));
+	assert_string_equal(spiffe_pattern_group("edge/@lab"), "lab");
+	assert_string_equal(spiffe_pattern_group("edge/@A.b_c-9"), "A.b_c-9");
+	assert_false(spiffe_matches(&id, "edge/@lab"));
+	assert_null(spiffe_pattern_group("edge/lab"));
+	assert_null(spiffe_pattern_group("edge/*"));
+	assert_null(spiffe_pattern_group("certd/@lab"));
+	memset(longest + strlen(longest), 'g', SPIFFE_NAME_MAX - 1);
+	assert_true(spiffe_pattern_ok(longest));
+	assert_int_equal(
+	    strlen(spiffe_pattern_group(longest)), SPIFFE_NAME_MAX - 1);
+	longest[strlen(longest)] = 'g';
+	assert_false(spiffe_pattern_ok(longest));
 }
 
 int
@@ -160,6 +184,8 @@ main(void)
 		cmocka_unit_test(
 		    a_pattern_matches_a_name_or_a_beginning_of_its_own_role),
 		cmocka_unit_test(a_malformed_pattern_matches_nothing),
+		cmocka_unit_test(
+		    a_pattern_of_an_edge_group_names_it_and_matches_nobody_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

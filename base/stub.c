@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/der.h"
 
 #define PEM_BEGIN "-----BEGIN " STUB_PEM_LABEL "-----"
@@ -91,29 +92,18 @@ stub_encode_der(struct bytes spki, uint8_t *ret_der, size_t *ret_len)
 	return status_ok();
 }
 
-/* Base64 with padding in lines of PEM_LINE; returns the end of the text. */
+/* The text in lines of PEM_LINE; returns the end of what was written. */
 static char *
-base64_encode(struct bytes from, char *to)
+fold(const char *text, size_t len, char *to)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t column = 0;
+	while (len > 0) {
+		const size_t n = len < PEM_LINE ? len : PEM_LINE;
 
-	for (size_t i = 0; i < from.len; i += 3) {
-		size_t have = from.len - i < 3 ? from.len - i : 3;
-		uint32_t group = (uint32_t)from.at[i] << 16;
-
-		group |= have > 1 ? (uint32_t)from.at[i + 1] << 8 : 0;
-		group |= have > 2 ? from.at[i + 2] : 0;
-		*to++ = digits[group >> 18 & 63];
-		*to++ = digits[group >> 12 & 63];
-		*to++ = have > 1 ? digits[group >> 6 & 63] : '=';
-		*to++ = have > 2 ? digits[group & 63] : '=';
-		column += 4;
-		if (column == PEM_LINE || i + 3 >= from.len) {
-			*to++ = '\n';
-			column = 0;
-		}
+		memcpy(to, text, n);
+		to += n;
+		*to++ = '\n';
+		text += n;
+		len -= n;
 	}
 	return to;
 }
@@ -122,6 +112,7 @@ STATUS
 stub_encode_pem(struct bytes spki, char *ret_pem)
 {
 	uint8_t der[STUB_DER_MAX];
+	char text[BASE64_MAX(STUB_DER_MAX)];
 	size_t der_len;
 	struct status st = stub_encode_der(spki, der, &der_len);
 	char *at = ret_pem;
@@ -135,23 +126,10 @@ stub_encode_pem(struct bytes spki, char *ret_pem)
 	    "the largest stub fits");
 	memcpy(at, PEM_BEGIN "\n", sizeof(PEM_BEGIN));
 	at += sizeof(PEM_BEGIN);
-	at = base64_encode((struct bytes){ der, der_len }, at);
+	at =
+	    fold(text, base64_encode((struct bytes){ der, der_len }, text), at);
 	memcpy(at, PEM_END "\n", sizeof(PEM_END) + 1);
 	return status_ok();
-}
-
-static int
-base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
 }
 
 static bool
@@ -160,48 +138,26 @@ is_blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Strict but for blanks; the last group's unused bits must be zero. */
+/* Strict but for blanks. */
 static STATUS
-base64_decode(struct bytes text, uint8_t *ret_at, size_t max, size_t *ret_len)
+decode_body(struct bytes body, uint8_t *ret_at, size_t *ret_len)
 {
-	uint32_t group = 0;
-	size_t digits = 0, pads = 0, len = 0;
+	uint8_t text[BASE64_MAX(STUB_DER_MAX)];
+	size_t len = 0;
 
-	for (size_t i = 0; i < text.len; i++) {
-		int value = base64_value(text.at[i]);
-
-		if (is_blank(text.at[i]))
+	for (size_t i = 0; i < body.len; i++) {
+		if (is_blank(body.at[i]))
 			continue;
-		if (text.at[i] == '=') {
-			pads++;
-			continue;
-		}
-		if (value < 0 || pads > 0)
-			return bad("the key stub's base64 has a character that"
-				   " does not belong there");
-		group = group << 6 | (uint32_t)value;
-		if (++digits % 4 != 0)
-			continue;
-		if (max - len < 3)
+		if (len == sizeof(text))
 			return bad("the key stub is too large");
-		ret_at[len++] = (uint8_t)(group >> 16);
-		ret_at[len++] = (uint8_t)(group >> 8);
-		ret_at[len++] = (uint8_t)group;
-		group = 0;
+		text[len++] = body.at[i];
 	}
-	if (digits % 4 == 1 || pads != (4 - digits % 4) % 4 ||
-	    (digits % 4 == 2 && (group & 15) != 0) ||
-	    (digits % 4 == 3 && (group & 3) != 0))
-		return bad("the key stub's base64 ends in the middle");
-	if (max - len < 2)
+	if (!base64_decode(
+		(struct bytes){ text, len }, ret_at, STUB_DER_MAX, ret_len))
+		return bad("the key stub's base64 has a character that does not"
+			   " belong there, or ends in the middle");
+	if (*ret_len > STUB_DER_MAX)
 		return bad("the key stub is too large");
-	if (digits % 4 == 2)
-		ret_at[len++] = (uint8_t)(group >> 4);
-	if (digits % 4 == 3) {
-		ret_at[len++] = (uint8_t)(group >> 10);
-		ret_at[len++] = (uint8_t)(group >> 2);
-	}
-	*ret_len = len;
 	return status_ok();
 }
 
@@ -250,7 +206,7 @@ stub_decode_pem(struct bytes pem, uint8_t *der_buffer, struct stub *ret_stub)
 	if (!split_at_line(body, PEM_END, &body, &after))
 		return bad("there is no \"" PEM_END "\" line; the key stub is"
 			   " cut short, fetch it again");
-	st = base64_decode(body, der_buffer, STUB_DER_MAX, &len);
+	st = decode_body(body, der_buffer, &len);
 	if (failed(st))
 		return st;
 	return stub_decode_der((struct bytes){ der_buffer, len }, ret_stub);

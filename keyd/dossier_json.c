@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/printable.h"
 #include "keyd/dossier_int.h"
-#include "ledger/base64.h"
 #include "ledger/reader.h"
 
 #define FORMAT "holdfast-dossier-v1"

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "ledger/note.h"
 #include "ledger/text.h"
 

@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/scoped.h"
-#include "ledger/base64.h"
 #include "ledger/text.h"
 
 #define DASH "\xe2\x80\x94 "

@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "ledger/text.h"
 #include "ledger/verify.h"
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "ledger/verify.h"
 #include "tools/audit_proof.h"
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/printable.h"
-#include "ledger/base64.h"
 #include "ledger/verify.h"
 #include "tools/audit_proof.h"
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "ledger/text.h"
 
 bool

@@ -19,8 +19,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "pki/key_file.h"
 #include "tools/key.h"
-#include "tools/key_file.h"
 #include "tools/passphrase.h"
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)

@@ -23,7 +23,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include "tools/key_file.h"
+#include "pki/key_file.h"
 
 #define PASS "correct horse"
 

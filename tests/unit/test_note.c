@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ledger/base64.h"
+#include "base/base64.h"
 #include "ledger/note.h"
 #include "ledger/verify.h"
 #include "tests/unit/ledger_maker.h"

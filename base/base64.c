@@ -5,7 +5,7 @@
  * in two spellings could be altered without that showing.  Refuses white space,
  * missing padding, and bits set where the padding begins.
  */
-#include "ledger/base64.h"
+#include "base/base64.h"
 
 #include <openssl/evp.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TOOLS_KEY_FILE_H
-#define TOOLS_KEY_FILE_H
+#ifndef PKI_KEY_FILE_H
+#define PKI_KEY_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TOOLS_KEY_FILE_INT_H
-#define TOOLS_KEY_FILE_INT_H
+#ifndef PKI_KEY_FILE_INT_H
+#define PKI_KEY_FILE_INT_H
 
 #include <openssl/evp.h>
 #include <openssl/pkcs12.h>
 #include <openssl/provider.h>
 #include <openssl/x509.h>
 
-#include "tools/key_file.h"
+#include "pki/key_file.h"
 
 /* Between key_file.c, key_file_pfx.c and key_crypt.c. */
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/key_file_int.h"
+#include "pki/key_file_int.h"
 
 #define AES_KEY_LEN 32
 #define SECURE_HEAP (1 << 20)

@@ -11,7 +11,7 @@
 #include <openssl/objects.h>
 #include <string.h>
 
-#include "tools/key_file_int.h"
+#include "pki/key_file_int.h"
 
 #define ITERATIONS_MAX 5000000
 

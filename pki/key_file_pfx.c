@@ -12,7 +12,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
-#include "tools/key_file_int.h"
+#include "pki/key_file_int.h"
 
 #define DEPTH_MAX 4
 

@@ -7,7 +7,7 @@
  * could know which one was meant, and keys that keyd does not serve.
  */
 
-#include "tools/key_file.h"
+#include "pki/key_file.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/stub.h"
-#include "tools/key_file_int.h"
+#include "pki/key_file_int.h"
 
 struct status
 key_reading_fail(

@@ -8,16 +8,16 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "base/metrics.h"
 #include "base/scoped.h"
 #include "base/status.h"
 #include "certd/caller.h"
-#include "rpc/server.h"
 
 /*
  * What certd can be asked, whichever way it comes: each service gives a table
  * of its methods, with who may call them and where REST has them; gRPC
- * (certd/grpc.h) and REST (certd/rest.h) look there and nowhere else.  A method
- * that is in no table does not exist.
+ * (certd/grpc_port.h) and REST (certd/rest.h) look there and nowhere else.  A
+ * method that is in no table does not exist.
  */
 struct api;
 
@@ -61,10 +61,11 @@ struct api_method {
 	 * "/v1/certificates/{id}": names in braces are fields of the request.
 	 * Other fields of it come from the query (GET, DELETE) or from the JSON
 	 * body.  "/v1/certificates/{id}:replace" are acts that are no verb of
-	 * HTTP.
+	 * HTTP.  NULL: not over REST.
 	 */
 	const char *path;
-	bool creates;        /* answers 201 */
+	bool creates; /* answers 201 */
+	bool secret;  /* the answer is for the caller alone: never kept */
 	const char *summary; /* one line for OpenAPI */
 };
 
@@ -75,12 +76,25 @@ SCOPED_RELEASE(api_free, struct api *);
 /* Before it is served.  methods is borrowed, as is ctx, which each fn gets. */
 STATUS api_add(
     struct api *api, const struct api_method *methods, size_t n, void *ctx);
+/*
+ * A method that streams and so has no api_fn: who may call it, by its path
+ * "/holdfast.certd.v1.Edges/Watch", which is borrowed.  Its service puts it on
+ * the server itself.
+ */
+STATUS api_add_stream(struct api *api, const char *path, unsigned allow);
+/* Count requests and their time from here on, of what was added; once. */
+void api_measure(struct api *api, struct metrics *metrics);
 
 /* All methods, in the order they were added. */
 size_t api_count(const struct api *api);
 const struct api_method *api_at(const struct api *api, size_t i);
 /* NULL when there is none: "/holdfast.certd.v1.Certificates/Upload". */
 const struct api_method *api_find(const struct api *api, const char *path);
+
+/* May a caller of this kind (one of ALLOW_...) call that path over gRPC?  Asked
+ * before its request is parsed.  PERMISSION_DENIED also for what there is not.
+ */
+STATUS api_admits(const struct api *api, const char *path, unsigned who);
 
 /* May this caller call it?  PERMISSION_DENIED says which role or scope does. */
 STATUS api_allows(const struct api_method *method, const struct caller *caller);
@@ -92,15 +106,5 @@ STATUS api_allows(const struct api_method *method, const struct caller *caller);
 STATUS api_ask(struct api *api, const struct api_method *method,
     struct api_call *call, const ProtobufCMessage *request,
     ProtobufCMessage **ret_reply);
-
-/* ---- gRPC's side (certd/grpc.c) ---- */
-
-/*
- * Put every method on the server.  Callers are told by their SPIFFE IDs of that
- * domain: operators and auditors; all others are PERMISSION_DENIED, but for the
- * methods that edges call, which certd/edges.h registers by itself.
- */
-void api_serve_grpc(
-    struct api *api, struct rpc_server *server, const char *domain);
 
 #endif

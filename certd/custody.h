@@ -21,7 +21,7 @@
  */
 struct custody;
 
-#define CUSTODY_WHY_MAX 256
+#define CUSTODY_WHY_MAX 512
 #define CUSTODY_LABEL_MAX 64
 #define CUSTODY_POOL_MAX 64
 #define CUSTODY_SPKI_MAX 1024

@@ -19,11 +19,15 @@
 
 #include "base/clock.h"
 #include "certd/store_schema.h"
+#include "certd/token_uses.h"
 
 #define EVENT_TEXT_MAX 201
 
 struct store {
 	struct db *db;
+	struct token_uses *token_uses;
+	struct metric_counter *m_commits; /* or NULL */
+	struct metric_histogram *m_latency;
 	pthread_mutex_t mutex; /* guards commits */
 	pthread_cond_t committed;
 	uint64_t commits;
@@ -55,6 +59,8 @@ store_open(const struct store_config *config, struct store **ret_store)
 	pthread_cond_init(&store->committed, &attr);
 	pthread_condattr_destroy(&attr);
 	st = db_open(&to, &store->db);
+	if (!failed(st) && !config->read_only)
+		st = token_uses_new(store->db, &store->token_uses);
 	if (failed(st)) {
 		store_close(store);
 		return st;
@@ -68,6 +74,7 @@ store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
+	token_uses_free(store->token_uses);
 	db_close(store->db);
 	pthread_cond_destroy(&store->committed);
 	pthread_mutex_destroy(&store->mutex);
@@ -78,6 +85,22 @@ struct db *
 store_db(struct store *store)
 {
 	return store->db;
+}
+
+struct token_uses *
+store_token_uses(struct store *store)
+{
+	return store->token_uses;
+}
+
+void
+store_measure(struct store *store, struct metrics *metrics)
+{
+	store->m_commits = metrics_counter(metrics, "certd_store_commits_total",
+	    "Transactions of the database that were written.", "");
+	store->m_latency =
+	    metrics_histogram(metrics, "certd_store_commit_seconds",
+		"Time that a transaction took to be on disk.", "");
 }
 
 /* ---- transactions ---- */
@@ -106,7 +129,15 @@ store_wake(struct store *store)
 STATUS
 store_commit(struct store *store, struct db_tx *tx, struct status st)
 {
+	int64_t began_ns = clock_mono_ns();
+	bool is_good = !failed(st);
+
 	st = db_commit(tx, st);
+	if (is_good && store->m_commits != NULL) {
+		metric_counter_add(store->m_commits, 1);
+		metric_histogram_observe_ns(
+		    store->m_latency, clock_mono_ns() - began_ns);
+	}
 	if (!failed(st))
 		store_wake(store);
 	return st;

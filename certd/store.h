@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/db.h"
+#include "base/metrics.h"
 #include "base/scoped.h"
 #include "base/status.h"
 
@@ -43,6 +44,13 @@ STATUS store_meta_get(
 STATUS store_meta_set(struct db_tx *tx, const char *name, const char *value);
 
 struct db *store_db(struct store *store);
+
+/* When API tokens were used (certd/token_uses.h); NULL when read_only. */
+struct token_uses;
+struct token_uses *store_token_uses(struct store *store);
+
+/* Count commits and their time from here on; once, before threads. */
+void store_measure(struct store *store, struct metrics *metrics);
 
 /* ---- edge versions ---- */
 

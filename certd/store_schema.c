@@ -34,6 +34,7 @@ const char *const store_migrations[] = {
 	" disabled INTEGER NOT NULL DEFAULT 0,"
 	" revision INTEGER NOT NULL DEFAULT 1,"
 	" UNIQUE (account, email)) STRICT;"
+	"CREATE INDEX user_by_account ON user_ (account, id);"
 
 	"CREATE TABLE contact ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -44,36 +44,26 @@ approvals_end_turn(struct approvals *approvals)
 
 /* ---- the record ---- */
 
-static struct status
-record(const struct approvals *approvals, const char *who,
-    const struct key_id *key, const char *text, enum entry_stage stage,
-    struct status outcome)
-{
-	struct audit_entry entry = {
-		.kind = AUDIT_CUSTODY,
-		.peer = who,
-		.code = outcome.code,
-		.why = outcome.why,
-		.act = text,
-		.stage = stage,
-	};
-
-	if (key != NULL)
-		entry.key = *key;
-	return audit_record(approvals->config.audit, &entry, 1);
-}
-
 STATUS
 approvals_record(const struct approvals *approvals, const char *who,
     const struct registry_approval *row, const char *what,
     enum entry_stage stage, struct status outcome)
 {
 	char text[AUDIT_TEXT_MAX];
+	const struct audit_entry entry = {
+		.kind = AUDIT_CUSTODY,
+		.peer = who,
+		.key = row->key,
+		.code = outcome.code,
+		.why = outcome.why,
+		.act = text,
+		.stage = stage,
+	};
 
 	/* Of a long act the end is cut, never the vote. */
 	snprintf(text, sizeof(text), "approval %lld: %.110s: %.20s",
 	    (long long)row->id, row->act, what);
-	return record(approvals, who, &row->key, text, stage, outcome);
+	return audit_record(approvals->config.audit, &entry, 1);
 }
 
 /* ---- who counts ---- */
@@ -307,14 +297,33 @@ fill_row(const struct approvals *approvals, const struct approvals_ask *ask,
 	return status_ok();
 }
 
+static struct status
+record_ask(const struct approvals *approvals, const struct approvals_ask *ask,
+    enum entry_stage stage, struct status outcome)
+{
+	char text[AUDIT_TEXT_MAX];
+	struct audit_entry entry = {
+		.kind = AUDIT_CUSTODY,
+		.peer = ask->call->peer->spiffe_id,
+		.code = outcome.code,
+		.why = outcome.why,
+		.act = text,
+		.stage = stage,
+		.on_behalf_of = ask->on_behalf_of,
+	};
+
+	snprintf(text, sizeof(text), "ask for approval: %.130s", ask->act);
+	if (ask->key != NULL)
+		entry.key = *ask->key;
+	return audit_record(approvals->config.audit, &entry, 1);
+}
+
 STATUS
 approvals_ask(struct approvals *approvals, const struct approvals_ask *ask,
     struct registry_approval *ret_approval)
 {
 	scoped(free) struct registry_approval *row = calloc(1, sizeof(*row));
 	struct registry *registry = approvals->config.registry;
-	const char *who = ask->call->peer->spiffe_id;
-	char text[AUDIT_TEXT_MAX];
 	struct status st, recorded;
 
 	if (row == NULL)
@@ -324,17 +333,15 @@ approvals_ask(struct approvals *approvals, const struct approvals_ask *ask,
 		st = check_voters(approvals);
 	if (failed(st))
 		return st;
-	snprintf(text, sizeof(text), "ask for approval: %.130s", row->act);
-	st = record(approvals, who, ask->key, text, ENTRY_ASKED, status_ok());
+	st = record_ask(approvals, ask, ENTRY_ASKED, status_ok());
 	if (failed(st))
 		return st;
 	st = registry_approval_add(registry, row, &row->id);
 	if (failed(st))
-		recorded =
-		    record(approvals, who, ask->key, text, ENTRY_FAILED, st);
+		recorded = record_ask(approvals, ask, ENTRY_FAILED, st);
 	else
 		recorded = approvals_record(
-		    approvals, who, row, "asked", ENTRY_DONE, st);
+		    approvals, row->requested_by, row, "asked", ENTRY_DONE, st);
 	if (!failed(st))
 		st = recorded;
 	if (!failed(st))

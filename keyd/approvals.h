@@ -82,6 +82,7 @@ struct approvals_ask {
 	const char *act; /* all that a voter must know: "destroy key www" */
 	const struct key_id *key; /* NULL: of no one key */
 	const char *comment;
+	const char *on_behalf_of; /* for the record; NULL: nobody */
 };
 /* Records it and lets it wait; ret_approval is the row.  FAILED_PRECONDITION:
  * fewer operators are enrolled than the quorum. */

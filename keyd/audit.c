@@ -259,6 +259,7 @@ compose(
 		.names = from->names,
 		.latency_us = from->latency_us,
 		.ledger_key = text_of(from->ledger_key),
+		.on_behalf_of = text_of(from->on_behalf_of),
 	};
 
 	memcpy(entry.content_hash, from->content_hash, 32);

@@ -72,7 +72,8 @@ struct audit_entry {
 	/* What the content speaks for, each name followed by a zero octet; at
 	 * most ENTRY_NAMES_MAX. */
 	struct bytes names;
-	const char *ledger_key; /* verifier key */
+	const char *ledger_key;   /* verifier key */
+	const char *on_behalf_of; /* AUDIT_CUSTODY; the peer's word */
 	uint32_t latency_us;
 };
 

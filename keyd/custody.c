@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/printable.h"
 #include "keyd/approvals.h"
 #include "keyd/custody_int.h"
 #include "keyd/key_view.h"
@@ -91,15 +91,56 @@ record(struct custody *custody, const struct custody_act *act,
 		.why = outcome.why,
 		.act = act->text,
 		.stage = stage,
+		.on_behalf_of = act->on_behalf_of,
 	};
 
 	return audit_record(custody->config.audit, &entry, 1);
 }
 
+static bool
+can_be_seen(struct bytes text)
+{
+	uint32_t point;
+
+	while (text.len > 0) {
+		size_t n = printable_take(text, &point);
+
+		if (n == 0 || !printable_point(point))
+			return false;
+		text = (struct bytes){ text.at + n, text.len - n };
+	}
+	return true;
+}
+
+STATUS
+custody_check_behalf(const struct rpc_call *call, const char *on_behalf_of)
+{
+	struct spiffe caller;
+	struct status st;
+
+	if (on_behalf_of == NULL || on_behalf_of[0] == 0)
+		return status_ok();
+	st = spiffe_parse(call->peer->spiffe_id, &caller);
+	if (failed(st))
+		return st;
+	if (caller.role != ROLE_CERTD)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "on_behalf_of is for certd to say; others ask for "
+		    "themselves: leave it out");
+	if (strlen(on_behalf_of) > ENTRY_BEHALF_MAX ||
+	    !can_be_seen(bytes_of(on_behalf_of)))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "on_behalf_of is at most 100 octets of UTF-8, without "
+		    "control or invisible characters");
+	return status_ok();
+}
+
 STATUS
 custody_record_asked(struct custody *custody, const struct custody_act *act)
 {
-	return record(custody, act, ENTRY_ASKED, status_ok());
+	struct status st = custody_check_behalf(act->call, act->on_behalf_of);
+
+	return failed(st) ? st : record(custody, act, ENTRY_ASKED, status_ok());
 }
 
 STATUS

@@ -88,12 +88,15 @@ to_scheduled(struct custody *custody, const struct key_id *id, uint32_t delay_s)
 	return st;
 }
 
-/* who: NULL, or those who approved it. */
+/* who: NULL, or those who approved it; on_behalf_of: NULL, or as asked. */
 static struct status
 schedule(struct custody *custody, const struct rpc_call *call,
-    const struct registry_key *key, uint32_t delay_s, const char *who)
+    const struct registry_key *key, uint32_t delay_s, const char *who,
+    const char *on_behalf_of)
 {
-	struct custody_act act = { .call = call, .key = key->id };
+	struct custody_act act = {
+		.call = call, .key = key->id, .on_behalf_of = on_behalf_of
+	};
 	char delay[32];
 	struct status st;
 
@@ -144,10 +147,12 @@ ask(struct custody *custody, const struct rpc_call *call,
 		.act = act,
 		.key = &key->id,
 		.comment = asked->comment,
+		.on_behalf_of = asked->on_behalf_of,
 	};
 	struct status st;
 
 	stored.comment = none;
+	stored.on_behalf_of = none;
 	print_delay(asked->delay_s, delay, sizeof(delay));
 	snprintf(act, sizeof(act), "destroy key %s, %s after approval",
 	    key->label, delay);
@@ -172,6 +177,8 @@ custody_schedule(void *ctx, const struct rpc_call *call,
 	if (!failed(st))
 		st = take_delay(
 		    &custody->config, asked.delay_s, reply, &asked.delay_s);
+	if (!failed(st))
+		st = custody_check_behalf(call, asked.on_behalf_of);
 	if (!failed(st) && strlen(asked.comment) >= REGISTRY_COMMENT_MAX)
 		st = status_fail(
 		    STATUS_INVALID_ARGUMENT, "a comment is at most 100 octets");
@@ -180,7 +187,8 @@ custody_schedule(void *ctx, const struct rpc_call *call,
 	if (custody->config.approvals != NULL &&
 	    approvals_needed(custody->config.approvals))
 		return ask(custody, call, &asked, &key, reply);
-	st = schedule(custody, call, &key, asked.delay_s, NULL);
+	st = schedule(
+	    custody, call, &key, asked.delay_s, NULL, asked.on_behalf_of);
 	return failed(st) ? st : reply_schedule(custody, &key.id, NULL, reply);
 }
 
@@ -207,7 +215,7 @@ custody_schedule_approved(void *ctx, const struct rpc_call *call,
 	if (failed(st))
 		return st;
 	approvals_names(approval, names, sizeof(names));
-	return schedule(custody, call, &key, asked->delay_s, names);
+	return schedule(custody, call, &key, asked->delay_s, names, NULL);
 }
 
 /* ---- CancelDestruction ---- */

@@ -2,11 +2,9 @@
 
 /*
  * Keys.Grant and Keys.Revoke: who may sign with a key, or with all keys of a
- * group, for what and how often.  Refuses identities that sign nothing, edges
- * and edge groups that the key's pool does not serve (unless enough operators
- * want it), and from certd whatever goes beyond its own keys (DESIGN 4).  What
- * may never meet on one key is the registry's to refuse, where no two calls can
- * slip past each other.
+ * group, for what and how often.  Who may ask for what is in
+ * custody_grant_check.c.  What may never meet on one key is the registry's to
+ * refuse, where no two calls can slip past each other.
  */
 
 #include <stdio.h>
@@ -19,18 +17,6 @@
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
 typedef Holdfast__Keyd__V1__GrantRequest grant_request;
-
-/* What both ask for, checked. */
-struct change {
-	bool is_group;
-	struct registry_key key; /* unless is_group */
-	const char *group;
-	const char *identity;
-	unsigned contexts;
-	bool has_budget;
-	struct registry_budget budget;
-	bool beyond_group;
-};
 
 /* ---- taking it in ---- */
 
@@ -62,7 +48,7 @@ take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
 
 static struct status
 take_target(struct custody *custody, ProtobufCBinaryData key_id,
-    const char *key_group, struct change *ret_change)
+    const char *key_group, struct custody_change *ret_change)
 {
 	struct key_id id;
 	struct status st;
@@ -82,7 +68,7 @@ take_target(struct custody *custody, ProtobufCBinaryData key_id,
 }
 
 static struct status
-take_identity(const char *identity, struct change *ret_change)
+take_identity(const char *identity, struct custody_change *ret_change)
 {
 	if (strlen(identity) >= REGISTRY_PATTERN_MAX ||
 	    !spiffe_pattern_ok(identity))
@@ -95,7 +81,8 @@ take_identity(const char *identity, struct change *ret_change)
 }
 
 static struct status
-take_budget(const Holdfast__Keyd__V1__Budget *budget, struct change *ret_change)
+take_budget(
+    const Holdfast__Keyd__V1__Budget *budget, struct custody_change *ret_change)
 {
 	ret_change->has_budget = budget != NULL;
 	if (budget == NULL)
@@ -114,139 +101,9 @@ take_budget(const Holdfast__Keyd__V1__Budget *budget, struct change *ret_change)
 	return status_ok();
 }
 
-/* ---- may they ---- */
-
-static bool
-has_prefix(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* May a pattern of this role be granted anything at all? */
-static bool
-role_signs(const char *pattern)
-{
-	return has_prefix(pattern, "edge/") || has_prefix(pattern, "certd/") ||
-	       has_prefix(pattern, "operator/");
-}
-
-#define BIT(context) (1u << (context))
-#define TLS (BIT(CONTEXT_TLS13_SERVER) | BIT(CONTEXT_TLS12_SERVER_ECDHE))
-
-/* DESIGN 4: certd may let edges serve TLS with keys that it had made, and make
- * certificate and ACME requests with them itself; nothing else. */
-static struct status
-check_certd(const struct spiffe *certd, const struct change *change)
-{
-	struct spiffe maker;
-	char itself[sizeof("certd/") + SPIFFE_NAME_MAX];
-
-	snprintf(itself, sizeof(itself), "certd/%s", certd->name);
-	if (change->is_group || change->beyond_group)
-		return status_fail(STATUS_PERMISSION_DENIED,
-		    "certd grants on single keys, within their pools' edge "
-		    "groups; an operator may do more");
-	if (failed(spiffe_parse(change->key.created_by, &maker)) ||
-	    maker.role != ROLE_CERTD)
-		return status_fail(STATUS_PERMISSION_DENIED,
-		    "certd may change grants only on keys that it had made; "
-		    "an operator may on all");
-	if (has_prefix(change->identity, "edge/") &&
-	    (change->contexts & ~TLS) == 0)
-		return status_ok();
-	if (strcmp(change->identity, itself) == 0 &&
-	    (change->contexts & ~(BIT(CONTEXT_CSR) | BIT(CONTEXT_ACME_JWS))) ==
-		0)
-		return status_ok();
-	return status_fail(STATUS_PERMISSION_DENIED,
-	    "certd may give edges TLS server contexts, and itself csr and "
-	    "acme_jws; an operator may give more");
-}
-
-static struct status
-check_caller(const char *spiffe_id, const struct change *change)
-{
-	struct spiffe caller;
-	struct status st = spiffe_parse(spiffe_id, &caller);
-
-	if (failed(st))
-		return st;
-	return caller.role == ROLE_CERTD ? check_certd(&caller, change) : st;
-}
-
-static const struct policy_pool *
-pool_of(const struct custody_config *config, const char *name)
-{
-	for (size_t i = 0; i < config->n_pools; i++)
-		if (strcmp(config->policy_pools[i].name, name) == 0)
-			return &config->policy_pools[i];
-	return NULL;
-}
-
-static struct status
-check_pool_serves(const struct policy_pool *pool, const char *group)
-{
-	if (policy_pool_serves(pool, group))
-		return status_ok();
-	return status_fail(STATUS_FAILED_PRECONDITION,
-	    "the key's pool does not serve this edge's group: move the edge "
-	    "('holdfast edge group NAME GROUP'), take a key of another pool, "
-	    "or grant with --beyond-group, which other operators approve");
-}
-
-/*
- * One edge or one edge group, one key: will the pool serve it?  Other patterns
- * and key groups are not looked into here: they reach edges and keys that are
- * still to come, and policy_check looks at each.
- */
-static struct status
-check_pool(const struct custody_config *config, const struct change *change)
-{
-	const char *name = change->identity + strlen("edge/");
-	const char *group = spiffe_pattern_group(change->identity);
-	const struct policy_pool *pool;
-	struct registry_identity edge;
-	struct status st;
-
-	if (change->is_group || change->beyond_group ||
-	    !has_prefix(change->identity, "edge/") || strchr(name, '*') != NULL)
-		return status_ok();
-	pool = pool_of(config, change->key.pool);
-	if (pool == NULL || pool->n_edge_groups == 0)
-		return status_ok();
-	if (group != NULL)
-		return check_pool_serves(pool, group);
-	st = registry_identity_get(config->registry, ROLE_EDGE, name, &edge);
-	if (failed(st) && st.code != STATUS_NOT_FOUND)
-		return st;
-	return check_pool_serves(
-	    pool, failed(st) ? POLICY_EDGE_GROUP : edge.group);
-}
-
-static struct status
-check_grant(const struct custody_config *config, const struct change *change)
-{
-	if (!role_signs(change->identity))
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "only edge, operator and certd identities sign; write "
-		    "edge/NAME, operator/NAME or certd/NAME");
-	if (change->contexts == 0)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "name the contexts to grant, such as tls13_server and "
-		    "tls12_server_ecdhe");
-	if (change->beyond_group && !has_prefix(change->identity, "edge/"))
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "only edges are in edge groups: leave beyond_group out");
-	if (!change->is_group && change->key.state == KEY_DESTROYED)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "this key has been destroyed; nothing can be granted on "
-		    "it");
-	return check_pool(config, change);
-}
-
 static struct status
 take_grant(struct custody *custody, const char *caller,
-    const grant_request *asked, struct change *ret_change)
+    const grant_request *asked, struct custody_change *ret_change)
 {
 	struct status st =
 	    take_target(custody, asked->key_id, asked->key_group, ret_change);
@@ -261,8 +118,9 @@ take_grant(struct custody *custody, const char *caller,
 	if (failed(st))
 		return st;
 	ret_change->beyond_group = asked->beyond_group;
-	st = check_caller(caller, ret_change);
-	return failed(st) ? st : check_grant(&custody->config, ret_change);
+	st = custody_check_grant_caller(caller, ret_change);
+	return failed(st) ? st
+			  : custody_check_grant(&custody->config, ret_change);
 }
 
 /* ---- doing it ---- */
@@ -278,8 +136,8 @@ add_text(char *text, size_t max, const char *word, const char *more)
 /* "grant edge/fra-1 on www beyond-group tls13_server rate=5/s burst=10"; label
  * NULL: the record has the key itself.  What must be seen comes first. */
 static void
-describe(const struct change *change, const char *verb, const char *label,
-    char ret_text[AUDIT_TEXT_MAX])
+describe(const struct custody_change *change, const char *verb,
+    const char *label, char ret_text[AUDIT_TEXT_MAX])
 {
 	char budget[48];
 
@@ -292,7 +150,7 @@ describe(const struct change *change, const char *verb, const char *label,
 	if (change->beyond_group)
 		add_text(ret_text, AUDIT_TEXT_MAX, " beyond-group", "");
 	for (unsigned c = CONTEXT_NONE + 1; c < CONTEXT_END_; c++)
-		if ((change->contexts & BIT(c)) != 0)
+		if ((change->contexts & 1u << c) != 0)
 			add_text(ret_text, AUDIT_TEXT_MAX, " ",
 			    sign_context_name((enum sign_context)c));
 	if (change->has_budget) {
@@ -304,7 +162,7 @@ describe(const struct change *change, const char *verb, const char *label,
 
 /* What the record, and those who vote, would not see in full is not granted. */
 static struct status
-describe_grant(const struct change *change, const char *label,
+describe_grant(const struct custody_change *change, const char *label,
     char ret_text[AUDIT_TEXT_MAX])
 {
 	describe(change, "grant", label, ret_text);
@@ -317,7 +175,7 @@ describe_grant(const struct change *change, const char *label,
 }
 
 static struct registry_target
-target_of(const struct change *change)
+target_of(const struct custody_change *change)
 {
 	return (struct registry_target){
 		.key = change->is_group ? NULL : &change->key.id,
@@ -326,7 +184,7 @@ target_of(const struct change *change)
 }
 
 static struct status
-put(struct registry *registry, const struct change *change)
+put(struct registry *registry, const struct custody_change *change)
 {
 	const struct registry_target target = target_of(change);
 	struct registry_grant grant = { .contexts = change->contexts,
@@ -338,7 +196,7 @@ put(struct registry *registry, const struct change *change)
 }
 
 static struct status
-take(struct registry *registry, const struct change *change)
+take(struct registry *registry, const struct custody_change *change)
 {
 	const struct registry_target target = target_of(change);
 
@@ -347,11 +205,11 @@ take(struct registry *registry, const struct change *change)
 }
 
 typedef struct status (*change_fn)(
-    struct registry *registry, const struct change *change);
+    struct registry *registry, const struct custody_change *change);
 
 static struct status
 apply(struct custody *custody, struct custody_act *act, change_fn fn,
-    const struct change *change)
+    const struct custody_change *change)
 {
 	struct status st;
 
@@ -370,7 +228,7 @@ apply(struct custody *custody, struct custody_act *act, change_fn fn,
 
 /* The target's grants as they are now. */
 static struct status
-grants_now(struct custody *custody, const struct change *change,
+grants_now(struct custody *custody, const struct custody_change *change,
     struct registry_grant grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
 {
 	struct registry *registry = custody->config.registry;
@@ -382,7 +240,7 @@ grants_now(struct custody *custody, const struct change *change,
 }
 
 static struct status
-reply_grant(struct custody *custody, const struct change *change,
+reply_grant(struct custody *custody, const struct custody_change *change,
     const struct registry_approval *approval, struct rpc_reply *reply)
 {
 	struct registry_grant grants[REGISTRY_GRANTS_MAX];
@@ -399,7 +257,7 @@ reply_grant(struct custody *custody, const struct change *change,
 /* Beyond the pool's edge groups one operator alone grants nothing. */
 static struct status
 ask_for_approval(struct custody *custody, const struct rpc_call *call,
-    const grant_request *asked, const struct change *change,
+    const grant_request *asked, const struct custody_change *change,
     struct rpc_reply *reply)
 {
 	char act[AUDIT_TEXT_MAX];
@@ -427,11 +285,14 @@ custody_grant(void *ctx, const struct rpc_call *call,
 {
 	const grant_request *asked = (const grant_request *)request;
 	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
-	struct change change = { 0 };
+	struct custody_act act = { .call = call,
+		.on_behalf_of = asked->on_behalf_of };
+	struct custody_change change = { 0 };
 	struct status st =
 	    take_grant(custody, call->peer->spiffe_id, asked, &change);
 
+	if (!failed(st))
+		st = custody_check_behalf(call, asked->on_behalf_of);
 	if (failed(st))
 		return st;
 	if (change.beyond_group && custody->config.approvals != NULL &&
@@ -450,7 +311,7 @@ custody_grant_approved(void *ctx, const struct rpc_call *call,
 	const grant_request *asked = (const grant_request *)request;
 	struct custody *custody = ctx;
 	struct custody_act act = { .call = call };
-	struct change change = { 0 };
+	struct custody_change change = { 0 };
 	char number[32];
 	struct status st =
 	    take_grant(custody, approval->requested_by, asked, &change);
@@ -471,8 +332,9 @@ custody_revoke(void *ctx, const struct rpc_call *call,
 	    (const Holdfast__Keyd__V1__RevokeRequest *)request;
 	struct registry_grant grants[REGISTRY_GRANTS_MAX];
 	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
-	struct change change = { 0 };
+	struct custody_act act = { .call = call,
+		.on_behalf_of = asked->on_behalf_of };
+	struct custody_change change = { 0 };
 	size_t n = 0;
 	struct status st =
 	    take_target(custody, asked->key_id, asked->key_group, &change);
@@ -483,7 +345,7 @@ custody_revoke(void *ctx, const struct rpc_call *call,
 		st = take_contexts(
 		    asked->contexts, asked->n_contexts, &change.contexts);
 	if (!failed(st))
-		st = check_caller(call->peer->spiffe_id, &change);
+		st = custody_check_grant_caller(call->peer->spiffe_id, &change);
 	if (failed(st))
 		return st;
 	describe(&change, "revoke", NULL, act.text);

@@ -316,7 +316,9 @@ static struct status
 import_once(struct custody *custody, const struct rpc_call *call,
     const struct import *import, struct rpc_reply *reply)
 {
-	struct custody_act act = { .call = call, .key = import->id };
+	struct custody_act act = { .call = call,
+		.key = import->id,
+		.on_behalf_of = import->asked->on_behalf_of };
 	struct registry_key key;
 	/* Again, now that no other import of it can come between. */
 	struct status st = check_is_new(custody, import, reply);

@@ -33,9 +33,14 @@ struct custody_act {
 	const struct rpc_call *call;
 	struct key_id key;         /* zero when there is none yet */
 	char text[AUDIT_TEXT_MAX]; /* "grant edge/fra-1 tls13_server" */
+	const char *on_behalf_of;  /* borrowed from the request; NULL: nobody */
 };
 
-/* Before the act; without this record it must not be done. */
+/* May the caller say, on record, that it asks for these?  "" always. */
+STATUS custody_check_behalf(
+    const struct rpc_call *call, const char *on_behalf_of);
+/* Before the act; without this record it must not be done.  Looks at
+ * on_behalf_of too. */
 STATUS custody_record_asked(
     struct custody *custody, const struct custody_act *act);
 /* After it: its own outcome, unless the record of it fails, then that. */
@@ -158,7 +163,28 @@ struct status custody_get(void *ctx, const struct rpc_call *call,
 struct status custody_list_grants(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 
-/* Methods of custody_grant.c. */
+/* ---- custody_grant_check.c ---- */
+
+/* What Grant and Revoke ask for, as read; borrows from the request. */
+struct custody_change {
+	bool is_group;
+	struct registry_key key; /* unless is_group */
+	const char *group;
+	const char *identity;
+	unsigned contexts;
+	bool has_budget;
+	struct registry_budget budget;
+	bool beyond_group;
+};
+/* PERMISSION_DENIED: more than this caller may give and take. */
+STATUS custody_check_grant_caller(
+    const char *spiffe_id, const struct custody_change *change);
+/* Does the grant make sense, and does the key's pool serve whom it is for? */
+STATUS custody_check_grant(
+    const struct custody_config *config, const struct custody_change *change);
+
+/* ---- custody_grant.c ---- */
+
 struct status custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 /* The approved act of custody_grant; an approvals_do. */

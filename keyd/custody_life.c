@@ -323,7 +323,8 @@ custody_suspend(void *ctx, const struct rpc_call *call,
 	const Holdfast__Keyd__V1__SuspendKeyRequest *asked =
 	    (const Holdfast__Keyd__V1__SuspendKeyRequest *)request;
 	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
+	struct custody_act act = { .call = call,
+		.on_behalf_of = asked->on_behalf_of };
 	struct registry_key key;
 	struct status st = custody_take_key(custody, call, asked->key_id, &key);
 

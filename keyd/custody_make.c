@@ -197,7 +197,8 @@ custody_generate(void *ctx, const struct rpc_call *call,
 		.origin = ORIGIN_GENERATED };
 	enum key_alg alg = (enum key_alg)asked->algorithm;
 	struct custody *custody = ctx;
-	struct custody_act act = { .call = call };
+	struct custody_act act = { .call = call,
+		.on_behalf_of = asked->on_behalf_of };
 	struct registry_key key;
 	size_t pool = 0;
 	struct status st;

@@ -352,6 +352,9 @@ act_json(const struct dossier_act *act)
 		put_time(json, "time", entry.time_ns);
 		put_octets_text(json, "peer", entry.peer);
 		put_octets_text(json, "act", entry.act);
+		if (entry.on_behalf_of.len > 0)
+			put_octets_text(
+			    json, "on_behalf_of", entry.on_behalf_of);
 		put_text(json, "stage",
 		    STAGES[stage < sizeof(STAGES) / sizeof(STAGES[0]) ? stage
 								      : 0]);

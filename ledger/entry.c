@@ -29,6 +29,7 @@ enum field {
 	FIELD_NAMES = 13,
 	FIELD_LATENCY_US = 14,
 	FIELD_LEDGER_KEY = 15,
+	FIELD_ON_BEHALF_OF = 16,
 };
 
 enum wire {
@@ -43,11 +44,12 @@ enum wire {
 #define NAMES_ENCODED_MAX (ENTRY_NAMES_MAX + 256)
 #define CUT_NAME "..."
 
-/* Every field at its longest: 2 octets of head up to 127 octets, then 3. */
-_Static_assert(ENTRY_MAX >= 2 + 11 + 3 * (3 + ENTRY_TEXT_MAX) +
-				(3 + ENTRY_PEER_MAX) + 34 + 6 + 6 + 34 + 6 + 2 +
-				NAMES_ENCODED_MAX + 6 +
-				(3 + ENTRY_LEDGER_KEY_MAX),
+/* Every field at its longest: 2 octets of head up to 127 octets, then 3; one
+ * more from field 16 on. */
+_Static_assert(
+    ENTRY_MAX >= 2 + 11 + 3 * (3 + ENTRY_TEXT_MAX) + (3 + ENTRY_PEER_MAX) + 34 +
+		     6 + 6 + 34 + 6 + 2 + NAMES_ENCODED_MAX + 6 +
+		     (3 + ENTRY_LEDGER_KEY_MAX) + (3 + ENTRY_BEHALF_MAX),
     "the longest entry fits");
 
 static uint8_t *
@@ -71,7 +73,7 @@ put_number(uint8_t *at, enum field field, uint64_t value)
 static uint8_t *
 put_octets(uint8_t *at, enum field field, const uint8_t *octets, size_t len)
 {
-	*at++ = (uint8_t)(field << 3 | WIRE_LEN);
+	at = put_varint(at, (uint64_t)field << 3 | WIRE_LEN);
 	at = put_varint(at, len);
 	memcpy(at, octets, len);
 	return at + len;
@@ -198,6 +200,8 @@ entry_encode(const struct entry *entry, uint8_t ret_at[ENTRY_MAX])
 	at = put_number(at, FIELD_LATENCY_US, entry->latency_us);
 	at = put_text(
 	    at, FIELD_LEDGER_KEY, entry->ledger_key, ENTRY_LEDGER_KEY_MAX);
+	at = put_text(
+	    at, FIELD_ON_BEHALF_OF, entry->on_behalf_of, ENTRY_BEHALF_MAX);
 	return (size_t)(at - ret_at);
 }
 
@@ -356,6 +360,8 @@ read_field(const struct raw *raw, uint8_t *names, struct entry *entry)
 		return read_u32(raw, &entry->latency_us);
 	case FIELD_LEDGER_KEY:
 		return read_text(raw, ENTRY_LEDGER_KEY_MAX, &entry->ledger_key);
+	case FIELD_ON_BEHALF_OF:
+		return read_text(raw, ENTRY_BEHALF_MAX, &entry->on_behalf_of);
 	default:
 		return true;
 	}

@@ -30,6 +30,7 @@ enum entry_stage {
 #define ENTRY_PEER_MAX 255
 #define ENTRY_TEXT_MAX 160
 #define ENTRY_LEDGER_KEY_MAX 320
+#define ENTRY_BEHALF_MAX 100
 /* No encoded entry is longer. */
 #define ENTRY_MAX 2560
 
@@ -53,6 +54,7 @@ struct entry {
 	struct bytes names;
 	uint32_t latency_us;
 	struct bytes ledger_key;
+	struct bytes on_behalf_of;
 };
 
 /* Canonical protobuf: fields in order, defaults left out.  Texts beyond their

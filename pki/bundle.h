@@ -30,7 +30,7 @@
 #define BUNDLE_NOTES_MAX 32
 #define BUNDLE_NOTE_MAX 320
 
-/* Empty parts are passed over. */
+/* Parts that are empty or blank are passed over. */
 struct bundle_input {
 	struct bytes parts[BUNDLE_PARTS_MAX];
 	size_t n_parts;

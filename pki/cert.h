@@ -15,7 +15,8 @@
 /*
  * The facts of one X.509 certificate (RFC 5280).  What is read here is not
  * judged: an expired or badly named certificate parses, and bundle_check says
- * what is wrong with it.  Immutable once made; any thread may read it.
+ * what is wrong with it.  Made by pki_cert_parse alone, never copied; immutable
+ * once made, so any thread may read it.
  */
 #define PKI_CERT_DER_MAX 65536
 #define PKI_CERT_NAMES_MAX 1000 /* dNSNames; one with more is refused */
@@ -63,8 +64,6 @@ struct pki_cert {
 	/* Why the first dNSName that is not well formed is not; "" if all are.
 	 */
 	char bad_name[HOSTNAME_WHY_MAX];
-
-	struct x509_st *x509; /* cert.c's own */
 };
 
 /*

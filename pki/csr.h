@@ -18,6 +18,10 @@
 
 struct csr;
 
+/* Would csr_new take these names?  For who wants to know before a key is at
+ * hand. */
+STATUS csr_check_names(const char *const *names, size_t n_names, char *ret_why);
+
 /*
  * names: host names (normalized here; the caller may pass them as people write
  * them) and IP addresses, 1 to CSR_NAMES_MAX, all as subjectAltName; the first
@@ -38,7 +42,7 @@ struct bytes csr_info(const struct csr *csr);
 
 /*
  * Adds csr_scheme's signature over csr_info (ECDSA's as DER).  DATA_LOSS: it
- * does not verify, and the request is as it was.
+ * does not verify, and the request is unsigned.
  */
 STATUS csr_sign(struct csr *csr, struct bytes signature);
 

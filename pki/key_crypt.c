@@ -13,13 +13,20 @@
 
 #include "pki/key_file_int.h"
 
-#define ITERATIONS_MAX 5000000
+#define ITERATIONS_MAX 5000000      /* at a time */
+#define ALL_ITERATIONS_MAX 10000000 /* for all that one file holds */
+/* What another way of stretching, scrypt, counts as; OpenSSL itself bounds the
+ * memory of one. */
+#define OTHER_STRETCHING 500000
 
 STATUS
 key_crypt_check_iterations(struct key_reading *reading, int64_t n)
 {
-	if (n >= 0 && n <= ITERATIONS_MAX)
+	if (n >= 0 && n <= ITERATIONS_MAX &&
+	    n <= ALL_ITERATIONS_MAX - reading->iterations) {
+		reading->iterations += n;
 		return status_ok();
+	}
 	return key_reading_fail(reading, STATUS_INVALID_ARGUMENT,
 	    "the passphrase is stretched by more than %d iterations, which is "
 	    "beyond reason; is the file damaged?",
@@ -88,7 +95,7 @@ pbes2_iterations(const X509_ALGOR *how)
 {
 	PBE2PARAM *pbes2 = parameter(how, ASN1_ITEM_rptr(PBE2PARAM));
 	PBKDF2PARAM *kdf = NULL;
-	int64_t n = 0;
+	int64_t n = OTHER_STRETCHING;
 
 	if (pbes2 != NULL && nid_of(pbes2->keyfunc) == NID_id_pbkdf2)
 		kdf = parameter(pbes2->keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM));

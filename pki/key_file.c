@@ -312,7 +312,7 @@ read_der(struct key_reading *reading, struct bytes octets, EVP_PKEY **ret_key)
 		EVP_PKEY_free(*ret_key);
 		*ret_key = NULL;
 	}
-	return key_reading_pfx(reading, octets, ret_key);
+	return key_reading_pfx(reading, octets, NULL, ret_key);
 }
 
 /* ---- what came out of it ---- */
@@ -402,6 +402,35 @@ key_file_read(struct bytes octets, const struct key_file_passphrase *passphrase,
 	/* What OpenSSL thought of it on the way; ours is said. */
 	ERR_clear_error();
 	if (!failed(st))
+		*ret_file = file;
+	return st;
+}
+
+STATUS
+key_file_read_pfx(struct bytes octets,
+    const struct key_file_passphrase *passphrase,
+    const struct key_file_certs *certs, struct key_file *ret_file,
+    bool *ret_has_key, char ret_why[KEY_FILE_WHY_MAX])
+{
+	struct key_reading reading = { .from = passphrase, .why = ret_why };
+	scoped(pkey_free) EVP_PKEY *key = NULL;
+	struct key_file file = { .pkcs8 = NULL };
+	struct status st;
+
+	ret_why[0] = 0;
+	if (octets.len == 0 || octets.len > KEY_FILE_PFX_MAX)
+		return key_reading_fail(&reading, STATUS_INVALID_ARGUMENT,
+		    "a PFX has 1 to %d octets; this one does not",
+		    KEY_FILE_PFX_MAX);
+	st = key_reading_pfx(&reading, octets, certs, &key);
+	secret_free(reading.passphrase);
+	if (!failed(st) && key != NULL)
+		st = take_key(&reading, key, &file);
+	ERR_clear_error();
+	if (failed(st))
+		return st;
+	*ret_has_key = key != NULL;
+	if (key != NULL)
 		*ret_file = file;
 	return st;
 }

@@ -46,6 +46,26 @@ struct key_file_passphrase {
 STATUS key_file_read(struct bytes octets,
     const struct key_file_passphrase *passphrase, struct key_file *ret_file,
     char ret_why[KEY_FILE_WHY_MAX]);
+
+/* Where a PFX's certificates go, as DER, one by one, in the order of the file.
+ * What take answers, when it fails, ends the reading; it has said why itself.
+ */
+struct key_file_certs {
+	struct status (*take)(void *ctx, struct bytes der);
+	void *ctx;
+};
+
+/*
+ * A PFX with its certificates.  Unlike key_file_read it takes one without a
+ * private key (*ret_has_key is then false and ret_file untouched), and up to
+ * KEY_FILE_PFX_MAX octets.  Errors as of key_file_read.
+ */
+#define KEY_FILE_PFX_MAX (256 * 1024)
+STATUS key_file_read_pfx(struct bytes octets,
+    const struct key_file_passphrase *passphrase,
+    const struct key_file_certs *certs, struct key_file *ret_file,
+    bool *ret_has_key, char ret_why[KEY_FILE_WHY_MAX]);
+
 void key_file_done(struct key_file *file); /* zeroed is allowed, twice too */
 
 /*

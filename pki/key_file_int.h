@@ -14,7 +14,8 @@
 struct key_reading {
 	const struct key_file_passphrase *from; /* may be NULL */
 	struct secret *passphrase;              /* once asked for */
-	char *why;                              /* KEY_FILE_WHY_MAX */
+	int64_t iterations; /* that passphrases were stretched by so far */
+	char *why;          /* KEY_FILE_WHY_MAX */
 };
 
 /* Says why, and returns the status for it. */
@@ -31,13 +32,16 @@ STATUS key_reading_pkcs8(struct key_reading *reading,
     const PKCS8_PRIV_KEY_INFO *info, EVP_PKEY **ret_key);
 STATUS key_reading_encrypted(
     struct key_reading *reading, const X509_SIG *sealed, EVP_PKEY **ret_key);
-STATUS key_reading_pfx(
-    struct key_reading *reading, struct bytes octets, EVP_PKEY **ret_key);
+/* certs: where its certificates go, and it may then be without a private key,
+ * *ret_key NULL; NULL: it is read for its key alone. */
+STATUS key_reading_pfx(struct key_reading *reading, struct bytes octets,
+    const struct key_file_certs *certs, EVP_PKEY **ret_key);
 
 /* ---- key_crypt.c: how a file is encrypted ---- */
 
 /*
- * Refuses what would take for ever to try: more than 5,000,000 iterations.
+ * Refuses what would take for ever to try: more than 5,000,000 iterations, or
+ * 10,000,000 in all of a file.
  * ret_is_legacy: the cipher is one of OpenSSL's legacy provider.
  */
 STATUS key_crypt_check(

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A private key out of a PFX (PKCS#12, RFC 7292).  The file's MAC tells a wrong
- * password from a damaged file.  The bags are walked here rather than by
- * PKCS12_parse, which takes the first of several keys without a word: a PFX
- * with more than one is refused.  Old ciphers (RC2-40, as Windows wrote them)
- * are read through OpenSSL's legacy provider, in a library context of its own
- * that is gone afterwards.
+ * A private key out of a PFX (PKCS#12, RFC 7292), and its certificates.  The
+ * file's MAC tells a wrong password from a damaged file.  The bags are walked
+ * here rather than by PKCS12_parse, which takes the first of several keys
+ * without a word: a PFX with more than one is refused.  Old ciphers (RC2-40, as
+ * Windows wrote them) are read through OpenSSL's legacy provider, in a library
+ * context of its own that is gone afterwards.
  */
 
 #include <openssl/err.h>
@@ -24,7 +24,9 @@ struct pfx {
 	const char *password;
 	int password_len;
 	unsigned n_keys;
-	PKCS8_PRIV_KEY_INFO *key; /* the first one */
+	PKCS8_PRIV_KEY_INFO *key;          /* the first one */
+	const struct key_file_certs *sink; /* NULL: for none */
+	STACK_OF(X509) * certs;
 };
 
 static void
@@ -109,6 +111,27 @@ take_plain(struct pfx *pfx, PKCS12_SAFEBAG *bag)
 	return pfx->key == NULL ? damaged(pfx) : status_ok();
 }
 
+static struct status
+take_cert(struct pfx *pfx, PKCS12_SAFEBAG *bag)
+{
+	X509 *cert;
+
+	/* Others are SDSI's, RFC 7292 4.2.3. */
+	if (pfx->sink == NULL ||
+	    PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate)
+		return status_ok();
+	cert = PKCS12_SAFEBAG_get1_cert(bag);
+	if (cert == NULL)
+		return damaged(pfx);
+	if (pfx->certs == NULL)
+		pfx->certs = sk_X509_new_null();
+	if (pfx->certs != NULL && sk_X509_push(pfx->certs, cert) > 0)
+		return status_ok();
+	X509_free(cert);
+	return key_reading_fail(pfx->reading, STATUS_RESOURCE_EXHAUSTED,
+	    "there is not enough memory");
+}
+
 static struct status walk_bags(
     struct pfx *pfx, const STACK_OF(PKCS12_SAFEBAG) * bags, unsigned depth);
 
@@ -120,13 +143,15 @@ take_bag(struct pfx *pfx, PKCS12_SAFEBAG *bag, unsigned depth)
 		return take_plain(pfx, bag);
 	case NID_pkcs8ShroudedKeyBag:
 		return take_shrouded(pfx, bag);
+	case NID_certBag:
+		return take_cert(pfx, bag);
 	case NID_safeContentsBag:
 		return depth >= DEPTH_MAX
 			   ? damaged(pfx)
 			   : walk_bags(pfx, PKCS12_SAFEBAG_get0_safes(bag),
 				 depth + 1);
 	default:
-		return status_ok(); /* certificates and the like */
+		return status_ok(); /* lists of revoked ones and the like */
 	}
 }
 
@@ -178,7 +203,7 @@ walk_file(struct pfx *pfx)
 		return damaged(pfx);
 	for (int i = 0; !failed(st) && i < sk_PKCS7_num(p7s); i++)
 		st = walk_safe(pfx, sk_PKCS7_value(p7s, i));
-	if (!failed(st) && pfx->n_keys == 0)
+	if (!failed(st) && pfx->n_keys == 0 && pfx->sink == NULL)
 		st = key_reading_fail(pfx->reading, STATUS_INVALID_ARGUMENT,
 		    "the PFX holds no private key, only certificates; export "
 		    "it with its private key");
@@ -245,26 +270,56 @@ read_in(struct pfx *pfx, struct bytes octets)
 	return walk_file(pfx);
 }
 
-STATUS
-key_reading_pfx(
-    struct key_reading *reading, struct bytes octets, EVP_PKEY **ret_key)
+/* Before it is read once more, or for good. */
+static void
+forget(struct pfx *pfx)
 {
-	struct pfx pfx = { .reading = reading };
+	PKCS12_free(pfx->file);
+	PKCS8_PRIV_KEY_INFO_free(pfx->key);
+	sk_X509_pop_free(pfx->certs, X509_free);
+	pfx->file = NULL;
+	pfx->key = NULL;
+	pfx->certs = NULL;
+	pfx->n_keys = 0;
+	pfx->reading->iterations = 0;
+}
+
+static struct status
+hand_over(struct pfx *pfx)
+{
+	struct status st = status_ok();
+
+	for (int i = 0; !failed(st) && i < sk_X509_num(pfx->certs); i++) {
+		unsigned char *der = NULL;
+		int len = i2d_X509(sk_X509_value(pfx->certs, i), &der);
+
+		if (len <= 0)
+			return damaged(pfx);
+		st = pfx->sink->take(
+		    pfx->sink->ctx, (struct bytes){ der, (size_t)len });
+		OPENSSL_free(der);
+	}
+	return st;
+}
+
+STATUS
+key_reading_pfx(struct key_reading *reading, struct bytes octets,
+    const struct key_file_certs *certs, EVP_PKEY **ret_key)
+{
+	struct pfx pfx = { .reading = reading, .sink = certs };
 	struct status st = read_in(&pfx, octets);
 
 	if (failed(st) && pfx.needs_legacy)
 		key_crypt_legacy_init(&pfx.legacy);
 	if (pfx.legacy.context != NULL) {
-		PKCS12_free(pfx.file);
-		PKCS8_PRIV_KEY_INFO_free(pfx.key);
-		pfx.key = NULL;
-		pfx.n_keys = 0;
+		forget(&pfx);
 		st = read_in(&pfx, octets);
 	}
-	if (!failed(st))
+	if (!failed(st) && pfx.key != NULL)
 		st = key_reading_pkcs8(reading, pfx.key, ret_key);
-	PKCS8_PRIV_KEY_INFO_free(pfx.key);
-	PKCS12_free(pfx.file);
+	if (!failed(st))
+		st = hand_over(&pfx);
+	forget(&pfx);
 	key_crypt_legacy_done(&pfx.legacy);
 	return st;
 }

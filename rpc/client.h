@@ -36,7 +36,7 @@ STATUS rpc_client_new(
 void rpc_client_free(struct rpc_client *client);
 SCOPED_RELEASE(rpc_client_free, struct rpc_client *);
 
-#define RPC_WHY_MAX 256
+#define RPC_WHY_MAX 512
 
 /*
  * One unary call: any thread, blocks at most timeout_ms.  On success *ret_reply

@@ -96,7 +96,7 @@ typedef struct status (*rpc_unary_fn)(void *ctx, const struct rpc_call *call,
 
 /* Packs at once; the message stays the caller's. */
 void rpc_reply_set(struct rpc_reply *reply, const ProtobufCMessage *message);
-/* printf into the status message, at most 255 octets. */
+/* printf into the status message, at most 511 octets. */
 void rpc_reply_why(struct rpc_reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -19,7 +19,7 @@
 
 struct rpc_reply {
 	grpc_byte_buffer *packed;
-	char why[256];
+	char why[RPC_WHY_MAX];
 };
 
 struct unary {

@@ -46,7 +46,7 @@ void
 audit_csv_header(FILE *to)
 {
 	fputs("number,time,kind,keyd,peer,key_id,key,what,stage,code,reason,"
-	      "names,content_sha256,latency_us\r\n",
+	      "names,content_sha256,latency_us,on_behalf_of\r\n",
 	    to);
 }
 
@@ -83,5 +83,8 @@ audit_csv_row(FILE *to, const struct audit_row *row)
 	audit_csv_text(to, text);
 	fputc(',', to);
 	field(to, bytes_of(hash));
-	fprintf(to, "%" PRIu32 "\r\n", entry->latency_us);
+	fprintf(to, "%" PRIu32 ",", entry->latency_us);
+	printable_print(entry->on_behalf_of, text, sizeof(text));
+	audit_csv_text(to, text);
+	fputs("\r\n", to);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "base/process.h"
 #include "tools/audit.h"
 
@@ -55,6 +56,29 @@ print_cells(struct show *show, const char *const cells[COLUMNS])
 	puts(cells[COLUMNS - 1]);
 }
 
+static void
+add_names(const struct entry *entry, char *text, size_t max)
+{
+	size_t used = strlen(text);
+
+	if (entry->names.len == 0 || used + 8 >= max)
+		return;
+	memcpy(text + used, "  ", 3);
+	audit_names(entry, text + used + 2, max - used - 2);
+}
+
+static void
+add_behalf(const struct entry *entry, char *text, size_t max)
+{
+	char behalf[PRINTABLE_MAX(ENTRY_BEHALF_MAX)];
+	size_t used = strlen(text);
+
+	if (entry->on_behalf_of.len == 0)
+		return;
+	printable_print(entry->on_behalf_of, behalf, sizeof(behalf));
+	snprintf(text + used, max - used, "  on behalf of: %s", behalf);
+}
+
 static bool
 show_row(void *ctx, const struct audit_row *row)
 {
@@ -63,7 +87,6 @@ show_row(void *ctx, const struct audit_row *row)
 	char time[40], number[24], who[512], key[512];
 	char what[AUDIT_TEXT_MAX_], outcome[AUDIT_TEXT_MAX_ * 2];
 	struct show *show = ctx;
-	size_t used;
 
 	show->n++;
 	if (show->cli->json)
@@ -78,12 +101,8 @@ show_row(void *ctx, const struct audit_row *row)
 	audit_key_text(row, key, sizeof(key));
 	audit_what(row->entry, what, sizeof(what));
 	audit_outcome(row->entry, outcome, AUDIT_TEXT_MAX_);
-	used = strlen(outcome);
-	if (row->entry->names.len > 0 && used + 8 < sizeof(outcome)) {
-		memcpy(outcome + used, "  ", 3);
-		audit_names(
-		    row->entry, outcome + used + 2, sizeof(outcome) - used - 2);
-	}
+	add_names(row->entry, outcome, sizeof(outcome));
+	add_behalf(row->entry, outcome, sizeof(outcome));
 	print_cells(show, (const char *const[COLUMNS]){
 			      time, number, who, key, what, outcome });
 	return ferror(stdout) == 0;

@@ -196,6 +196,7 @@ set_custody(json_t *json, const struct entry *entry)
 	if ((unsigned)entry->stage < sizeof(STAGES) / sizeof(STAGES[0]))
 		set_text(json, "stage", bytes_of(STAGES[entry->stage]));
 	set_text(json, "ledger_key", entry->ledger_key);
+	set_text(json, "on_behalf_of", entry->on_behalf_of);
 }
 
 json_t *

@@ -55,17 +55,20 @@ without_domain(const char *spiffe_id)
 STATUS
 audit_record(struct audit *audit, const struct audit_entry *entries, size_t n)
 {
+	const char *behalf =
+	    entries->on_behalf_of == NULL ? "" : entries->on_behalf_of;
 	char line[2 * AUDIT_TEXT_MAX];
 	void (*on_record)(void *ctx, const char *text);
 	void *ctx;
 
 	(void)audit;
 	assert(n == 1 && entries->kind == AUDIT_CUSTODY);
-	snprintf(line, sizeof(line), "%s|%s|%s", without_domain(entries->peer),
-	    entries->act,
+	snprintf(line, sizeof(line), "%s|%s|%s%s%s",
+	    without_domain(entries->peer), entries->act,
 	    entries->stage == ENTRY_ASKED  ? "asked"
 	    : entries->stage == ENTRY_DONE ? "done"
-					   : status_name(entries->code));
+					   : status_name(entries->code),
+	    behalf[0] == 0 ? "" : "|for ", behalf);
 	pthread_mutex_lock(&lock);
 	on_record = fake.on_record;
 	ctx = fake.on_record_ctx;

@@ -51,7 +51,8 @@ void desk_journal_fails_after(size_t n);
 void desk_journal_works(void);
 /* Called before each record is kept; NULL: nothing. */
 void desk_on_record(void (*fn)(void *ctx, const char *line), void *ctx);
-/* Lines "operator/alice|suspend key web|asked". */
+/* Lines "operator/alice|suspend key web|asked", and where it was asked for
+ * others "certd/main|suspend key web|asked|for account acme". */
 size_t desk_records(void);
 const char *desk_record(size_t i);
 /* How many records are this line. */

@@ -2,6 +2,7 @@
 """Keys that exist already go into the token, and nobody on the way sees them."""
 
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -405,7 +406,8 @@ def test_a_blob_by_another_program_is_taken(bed):
 def test_a_key_that_certd_sends_is_told_apart(bed):
     exposed, passed_on = new_ec(), new_ec()
     with Wire(bed, role="certd") as wire:
-        made = wire.send("had-by-certd", exposed, wire.wrap(exposed), exposed=True)
+        made = wire.send("had-by-certd", exposed, wire.wrap(exposed), exposed=True,
+                         on_behalf_of="account acme, user anna@example.com")
         assert made.origin == keys_pb2.KEY_ORIGIN_IMPORTED_CERTD
         made = wire.send("by-way-of-certd", passed_on, wire.wrap(passed_on))
         assert made.origin == keys_pb2.KEY_ORIGIN_IMPORTED_WRAPPED
@@ -414,6 +416,12 @@ def test_a_key_that_certd_sends_is_told_apart(bed):
     assert bed.json("key", "show", "by-way-of-certd")["origin"] == "imported-wrapped"
     assert "import ec-p256 exposed label=had-by-certd" in bed.cli(
         "--json", "audit", "show", "--kind", "custody")
+    told = [json.loads(line) for line in bed.cli(
+        "--json", "audit", "show", "--key", "had-by-certd").splitlines()]
+    assert [(e["stage"], e["on_behalf_of"]) for e in told] == [
+        (stage, "account acme, user anna@example.com") for stage in ("asked", "done")]
+    assert "done  on behalf of: account acme, user anna@example.com" in bed.cli(
+        "audit", "show", "--key", "had-by-certd")
     with Wire(bed) as wire:
         error = wire.refusal("own", new_ec(), wire.wrap(exposed), exposed=True)
         assert error.code() == grpc.StatusCode.INVALID_ARGUMENT and "certd" in error.details()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talk to keyd from outside: Debian's python3-grpcio and generated stubs."""
+"""Talk to keyd and certd from outside: Debian's python3-grpcio and generated stubs."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ import grpc
 from bed import CONTEXT_TLS13_SERVER, DOMAIN, TOP, BUILD
 
 _out = tempfile.mkdtemp(prefix="hf-stubs-")
-_protos = sorted((TOP / "proto/holdfast/keyd/v1").glob("*.proto"))
+_protos = sorted((TOP / "proto/holdfast").glob("*/v1/*.proto"))
 subprocess.run(
     ["protoc", "-I", TOP / "proto", f"--python_out={_out}", f"--grpc_out={_out}",
      "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin", *_protos], check=True)
@@ -48,7 +48,7 @@ def member(bed, role, name):
     return folder
 
 
-def channel(bed, folder, port=None):
+def channel(bed, folder, port=None, server="keyd"):
     pem = (folder / "identity.pem").read_text()
     key = re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
                     pem, re.S).group(0)
@@ -59,7 +59,7 @@ def channel(bed, folder, port=None):
         ca.encode(), key.encode(), certificates.encode())
     return grpc.secure_channel(
         f"127.0.0.1:{port or bed.port}", credentials,
-        (("grpc.ssl_target_name_override", f"keyd.{DOMAIN}"), ("grpc.enable_http_proxy", 0)))
+        (("grpc.ssl_target_name_override", f"{server}.{DOMAIN}"), ("grpc.enable_http_proxy", 0)))
 
 
 class Signer:

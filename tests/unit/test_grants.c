@@ -441,6 +441,102 @@ certd_takes_acme_for_itself_and_never_beyond(void **state)
 }
 
 static void
+whom_certd_asks_for_goes_on_record(void **state)
+{
+	Holdfast__Keyd__V1__ScheduleDestructionRequest schedule;
+	Holdfast__Keyd__V1__GenerateRequest generate;
+	Holdfast__Keyd__V1__SuspendKeyRequest suspend;
+	Holdfast__Keyd__V1__RevokeRequest revoke;
+	char acme[] = "account acme, user ann\xc3\xa9@example.com";
+	struct asked asked;
+
+	(void)state;
+	grant_of(&asked, 2, "edge/@standard");
+	asked.request.on_behalf_of = acme;
+	assert_int_equal(grant(CERTD, &asked), STATUS_OK);
+	assert_int_equal(
+	    desk_recorded("certd/main|grant edge/@standard tls13_server|asked"
+			  "|for account acme, user ann\xc3\xa9@example.com"),
+	    1);
+	assert_int_equal(
+	    desk_recorded("certd/main|grant edge/@standard tls13_server|done"
+			  "|for account acme, user ann\xc3\xa9@example.com"),
+	    1);
+	acme[strlen("account acme")] = 0;
+	holdfast__keyd__v1__revoke_request__init(&revoke);
+	revoke.key_id = asked.request.key_id;
+	revoke.identity = asked.request.identity;
+	revoke.on_behalf_of = acme;
+	assert_int_equal(
+	    desk_call(CERTD, "Keys/Revoke", &revoke.base), STATUS_OK);
+	assert_int_equal(desk_recorded("certd/main|revoke edge/@standard|done"
+				       "|for account acme"),
+	    1);
+	holdfast__keyd__v1__generate_request__init(&generate);
+	generate.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
+	generate.label = pb_text("new");
+	generate.on_behalf_of = acme;
+	(void)desk_call(CERTD, "Keys/Generate", &generate.base);
+	assert_int_equal(desk_recorded("certd/main|generate ec-p256 label=new "
+				       "pool=standard|asked|for account acme"),
+	    1);
+	holdfast__keyd__v1__suspend_key_request__init(&suspend);
+	suspend.key_id = asked.request.key_id;
+	suspend.on_behalf_of = acme;
+	assert_int_equal(
+	    desk_call(CERTD, "Keys/Suspend", &suspend.base), STATUS_OK);
+	assert_int_equal(desk_recorded("certd/main|suspend key k2|done"
+				       "|for account acme"),
+	    1);
+	holdfast__keyd__v1__schedule_destruction_request__init(&schedule);
+	schedule.key_id = asked.request.key_id;
+	schedule.on_behalf_of = acme;
+	assert_int_equal(
+	    desk_call(CERTD, "Keys/ScheduleDestruction", &schedule.base),
+	    STATUS_OK);
+	assert_non_null(strstr(desk_record(desk_records() - 2),
+	    "certd/main|ask for approval: destroy key k2"));
+	assert_non_null(
+	    strstr(desk_record(desk_records() - 2), "|asked|for account acme"));
+}
+
+static void
+nobody_but_certd_asks_for_others_and_in_words_that_can_be_seen(void **state)
+{
+	Holdfast__Keyd__V1__ScheduleDestructionRequest schedule;
+	char long_text[102], esc[] = "acme\x1b[2K", bidi[] = "a\xe2\x80\xaez",
+			     broken[] = "acme\xff";
+	char *const wrong[] = { long_text, esc, bidi, broken };
+	struct asked asked;
+
+	(void)state;
+	memset(long_text, 'a', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = 0;
+	grant_of(&asked, 2, "edge/fra-1");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		asked.request.on_behalf_of = wrong[i];
+		assert_int_equal(grant(CERTD, &asked), STATUS_INVALID_ARGUMENT);
+	}
+	asked.request.on_behalf_of = pb_text("account acme");
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	/* Nor by way of what waits for approval. */
+	asked.request.beyond_group = true;
+	assert_int_equal(grant(ALICE, &asked), STATUS_INVALID_ARGUMENT);
+	holdfast__keyd__v1__schedule_destruction_request__init(&schedule);
+	schedule.key_id = asked.request.key_id;
+	schedule.on_behalf_of = pb_text("account acme");
+	assert_int_equal(
+	    desk_call(ALICE, "Keys/ScheduleDestruction", &schedule.base),
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(desk_records(), 0);
+	long_text[100] = 0;
+	asked.request.beyond_group = false;
+	asked.request.on_behalf_of = long_text;
+	assert_int_equal(grant(CERTD, &asked), STATUS_OK);
+}
+
+static void
 a_grant_that_the_record_would_not_hold_is_refused(void **state)
 {
 	char edge[sizeof("edge/") + 63], group[64];
@@ -527,6 +623,9 @@ main(void)
 		TEST(no_key_is_born_into_a_grant_that_took_an_approval),
 		TEST(patterns_do_not_reach_past_the_pools_groups),
 		TEST(certd_takes_acme_for_itself_and_never_beyond),
+		TEST(whom_certd_asks_for_goes_on_record),
+		TEST(
+		    nobody_but_certd_asks_for_others_and_in_words_that_can_be_seen),
 		TEST(a_grant_that_the_record_would_not_hold_is_refused),
 		TEST(a_revocation_that_was_not_put_in_force_is_so_later),
 	};

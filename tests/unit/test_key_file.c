@@ -24,6 +24,7 @@
 #include <openssl/x509.h>
 
 #include "pki/key_file.h"
+#include "pki/key_file_int.h"
 
 #define PASS "correct horse"
 
@@ -491,6 +492,43 @@ refuses_an_iteration_count_beyond_reason_at_once(void **state)
 }
 
 static void
+refuses_iterations_that_add_up_beyond_reason(void **state)
+{
+	char why[KEY_FILE_WHY_MAX] = "";
+	struct key_reading reading = { .why = why };
+
+	(void)state;
+	assert_false(failed(key_crypt_check_iterations(&reading, 5000000)));
+	assert_false(failed(key_crypt_check_iterations(&reading, 4999999)));
+	assert_int_equal(key_crypt_check_iterations(&reading, 2).code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(why, "iterations"));
+	assert_false(failed(key_crypt_check_iterations(&reading, 1)));
+	reading.iterations = 0;
+	assert_true(failed(key_crypt_check_iterations(&reading, 5000001)));
+	assert_true(failed(key_crypt_check_iterations(&reading, -1)));
+}
+
+static void
+counts_scrypt_too_so_that_none_is_tried_for_ever(void **state)
+{
+	char why[KEY_FILE_WHY_MAX] = "";
+	struct key_reading reading = { .why = why };
+	X509_ALGOR *how = PKCS5_pbe2_set_scrypt(
+	    EVP_aes_256_cbc(), NULL, 0, NULL, 16384, 8, 1);
+	bool is_legacy = true;
+	unsigned n = 0;
+
+	(void)state;
+	assert_non_null(how);
+	while (n < 1000 && !failed(key_crypt_check(&reading, how, &is_legacy)))
+		n++;
+	assert_int_equal(n, 20);
+	assert_false(is_legacy);
+	X509_ALGOR_free(how);
+}
+
+static void
 refuses_keys_that_keyd_does_not_serve(void **state)
 {
 	EVP_PKEY *small = EVP_RSA_gen(1024);
@@ -815,6 +853,9 @@ main(void)
 		cmocka_unit_test(refuses_a_pfx_with_two_keys_or_none),
 		cmocka_unit_test(
 		    refuses_an_iteration_count_beyond_reason_at_once),
+		cmocka_unit_test(refuses_iterations_that_add_up_beyond_reason),
+		cmocka_unit_test(
+		    counts_scrypt_too_so_that_none_is_tried_for_ever),
 		cmocka_unit_test(refuses_keys_that_keyd_does_not_serve),
 		cmocka_unit_test(says_what_a_file_is_that_holds_no_key),
 		cmocka_unit_test(every_cut_of_a_file_is_refused),

@@ -41,6 +41,7 @@ full_entry(void)
 		.names = text_bytes(names, sizeof(names)),
 		.latency_us = 300,
 		.ledger_key = bytes_of("a+00000000+AQ=="),
+		.on_behalf_of = bytes_of("account acme, user ann@example.com"),
 	};
 
 	memset(entry.key.at, 0xab, sizeof(entry.key.at));
@@ -68,6 +69,7 @@ assert_same(const struct entry *a, const struct entry *b)
 	assert_true(bytes_equal(a->names, b->names));
 	assert_int_equal(a->latency_us, b->latency_us);
 	assert_true(bytes_equal(a->ledger_key, b->ledger_key));
+	assert_true(bytes_equal(a->on_behalf_of, b->on_behalf_of));
 }
 
 /* The generated codec reads the octets and writes the same ones. */
@@ -155,10 +157,12 @@ texts_are_cut_at_their_maximum_between_characters(void **state)
 	entry.reason = text_bytes(text, sizeof(text));
 	entry.peer = text_bytes(text, sizeof(text));
 	entry.ledger_key = text_bytes(text, sizeof(text));
+	entry.on_behalf_of = text_bytes(text, sizeof(text));
 	back = round_trip(&entry);
 	assert_int_equal(back.reason.len, ENTRY_TEXT_MAX - 1);
 	assert_int_equal(back.peer.len, ENTRY_PEER_MAX);
 	assert_int_equal(back.ledger_key.len, ENTRY_LEDGER_KEY_MAX);
+	assert_int_equal(back.on_behalf_of.len, ENTRY_BEHALF_MAX);
 }
 
 static void
@@ -273,6 +277,7 @@ malformed_entries_are_refused(void **state)
 		{ "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 11 },
 		{ "\x30\xff\xff\xff\xff\x1f", 6 }, /* context beyond 32 bits */
 		{ "\x6a\x01\x00", 3 },             /* a zero within a name */
+		{ "\x80\x01\x05", 3 }, /* on_behalf_of as a number */
 		{ "\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 },
 		{ "\x15"
 		  "abc",
@@ -296,7 +301,7 @@ static void
 unknown_fields_are_passed_over(void **state)
 {
 	static const char octets[] = "\x08\x01"
-				     "\x80\x01\x05"   /* field 16, number */
+				     "\xa0\x01\x05"   /* field 20, number */
 				     "\x8a\x01\x02hi" /* field 17, octets */
 				     "\x95\x01"
 				     "abcd" /* field 18, 32 bits */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The certificate daemon, put together: the one file that knows all its parts.
+ * Read certd_run for the order; certd_done takes apart what was built, the
+ * other way round.  It refuses to start before certd join was run, and beside
+ * another certd on the same folder.  A keyd that is away does not stop it.
+ */
+
+#include "certd/certd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/process.h"
+#include "certd/accounts.h"
+#include "certd/api.h"
+#include "certd/config.h"
+#include "certd/custody.h"
+#include "certd/grpc_port.h"
+#include "certd/report.h"
+#include "certd/store.h"
+#include "rpc/enroll.h"
+
+struct certd {
+	struct config *config;
+	int lock;
+	char identity[SPIFFE_ID_MAX];
+	struct metrics *metrics;
+	struct store *store;
+	struct custody *custody;
+	unsigned identity_seen;
+	struct api *api;
+	struct report *report;
+	struct grpc_port *port;
+	struct metrics_http *metrics_http;
+};
+
+static struct status
+complain(const char *what, struct status st)
+{
+	if (failed(st))
+		log_error("certd cannot start", LOG_STR("part", what),
+		    LOG_STATUS(st));
+	return st;
+}
+
+/* The same with a sentence that is not static text. */
+static struct status
+complain_of(const char *what, struct status st, const char *why)
+{
+	if (failed(st))
+		log_error("certd cannot start", LOG_STR("part", what),
+		    LOG_STR("code", status_name(st.code)),
+		    LOG_STR("why", why[0] != 0 ? why : st.why));
+	return st;
+}
+
+/* ---- configuration ---- */
+
+static struct status
+load_config(const char *path, struct config **ret_config)
+{
+	char error[CONF_ERROR_MAX];
+	struct config *config = NULL;
+	struct status st = config_load(path, &config, error);
+
+	if (failed(st))
+		return complain_of("configuration", st, error);
+	log_setup((enum log_level)config->log.level,
+	    (enum log_format)config->log.format);
+	*ret_config = config;
+	return st;
+}
+
+/* A file that is wrong when it is read again changes nothing. */
+static void
+reload(const char *path)
+{
+	char error[CONF_ERROR_MAX];
+	scoped(config_free) struct config *config = NULL;
+
+	process_notify("RELOADING=1");
+	if (failed(config_load(path, &config, error))) {
+		log_error("the configuration stays as it was",
+		    LOG_STR("config", error));
+	} else {
+		log_setup((enum log_level)config->log.level,
+		    (enum log_format)config->log.format);
+		log_info("log settings read again; all else takes a restart");
+	}
+	process_notify("READY=1");
+}
+
+/* ---- the parts, in the order of their making ---- */
+
+static struct status
+read_identity(struct certd *certd)
+{
+	scoped(enroll_identity_free) struct enroll_identity *identity = NULL;
+	char why[RPC_WHY_MAX] = "";
+	struct status st =
+	    enroll_load(certd->config->state_dir, &identity, why);
+
+	if (failed(st))
+		return complain_of("identity", st, why);
+	snprintf(
+	    certd->identity, sizeof(certd->identity), "%s", identity->identity);
+	return st;
+}
+
+/* Two certds on one database would each tell edges and keyd what to do. */
+static struct status
+lock_state(struct certd *certd)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/certd.lock", certd->config->state_dir);
+	certd->lock =
+	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (certd->lock < 0)
+		return status_fail_detail(STATUS_FAILED_PRECONDITION,
+		    "state_dir cannot be written; check its owner and mode",
+		    (uint32_t)errno);
+	if (flock(certd->lock, LOCK_EX | LOCK_NB) != 0)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "another certd runs on this state_dir");
+	return status_ok();
+}
+
+static struct status
+open_store(struct certd *certd)
+{
+	const struct store_config config = { .state_dir =
+						 certd->config->state_dir };
+	struct status st = store_open(&config, &certd->store);
+
+	if (!failed(st))
+		store_measure(certd->store, certd->metrics);
+	return st;
+}
+
+static struct status
+open_custody(struct certd *certd)
+{
+	const struct conf_strings *keyd = &certd->config->keyd;
+	const struct custody_config config = {
+		.state_dir = certd->config->state_dir,
+		.endpoints = (const char *const *)keyd->at,
+		.n_endpoints = keyd->len,
+	};
+	char why[CUSTODY_WHY_MAX] = "";
+
+	return complain_of(
+	    "keyd", custody_open(&config, &certd->custody, why), why);
+}
+
+static void
+keyd_trouble(void *ctx, char *ret_why)
+{
+	const struct certd *certd = ctx;
+
+	custody_trouble(certd->custody, ret_why);
+}
+
+static struct status
+make_report(struct certd *certd)
+{
+	const struct report_config config = { .store = certd->store,
+		.identity = certd->identity,
+		.keyd_trouble = keyd_trouble,
+		.ctx = certd };
+	struct status st = report_new(&config, &certd->report);
+
+	return failed(st) ? st : report_register(certd->report, certd->api);
+}
+
+static struct status
+make_services(struct certd *certd)
+{
+	struct status st =
+	    complain("accounts", accounts_register(certd->store, certd->api));
+
+	if (!failed(st))
+		st = complain("status", make_report(certd));
+	if (!failed(st))
+		api_measure(certd->api, certd->metrics);
+	return st;
+}
+
+/* ---- the ports ---- */
+
+static struct status
+identity(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
+{
+	struct certd *certd = ctx;
+
+	return custody_identity(certd->custody, &certd->identity_seen,
+	    ret_changed, ret_cert_pem, ret_key_pem);
+}
+
+static struct status
+open_grpc(struct certd *certd)
+{
+	const struct grpc_port_config config = {
+		.listen = certd->config->listen,
+		.ca_pem = custody_ca_pem(certd->custody),
+		.domain = custody_domain(certd->custody),
+		.api = certd->api,
+		.identity = identity,
+		.identity_ctx = certd,
+		.metrics = certd->metrics,
+	};
+	struct status st = grpc_port_open(&config, &certd->port);
+
+	return failed(st) ? st : grpc_port_start(certd->port);
+}
+
+static struct status
+open_metrics(struct certd *certd)
+{
+	const char *listen = certd->config->metrics_listen;
+
+	if (listen[0] == 0)
+		return status_ok();
+	return metrics_http_start(
+	    listen, certd->metrics, NULL, NULL, &certd->metrics_http);
+}
+
+static struct status
+open_ports(struct certd *certd)
+{
+	struct status st = complain("listen", open_grpc(certd));
+
+	if (!failed(st))
+		st = complain("metrics_listen", open_metrics(certd));
+	return st;
+}
+
+/* ---- life ---- */
+
+static struct status
+build(struct certd *certd)
+{
+	struct status st = read_identity(certd);
+
+	if (!failed(st))
+		st = complain("state_dir", lock_state(certd));
+	certd->metrics = metrics_new();
+	certd->api = api_new();
+	if (!failed(st) && (certd->metrics == NULL || certd->api == NULL))
+		st = complain("memory",
+		    status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory"));
+	if (!failed(st))
+		st = complain("database", open_store(certd));
+	if (!failed(st))
+		st = open_custody(certd);
+	if (!failed(st))
+		st = make_services(certd);
+	return failed(st) ? st : open_ports(certd);
+}
+
+static void
+serve(struct certd *certd, const char *config_path)
+{
+	log_info("certd is up", LOG_STR("version", HOLDFAST_VERSION),
+	    LOG_STR("identity", certd->identity),
+	    LOG_INT("port", rpc_server_port(grpc_port_server(certd->port))));
+	process_notify("READY=1");
+	for (;;) {
+		int signal_number = process_wait_signal();
+
+		if (signal_number == SIGHUP)
+			reload(config_path);
+		if (signal_number == SIGTERM || signal_number == SIGINT)
+			break;
+	}
+	process_notify("STOPPING=1");
+	log_info("certd drains");
+}
+
+/* Also of a certd that was never quite built. */
+static void
+certd_done(struct certd *certd)
+{
+	metrics_http_stop(certd->metrics_http);
+	grpc_port_close(certd->port);
+	report_free(certd->report);
+	api_free(certd->api);
+	custody_close(certd->custody);
+	store_close(certd->store);
+	metrics_free(certd->metrics);
+	if (certd->lock >= 0)
+		close(certd->lock);
+	config_free(certd->config);
+}
+
+STATUS
+certd_run(const char *config_path)
+{
+	struct certd certd = { .lock = -1 };
+	struct status st = load_config(config_path, &certd.config);
+
+	if (!failed(st))
+		st = complain("process", process_harden());
+	process_block_signals();
+	if (!failed(st))
+		st = build(&certd);
+	if (!failed(st))
+		serve(&certd, config_path);
+	certd_done(&certd);
+	if (!failed(st))
+		log_info("certd has ended");
+	return st;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_CUSTODY_INT_H
+#define CERTD_CUSTODY_INT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "certd/custody.h"
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
+#include "rpc/client.h"
+#include "rpc/enroll.h"
+
+/* What the files of custody share; nobody else includes it. */
+
+#define CUSTODY_ENDPOINTS_MAX 16
+
+/* An identity, and a client with it for each endpoint; replaced whole when the
+ * identity was renewed, released by whoever uses it last. */
+struct custody_links {
+	unsigned refs; /* custody->mutex guards */
+	struct enroll_identity *identity;
+	struct rpc_client *clients[CUSTODY_ENDPOINTS_MAX];
+};
+
+struct custody {
+	char *state_dir, *ca_pem;
+	char *endpoints[CUSTODY_ENDPOINTS_MAX];
+	size_t n_endpoints;
+	unsigned timeout_ms;
+	char domain[SPIFFE_DOMAIN_MAX];
+	char self[sizeof("certd/") + SPIFFE_NAME_MAX]; /* "certd/main" */
+	pthread_t renewal;
+	bool is_renewing; /* there is that thread */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed; /* stopping */
+	/* mutex guards the rest */
+	struct custody_links *links;
+	unsigned serial; /* of the identity, from 1 */
+	bool stopping;
+	/* When each endpoint last answered; the newest is tried first. */
+	int64_t answered_ns[CUSTODY_ENDPOINTS_MAX];
+	char trouble[CUSTODY_WHY_MAX]; /* of the last call */
+	char renewal_trouble[CUSTODY_WHY_MAX];
+};
+
+/* printf into ret_why, and give the status back. */
+struct status custody_explain(char *ret_why, struct status st,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct status custody_no_memory(char *ret_why);
+
+/* What is asked of keyd: one method, one message. */
+struct custody_ask {
+	const ProtobufCServiceDescriptor *service;
+	const char *method;
+	const ProtobufCMessage *request;
+	unsigned timeout_ms; /* 0: as configured */
+};
+
+/*
+ * Ask at the first endpoint that answers.  The reply is freed with
+ * message_free.  *ret_asked (may be NULL) counts endpoints that were asked,
+ * also on failure: beyond one, an earlier one may have done it unheard.
+ */
+STATUS custody_call(struct custody *custody, const struct custody_ask *ask,
+    ProtobufCMessage **ret_reply, unsigned *ret_asked, char *ret_why);
+
+/* Clients for an identity, which becomes theirs also on failure. */
+STATUS custody_link(struct custody *custody, struct enroll_identity *identity,
+    struct custody_links **ret_links);
+void custody_unlink(struct custody_links *links); /* NULL is allowed */
+
+/* The thread that keeps the identity fresh (custody_renewal.c). */
+STATUS custody_renewal_start(struct custody *custody);
+
+#endif

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What certd asks of keyd about keys: make, import, find, have a certificate
+ * request signed, destroy.  keyd's answer is not believed where it can be
+ * checked: a key's id is the hash of its public key, and an imported or named
+ * key is the one that was asked for.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "certd/custody_int.h"
+#include "certd/message.h"
+#include "proto/holdfast/keyd/v1/signer.pb-c.h"
+
+#define KEYS (&holdfast__keyd__v1__keys__descriptor)
+#define SIGNER (&holdfast__keyd__v1__signer__descriptor)
+/* A token may take a minute over a large RSA key. */
+#define GENERATE_TIMEOUT_MS 60000
+#define OWNER_MAX 100
+
+typedef Holdfast__Keyd__V1__Key key_msg;
+
+static struct bytes
+octets(const ProtobufCBinaryData *data)
+{
+	return (struct bytes){ data->data, data->len };
+}
+
+/* Borrowed: protobuf-c reads requests only. */
+static ProtobufCBinaryData
+data_of(struct bytes from)
+{
+	union {
+		const uint8_t *read;
+		uint8_t *write;
+	} at = { .read = from.at };
+
+	return (ProtobufCBinaryData){ from.len, at.write };
+}
+
+static char *
+text_of(const char *from)
+{
+	union {
+		const char *read;
+		char *write;
+	} at = { .read = from };
+
+	return at.write;
+}
+
+static struct status
+nonsense(char *ret_why)
+{
+	return custody_explain(ret_why,
+	    status_fail(STATUS_DATA_LOSS, "keyd's answer makes no sense"),
+	    "keyd answered with something that is not the key asked for");
+}
+
+static struct status
+take_key(const key_msg *key, struct custody_key *ret_key, char *ret_why)
+{
+	struct custody_key taken = { .origin = (int)key->origin };
+	struct key_id id;
+
+	if (key->spki.len > CUSTODY_SPKI_MAX || key->id.len != KEY_ID_LEN ||
+	    !key_id_of_spki(octets(&key->spki), &id) ||
+	    memcmp(id.at, key->id.data, KEY_ID_LEN) != 0)
+		return nonsense(ret_why);
+	taken.id = id;
+	taken.alg = key_alg_of_spki(octets(&key->spki));
+	if (taken.alg == KEY_ALG_NONE)
+		return nonsense(ret_why);
+	(void)!snprintf(taken.label, sizeof(taken.label), "%s", key->label);
+	(void)!snprintf(taken.pool, sizeof(taken.pool), "%s", key->pool);
+	taken.spki_len = key->spki.len;
+	memcpy(taken.spki, key->spki.data, key->spki.len);
+	*ret_key = taken;
+	return status_ok();
+}
+
+/* ---- find ---- */
+
+/* Of any state; *ret_reply is freed with message_free. */
+static struct status
+get(struct custody *custody, const char *label, const struct key_id *id,
+    ProtobufCMessage **ret_reply, char *ret_why)
+{
+	Holdfast__Keyd__V1__GetKeyRequest request =
+	    HOLDFAST__KEYD__V1__GET_KEY_REQUEST__INIT;
+	const struct custody_ask ask = { KEYS, "Get", &request.base, 0 };
+
+	if (label != NULL)
+		request.label = text_of(label);
+	if (id != NULL)
+		request.id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	return custody_call(custody, &ask, ret_reply, NULL, ret_why);
+}
+
+static struct status
+find(struct custody *custody, const char *label, const struct key_id *id,
+    struct custody_key *ret_key, char *ret_why)
+{
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	struct custody_key key;
+	struct status st = get(custody, label, id, &reply, ret_why);
+
+	if (!failed(st))
+		st = take_key((const key_msg *)reply, &key, ret_why);
+	if (failed(st))
+		return st;
+	if ((label != NULL && strcmp(key.label, label) != 0) ||
+	    (id != NULL && !key_id_equal(&key.id, id)))
+		return nonsense(ret_why);
+	/* The record of it stays, the key is no more. */
+	if (((const key_msg *)reply)->state ==
+	    HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_DESTROYED)
+		return custody_explain(ret_why,
+		    status_fail(STATUS_NOT_FOUND, "the key was destroyed"),
+		    "the key was destroyed");
+	*ret_key = key;
+	return st;
+}
+
+STATUS
+custody_find_label(struct custody *custody, const char *label,
+    struct custody_key *ret_key, char *ret_why)
+{
+	return find(custody, label, NULL, ret_key, ret_why);
+}
+
+STATUS
+custody_find(struct custody *custody, const struct key_id *id,
+    struct custody_key *ret_key, char *ret_why)
+{
+	return find(custody, NULL, id, ret_key, ret_why);
+}
+
+/* ---- make, import ---- */
+
+/* keyd keeps it with the key; cut between characters, for it is foreign. */
+static void
+print_owner(const char *for_whom, char ret_owner[OWNER_MAX + 1])
+{
+	size_t len = strlen(for_whom);
+
+	if (len > OWNER_MAX)
+		for (len = OWNER_MAX; len > 0; len--)
+			if (((unsigned char)for_whom[len] & 0xc0) != 0x80)
+				break;
+	memcpy(ret_owner, for_whom, len);
+	ret_owner[len] = 0;
+}
+
+/* A birth under way: what was asked for, and how that went. */
+struct birth {
+	const char *label;
+	enum key_alg alg;
+	struct bytes spki; /* of an import; empty: not known before */
+	unsigned asked;
+	ProtobufCMessage *reply;
+};
+
+/*
+ * The end of a birth.  An endpoint that did not answer may have done it
+ * nevertheless: then the next one knows the label already, and that key is the
+ * one that was asked for.
+ */
+static struct status
+take_born(struct custody *custody, struct status st, const struct birth *birth,
+    struct custody_key *ret_key, char *ret_why)
+{
+	struct custody_key key;
+
+	if (st.code == STATUS_ALREADY_EXISTS && birth->asked > 1)
+		st = custody_find_label(custody, birth->label, &key, ret_why);
+	else if (!failed(st))
+		st = take_key((const key_msg *)birth->reply, &key, ret_why);
+	message_free(birth->reply);
+	if (failed(st))
+		return st;
+	if (key.alg != birth->alg ||
+	    (birth->spki.len != 0 &&
+		!bytes_equal(
+		    (struct bytes){ key.spki, key.spki_len }, birth->spki)))
+		return nonsense(ret_why);
+	*ret_key = key;
+	return st;
+}
+
+STATUS
+custody_generate(struct custody *custody, enum key_alg alg, const char *label,
+    const char *pool, const char *for_whom, struct custody_key *ret_key,
+    char *ret_why)
+{
+	Holdfast__Keyd__V1__GenerateRequest request =
+	    HOLDFAST__KEYD__V1__GENERATE_REQUEST__INIT;
+	const struct custody_ask ask = { KEYS, "Generate", &request.base,
+		GENERATE_TIMEOUT_MS };
+	struct birth birth = { .label = label, .alg = alg };
+	char owner[OWNER_MAX + 1];
+	struct status st;
+
+	print_owner(for_whom, owner);
+	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
+	request.label = text_of(label);
+	request.pool = text_of(pool);
+	request.owner = owner;
+	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
+	return take_born(custody, st, &birth, ret_key, ret_why);
+}
+
+STATUS
+custody_import(struct custody *custody, const struct custody_import *import,
+    struct custody_key *ret_key, char *ret_why)
+{
+	Holdfast__Keyd__V1__ImportRequest request =
+	    HOLDFAST__KEYD__V1__IMPORT_REQUEST__INIT;
+	const struct custody_ask ask = { KEYS, "Import", &request.base, 0 };
+	struct birth birth = { .label = import->label,
+		.alg = key_alg_of_spki(import->spki),
+		.spki = import->spki };
+	char owner[OWNER_MAX + 1];
+	struct status st;
+
+	print_owner(import->for_whom, owner);
+	request.label = text_of(import->label);
+	request.pool = text_of(import->pool);
+	request.owner = owner;
+	request.wrapping_key_id = data_of(import->wrapping_key_id);
+	request.blob = data_of(import->blob);
+	request.spki = data_of(import->spki);
+	request.exposed = import->exposed;
+	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
+	return take_born(custody, st, &birth, ret_key, ret_why);
+}
+
+static struct status
+take_wrapping(const Holdfast__Keyd__V1__ImportParametersResponse *from,
+    struct custody_wrapping *ret_wrapping, char *ret_why)
+{
+	struct custody_wrapping w = { .wrapping = (int)from->wrapping,
+		.expires_s = from->expires_s,
+		.key_len = from->wrapping_key.len,
+		.key_id_len = from->wrapping_key_id.len };
+
+	if (w.key_len > sizeof(w.key) || w.key_id_len > sizeof(w.key_id))
+		return nonsense(ret_why);
+	memcpy(w.key, from->wrapping_key.data, w.key_len);
+	memcpy(w.key_id, from->wrapping_key_id.data, w.key_id_len);
+	(void)!snprintf(w.pool, sizeof(w.pool), "%s", from->pool);
+	for (size_t i = 0;
+	     i < from->n_algorithms &&
+	     w.n_algorithms < sizeof(w.algorithms) / sizeof(w.algorithms[0]);
+	     i++)
+		w.algorithms[w.n_algorithms++] =
+		    (enum key_alg)from->algorithms[i];
+	*ret_wrapping = w;
+	return status_ok();
+}
+
+STATUS
+custody_import_parameters(struct custody *custody, const char *pool,
+    struct custody_wrapping *ret_wrapping, char *ret_why)
+{
+	Holdfast__Keyd__V1__ImportParametersRequest request =
+	    HOLDFAST__KEYD__V1__IMPORT_PARAMETERS_REQUEST__INIT;
+	const struct custody_ask ask = { KEYS, "ImportParameters",
+		&request.base, 0 };
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	struct status st;
+
+	request.pool = text_of(pool);
+	st = custody_call(custody, &ask, &reply, NULL, ret_why);
+	if (failed(st))
+		return st;
+	return take_wrapping(
+	    (const Holdfast__Keyd__V1__ImportParametersResponse *)reply,
+	    ret_wrapping, ret_why);
+}
+
+/* ---- certificate requests ---- */
+
+/* As a request of each algorithm is signed: the curve's own hash, and for RSA
+ * the padding that every CA reads. */
+static enum sign_scheme
+csr_scheme(enum key_alg alg)
+{
+	switch (alg) {
+	case KEY_ALG_EC_P256:
+		return SCHEME_ECDSA_SECP256R1_SHA256;
+	case KEY_ALG_EC_P384:
+		return SCHEME_ECDSA_SECP384R1_SHA384;
+	case KEY_ALG_ED25519:
+		return SCHEME_ED25519;
+	case KEY_ALG_RSA_2048:
+	case KEY_ALG_RSA_3072:
+	case KEY_ALG_RSA_4096:
+	case KEY_ALG_NONE:
+	default:
+		return SCHEME_RSA_PKCS1_SHA256;
+	}
+}
+
+static struct status
+sign(struct custody *custody, Holdfast__Keyd__V1__SignRequest *request,
+    struct signature *ret_signature, char *ret_why)
+{
+	const struct custody_ask ask = { SIGNER, "Sign", &request->base, 0 };
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	const Holdfast__Keyd__V1__SignResponse *response;
+	struct status st = custody_call(custody, &ask, &reply, NULL, ret_why);
+
+	if (failed(st))
+		return st;
+	response = (const Holdfast__Keyd__V1__SignResponse *)reply;
+	if (response->signature.len == 0 ||
+	    response->signature.len > SIGNATURE_MAX)
+		return nonsense(ret_why);
+	ret_signature->len = response->signature.len;
+	memcpy(ret_signature->at, response->signature.data, ret_signature->len);
+	return st;
+}
+
+/* certd's own right to have requests signed with a key that it had made. */
+static struct status
+grant_itself_csr(
+    struct custody *custody, const struct key_id *id, char *ret_why)
+{
+	Holdfast__Keyd__V1__GrantRequest request =
+	    HOLDFAST__KEYD__V1__GRANT_REQUEST__INIT;
+	Holdfast__Keyd__V1__Context contexts[] = {
+		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR
+	};
+	const struct custody_ask ask = { KEYS, "Grant", &request.base, 0 };
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+
+	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.identity = custody->self;
+	request.contexts = contexts;
+	request.n_contexts = 1;
+	return custody_call(custody, &ask, &reply, NULL, ret_why);
+}
+
+STATUS
+custody_sign_csr(struct custody *custody, const struct key_id *id,
+    enum key_alg alg, struct bytes info, struct signature *ret_signature,
+    char *ret_why)
+{
+	Holdfast__Keyd__V1__SignRequest request =
+	    HOLDFAST__KEYD__V1__SIGN_REQUEST__INIT;
+	struct status st;
+
+	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.scheme = (uint32_t)csr_scheme(alg);
+	request.context = HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR;
+	request.content = data_of(info);
+	request.timeout_ms = custody->timeout_ms;
+	st = sign(custody, &request, ret_signature, ret_why);
+	if (st.code != STATUS_PERMISSION_DENIED)
+		return st;
+	st = grant_itself_csr(custody, id, ret_why);
+	if (failed(st))
+		return st;
+	return sign(custody, &request, ret_signature, ret_why);
+}
+
+/* ---- the end ---- */
+
+/* Is it gone, or on its way? */
+static bool
+is_doomed(struct custody *custody, const struct key_id *id)
+{
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	char why[CUSTODY_WHY_MAX];
+	struct status st = get(custody, NULL, id, &reply, why);
+	Holdfast__Keyd__V1__KeyState state;
+
+	if (failed(st))
+		return st.code == STATUS_NOT_FOUND;
+	state = ((const key_msg *)reply)->state;
+	return state == HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED ||
+	       state == HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_DESTROYED;
+}
+
+STATUS
+custody_destroy(struct custody *custody, const struct key_id *id,
+    const char *comment, bool *ret_waits, char *ret_why)
+{
+	Holdfast__Keyd__V1__ScheduleDestructionRequest request =
+	    HOLDFAST__KEYD__V1__SCHEDULE_DESTRUCTION_REQUEST__INIT;
+	const struct custody_ask ask = { KEYS, "ScheduleDestruction",
+		&request.base, 0 };
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	struct status st;
+
+	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.comment = text_of(comment);
+	st = custody_call(custody, &ask, &reply, NULL, ret_why);
+	if (st.code == STATUS_NOT_FOUND ||
+	    (st.code == STATUS_FAILED_PRECONDITION && is_doomed(custody, id))) {
+		*ret_waits = false;
+		return status_ok();
+	}
+	if (failed(st))
+		return st;
+	*ret_waits =
+	    ((const Holdfast__Keyd__V1__ScheduleDestructionResponse *)reply)
+		->approval != NULL;
+	return st;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Page tokens and rows of a page; see page.h.  A token is read strictly, so
+ * what a caller makes up is refused and not taken for the first page.
+ */
+
+#include "certd/page.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "certd/message.h"
+
+#define DIGITS_MAX 18
+
+void
+page_print(int64_t last_id, char ret_token[PAGE_TOKEN_MAX])
+{
+	snprintf(ret_token, PAGE_TOKEN_MAX, "p%" PRId64, last_id);
+}
+
+STATUS
+page_read(const char *token, int64_t *ret_last_id)
+{
+	const char *digits = token + 1;
+	int64_t id = 0;
+
+	if (token[0] == 0) {
+		*ret_last_id = 0;
+		return status_ok();
+	}
+	if (token[0] != 'p' || digits[0] < '1' || digits[0] > '9' ||
+	    strspn(digits, "0123456789") != strlen(digits) ||
+	    strlen(digits) > DIGITS_MAX)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "page_token is none that a list gave; leave it empty to "
+		    "begin again");
+	for (; *digits != 0; digits++)
+		id = 10 * id + (*digits - '0');
+	*ret_last_id = id;
+	return status_ok();
+}
+
+STATUS
+page_rows(struct db_rows *rows, uint32_t size,
+    bool (*each)(void *ctx, struct db_rows *row), void *ctx, bool *ret_more)
+{
+	for (uint32_t n = 0;; n++) {
+		bool row = false;
+		struct status st = db_next(rows, &row);
+
+		if (failed(st))
+			return st;
+		if (!row || n == size) {
+			*ret_more = row;
+			return st;
+		}
+		if (!each(ctx, rows))
+			return message_no_memory();
+	}
+}

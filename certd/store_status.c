@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Counts and history in the database; see store_status.h. */
+
+#include "certd/store_status.h"
+
+#include "certd/page.h"
+#include "certd/store.h"
+
+STATUS
+store_status_counts(struct db_tx *tx, struct store_counts *ret_counts)
+{
+	static const char *const SQL[] = {
+		"SELECT count(*) FROM account",
+		"SELECT count(*) FROM certificate",
+		"SELECT count(*) FROM resource",
+		"SELECT count(*) FROM grant_ WHERE wanted <> granted",
+	};
+	uint8_t tag[STORE_TAG_LEN];
+	struct store_counts counts = { 0 };
+	int64_t *const to[] = { &counts.accounts, &counts.certificates,
+		&counts.resources, &counts.pending_grants };
+	struct status st = status_ok();
+
+	for (size_t i = 0; i < sizeof(SQL) / sizeof(SQL[0]) && !failed(st); i++)
+		st = db_number(tx, to[i], SQL[i], DB_NONE);
+	if (!failed(st))
+		st = store_current_version(tx, &counts.edge_version, tag);
+	if (!failed(st))
+		*ret_counts = counts;
+	return st;
+}
+
+struct show {
+	bool (*each)(void *ctx, const struct store_event_row *event);
+	void *ctx;
+};
+
+static bool
+show(void *ctx, struct db_rows *row)
+{
+	const struct show *to = ctx;
+	struct store_event_row event = { .id = db_column_int(row, 0),
+		.at_s = db_column_int(row, 1) };
+
+	db_column_text(row, 2, event.account_name, sizeof(event.account_name));
+	db_column_text(row, 3, event.actor, sizeof(event.actor));
+	db_column_text(row, 4, event.act, sizeof(event.act));
+	db_column_text(row, 5, event.object, sizeof(event.object));
+	db_column_text(row, 6, event.detail, sizeof(event.detail));
+	return to->each(to->ctx, &event);
+}
+
+#define SELECT                                                                 \
+	"SELECT event.id, at_s, account.name, actor, act, object, detail"      \
+	" FROM event LEFT JOIN account ON account.id = event.account "
+
+STATUS
+store_status_history(struct db_tx *tx, int64_t account, int64_t before,
+    uint32_t size, bool (*each)(void *ctx, const struct store_event_row *event),
+    void *ctx, bool *ret_more)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct show to = { each, ctx };
+	int64_t below = before == 0 ? INT64_MAX : before;
+	struct status st =
+	    account != 0
+		? db_query(tx, &rows,
+		      SELECT "WHERE event.account = ?1 AND event.id < ?2"
+			     " ORDER BY event.id DESC LIMIT ?3",
+		      DB_VALUES(
+			  db_int(account), db_int(below), db_int(size + 1)))
+		: db_query(tx, &rows,
+		      SELECT "WHERE event.id < ?1"
+			     " ORDER BY event.id DESC LIMIT ?2",
+		      DB_VALUES(db_int(below), db_int(size + 1)));
+
+	return failed(st) ? st : page_rows(rows, size, show, &to, ret_more);
+}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test bed with a certd: keyd of bed.py, and a certd that has joined it.
+
+    bed.call("Accounts", "Create", name="acme")        gRPC, as operator/admin
+    bed.refusal("Accounts", "Get", name="none")        (code, sentence)
+    bed.rest("GET", "/v1/certificates", token)         REST; (status, headers, JSON)
+"""
+
+import http.client
+import json
+import socket
+import ssl
+import subprocess
+
+import grpc
+
+from bed import BUILD, DOMAIN, Bed, Daemon, free_port, wait_for
+from wire import channel, member
+
+from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
+    accounts_pb2, accounts_pb2_grpc, certificates_pb2, certificates_pb2_grpc,
+    edges_pb2, edges_pb2_grpc, resources_pb2, resources_pb2_grpc,
+    status_pb2, status_pb2_grpc)
+
+CERTD = BUILD / "certd/certd"
+MODULES = ((accounts_pb2, accounts_pb2_grpc), (certificates_pb2, certificates_pb2_grpc),
+           (edges_pb2, edges_pb2_grpc), (resources_pb2, resources_pb2_grpc),
+           (status_pb2, status_pb2_grpc))
+ADMINISTRATOR, ENGINEER, VIEWER, AUDITOR = 1, 2, 3, 4
+
+
+def service_of(service, method):
+    """The class of a method's requests, and the stub of its service."""
+    for messages, stubs in MODULES:
+        found = messages.DESCRIPTOR.services_by_name.get(service)
+        if found is not None:
+            request = getattr(messages, found.methods_by_name[method].input_type.name)
+            return request, getattr(stubs, f"{service}Stub")
+    raise KeyError(service)
+
+
+def all_methods():
+    """("Accounts", "Create") ... of every service of certd."""
+    return [(service.name, method.name) for messages, _ in MODULES
+            for service in messages.DESCRIPTOR.services_by_name.values()
+            for method in service.methods]
+
+
+class _Https(http.client.HTTPSConnection):
+    """certd under its own name, at whatever address."""
+
+    def connect(self):
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        self.sock = self._context.wrap_socket(plain, server_hostname=f"certd.{DOMAIN}")
+
+
+class CertdBed(Bed):
+    def __init__(self, *args, certd_lines="", **kw):
+        super().__init__(*args, **kw)
+        self.certd_port, self.rest_port = free_port(), free_port()
+        self.certd_metrics_port = free_port()
+        self.certd_lines = certd_lines
+        self.channels = {}
+
+    # ---- certd ----
+
+    def write_certd_config(self):
+        path = self.dir / "certd.yaml"
+        path.write_text(f"""\
+listen: 127.0.0.1:{self.certd_port}
+state_dir: {self.dir}/certd
+zone: edge.holdfast.test
+rest:
+  listen: 127.0.0.1:{self.rest_port}
+metrics_listen: 127.0.0.1:{self.certd_metrics_port}
+{self.certd_lines}""")
+        return path
+
+    def run_certd(self, *argv, timeout=60):
+        """One of certd's commands; the completed process."""
+        return subprocess.run([CERTD, *map(str, argv), "-c", self.dir / "certd.yaml"],
+                              env=self.env, capture_output=True, text=True, timeout=timeout)
+
+    def start_certd(self, name="one"):
+        certd = self.daemons.get("certd")
+        if certd is None:
+            config = self.write_certd_config()
+            join = self.dir / f"certd-{name}.join"
+            self.cli("edge", "invite", name, "--role", "certd", "-o", join)
+            done = self.run_certd("join", join)
+            assert done.returncode == 0, done.stdout + done.stderr
+            certd = Daemon("certd", [CERTD, "-c", config], self.dir / "certd.log", self.env)
+            self.daemons["certd"] = certd
+        certd.start()
+        wait_for("certd listens", lambda: self._listens(certd, self.certd_port))
+        return certd
+
+    # ---- gRPC ----
+
+    def channel(self, state="admin"):
+        """To certd as the identity in that state folder."""
+        if state not in self.channels:
+            self.channels[state] = channel(
+                self, self.dir / state, self.certd_port, server="certd")
+        return self.channels[state]
+
+    def member(self, role, name):
+        """Enroll an identity; the state folder's name, for state=."""
+        return member(self, role, name).name
+
+    def call(self, service, method, state="admin", timeout=30, request=None, **fields):
+        """A unary method; its reply, or grpc.RpcError."""
+        kind, stub = service_of(service, method)
+        ask = getattr(stub(self.channel(state)), method)
+        return ask(kind(**fields) if request is None else request, timeout=timeout,
+                   wait_for_ready=True)
+
+    def refusal(self, service, method, **kw):
+        """Its code and sentence; fails when it is not refused."""
+        try:
+            self.call(service, method, **kw)
+        except grpc.RpcError as error:
+            return error.code().name, error.details()
+        raise AssertionError(f"{service}.{method} was not refused: {kw}")
+
+    # ---- accounts ----
+
+    def make_account(self, name, **fields):
+        return self.call("Accounts", "Create", name=name, **fields)
+
+    def make_token(self, account, role=ADMINISTRATOR, name="test", **fields):
+        """A new API token's secret."""
+        return self.call("Tokens", "Create", account=account, name=name, role=role,
+                         **fields).secret
+
+    # ---- REST ----
+
+    def rest(self, verb, path, token=None, body=None, headers=None, timeout=30):
+        """(status, headers, JSON or text) of one request over TLS."""
+        context = ssl.create_default_context(cafile=str(self.dir / "keyd/ca.pem"))
+        connection = _Https("127.0.0.1", self.rest_port, context=context, timeout=timeout)
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            sent.setdefault("Content-Type", "application/json")
+        try:
+            connection.request(verb, path, body, sent)
+            reply = connection.getresponse()
+            text = reply.read()
+            is_json = "json" in (reply.headers.get("Content-Type") or "")
+            return reply.status, reply.headers, json.loads(text) if is_json and text else text
+        finally:
+            connection.close()
+
+    def close(self):
+        for open_channel in self.channels.values():
+            open_channel.close()
+        try:
+            if "certd" in self.daemons:
+                code = self.daemons["certd"].stop()
+                assert code == 0, self.daemons["certd"].text()[-4000:]
+        finally:
+            super().close()

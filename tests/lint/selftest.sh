@@ -55,13 +55,14 @@ plant edge/provider/planted_edge.c '#include "edge/agent.h"\n'
 plant edge/provider/planted_rpc.c '#include "rpc/client.h"\n'
 demand tests/lint/layers.sh
 
-# Every foreign header in another room, and beside its owner if that is a file.
+# Every foreign header in a room that owns none, and beside its owner if that is
+# a file.
 number=0
 table foreign.txt > "$copy/owners"
 while read -r begin owner; do
 	number=$((number + 1))
 	case $begin in */) header=${begin}x.h ;; *) header=$begin ;; esac
-	plant "tools/planted_$number.c" "#include <$header>\n"
+	plant "proto/planted_$number.c" "#include <$header>\n"
 	case $owner in
 	*.c) plant "$(dirname "$owner")/planted_$number.c" "  # include \"$header\"\n" ;;
 	esac

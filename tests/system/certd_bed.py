@@ -14,7 +14,7 @@ import subprocess
 
 import grpc
 
-from bed import BUILD, DOMAIN, Bed, Daemon, free_port, wait_for
+from bed import BUILD, DOMAIN, TOP, Bed, Daemon, free_port, wait_for
 from wire import channel, member
 
 from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
@@ -55,12 +55,43 @@ class _Https(http.client.HTTPSConnection):
 
 
 class CertdBed(Bed):
-    def __init__(self, *args, certd_lines="", **kw):
+    def __init__(self, *args, certd_lines="", enhanced=False, **kw):
+        """enhanced: with a network and a pool of that name, on a token of its own."""
+        self.enhanced, self.certd_lines = enhanced, certd_lines
         super().__init__(*args, **kw)
         self.certd_port, self.rest_port = free_port(), free_port()
         self.certd_metrics_port = free_port()
-        self.certd_lines = certd_lines
         self.channels = {}
+
+    # ---- a second pool ----
+
+    def write_keyd_config(self, *args, **kw):
+        super().write_keyd_config(*args, **kw)
+        if not self.enhanced:
+            return
+        subprocess.run([TOP / "tools/softhsm-token", "enhanced", self.dir / "enhanced.pin"],
+                       check=True, env=self.env, timeout=60)
+        path = self.dir / "keyd.yaml"
+        text = path.read_text()
+        pool = text[text.index("  - name: standard"):text.index("identity:")]
+        pool = pool.replace("\n    workers:", "\n    edge_groups: [standard]\n    workers:")
+        text = text[:text.index("  - name: standard")] + pool + pool.replace(
+            "standard", "enhanced").replace("custody", "enhanced") + text[text.index("identity:"):]
+        path.write_text(text)
+        self.certd_lines += """\
+networks:
+  - name: standard
+    pool: standard
+    edge_groups: [standard]
+  - name: enhanced
+    pool: enhanced
+    edge_groups: [enhanced]
+"""
+
+    def lanes_ready(self):
+        lanes = self.lanes()
+        return len(lanes) == self.workers * (2 if self.enhanced else 1) and all(
+            l["state"] == "ready" for l in lanes)
 
     # ---- certd ----
 
@@ -94,6 +125,16 @@ metrics_listen: 127.0.0.1:{self.certd_metrics_port}
         certd.start()
         wait_for("certd listens", lambda: self._listens(certd, self.certd_port))
         return certd
+
+    def up(self):
+        """keyd and certd, with their tokens; the command line knows both."""
+        self.init()
+        self.start_keyd()
+        self.start_certd()
+        self.env["HOLDFAST_CERTD"] = f"127.0.0.1:{self.certd_port}"
+        wait_for("certd reaches keyd", lambda: self.call(
+            "Status", "Get").keyd_trouble == "")
+        return self
 
     # ---- gRPC ----
 

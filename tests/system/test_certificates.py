@@ -12,13 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+from bed import HOLDFAST, wait_for
 from certd_bed import CertdBed
 from certs import Pki, der, fingerprint, key_pem, new_key, pem
 
 
 @pytest.fixture(scope="module")
 def bed():
-    b = CertdBed()
+    b = CertdBed(enhanced=True)
     b.up()
     b.cli("account", "create", "acme", "--title", "Acme Ltd")
     b.pki = Pki()
@@ -244,7 +245,7 @@ def test_a_pfx_with_its_password(bed, options):
         os.close(w)
         try:
             return subprocess.run(
-                [bed.holdfast, "--state", bed.dir / "admin", "--json", "cert", "upload", path,
+                [HOLDFAST, "--state", bed.dir / "admin", "--json", "cert", "upload", path,
                  "--account", "acme", "--passphrase-fd", str(r)],
                 env=bed.env, capture_output=True, text=True, timeout=60, pass_fds=(r,))
         finally:
@@ -353,7 +354,7 @@ def test_a_certificate_in_use_is_not_deleted_and_who_holds_it_is_named(bed):
     assert done["key_destroyed"]
     assert refused(bed, "cert", "show", c["id"], code=4)
     # The token's key is on its way out.
-    bed.wait("keyd was told", lambda: bed.json("key", "show", c["key"]["id"])["state"] in
+    wait_for("keyd was told", lambda: bed.json("key", "show", c["key"]["id"])["state"] in
              ("scheduled", "suspended", "destroyed"))
 
 

@@ -277,15 +277,16 @@ text_of(struct db_rows *rows, int column)
 		(size_t)sqlite3_column_bytes(rows->stmt, column) };
 }
 
-void
+bool
 db_column_text(struct db_rows *rows, int column, char *ret_text, size_t max)
 {
 	struct bytes text = text_of(rows, column);
+	size_t len = text.len < max ? text.len : max - 1;
 
-	if (text.len > max - 1)
-		text.len = max - 1;
-	memcpy(ret_text, text.at, text.len);
-	ret_text[text.len] = 0;
+	memcpy(ret_text, text.at, len);
+	ret_text[len] = 0;
+	return len == text.len && memchr(text.at, 0, len) == NULL &&
+	       !db_column_is_null(rows, column);
 }
 
 char *

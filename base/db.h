@@ -136,13 +136,21 @@ STATUS db_next(struct db_rows *rows, bool *ret_row);
 /* Columns of the row there is, from 0. */
 int64_t db_column_int(struct db_rows *rows, int column);
 bool db_column_is_null(struct db_rows *rows, int column);
-/* Cut at max - 1 octets and closed with a zero. */
-void db_column_text(
+/* Cut at max - 1 octets and closed with a zero.  False: not the whole text, for
+ * it was cut, has a zero inside or is NULL. */
+bool db_column_text(
     struct db_rows *rows, int column, char *ret_text, size_t max);
 /* malloc'd, zero-terminated; NULL when memory ends. */
 char *db_column_dup(struct db_rows *rows, int column);
 /* Borrowed until the next row. */
 struct bytes db_column_blob(struct db_rows *rows, int column);
+
+/*
+ * Write the log back into the file and empty it, so that what was deleted is in
+ * neither.  Waits for readers, 5 s at most; UNAVAILABLE: one reads on, and it
+ * is done when the log is next written back.
+ */
+STATUS db_checkpoint(struct db *db);
 
 /* The schema's number, and the one that this program makes. */
 STATUS db_schema(struct db *db, int *ret_schema);

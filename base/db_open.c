@@ -108,7 +108,8 @@ connect_one(struct db *db, struct db_tx *tx, const char *path, bool writes)
 		     /* Of what is deleted nothing stays in free pages. */
 		     "PRAGMA secure_delete = ON;"
 		     "PRAGMA foreign_keys = ON"
-		   : "PRAGMA trusted_schema = OFF; PRAGMA query_only = ON");
+		   : "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+		     "PRAGMA query_only = ON");
 }
 
 static struct status
@@ -178,6 +179,19 @@ db_close(struct db *db)
 	pthread_mutex_destroy(&db->mutex);
 	pthread_mutex_destroy(&db->writing);
 	free(db);
+}
+
+STATUS
+db_checkpoint(struct db *db)
+{
+	struct status st = status_ok();
+
+	pthread_mutex_lock(&db->writing);
+	if (sqlite3_wal_checkpoint_v2(db->writer.handle, NULL,
+		SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
+		st = db_int_status(db->writer.handle);
+	pthread_mutex_unlock(&db->writing);
+	return st;
 }
 
 STATUS

@@ -49,7 +49,9 @@ backup_run(const char *state_dir, const char *path)
 	if (is_terminal)
 		fputs("\r               \r", stderr);
 	if (failed(st)) {
-		fprintf(stderr, "certd: no backup was made: %s\n", st.why);
+		fprintf(stderr,
+		    "certd: no backup of %s/certd.db was made: %s\n", state_dir,
+		    st.why);
 		return st;
 	}
 	if (stat(path, &sb) != 0)

@@ -21,10 +21,17 @@
 #include "base/process.h"
 #include "certd/accounts.h"
 #include "certd/api.h"
+#include "certd/certificates.h"
 #include "certd/config.h"
 #include "certd/custody.h"
+#include "certd/edges.h"
+#include "certd/grants.h"
 #include "certd/grpc_port.h"
+#include "certd/key_janitor.h"
 #include "certd/report.h"
+#include "certd/requests.h"
+#include "certd/resources.h"
+#include "certd/shared.h"
 #include "certd/store.h"
 #include "rpc/enroll.h"
 
@@ -38,6 +45,11 @@ struct certd {
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
+	struct certificates *certificates;
+	struct requests *requests;
+	struct key_janitor *janitor;
+	struct resources *resources;
+	struct edges *edges;
 	struct grpc_port *port;
 	struct metrics_http *metrics_http;
 };
@@ -182,10 +194,83 @@ make_report(struct certd *certd)
 }
 
 static struct status
+make_certificates(struct certd *certd)
+{
+	const struct certificates_config config = {
+		.store = certd->store,
+		.custody = certd->custody,
+		.networks = &certd->config->all_networks,
+		.zone = certd->config->zone,
+		.allow_exposed_upload = certd->config->allow_exposed_upload,
+		.shared_added = shared_added,
+	};
+	const struct key_janitor_config janitor = { .store = certd->store,
+		.custody = certd->custody };
+	struct status st = certificates_new(&config, &certd->certificates);
+
+	if (!failed(st))
+		st = certificates_register(certd->certificates, certd->api);
+	if (!failed(st))
+		st = requests_new(certd->certificates, &certd->requests);
+	if (!failed(st))
+		st = requests_register(certd->requests, certd->api);
+	return failed(st) ? st : key_janitor_start(&janitor, &certd->janitor);
+}
+
+static struct status
+make_resources(struct certd *certd)
+{
+	const struct resources_config config = {
+		.store = certd->store,
+		.custody = certd->custody,
+		.networks = &certd->config->all_networks,
+		.zone = certd->config->zone,
+		.certificates = certd->certificates,
+	};
+	struct status st = resources_new(&config, &certd->resources);
+
+	return failed(st) ? st
+			  : resources_register(certd->resources, certd->api);
+}
+
+/* A row that cannot be read holds no version back: edges report what is not
+ * served. */
+static bool
+is_pending(void *ctx, struct db_tx *tx, int64_t resource)
+{
+	bool pending = false;
+
+	(void)ctx;
+	return !failed(grants_pending(tx, resource, &pending)) && pending;
+}
+
+static struct status
+make_edges(struct certd *certd)
+{
+	const struct edges_config config = {
+		.store = certd->store,
+		.custody = certd->custody,
+		.domain = custody_domain(certd->custody),
+		.metrics = certd->metrics,
+		.grants_pending = is_pending,
+	};
+	struct status st = edges_new(&config, &certd->edges);
+
+	return failed(st) ? st : edges_register(certd->edges, certd->api);
+}
+
+static struct status
 make_services(struct certd *certd)
 {
 	struct status st =
 	    complain("accounts", accounts_register(certd->store, certd->api));
+
+	if (!failed(st))
+		st = complain("certificates", make_certificates(certd));
+	if (!failed(st))
+		st = complain("resources", make_resources(certd));
+	if (!failed(st))
+		st = complain("edges", make_edges(certd));
 
 	if (!failed(st))
 		st = complain("status", make_report(certd));
@@ -219,7 +304,10 @@ open_grpc(struct certd *certd)
 	};
 	struct status st = grpc_port_open(&config, &certd->port);
 
-	return failed(st) ? st : grpc_port_start(certd->port);
+	if (failed(st))
+		return st;
+	edges_serve(certd->edges, grpc_port_server(certd->port));
+	return grpc_port_start(certd->port);
 }
 
 static struct status
@@ -292,6 +380,11 @@ certd_done(struct certd *certd)
 	metrics_http_stop(certd->metrics_http);
 	grpc_port_close(certd->port);
 	report_free(certd->report);
+	edges_free(certd->edges);
+	resources_free(certd->resources);
+	key_janitor_stop(certd->janitor);
+	requests_free(certd->requests);
+	certificates_free(certd->certificates);
 	api_free(certd->api);
 	custody_close(certd->custody);
 	store_close(certd->store);

@@ -46,6 +46,7 @@ struct custody_key {
 	char label[CUSTODY_LABEL_MAX];
 	char pool[CUSTODY_POOL_MAX];
 	int origin; /* holdfast.keyd.v1.KeyOrigin */
+	int state;  /* holdfast.keyd.v1.KeyState */
 	size_t spki_len;
 	uint8_t spki[CUSTODY_SPKI_MAX];
 };

@@ -62,7 +62,8 @@ nonsense(char *ret_why)
 static struct status
 take_key(const key_msg *key, struct custody_key *ret_key, char *ret_why)
 {
-	struct custody_key taken = { .origin = (int)key->origin };
+	struct custody_key taken = { .origin = (int)key->origin,
+		.state = (int)key->state };
 	struct key_id id;
 
 	if (key->spki.len > CUSTODY_SPKI_MAX || key->id.len != KEY_ID_LEN ||

@@ -85,16 +85,12 @@ grpc_port_caller(
 static bool
 is_for_everyone(const char *method)
 {
-	static const char *const METHODS[] = {
-		"/grpc.health.v1.Health/Check",
-		"/grpc.health.v1.Health/Watch",
-		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-		"/grpc.reflection.v1alpha.ServerReflection/"
-		"ServerReflectionInfo",
-	};
+	static const char *const SERVICES[] = { "/grpc.health.v1.Health/",
+		"/grpc.reflection.v1.ServerReflection/",
+		"/grpc.reflection.v1alpha.ServerReflection/" };
 
-	for (size_t i = 0; i < sizeof(METHODS) / sizeof(METHODS[0]); i++)
-		if (strcmp(METHODS[i], method) == 0)
+	for (size_t i = 0; i < sizeof(SERVICES) / sizeof(SERVICES[0]); i++)
+		if (strncmp(SERVICES[i], method, strlen(SERVICES[i])) == 0)
 			return true;
 	return false;
 }

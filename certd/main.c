@@ -48,9 +48,11 @@ read_command(int argc, char **argv, struct arguments *ret)
 {
 	if (optind == argc)
 		return true;
-	if (strcmp(argv[optind], "join") == 0 && optind + 2 == argc) {
-		ret->join = argv[optind + 1];
-		return true;
+	if (strcmp(argv[optind], "join") == 0) {
+		ret->join = argv[optind + 1]; /* or NULL */
+		if (optind + 2 != argc)
+			fputs("certd: join takes one FILE.join\n", stderr);
+		return optind + 2 == argc;
 	}
 	if (strcmp(argv[optind], "backup") == 0 && optind + 1 == argc) {
 		ret->is_backup = true;
@@ -83,6 +85,7 @@ parse(int argc, char **argv, struct arguments *ret)
 	};
 	static const struct option OPTIONS[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "output", required_argument, NULL, 'o' },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, 'h' },

@@ -12,8 +12,9 @@
 /*
  * Edges and what they were seen to serve.  An edge is live when it was heard of
  * within EDGE_LIVE_S and is not quarantined; for EDGE_START_S after certd's own
- * start those count too that were heard of in the day before, so that a restart
- * of certd proves nothing.
+ * start those count too that were heard of in the day before it ended, so that
+ * a restart of certd proves nothing.  An edge that is held back (it has applied
+ * what this database does not know) is live and proves nothing.
  */
 #define EDGE_LIVE_S 90
 #define EDGE_START_S 120
@@ -45,5 +46,7 @@ STATUS edges_waiting(
  */
 STATUS edges_settle(
     struct db_tx *tx, int64_t resource, int64_t now_s, unsigned *ret_settled);
+/* Would edges_settle of all end any?  In a transaction that only reads. */
+STATUS edges_can_settle(struct db_tx *tx, int64_t now_s, bool *ret_can);
 
 #endif

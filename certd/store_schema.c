@@ -3,7 +3,7 @@
 /*
  * The schema of certd's database, step by step.  Step n brings it from n to
  * n + 1; never edit one that was released: add.  SQL that PostgreSQL would take
- * too, but for the two text indexes.  What is looked at for every row (dates,
+ * too, but for one text index.  What is looked at for every row (dates,
  * state) is apart from what is only shown (PEM).  Times are seconds since 1970
  * UTC; 0 stands for never.
  */
@@ -106,15 +106,20 @@ const char *const store_migrations[] = {
 	" not_after_s INTEGER NOT NULL,"
 	" created_s INTEGER NOT NULL,"
 	" created_by TEXT NOT NULL,"
+	/* Of name, host names and fingerprint, as certd/search.h has them. */
+	" words TEXT NOT NULL DEFAULT '',"
 	" revision INTEGER NOT NULL DEFAULT 1,"
 	" UNIQUE (account, fingerprint)) STRICT;"
+	/* Lists walk along one of these for each kind. */
 	"CREATE INDEX certificate_by_id ON certificate (account, kind, id);"
-	"CREATE INDEX certificate_by_name ON certificate (account, name, id);"
+	"CREATE INDEX certificate_by_name"
+	" ON certificate (account, kind, name, id);"
 	"CREATE INDEX certificate_by_expiry"
-	" ON certificate (account, not_after_s, id);"
-	"CREATE INDEX certificate_by_name_all ON certificate (name, id);"
+	" ON certificate (account, kind, not_after_s, id);"
+	"CREATE INDEX certificate_by_id_all ON certificate (kind, id);"
+	"CREATE INDEX certificate_by_name_all ON certificate (kind, name, id);"
 	"CREATE INDEX certificate_by_expiry_all"
-	" ON certificate (not_after_s, id);"
+	" ON certificate (kind, not_after_s, id);"
 	"CREATE INDEX certificate_by_key ON certificate (key);"
 	"CREATE TABLE certificate_chain ("
 	" certificate INTEGER PRIMARY KEY REFERENCES certificate (id),"
@@ -132,10 +137,14 @@ const char *const store_migrations[] = {
 	" certificate INTEGER NOT NULL REFERENCES certificate (id),"
 	" resource INTEGER NOT NULL,"
 	" PRIMARY KEY (certificate, resource)) STRICT, WITHOUT ROWID;"
-	/* Words of name, host names and fingerprint; account is 'a<id>', so
-	 * that one account's search costs what that account holds. */
-	"CREATE VIRTUAL TABLE certificate_text USING fts5 (account, words,"
-	" content = '', columnsize = 0, prefix = '2 3 4');"
+	/* Which certificates have a word, or its begin; list is an account,
+	 * 0 for all of them, -1 for the shared ones.  No reference: to check
+	 * one would be to read them all. */
+	"CREATE TABLE certificate_word ("
+	" list INTEGER NOT NULL,"
+	" word TEXT NOT NULL,"
+	" certificate INTEGER NOT NULL,"
+	" PRIMARY KEY (list, word, certificate)) STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE request ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -170,27 +179,56 @@ const char *const store_migrations[] = {
 	" changed_s INTEGER NOT NULL,"
 	/* Of edge_version: its newest change that edges must know. */
 	" version INTEGER NOT NULL,"
+	/* Of name and host names, as certd/search.h has them. */
+	" words TEXT NOT NULL DEFAULT '',"
 	" revision INTEGER NOT NULL DEFAULT 1,"
 	" UNIQUE (account, name)) STRICT;"
 	"CREATE INDEX resource_by_version ON resource (edge_group, version);"
+	/* One for each order in which a list can be asked for. */
+	"CREATE INDEX resource_by_id ON resource (account, id);"
 	"CREATE INDEX resource_by_name_all ON resource (name, id);"
+	"CREATE INDEX resource_by_group ON resource (edge_group, id);"
+	"CREATE INDEX resource_by_group_name"
+	" ON resource (edge_group, name, id);"
+	"CREATE INDEX resource_by_account_group"
+	" ON resource (account, edge_group, id);"
+	"CREATE INDEX resource_by_account_group_name"
+	" ON resource (account, edge_group, name, id);"
+	/* Modes shared and automatic. */
+	"CREATE INDEX resource_by_shared ON resource (id)"
+	" WHERE mode >= 3 AND https = 1;"
 	/* A name has one resource, whatever the account. */
 	"CREATE TABLE hostname ("
 	" name TEXT PRIMARY KEY,"
 	" resource INTEGER NOT NULL REFERENCES resource (id))"
 	" STRICT, WITHOUT ROWID;"
 	"CREATE INDEX hostname_by_resource ON hostname (resource, name);"
-	"CREATE VIRTUAL TABLE resource_text USING fts5 (account, words,"
-	" content = '', columnsize = 0, prefix = '2 3 4');"
+	/* Which resources have a word, or its begin; list is an account, or 0
+	 * for all of them. */
+	"CREATE TABLE resource_word ("
+	" list INTEGER NOT NULL,"
+	" word TEXT NOT NULL,"
+	" resource INTEGER NOT NULL,"
+	" PRIMARY KEY (list, word, resource)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE binding ("
 	" resource INTEGER NOT NULL REFERENCES resource (id),"
 	/* Kind of key: 1 ECDSA, 2 RSA, 3 Ed25519. */
 	" slot INTEGER NOT NULL,"
 	" certificate INTEGER NOT NULL REFERENCES certificate (id),"
 	" since_s INTEGER NOT NULL,"
+	/* Where it is served: the resource's group while its HTTPS is on, else
+	 * empty.  So the groups of a certificate that 100,000 resources hold
+	 * are found without looking at them. */
+	" edge_group TEXT NOT NULL DEFAULT '',"
 	" PRIMARY KEY (resource, slot)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX binding_by_certificate"
 	" ON binding (certificate, resource);"
+	"CREATE INDEX binding_by_group ON binding (certificate, edge_group);"
+	/* Shared certificates that resources beyond the one named are still to
+	 * be looked at for. */
+	"CREATE TABLE shared_todo ("
+	" certificate INTEGER PRIMARY KEY,"
+	" after_ INTEGER NOT NULL) STRICT;"
 
 	/* ---- edges ---- */
 	/* One row a change; the tag tells this history from another that came
@@ -217,8 +255,11 @@ const char *const store_migrations[] = {
 	" PRIMARY KEY (certificate, resource, edge_group))"
 	" STRICT, WITHOUT ROWID;"
 	"CREATE INDEX retirement_by_resource ON retirement (resource);"
+	"CREATE INDEX retirement_by_group"
+	" ON retirement (certificate, edge_group);"
 	/* Who may sign with which key: as it should be (wanted), and as keyd
-	 * was last told (granted). Rows where the two differ wait for keyd. */
+	 * was last told (granted; 2: it was asked to, and did not answer). Rows
+	 * where the two differ wait for keyd. */
 	"CREATE TABLE grant_ ("
 	" key BLOB NOT NULL,"
 	" edge_group TEXT NOT NULL,"
@@ -226,7 +267,9 @@ const char *const store_migrations[] = {
 	" granted INTEGER NOT NULL,"
 	" problem TEXT NOT NULL DEFAULT '',"
 	" PRIMARY KEY (key, edge_group)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX grant_pending ON grant_ (key) WHERE wanted <> granted;"
+	/* What is to be taken away comes first. */
+	"CREATE INDEX grant_pending ON grant_ (wanted, key, edge_group)"
+	" WHERE wanted <> granted;"
 	"CREATE TABLE edge ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" name TEXT NOT NULL UNIQUE,"
@@ -248,7 +291,8 @@ const char *const store_migrations[] = {
 	" problem TEXT NOT NULL DEFAULT '',"
 	" at_s INTEGER NOT NULL,"
 	" PRIMARY KEY (resource, edge)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX edge_site_by_edge ON edge_site (edge, resource);"
+	"CREATE INDEX edge_site_by_edge"
+	" ON edge_site (edge, resource, served_version);"
 
 	/* ---- what was done, and answers to be given again ---- */
 	"CREATE TABLE event ("

@@ -14,10 +14,10 @@
 #include "ledger/entry.h"
 
 /*
- * What keyd remembers: keys, grants, invitations and identities, in one SQLite
- * file (WAL, synchronous=FULL).  Any thread may call; one mutex serves them in
- * turn, each call blocks for a disk sync at most, and each change is one
- * transaction: it is on disk when the call returns OK, or it did not happen.
+ * What keyd remembers: keys, grants, invitations and identities, in one
+ * database (base/db.h).  Any thread may call.  Changes are made in turn, each a
+ * transaction that is on disk when the call returns OK, or did not happen;
+ * reads see one state, the newest when they began, and wait for no change.
  * Times are seconds since 1970 UTC and come from the caller.
  */
 struct registry;

@@ -35,56 +35,54 @@ no_such_approval(void)
 /* ---- rows ---- */
 
 static bool
-take_approval(struct registry_rows *rows, struct registry_approval *a)
+take_approval(struct db_rows *rows, struct registry_approval *a)
 {
-	int64_t state = registry_column_int(rows, 9);
-	size_t key_len = 0;
+	int64_t state = db_column_int(rows, 9);
 
-	if (!registry_column_text(rows, 1, a->act, sizeof(a->act)) ||
-	    !registry_column_text(rows, 2, a->method, sizeof(a->method)) ||
-	    !registry_column_blob(
+	if (!db_column_text(rows, 1, a->act, sizeof(a->act)) ||
+	    !db_column_text(rows, 2, a->method, sizeof(a->method)) ||
+	    !registry_take_blob(
 		rows, 3, a->request, sizeof(a->request), &a->request_len) ||
-	    !registry_column_blob(rows, 4, a->key.at, KEY_ID_LEN, &key_len) ||
-	    key_len != KEY_ID_LEN ||
-	    !registry_column_text(
+	    !registry_take_id(rows, 4, &a->key) ||
+	    !db_column_text(
 		rows, 5, a->requested_by, sizeof(a->requested_by)) ||
 	    state < APPROVAL_PENDING || state > APPROVAL_FAILED ||
-	    !registry_column_text(rows, 10, a->comment, sizeof(a->comment)) ||
-	    !registry_column_text(rows, 11, a->outcome, sizeof(a->outcome)))
+	    !db_column_text(rows, 10, a->comment, sizeof(a->comment)) ||
+	    !db_column_text(rows, 11, a->outcome, sizeof(a->outcome)))
 		return false;
-	a->id = registry_column_int(rows, 0);
-	a->requested_s = registry_column_int(rows, 6);
-	a->expires_s = registry_column_int(rows, 7);
-	a->quorum = (unsigned)registry_column_int(rows, 8);
+	a->id = db_column_int(rows, 0);
+	a->requested_s = db_column_int(rows, 6);
+	a->expires_s = db_column_int(rows, 7);
+	a->quorum = (unsigned)db_column_int(rows, 8);
 	a->state = (enum approval_state)state;
 	a->n_votes = 0;
 	return true;
 }
 
 static struct status
-take_votes(struct registry *db, struct registry_approval *a)
+take_votes(struct db_tx *tx, struct registry_approval *a)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = true;
-	struct status st = registry_query(db, &rows,
+	struct status st = db_query(tx, &rows,
 	    "SELECT operator, approve, at_s, comment FROM vote"
 	    " WHERE approval = ? ORDER BY at_s, operator LIMIT ?",
-	    VALUES(value_int(a->id), value_int(APPROVAL_VOTES_MAX)));
+	    DB_VALUES(db_int(a->id), db_int(APPROVAL_VOTES_MAX)));
 
 	a->n_votes = 0;
 	while (!failed(st)) {
 		struct registry_vote *vote = &a->votes[a->n_votes];
 
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
-		if (!registry_column_text(
+		if (!db_column_text(
 			rows, 0, vote->operator, sizeof(vote->operator)) ||
-		    !registry_column_text(
+		    !db_column_text(
 			rows, 3, vote->comment, sizeof(vote->comment)))
 			return registry_damaged_row();
-		vote->approve = registry_column_int(rows, 1) != 0;
-		vote->at_s = registry_column_int(rows, 2);
+		vote->approve = db_column_int(rows, 1) != 0;
+		vote->at_s = db_column_int(rows, 2);
 		a->n_votes++;
 	}
 	return st;
@@ -92,36 +90,37 @@ take_votes(struct registry *db, struct registry_approval *a)
 
 /* sql names one by its only value. */
 static struct status
-read_one(struct registry *db, const char *sql, int64_t value,
+read_one(struct db_tx *tx, const char *sql, int64_t value,
     struct registry_approval *ret_approval)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = false;
-	struct status st =
-	    registry_query(db, &rows, sql, VALUES(value_int(value)));
+	struct status st = db_query(tx, &rows, sql, DB_VALUES(db_int(value)));
 
 	if (!failed(st))
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 	if (failed(st))
 		return st;
 	if (!row)
 		return no_such_approval();
 	if (!take_approval(rows, ret_approval))
 		return registry_damaged_row();
-	return take_votes(db, ret_approval);
+	return take_votes(tx, ret_approval);
 }
 
 static struct status
 get_one(struct registry *registry, const char *sql, int64_t value,
     struct registry_approval *ret_approval)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(db_end) struct db_tx *tx = NULL;
 	scoped(free) struct registry_approval *a = calloc(1, sizeof(*a));
 	struct status st;
 
 	if (a == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	st = read_one(db, sql, value, a);
+	st = db_read(registry->db, &tx);
+	if (!failed(st))
+		st = read_one(tx, sql, value, a);
 	if (!failed(st))
 		*ret_approval = *a;
 	return st;
@@ -145,7 +144,7 @@ registry_approval_overdue(struct registry *registry, int64_t now_s,
 }
 
 static struct status
-add_row(struct registry_rows *rows, struct registry_approval **list, size_t *n,
+add_row(struct db_rows *rows, struct registry_approval **list, size_t *n,
     size_t *room)
 {
 	if (*n == *room) {
@@ -166,21 +165,21 @@ add_row(struct registry_rows *rows, struct registry_approval **list, size_t *n,
 }
 
 static struct status
-list_rows(struct registry *db, bool all, size_t max,
+list_rows(struct db_tx *tx, bool all, size_t max,
     struct registry_approval **list, size_t *n)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = true;
 	size_t room = 0;
-	struct status st = registry_query(db, &rows,
+	struct status st = db_query(tx, &rows,
 	    all ? "SELECT " APPROVAL_COLUMNS " FROM approval"
 		  " ORDER BY id DESC LIMIT ?"
 		: "SELECT " APPROVAL_COLUMNS " FROM approval"
 		  " WHERE state = 1 ORDER BY id DESC LIMIT ?",
-	    VALUES(value_int((int64_t)max)));
+	    DB_VALUES(db_int((int64_t)max)));
 
 	while (!failed(st)) {
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
 		st = add_row(rows, list, n, &room);
@@ -192,13 +191,15 @@ STATUS
 registry_approvals(struct registry *registry, bool all, size_t max,
     struct registry_approval **ret_approvals, size_t *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(db_end) struct db_tx *tx = NULL;
 	struct registry_approval *list = NULL;
 	size_t n = 0;
-	struct status st = list_rows(db, all, max, &list, &n);
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = list_rows(tx, all, max, &list, &n);
 	for (size_t i = 0; !failed(st) && i < n; i++)
-		st = take_votes(db, &list[i]);
+		st = take_votes(tx, &list[i]);
 	if (failed(st)) {
 		free(list);
 		return st;
@@ -211,11 +212,13 @@ registry_approvals(struct registry *registry, bool all, size_t max,
 STATUS
 registry_approvals_pending(struct registry *registry, unsigned *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(db_end) struct db_tx *tx = NULL;
 	int64_t n = 0;
-	struct status st = registry_number(
-	    db, &n, "SELECT count(*) FROM approval WHERE state = 1", NO_VALUES);
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = db_number(tx, &n,
+		    "SELECT count(*) FROM approval WHERE state = 1", DB_NONE);
 	if (!failed(st))
 		*ret_n = (unsigned)n;
 	return st;
@@ -225,14 +228,16 @@ STATUS
 registry_joined_since(struct registry *registry, enum role role,
     const char *name, int64_t *ret_since_s)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_number(db, ret_since_s,
-	    "SELECT max(created_s, coalesce((SELECT max(used_s) FROM invite"
-	    "  WHERE invite.role = ?1 AND invite.name = ?2), 0))"
-	    " FROM identity WHERE role = ?1 AND name = ?2"
-	    " ORDER BY 1 DESC LIMIT 1",
-	    VALUES(value_int(role), value_text(name)));
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = db_number(tx, ret_since_s,
+		    "SELECT max(created_s, coalesce((SELECT max(used_s)"
+		    "  FROM invite WHERE role = ?1 AND name = ?2), 0))"
+		    " FROM identity WHERE role = ?1 AND name = ?2"
+		    " ORDER BY 1 DESC LIMIT 1",
+		    DB_VALUES(db_int(role), db_text(name)));
 	if (st.code == STATUS_NOT_FOUND)
 		st.why = "there is no such identity";
 	return st;
@@ -241,28 +246,28 @@ registry_joined_since(struct registry *registry, enum role role,
 /* ---- asking ---- */
 
 static struct status
-put_vote(struct registry *db, int64_t id, const struct registry_vote *vote)
+put_vote(struct db_tx *tx, int64_t id, const struct registry_vote *vote)
 {
-	return registry_run(db, NULL,
+	return db_run(tx, NULL,
 	    "INSERT INTO vote (approval, operator, approve, at_s, comment)"
 	    " VALUES (?, ?, ?, ?, ?)"
 	    " ON CONFLICT (approval, operator) DO UPDATE"
 	    " SET approve = excluded.approve, at_s = excluded.at_s,"
 	    " comment = excluded.comment",
-	    VALUES(value_int(id), value_text(vote->operator),
-		value_int(vote->approve), value_int(vote->at_s),
-		value_text(vote->comment)));
+	    DB_VALUES(db_int(id), db_text(vote->operator),
+		db_int(vote->approve), db_int(vote->at_s),
+		db_text(vote->comment)));
 }
 
 static struct status
-refuse_twin(struct registry *db, const struct registry_approval *a)
+refuse_twin(struct db_tx *tx, const struct registry_approval *a)
 {
 	int64_t twin = 0;
-	struct status st = registry_number(db, &twin,
+	struct status st = db_number(tx, &twin,
 	    "SELECT id FROM approval WHERE state = 1 AND expires_s > ?"
 	    " AND method = ? AND key = ? AND act = ?",
-	    VALUES(value_int(a->requested_s), value_text(a->method),
-		value_key(&a->key), value_text(a->act)));
+	    DB_VALUES(db_int(a->requested_s), db_text(a->method),
+		value_key(&a->key), db_text(a->act)));
 
 	if (st.code == STATUS_NOT_FOUND)
 		return status_ok();
@@ -275,43 +280,41 @@ refuse_twin(struct registry *db, const struct registry_approval *a)
 
 static struct status
 add_approval(
-    struct registry *db, const struct registry_approval *a, int64_t *ret_id)
+    struct db_tx *tx, const struct registry_approval *a, int64_t *ret_id)
 {
 	struct registry_vote vote = { .approve = true, .at_s = a->requested_s };
-	struct status st = refuse_twin(db, a);
+	struct status st = refuse_twin(tx, a);
 
 	if (failed(st))
 		return st;
-	st = registry_run(db, NULL,
+	st = db_run(tx, NULL,
 	    "INSERT INTO approval (act, method, request, key, requested_by,"
 	    " requested_s, expires_s, quorum, state, comment)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    VALUES(value_text(a->act), value_text(a->method),
-		value_blob(a->request, a->request_len), value_key(&a->key),
-		value_text(a->requested_by), value_int(a->requested_s),
-		value_int(a->expires_s), value_int(a->quorum),
-		value_int(APPROVAL_PENDING), value_text(a->comment)));
-	if (!failed(st))
-		st = registry_number(
-		    db, ret_id, "SELECT last_insert_rowid()", NO_VALUES);
+	    DB_VALUES(db_text(a->act), db_text(a->method),
+		db_blob((struct bytes){ a->request, a->request_len }),
+		value_key(&a->key), db_text(a->requested_by),
+		db_int(a->requested_s), db_int(a->expires_s), db_int(a->quorum),
+		db_int(APPROVAL_PENDING), db_text(a->comment)));
 	if (failed(st))
 		return st;
+	*ret_id = db_inserted(tx);
 	memcpy(vote.operator, a->requested_by, sizeof(vote.operator));
 	memcpy(vote.comment, a->comment, sizeof(vote.comment));
-	return put_vote(db, *ret_id, &vote);
+	return put_vote(tx, *ret_id, &vote);
 }
 
 STATUS
 registry_approval_add(struct registry *registry,
     const struct registry_approval *approval, int64_t *ret_id)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct db_tx *tx;
 	int64_t id = 0;
-	struct status st = registry_begin(db);
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	st = registry_finish(db, add_approval(db, approval, &id));
+	st = db_commit(tx, add_approval(tx, approval, &id));
 	if (!failed(st))
 		*ret_id = id;
 	return st;
@@ -323,13 +326,12 @@ STATUS
 registry_approval_end(struct registry *registry, int64_t id,
     enum approval_state state, const char *outcome)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	int changed = 0;
-	struct status st = registry_run(db, &changed,
+	int64_t changed = 0;
+	struct status st = registry_act(registry, &changed,
 	    "UPDATE approval SET state = ?, outcome = ?"
 	    " WHERE id = ? AND state = ?",
-	    VALUES(value_int(state), value_text(outcome), value_int(id),
-		value_int(APPROVAL_PENDING)));
+	    DB_VALUES(db_int(state), db_text(outcome), db_int(id),
+		db_int(APPROVAL_PENDING)));
 
 	if (!failed(st) && changed == 0)
 		st = status_fail(STATUS_FAILED_PRECONDITION, ENDED);
@@ -359,32 +361,32 @@ may_vote(const struct registry_approval *a, const struct registry_vote *vote)
 }
 
 static struct status
-vote_on(struct registry *db, int64_t id, const struct registry_vote *vote,
+vote_on(struct db_tx *tx, int64_t id, const struct registry_vote *vote,
     struct registry_approval *a)
 {
-	struct status st = read_one(db, BY_ID, id, a);
+	struct status st = read_one(tx, BY_ID, id, a);
 
 	if (!failed(st))
 		st = may_vote(a, vote);
 	if (!failed(st))
-		st = put_vote(db, id, vote);
-	return failed(st) ? st : read_one(db, BY_ID, id, a);
+		st = put_vote(tx, id, vote);
+	return failed(st) ? st : read_one(tx, BY_ID, id, a);
 }
 
 STATUS
 registry_approval_vote(struct registry *registry, int64_t id,
     const struct registry_vote *vote, struct registry_approval *ret_approval)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
 	scoped(free) struct registry_approval *a = calloc(1, sizeof(*a));
+	struct db_tx *tx;
 	struct status st;
 
 	if (a == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	st = registry_begin(db);
+	st = db_write(registry->db, &tx);
 	if (failed(st))
 		return st;
-	st = registry_finish(db, vote_on(db, id, vote, a));
+	st = db_commit(tx, vote_on(tx, id, vote, a));
 	if (!failed(st))
 		*ret_approval = *a;
 	return st;

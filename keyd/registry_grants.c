@@ -42,11 +42,11 @@ check_uses(unsigned uses)
 
 STATUS
 registry_note_uses(
-    struct registry *db, const struct key_id *key, unsigned contexts)
+    struct db_tx *tx, const struct key_id *key, unsigned contexts)
 {
 	int64_t uses = 0;
-	struct status st = registry_number(db, &uses,
-	    "SELECT uses FROM key WHERE id = ?", VALUES(value_key(key)));
+	struct status st = db_number(tx, &uses,
+	    "SELECT uses FROM key WHERE id = ?", DB_VALUES(value_key(key)));
 
 	if (st.code == STATUS_NOT_FOUND)
 		return registry_no_such_key();
@@ -54,34 +54,31 @@ registry_note_uses(
 		st = check_uses((unsigned)uses | contexts);
 	if (failed(st))
 		return st;
-	return registry_run(db, NULL,
-	    "UPDATE key SET uses = uses | ? WHERE id = ?",
-	    VALUES(value_int(contexts), value_key(key)));
+	return db_run(tx, NULL, "UPDATE key SET uses = uses | ? WHERE id = ?",
+	    DB_VALUES(db_int(contexts), value_key(key)));
 }
 
 /* The same for all keys of a group, each of which has a past of its own. */
 static struct status
-note_group_uses(struct registry *db, const char *group, unsigned contexts)
+note_group_uses(struct db_tx *tx, const char *group, unsigned contexts)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = true;
-	struct status st = registry_query(db, &rows,
+	struct status st = db_query(tx, &rows,
 	    "SELECT DISTINCT uses FROM key WHERE grp = ?1"
 	    " UNION SELECT contexts FROM group_grant WHERE grp = ?1",
-	    VALUES(value_text(group)));
+	    DB_VALUES(db_text(group)));
 
 	while (!failed(st)) {
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
-		st = check_uses(
-		    (unsigned)registry_column_int(rows, 0) | contexts);
+		st = check_uses((unsigned)db_column_int(rows, 0) | contexts);
 	}
 	if (failed(st))
 		return st;
-	return registry_run(db, NULL,
-	    "UPDATE key SET uses = uses | ? WHERE grp = ?",
-	    VALUES(value_int(contexts), value_text(group)));
+	return db_run(tx, NULL, "UPDATE key SET uses = uses | ? WHERE grp = ?",
+	    DB_VALUES(db_int(contexts), db_text(group)));
 }
 
 static struct status
@@ -94,31 +91,31 @@ too_many(void)
 
 STATUS
 registry_join_group(
-    struct registry *db, const struct key_id *key, const char *group)
+    struct db_tx *tx, const struct key_id *key, const char *group)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	unsigned contexts = 0;
 	bool row = true;
 	int64_t n = 0;
 	struct status st =
-	    registry_number(db, &n, "SELECT count(*) FROM grant_ WHERE key = ?",
-		VALUES(value_key(key)));
+	    db_number(tx, &n, "SELECT count(*) FROM grant_ WHERE key = ?",
+		DB_VALUES(value_key(key)));
 
 	if (!failed(st))
-		st = registry_query(db, &rows,
+		st = db_query(tx, &rows,
 		    "SELECT contexts FROM group_grant WHERE grp = ?",
-		    VALUES(value_text(group)));
+		    DB_VALUES(db_text(group)));
 	while (!failed(st)) {
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
-		contexts |= (unsigned)registry_column_int(rows, 0);
+		contexts |= (unsigned)db_column_int(rows, 0);
 		if (++n > REGISTRY_GRANTS_MAX)
 			st = too_many();
 	}
 	if (failed(st) || contexts == 0)
 		return st;
-	return registry_note_uses(db, key, contexts);
+	return registry_note_uses(tx, key, contexts);
 }
 
 /* Statements on the one table or the other, by the same parameters: ?1 is the
@@ -174,34 +171,34 @@ table_of(const struct registry_target *target)
 	return target->key != NULL ? &OF_KEY : &OF_GROUP;
 }
 
-static struct registry_value
+static struct db_value
 value_target(const struct registry_target *target)
 {
 	return target->key != NULL ? value_key(target->key)
-				   : value_text(target->group);
+				   : db_text(target->group);
 }
 
 /* May this grant go into the row that is there, if one is? */
 static struct status
-check_beyond(struct registry *db, const struct registry_target *target,
+check_beyond(struct db_tx *tx, const struct registry_target *target,
     const struct registry_grant *grant)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = false;
-	struct status st = registry_query(db, &rows, table_of(target)->one,
-	    VALUES(value_target(target), value_text(grant->pattern)));
+	struct status st = db_query(tx, &rows, table_of(target)->one,
+	    DB_VALUES(value_target(target), db_text(grant->pattern)));
 
 	if (!failed(st))
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 	if (failed(st) || !row)
 		return st;
-	if (registry_column_int(rows, 1) != 0 && !grant->beyond_group)
+	if (db_column_int(rows, 1) != 0 && !grant->beyond_group)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "this identity's grant goes beyond the pool's edge groups "
 		    "and was approved as it stands: grant with --beyond-group, "
 		    "or revoke it first");
-	if (registry_column_int(rows, 1) == 0 && grant->beyond_group &&
-	    ((unsigned)registry_column_int(rows, 0) & ~grant->contexts) != 0)
+	if (db_column_int(rows, 1) == 0 && grant->beyond_group &&
+	    ((unsigned)db_column_int(rows, 0) & ~grant->contexts) != 0)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "this identity's grant has other contexts too, which would "
 		    "go beyond the pool's edge groups with it: name all of "
@@ -210,7 +207,7 @@ check_beyond(struct registry *db, const struct registry_target *target,
 }
 
 static struct status
-grant_add(struct registry *db, const struct registry_target *target,
+grant_add(struct db_tx *tx, const struct registry_target *target,
     const struct registry_grant *grant, const struct registry_budget *budget)
 {
 	static const struct registry_budget NONE;
@@ -218,26 +215,25 @@ grant_add(struct registry *db, const struct registry_target *target,
 	int64_t others = 0;
 	struct status st =
 	    target->key != NULL
-		? registry_note_uses(db, target->key, grant->contexts)
-		: note_group_uses(db, target->group, grant->contexts);
+		? registry_note_uses(tx, target->key, grant->contexts)
+		: note_group_uses(tx, target->group, grant->contexts);
 
 	if (!failed(st))
-		st = check_beyond(db, target, grant);
+		st = check_beyond(tx, target, grant);
 	if (!failed(st))
-		st = registry_number(db, &others, table_of(target)->others,
-		    VALUES(value_target(target), value_text(grant->pattern)));
+		st = db_number(tx, &others, table_of(target)->others,
+		    DB_VALUES(value_target(target), db_text(grant->pattern)));
 	if (failed(st))
 		return st;
 	if (others >= REGISTRY_GRANTS_MAX)
 		return too_many();
-	return registry_run(db, NULL, table_of(target)->put,
-	    VALUES(value_target(target), value_text(grant->pattern),
-		value_int(grant->contexts), value_int(grant->beyond_group),
-		value_int(set->rate_per_s),
-		value_int(set->rate_per_s != 0 && set->burst == 0
-			      ? set->rate_per_s
-			      : set->burst),
-		value_int(budget != NULL)));
+	return db_run(tx, NULL, table_of(target)->put,
+	    DB_VALUES(value_target(target), db_text(grant->pattern),
+		db_int(grant->contexts), db_int(grant->beyond_group),
+		db_int(set->rate_per_s),
+		db_int(set->rate_per_s != 0 && set->burst == 0 ? set->rate_per_s
+							       : set->burst),
+		db_int(budget != NULL)));
 }
 
 STATUS
@@ -245,7 +241,7 @@ registry_grant_add(struct registry *registry,
     const struct registry_target *target, const struct registry_grant *grant,
     const struct registry_budget *budget)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct db_tx *tx;
 	struct status st;
 
 	/* The policy refuses these, and one bad row would undo all others. */
@@ -256,27 +252,27 @@ registry_grant_add(struct registry *registry,
 		    "an identity is written role/name, role/prefix* or "
 		    "edge/@group, such as edge/fra-1, edge/fra-* or "
 		    "edge/@standard");
-	st = registry_begin(db);
+	st = db_write(registry->db, &tx);
 	if (failed(st))
 		return st;
-	return registry_finish(db, grant_add(db, target, grant, budget));
+	return db_commit(tx, grant_add(tx, target, grant, budget));
 }
 
 static struct status
-grant_remove(struct registry *db, const struct registry_target *target,
+grant_remove(struct db_tx *tx, const struct registry_target *target,
     const char *pattern, unsigned contexts)
 {
-	int changed = 0;
-	struct status st = registry_run(db, &changed, table_of(target)->take,
-	    VALUES(value_target(target), value_text(pattern),
-		value_int(contexts)));
+	int64_t changed = 0;
+	struct status st = db_run(tx, &changed, table_of(target)->take,
+	    DB_VALUES(
+		value_target(target), db_text(pattern), db_int(contexts)));
 
 	if (failed(st))
 		return st;
 	if (changed == 0)
 		return status_fail(STATUS_NOT_FOUND, NO_SUCH_GRANT);
-	return registry_run(db, NULL, table_of(target)->sweep,
-	    VALUES(value_target(target), value_text(pattern)));
+	return db_run(tx, NULL, table_of(target)->sweep,
+	    DB_VALUES(value_target(target), db_text(pattern)));
 }
 
 STATUS
@@ -284,50 +280,50 @@ registry_grant_remove(struct registry *registry,
     const struct registry_target *target, const char *pattern,
     unsigned contexts)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
 	if (contexts == 0)
 		contexts = ~0u;
-	return registry_finish(db, grant_remove(db, target, pattern, contexts));
+	return db_commit(tx, grant_remove(tx, target, pattern, contexts));
 }
 
 /* pattern, contexts, rate, burst, beyond: these columns from first on. */
 static bool
-take_grant(
-    struct registry_rows *rows, int first, struct registry_grant *ret_grant)
+take_grant(struct db_rows *rows, int first, struct registry_grant *ret_grant)
 {
-	if (!registry_column_text(
+	if (!db_column_text(
 		rows, first, ret_grant->pattern, sizeof(ret_grant->pattern)))
 		return false;
-	ret_grant->contexts = (unsigned)registry_column_int(rows, first + 1);
-	ret_grant->budget.rate_per_s =
-	    (uint32_t)registry_column_int(rows, first + 2);
-	ret_grant->budget.burst =
-	    (uint32_t)registry_column_int(rows, first + 3);
-	ret_grant->beyond_group = registry_column_int(rows, first + 4) != 0;
+	ret_grant->contexts = (unsigned)db_column_int(rows, first + 1);
+	ret_grant->budget.rate_per_s = (uint32_t)db_column_int(rows, first + 2);
+	ret_grant->budget.burst = (uint32_t)db_column_int(rows, first + 3);
+	ret_grant->beyond_group = db_column_int(rows, first + 4) != 0;
 	return true;
 }
 
 static struct status
-list_grants(struct registry *db, const char *sql, struct registry_value value,
+list_grants(struct registry *registry, const char *sql, struct db_value value,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = true;
 	size_t n = 0;
-	struct status st = registry_query(db, &rows, sql, &value, 1);
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = db_query(tx, &rows, sql, &value, 1);
 	while (!failed(st) && n < REGISTRY_GRANTS_MAX) {
 		struct registry_grant *grant = &ret_grants[n];
 
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
 		if (!take_grant(rows, 0, grant) ||
-		    !registry_column_text(
+		    !db_column_text(
 			rows, 5, grant->key_group, sizeof(grant->key_group)))
 			st = registry_damaged_row();
 		n++;
@@ -341,9 +337,7 @@ STATUS
 registry_grants(struct registry *registry, const struct key_id *key,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-
-	return list_grants(db,
+	return list_grants(registry,
 	    "SELECT pattern, contexts, rate, burst, beyond, '' AS of"
 	    " FROM grant_ WHERE key = ?1"
 	    " UNION ALL SELECT pattern, contexts, rate, burst, beyond,"
@@ -357,12 +351,10 @@ STATUS
 registry_group_grants(struct registry *registry, const char *group,
     struct registry_grant ret_grants[REGISTRY_GRANTS_MAX], size_t *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-
-	return list_grants(db,
+	return list_grants(registry,
 	    "SELECT pattern, contexts, rate, burst, beyond, grp"
 	    " FROM group_grant WHERE grp = ? ORDER BY pattern",
-	    value_text(group), ret_grants, ret_n);
+	    db_text(group), ret_grants, ret_n);
 }
 
 STATUS
@@ -370,30 +362,31 @@ registry_key_grants(struct registry *registry,
     const struct registry_grants_after *after, const char *maker, size_t max,
     struct registry_key_grant *ret_grants, size_t *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = true;
-	size_t n = 0, id_len = 0;
-	struct status st = registry_query(db, &rows,
-	    "SELECT grant_.key, pattern, contexts, rate, burst, beyond"
-	    /* CROSS: in this order, or SQLite sorts all of them for a page. */
-	    " FROM grant_ CROSS JOIN key ON key.id = grant_.key"
-	    " WHERE (grant_.key, pattern) > (?1, ?2)"
-	    " AND substr(key.created_by, 1, length(?3)) = ?3"
-	    " ORDER BY grant_.key, pattern LIMIT ?4",
-	    VALUES(value_key(&after->key), value_text(after->pattern),
-		value_text(maker), value_int((int64_t)max)));
+	size_t n = 0;
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = db_query(tx, &rows,
+		    "SELECT grant_.key, pattern, contexts, rate, burst, beyond"
+		    /* CROSS: in this order, or SQLite sorts all of them. */
+		    " FROM grant_ CROSS JOIN key ON key.id = grant_.key"
+		    " WHERE (grant_.key, pattern) > (?1, ?2)"
+		    " AND substr(key.created_by, 1, length(?3)) = ?3"
+		    " ORDER BY grant_.key, pattern LIMIT ?4",
+		    DB_VALUES(value_key(&after->key), db_text(after->pattern),
+			db_text(maker), db_int((int64_t)max)));
 	while (!failed(st) && n < max) {
 		struct registry_key_grant *grant = &ret_grants[n];
 
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
 		memset(grant, 0, sizeof(*grant));
-		if (!registry_column_blob(
-			rows, 0, grant->key.at, KEY_ID_LEN, &id_len) ||
-		    id_len != KEY_ID_LEN || !take_grant(rows, 1, &grant->grant))
+		if (!registry_take_id(rows, 0, &grant->key) ||
+		    !take_grant(rows, 1, &grant->grant))
 			st = registry_damaged_row();
 		n++;
 	}

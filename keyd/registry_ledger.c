@@ -10,61 +10,60 @@
 #include <stdlib.h>
 
 #include "keyd/registry.h"
-#include "keyd/registry_db.h"
+#include "keyd/registry_rows.h"
 
 /* Far more than anyone's rotations. */
 #define KEYS_MAX 100000
 
 static STATUS
-insert(struct registry *db, const struct registry_ledger_key *key)
+insert(struct db_tx *tx, const struct registry_ledger_key *key)
 {
-	return registry_run(db, NULL,
+	return db_run(tx, NULL,
 	    "INSERT INTO ledger_key (number, id, label, verifier_key,"
 	    " from_entry, since_s) VALUES (?, ?, ?, ?, ?, ?)",
-	    VALUES(value_int(key->number), value_blob(key->id.at, KEY_ID_LEN),
-		value_text(key->label), value_text(key->verifier_key),
-		value_int((int64_t)key->from_entry), value_int(key->since_s)));
+	    DB_VALUES(db_int(key->number), value_key(&key->id),
+		db_text(key->label), db_text(key->verifier_key),
+		db_int((int64_t)key->from_entry), db_int(key->since_s)));
 }
 
 STATUS
 registry_ledger_key_add(
     struct registry *registry, const struct registry_ledger_key *key)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
-	return insert(db, key);
+	if (failed(st))
+		return st;
+	return db_commit(tx, insert(tx, key));
 }
 
 STATUS
 registry_ledger_begin(
     struct registry *registry, const struct registry_ledger_key *first)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	st = registry_run(db, NULL, "DELETE FROM ledger_key", NO_VALUES);
+	st = db_run(tx, NULL, "DELETE FROM ledger_key", DB_NONE);
 	if (!failed(st))
-		st = insert(db, first);
-	return registry_finish(db, st);
+		st = insert(tx, first);
+	return db_commit(tx, st);
 }
 
 static STATUS
-read_row(struct registry_rows *rows, struct registry_ledger_key *ret_key)
+read_row(struct db_rows *rows, struct registry_ledger_key *ret_key)
 {
-	size_t len = 0;
-
-	ret_key->number = (unsigned)registry_column_int(rows, 0);
-	if (!registry_column_blob(rows, 1, ret_key->id.at, KEY_ID_LEN, &len) ||
-	    len != KEY_ID_LEN ||
-	    !registry_column_text(
-		rows, 2, ret_key->label, sizeof(ret_key->label)) ||
-	    !registry_column_text(
+	ret_key->number = (unsigned)db_column_int(rows, 0);
+	if (!registry_take_id(rows, 1, &ret_key->id) ||
+	    !db_column_text(rows, 2, ret_key->label, sizeof(ret_key->label)) ||
+	    !db_column_text(
 		rows, 3, ret_key->verifier_key, sizeof(ret_key->verifier_key)))
 		return registry_damaged_row();
-	ret_key->from_entry = (uint64_t)registry_column_int(rows, 4);
-	ret_key->since_s = registry_column_int(rows, 5);
+	ret_key->from_entry = (uint64_t)db_column_int(rows, 4);
+	ret_key->since_s = db_column_int(rows, 5);
 	return status_ok();
 }
 
@@ -72,18 +71,20 @@ STATUS
 registry_ledger_keys(struct registry *registry,
     struct registry_ledger_key **ret_keys, size_t *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	scoped(free) struct registry_ledger_key *keys = NULL;
 	size_t n = 0;
 	bool row = false;
-	struct status st = registry_query(db, &rows,
-	    "SELECT number, id, label, verifier_key, from_entry, since_s"
-	    " FROM ledger_key ORDER BY number",
-	    NO_VALUES);
+	struct status st = db_read(registry->db, &tx);
 
 	if (!failed(st))
-		st = registry_next(rows, &row);
+		st = db_query(tx, &rows,
+		    "SELECT number, id, label, verifier_key, from_entry,"
+		    " since_s FROM ledger_key ORDER BY number",
+		    DB_NONE);
+	if (!failed(st))
+		st = db_next(rows, &row);
 	while (!failed(st) && row && n < KEYS_MAX) {
 		struct registry_ledger_key *more =
 		    realloc(keys, (n + 1) * sizeof(*keys));
@@ -95,7 +96,7 @@ registry_ledger_keys(struct registry *registry,
 		st = read_row(rows, &keys[n]);
 		if (!failed(st)) {
 			n++;
-			st = registry_next(rows, &row);
+			st = db_next(rows, &row);
 		}
 	}
 	if (failed(st))

@@ -15,12 +15,12 @@
 
 /* Why an UPDATE that named state and time changed nothing. */
 static struct status
-why_not(struct registry *db, const struct key_id *id, enum key_state from,
+why_not(struct db_tx *tx, const struct key_id *id, enum key_state from,
     enum key_state to)
 {
 	int64_t state = 0;
-	struct status st = registry_number(db, &state,
-	    "SELECT state FROM key WHERE id = ?", VALUES(value_key(id)));
+	struct status st = db_number(tx, &state,
+	    "SELECT state FROM key WHERE id = ?", DB_VALUES(value_key(id)));
 
 	if (st.code == STATUS_NOT_FOUND)
 		return registry_no_such_key();
@@ -48,34 +48,34 @@ why_not(struct registry *db, const struct key_id *id, enum key_state from,
 
 /* What would let a key be used. */
 static struct status
-remove_use(struct registry *db, const struct key_id *id)
+remove_use(struct db_tx *tx, const struct key_id *id)
 {
-	struct status st = registry_run(db, NULL,
-	    "DELETE FROM grant_ WHERE key = ?", VALUES(value_key(id)));
+	struct status st = db_run(tx, NULL, "DELETE FROM grant_ WHERE key = ?",
+	    DB_VALUES(value_key(id)));
 
 	if (failed(st))
 		return st;
-	return registry_run(
-	    db, NULL, "DELETE FROM blob WHERE key = ?", VALUES(value_key(id)));
+	return db_run(tx, NULL, "DELETE FROM blob WHERE key = ?",
+	    DB_VALUES(value_key(id)));
 }
 
 static struct status
-change_state(struct registry *db, const struct key_id *id, enum key_state from,
+change_state(struct db_tx *tx, const struct key_id *id, enum key_state from,
     enum key_state to, int64_t destroy_at_s, int64_t now_s)
 {
-	int changed = 0;
+	int64_t changed = 0;
 	/* Before a destruction is due it may be taken back; after, ended. */
-	struct status st = registry_run(db, &changed,
+	struct status st = db_run(tx, &changed,
 	    "UPDATE key SET state = ?1, state_s = ?2, destroy_at_s = ?3"
 	    " WHERE id = ?4 AND state = ?5 AND state <> 4"
 	    " AND (?5 <> 3 OR (destroy_at_s <= ?2) = (?1 = 4))",
-	    VALUES(value_int(to), value_int(now_s), value_int(destroy_at_s),
-		value_key(id), value_int(from)));
+	    DB_VALUES(db_int(to), db_int(now_s), db_int(destroy_at_s),
+		value_key(id), db_int(from)));
 
 	if (!failed(st) && changed == 0)
-		st = why_not(db, id, from, to);
+		st = why_not(tx, id, from, to);
 	if (!failed(st) && to == KEY_DESTROYED)
-		st = remove_use(db, id);
+		st = remove_use(tx, id);
 	return st;
 }
 
@@ -83,21 +83,19 @@ STATUS
 registry_key_state(struct registry *registry, const struct key_id *id,
     enum key_state from, enum key_state to, int64_t destroy_at_s, int64_t now_s)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
-	int64_t busy = 0;
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	st = registry_finish(
-	    db, change_state(db, id, from, to,
-		    to == KEY_SCHEDULED ? destroy_at_s : 0, now_s));
+	if (to != KEY_SCHEDULED)
+		destroy_at_s = 0;
+	st = db_commit(tx, change_state(tx, id, from, to, destroy_at_s, now_s));
 	if (failed(st) || to != KEY_DESTROYED)
 		return st;
 	/* Out of the write-ahead log too; if not now, then when it is next
 	 * written back. */
-	(void)!failed(registry_number(
-	    db, &busy, "PRAGMA wal_checkpoint(TRUNCATE)", NO_VALUES));
+	(void)!failed(db_checkpoint(registry->db));
 	return st;
 }
 
@@ -107,13 +105,12 @@ STATUS
 registry_key_claim(
     struct registry *registry, const struct key_id *id, int64_t now_s)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	int changed = 0;
-	struct status st = registry_run(db, &changed,
+	int64_t changed = 0;
+	struct status st = registry_act(registry, &changed,
 	    "UPDATE key SET destroy_at_s = ? WHERE id = ? AND state = ?"
 	    " AND destroy_at_s <= ?",
-	    VALUES(value_int(KEY_DESTROYING), value_key(id),
-		value_int(KEY_SCHEDULED), value_int(now_s)));
+	    DB_VALUES(db_int(KEY_DESTROYING), value_key(id),
+		db_int(KEY_SCHEDULED), db_int(now_s)));
 
 	if (!failed(st) && changed == 0)
 		st = status_fail(STATUS_FAILED_PRECONDITION,
@@ -126,26 +123,27 @@ static struct status
 first_due(struct registry *registry, int64_t now_s, const struct key_id *after,
     struct key_id *ret_id)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct db_value from =
+	    after == NULL ? db_blob(bytes_of("")) : value_key(after);
 	struct key_id id;
-	size_t len = 0;
 	bool row = false;
-	struct status st = registry_query(db, &rows,
-	    "SELECT id FROM key WHERE destroy_at_s > 0 AND destroy_at_s <= ?"
-	    " AND state = 3 AND id > ? ORDER BY id LIMIT 1",
-	    VALUES(value_int(now_s),
-		value_blob(after == NULL ? (const uint8_t *)"" : after->at,
-		    after == NULL ? 0 : KEY_ID_LEN)));
+	struct status st = db_read(registry->db, &tx);
 
 	if (!failed(st))
-		st = registry_next(rows, &row);
+		st = db_query(tx, &rows,
+		    "SELECT id FROM key WHERE destroy_at_s > 0"
+		    " AND destroy_at_s <= ? AND state = 3 AND id > ?"
+		    " ORDER BY id LIMIT 1",
+		    DB_VALUES(db_int(now_s), from));
+	if (!failed(st))
+		st = db_next(rows, &row);
 	if (failed(st))
 		return st;
 	if (!row)
 		return status_fail(STATUS_NOT_FOUND, "no key is due");
-	if (!registry_column_blob(rows, 0, id.at, KEY_ID_LEN, &len) ||
-	    len != KEY_ID_LEN)
+	if (!registry_take_id(rows, 0, &id))
 		return registry_damaged_row();
 	*ret_id = id;
 	return st;
@@ -164,29 +162,26 @@ registry_key_due(struct registry *registry, int64_t now_s,
 /* ---- what people call it ---- */
 
 static struct status
-change_texts(struct registry *db, const struct key_id *id, const char *group,
+change_texts(struct db_tx *tx, const struct key_id *id, const char *group,
     const char *owner, const char *notes)
 {
 	int64_t state = 0;
-	struct status st = registry_number(db, &state,
-	    "SELECT state FROM key WHERE id = ?", VALUES(value_key(id)));
+	struct status st = db_number(tx, &state,
+	    "SELECT state FROM key WHERE id = ?", DB_VALUES(value_key(id)));
 
 	if (st.code == STATUS_NOT_FOUND)
 		return registry_no_such_key();
 	if (!failed(st) && group != NULL)
-		st = registry_join_group(db, id, group);
+		st = registry_join_group(tx, id, group);
 	if (!failed(st) && group != NULL)
-		st = registry_run(db, NULL,
-		    "UPDATE key SET grp = ? WHERE id = ?",
-		    VALUES(value_text(group), value_key(id)));
+		st = db_run(tx, NULL, "UPDATE key SET grp = ? WHERE id = ?",
+		    DB_VALUES(db_text(group), value_key(id)));
 	if (!failed(st) && owner != NULL)
-		st = registry_run(db, NULL,
-		    "UPDATE key SET owner = ? WHERE id = ?",
-		    VALUES(value_text(owner), value_key(id)));
+		st = db_run(tx, NULL, "UPDATE key SET owner = ? WHERE id = ?",
+		    DB_VALUES(db_text(owner), value_key(id)));
 	if (!failed(st) && notes != NULL)
-		st = registry_run(db, NULL,
-		    "UPDATE key SET notes = ? WHERE id = ?",
-		    VALUES(value_text(notes), value_key(id)));
+		st = db_run(tx, NULL, "UPDATE key SET notes = ? WHERE id = ?",
+		    DB_VALUES(db_text(notes), value_key(id)));
 	return st;
 }
 
@@ -194,10 +189,10 @@ STATUS
 registry_key_update(struct registry *registry, const struct key_id *id,
     const char *group, const char *owner, const char *notes)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	return registry_finish(db, change_texts(db, id, group, owner, notes));
+	return db_commit(tx, change_texts(tx, id, group, owner, notes));
 }

@@ -8,9 +8,10 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "keyd/registry.h"
-#include "keyd/registry_db.h"
+#include "keyd/registry_rows.h"
 
 #define INVITES_KEPT_S (INT64_C(90) * 86400)
 /* A page of everyone is bounded; a fleet is far smaller. */
@@ -22,44 +23,85 @@
 	"coalesce((SELECT max(requested_s) + 1 FROM approval"                  \
 	" WHERE state = 1), 0)"
 
+static struct db_value
+value_hash(const uint8_t hash[INVITE_HASH_LEN])
+{
+	return db_blob((struct bytes){ hash, INVITE_HASH_LEN });
+}
+
 /* Invitations of one name are of one group: that of the newest. */
 static struct status
-invite_add(struct registry *db, const uint8_t hash[INVITE_HASH_LEN],
+invite_add(struct db_tx *tx, const uint8_t hash[INVITE_HASH_LEN],
     const struct registry_invite *invite)
 {
-	struct registry_value role = value_int(invite->role);
-	struct registry_value name = value_text(invite->name);
-	struct registry_value group =
-	    value_text(invite->group[0] == 0 ? GROUP_DEFAULT : invite->group);
+	struct db_value role = db_int(invite->role);
+	struct db_value name = db_text(invite->name);
+	struct db_value group =
+	    db_text(invite->group[0] == 0 ? GROUP_DEFAULT : invite->group);
 	struct status st =
-	    registry_run(db, NULL, "DELETE FROM invite WHERE expires_s < ?",
-		VALUES(value_int(invite->created_s - INVITES_KEPT_S)));
+	    db_run(tx, NULL, "DELETE FROM invite WHERE expires_s < ?",
+		DB_VALUES(db_int(invite->created_s - INVITES_KEPT_S)));
 
 	if (!failed(st))
-		st = registry_run(db, NULL,
+		st = db_run(tx, NULL,
 		    "UPDATE invite SET grp = ? WHERE role = ? AND name = ?"
 		    " AND used_s IS NULL",
-		    VALUES(group, role, name));
+		    DB_VALUES(group, role, name));
 	if (failed(st))
 		return st;
-	return registry_run(db, NULL,
+	return db_run(tx, NULL,
 	    "INSERT INTO invite (hash, role, name, created_s, expires_s, grp)"
 	    " VALUES (?, ?, ?, ?, ?, ?)",
-	    VALUES(value_blob(hash, INVITE_HASH_LEN), role, name,
-		value_int(invite->created_s), value_int(invite->expires_s),
-		group));
+	    DB_VALUES(value_hash(hash), role, name, db_int(invite->created_s),
+		db_int(invite->expires_s), group));
 }
 
 STATUS
 registry_invite_add(struct registry *registry,
     const uint8_t hash[INVITE_HASH_LEN], const struct registry_invite *invite)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	return registry_finish(db, invite_add(db, hash, invite));
+	return db_commit(tx, invite_add(tx, hash, invite));
+}
+
+/* Who it was for; one row at most. */
+struct invited {
+	enum role role;
+	char name[SPIFFE_NAME_MAX];
+};
+
+static struct status
+invite_take(struct db_tx *tx, const uint8_t hash[INVITE_HASH_LEN],
+    int64_t now_s, struct invited *ret_invited)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	int64_t role;
+	struct status st = db_query(tx, &rows,
+	    "UPDATE invite SET used_s = max(?1, " AFTER_REQUESTS
+	    ") WHERE hash = ?2"
+	    " AND used_s IS NULL AND expires_s > ?1 RETURNING role, name",
+	    DB_VALUES(db_int(now_s), value_hash(hash)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	if (failed(st))
+		return st;
+	if (!row)
+		return status_fail(STATUS_NOT_FOUND,
+		    "this invitation is unknown, used or expired; ask an "
+		    "operator for a new one");
+	role = db_column_int(rows, 0);
+	if (role <= ROLE_NONE || role >= ROLE_END_ ||
+	    !db_column_text(
+		rows, 1, ret_invited->name, sizeof(ret_invited->name)))
+		return registry_damaged_row();
+	ret_invited->role = (enum role)role;
+	return st;
 }
 
 STATUS
@@ -67,35 +109,17 @@ registry_invite_take(struct registry *registry,
     const uint8_t hash[INVITE_HASH_LEN], int64_t now_s, enum role *ret_role,
     char *ret_name)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
-	char name[SPIFFE_NAME_MAX];
-	bool row = false;
-	int64_t role;
-	struct status st = registry_query(db, &rows,
-	    "UPDATE invite SET used_s = max(?1, " AFTER_REQUESTS
-	    ") WHERE hash = ?2"
-	    " AND used_s IS NULL AND expires_s > ?1 RETURNING role, name",
-	    VALUES(value_int(now_s), value_blob(hash, INVITE_HASH_LEN)));
+	struct invited invited = { .role = ROLE_NONE };
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
-	if (!failed(st))
-		st = registry_next(rows, &row);
 	if (failed(st))
 		return st;
-	if (!row)
-		return status_fail(STATUS_NOT_FOUND,
-		    "this invitation is unknown, used or expired; ask an "
-		    "operator for a new one");
-	role = registry_column_int(rows, 0);
-	if (role <= ROLE_NONE || role >= ROLE_END_ ||
-	    !registry_column_text(rows, 1, name, sizeof(name)))
-		return registry_damaged_row();
-	/* The change is on disk only once the statement has run to its end. */
-	st = registry_next(rows, &row);
+	st = db_commit(tx, invite_take(tx, hash, now_s, &invited));
 	if (failed(st))
 		return st;
-	*ret_role = (enum role)role;
-	memcpy(ret_name, name, sizeof(name));
+	*ret_role = invited.role;
+	memcpy(ret_name, invited.name, sizeof(invited.name));
 	return st;
 }
 
@@ -103,11 +127,9 @@ STATUS
 registry_invite_return(
     struct registry *registry, const uint8_t hash[INVITE_HASH_LEN])
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-
-	return registry_run(db, NULL,
+	return registry_act(registry, NULL,
 	    "UPDATE invite SET used_s = NULL WHERE hash = ?",
-	    VALUES(value_blob(hash, INVITE_HASH_LEN)));
+	    DB_VALUES(value_hash(hash)));
 }
 
 STATUS
@@ -119,8 +141,7 @@ registry_identity_put(struct registry *registry, const char *spiffe_id,
 
 	if (failed(st))
 		return st;
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	return registry_run(db, NULL,
+	return registry_act(registry, NULL,
 	    "INSERT INTO identity (spiffe_id, role, name, serial, not_after_s,"
 	    " created_s, grp) VALUES (?1, ?2, ?3, ?4, ?5,"
 	    "  max(?6, " AFTER_REQUESTS "),"
@@ -128,9 +149,8 @@ registry_identity_put(struct registry *registry, const char *spiffe_id,
 	    "  ORDER BY used_s DESC, created_s DESC LIMIT 1), 'standard'))"
 	    " ON CONFLICT (spiffe_id) DO UPDATE SET serial = excluded.serial,"
 	    " not_after_s = excluded.not_after_s",
-	    VALUES(value_text(spiffe_id), value_int(id.role),
-		value_text(id.name), value_text(serial), value_int(not_after_s),
-		value_int(now_s)));
+	    DB_VALUES(db_text(spiffe_id), db_int(id.role), db_text(id.name),
+		db_text(serial), db_int(not_after_s), db_int(now_s)));
 }
 
 /* Of one name where ?3 is not empty. */
@@ -160,21 +180,21 @@ static const char LIST_IDENTITIES[] =
     " ORDER BY 1, 2 LIMIT ?2";
 
 static bool
-take_identity(struct registry_rows *rows, struct registry_identity *ret)
+take_identity(struct db_rows *rows, struct registry_identity *ret)
 {
-	int64_t role = registry_column_int(rows, 0);
+	int64_t role = db_column_int(rows, 0);
 
 	if (role <= ROLE_NONE || role >= ROLE_END_ ||
-	    !registry_column_text(rows, 1, ret->name, sizeof(ret->name)) ||
-	    !registry_column_text(rows, 5, ret->group, sizeof(ret->group)) ||
-	    !registry_column_text(rows, 7, ret->quarantine_reason,
+	    !db_column_text(rows, 1, ret->name, sizeof(ret->name)) ||
+	    !db_column_text(rows, 5, ret->group, sizeof(ret->group)) ||
+	    !db_column_text(rows, 7, ret->quarantine_reason,
 		sizeof(ret->quarantine_reason)))
 		return false;
 	ret->role = (enum role)role;
-	ret->enrolled = registry_column_int(rows, 2) != 0;
-	ret->created_s = registry_column_int(rows, 3);
-	ret->expires_s = registry_column_int(rows, 4);
-	ret->quarantined_s = registry_column_int(rows, 6);
+	ret->enrolled = db_column_int(rows, 2) != 0;
+	ret->created_s = db_column_int(rows, 3);
+	ret->expires_s = db_column_int(rows, 4);
+	ret->quarantined_s = db_column_int(rows, 6);
 	if (ret->role != ROLE_EDGE)
 		ret->group[0] = 0;
 	return true;
@@ -184,16 +204,19 @@ STATUS
 registry_identities(struct registry *registry, enum role role,
     struct registry_identity **ret_identities, size_t *ret_n)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	scoped(free) struct registry_identity *list = NULL;
 	size_t n = 0, room = 0;
 	bool row = true;
-	struct status st = registry_query(db, &rows, LIST_IDENTITIES,
-	    VALUES(value_int(role), value_int(IDENTITIES_MAX), value_text("")));
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = db_query(tx, &rows, LIST_IDENTITIES,
+		    DB_VALUES(
+			db_int(role), db_int(IDENTITIES_MAX), db_text("")));
 	while (!failed(st)) {
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
 		if (n == room) {
@@ -221,15 +244,17 @@ STATUS
 registry_identity_get(struct registry *registry, enum role role,
     const char *name, struct registry_identity *ret_identity)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
 	struct registry_identity identity;
 	bool row = false;
-	struct status st = registry_query(db, &rows, LIST_IDENTITIES,
-	    VALUES(value_int(role), value_int(1), value_text(name)));
+	struct status st = db_read(registry->db, &tx);
 
 	if (!failed(st))
-		st = registry_next(rows, &row);
+		st = db_query(tx, &rows, LIST_IDENTITIES,
+		    DB_VALUES(db_int(role), db_int(1), db_text(name)));
+	if (!failed(st))
+		st = db_next(rows, &row);
 	if (failed(st))
 		return st;
 	if (!row)
@@ -246,23 +271,20 @@ STATUS
 registry_quarantine(struct registry *registry, enum role role, const char *name,
     const char *reason, int64_t now_s)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-
-	return registry_run(db, NULL,
+	return registry_act(registry, NULL,
 	    "INSERT OR IGNORE INTO quarantine (role, name, since_s, reason)"
 	    " VALUES (?, ?, ?, ?)",
-	    VALUES(value_int(role), value_text(name), value_int(now_s),
-		value_text(reason)));
+	    DB_VALUES(
+		db_int(role), db_text(name), db_int(now_s), db_text(reason)));
 }
 
 STATUS
 registry_release(struct registry *registry, enum role role, const char *name)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	int changed = 0;
-	struct status st = registry_run(db, &changed,
+	int64_t changed = 0;
+	struct status st = registry_act(registry, &changed,
 	    "DELETE FROM quarantine WHERE role = ? AND name = ?",
-	    VALUES(value_int(role), value_text(name)));
+	    DB_VALUES(db_int(role), db_text(name)));
 
 	if (!failed(st) && changed == 0)
 		return status_fail(
@@ -274,31 +296,34 @@ STATUS
 registry_is_quarantined(struct registry *registry, enum role role,
     const char *name, bool *ret_is_quarantined)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(db_end) struct db_tx *tx = NULL;
 	int64_t n = 0;
-	struct status st = registry_number(db, &n,
-	    "SELECT count(*) FROM quarantine WHERE role = ? AND name = ?",
-	    VALUES(value_int(role), value_text(name)));
+	struct status st = db_read(registry->db, &tx);
 
+	if (!failed(st))
+		st = db_number(tx, &n,
+		    "SELECT count(*) FROM quarantine"
+		    " WHERE role = ? AND name = ?",
+		    DB_VALUES(db_int(role), db_text(name)));
 	if (!failed(st))
 		*ret_is_quarantined = n > 0;
 	return st;
 }
 
 static struct status
-set_group(struct registry *db, const char *edge, const char *group)
+set_group(struct db_tx *tx, const char *edge, const char *group)
 {
-	int enrolled = 0, invited = 0;
-	struct status st = registry_run(db, &enrolled,
+	int64_t enrolled = 0, invited = 0;
+	struct status st = db_run(tx, &enrolled,
 	    "UPDATE identity SET grp = ? WHERE role = ? AND name = ?",
-	    VALUES(value_text(group), value_int(ROLE_EDGE), value_text(edge)));
+	    DB_VALUES(db_text(group), db_int(ROLE_EDGE), db_text(edge)));
 
 	if (!failed(st))
-		st = registry_run(db, &invited,
+		st = db_run(tx, &invited,
 		    "UPDATE invite SET grp = ? WHERE role = ? AND name = ?"
 		    " AND used_s IS NULL",
-		    VALUES(value_text(group), value_int(ROLE_EDGE),
-			value_text(edge)));
+		    DB_VALUES(
+			db_text(group), db_int(ROLE_EDGE), db_text(edge)));
 	if (!failed(st) && enrolled + invited == 0)
 		return status_fail(STATUS_NOT_FOUND,
 		    "there is no such edge; 'holdfast edge list' shows those "
@@ -310,10 +335,10 @@ STATUS
 registry_set_group(
     struct registry *registry, const char *edge, const char *group)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
-	struct status st = registry_begin(db);
+	struct db_tx *tx;
+	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	return registry_finish(db, set_group(db, edge, group));
+	return db_commit(tx, set_group(tx, edge, group));
 }

@@ -18,7 +18,7 @@
 
 /* The two lists, read side by side. */
 struct reader {
-	struct registry_rows *keys, *grants;
+	struct db_rows *keys, *grants;
 	bool has_grant; /* the grant that comes next is in the three below */
 	struct key_id grant_key;
 	char pattern[REGISTRY_PATTERN_MAX];
@@ -34,8 +34,8 @@ reader_free(struct reader *reader)
 {
 	if (reader == NULL)
 		return;
-	registry_rows_free(reader->keys);
-	registry_rows_free(reader->grants);
+	db_rows_free(reader->keys);
+	db_rows_free(reader->grants);
 	free(reader);
 }
 
@@ -47,21 +47,21 @@ SCOPED_RELEASE(reader_free, struct reader *);
 
 static STATUS
 reader_open(
-    struct registry *db, const struct key_id *only, struct reader **ret_reader)
+    struct db_tx *tx, const struct key_id *only, struct reader **ret_reader)
 {
 	scoped(reader_free) struct reader *reader = calloc(1, sizeof(*reader));
-	struct registry_value id = { 0 };
+	struct db_value id = { 0 };
 	struct status st;
 
 	if (reader == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	if (only != NULL)
 		id = value_key(only);
-	st = registry_query(db, &reader->keys,
+	st = db_query(tx, &reader->keys,
 	    only == NULL ? OF_KEYS " ORDER BY id" : OF_KEYS " WHERE id = ?",
 	    &id, only == NULL ? 0 : 1);
 	if (!failed(st))
-		st = registry_query(db, &reader->grants,
+		st = db_query(tx, &reader->grants,
 		    only == NULL ? OF_GRANTS " ORDER BY key"
 				 : OF_GRANTS " WHERE key = ?",
 		    &id, only == NULL ? 0 : 1);
@@ -73,27 +73,23 @@ reader_open(
 }
 
 static void
-take_grant(struct registry_rows *rows, int column, struct policy_grant *grant)
+take_grant(struct db_rows *rows, int column, struct policy_grant *grant)
 {
-	grant->contexts = (unsigned)registry_column_int(rows, column);
-	grant->budget.rate_per_s =
-	    (uint32_t)registry_column_int(rows, column + 1);
-	grant->budget.burst = (uint32_t)registry_column_int(rows, column + 2);
-	grant->beyond_group = registry_column_int(rows, column + 3) != 0;
+	grant->contexts = (unsigned)db_column_int(rows, column);
+	grant->budget.rate_per_s = (uint32_t)db_column_int(rows, column + 1);
+	grant->budget.burst = (uint32_t)db_column_int(rows, column + 2);
+	grant->beyond_group = db_column_int(rows, column + 3) != 0;
 }
 
 static STATUS
 next_grant(struct reader *reader)
 {
-	size_t len = 0;
-	struct status st = registry_next(reader->grants, &reader->has_grant);
+	struct status st = db_next(reader->grants, &reader->has_grant);
 
 	if (failed(st) || !reader->has_grant)
 		return st;
-	if (!registry_column_blob(
-		reader->grants, 0, reader->grant_key.at, KEY_ID_LEN, &len) ||
-	    len != KEY_ID_LEN ||
-	    !registry_column_text(
+	if (!registry_take_id(reader->grants, 0, &reader->grant_key) ||
+	    !db_column_text(
 		reader->grants, 1, reader->pattern, sizeof(reader->pattern)))
 		return registry_damaged_row();
 	take_grant(reader->grants, 2, &reader->grant);
@@ -157,32 +153,29 @@ struct key_row {
 };
 
 static bool
-take_row(struct registry_rows *rows, struct key_row *row)
+take_row(struct db_rows *rows, struct key_row *row)
 {
-	int64_t alg = registry_column_int(rows, 1);
-	size_t id_len = 0;
+	int64_t alg = db_column_int(rows, 1);
 
 	row->key = (struct policy_key){ .alg = (enum key_alg)alg,
 		.spki.at = row->spki,
-		.state = state_of(registry_column_int(rows, 4)),
+		.state = state_of(db_column_int(rows, 4)),
 		.group = row->group };
-	return registry_column_blob(
-		   rows, 0, row->key.id.at, KEY_ID_LEN, &id_len) &&
-	       id_len == KEY_ID_LEN && alg > KEY_ALG_NONE &&
+	return registry_take_id(rows, 0, &row->key.id) && alg > KEY_ALG_NONE &&
 	       alg <= KEY_ALG_ED25519 &&
-	       registry_column_text(rows, 2, row->pool, sizeof(row->pool)) &&
-	       registry_column_blob(
+	       db_column_text(rows, 2, row->pool, sizeof(row->pool)) &&
+	       registry_take_blob(
 		   rows, 3, row->spki, sizeof(row->spki), &row->key.spki.len) &&
-	       registry_column_text(rows, 5, row->group, sizeof(row->group));
+	       db_column_text(rows, 5, row->group, sizeof(row->group));
 }
 
 /* Keys into the draft; those of pools that are not configured stay out. */
 static STATUS
-draft_keys(struct registry *db, const struct policy_pool *pools, size_t n_pools,
+draft_keys(struct db_tx *tx, const struct policy_pool *pools, size_t n_pools,
     const struct key_id *only, struct policy_draft *draft)
 {
 	scoped(reader_free) struct reader *reader = NULL;
-	struct status st = reader_open(db, only, &reader);
+	struct status st = reader_open(tx, only, &reader);
 	bool more = true;
 
 	if (!failed(st))
@@ -191,7 +184,7 @@ draft_keys(struct registry *db, const struct policy_pool *pools, size_t n_pools,
 		struct key_row row;
 		size_t pool;
 
-		st = registry_next(reader->keys, &more);
+		st = db_next(reader->keys, &more);
 		if (failed(st) || !more)
 			break;
 		if (!take_row(reader->keys, &row))
@@ -243,20 +236,20 @@ scoped_lists_done(struct lists *lists)
 }
 
 static STATUS
-make_room(struct registry *db, struct lists *lists)
+make_room(struct db_tx *tx, struct lists *lists)
 {
-	const struct registry_value values[] = { value_int(ROLE_EDGE),
-		value_text(POLICY_EDGE_GROUP) };
+	const struct db_value values[] = { db_int(ROLE_EDGE),
+		db_text(POLICY_EDGE_GROUP) };
 	int64_t grants = 0, edges = 0, members = 0;
-	struct status st = registry_number(
-	    db, &grants, "SELECT count(*) FROM (" OF_GROUPS ")", NO_VALUES);
+	struct status st = db_number(
+	    tx, &grants, "SELECT count(*) FROM (" OF_GROUPS ")", DB_NONE);
 
 	if (!failed(st))
-		st = registry_number(db, &edges,
+		st = db_number(tx, &edges,
 		    "SELECT count(*) FROM (" OF_EDGES ")", values, 2);
 	if (!failed(st))
-		st = registry_number(db, &members,
-		    "SELECT count(*) FROM (" OF_QUARANTINE ")", NO_VALUES);
+		st = db_number(tx, &members,
+		    "SELECT count(*) FROM (" OF_QUARANTINE ")", DB_NONE);
 	if (failed(st))
 		return st;
 	lists->texts = calloc(
@@ -275,21 +268,20 @@ make_room(struct registry *db, struct lists *lists)
 
 /* The next row's first text, or two; NULL when they are not ours. */
 static struct texts *
-take_texts(struct lists *lists, struct registry_rows *rows, int n)
+take_texts(struct lists *lists, struct db_rows *rows, int n)
 {
 	struct texts *texts = &lists->texts[lists->n_texts++];
 
-	if (!registry_column_text(rows, 0, texts->a, sizeof(texts->a)) ||
-	    (n == 2 &&
-		!registry_column_text(rows, 1, texts->b, sizeof(texts->b))))
+	if (!db_column_text(rows, 0, texts->a, sizeof(texts->a)) ||
+	    (n == 2 && !db_column_text(rows, 1, texts->b, sizeof(texts->b))))
 		return NULL;
 	return texts;
 }
 
-typedef bool (*take_fn)(struct lists *lists, struct registry_rows *rows);
+typedef bool (*take_fn)(struct lists *lists, struct db_rows *rows);
 
 static bool
-take_group_grant(struct lists *lists, struct registry_rows *rows)
+take_group_grant(struct lists *lists, struct db_rows *rows)
 {
 	struct policy_grant *grant = &lists->grants[lists->rules.n_grants++];
 	const struct texts *texts = take_texts(lists, rows, 2);
@@ -303,7 +295,7 @@ take_group_grant(struct lists *lists, struct registry_rows *rows)
 }
 
 static bool
-take_edge(struct lists *lists, struct registry_rows *rows)
+take_edge(struct lists *lists, struct db_rows *rows)
 {
 	struct policy_edge *edge = &lists->edges[lists->rules.n_edges++];
 	const struct texts *texts = take_texts(lists, rows, 2);
@@ -316,7 +308,7 @@ take_edge(struct lists *lists, struct registry_rows *rows)
 }
 
 static bool
-take_member(struct lists *lists, struct registry_rows *rows)
+take_member(struct lists *lists, struct db_rows *rows)
 {
 	struct policy_member *member =
 	    &lists->members[lists->rules.n_quarantined++];
@@ -325,20 +317,20 @@ take_member(struct lists *lists, struct registry_rows *rows)
 	if (texts == NULL)
 		return false;
 	member->name = texts->a;
-	member->role = (enum role)registry_column_int(rows, 1);
+	member->role = (enum role)db_column_int(rows, 1);
 	return true;
 }
 
 static STATUS
-take_all(struct registry *db, struct lists *lists, take_fn take,
-    const char *sql, const struct registry_value *values, size_t n_values)
+take_all(struct db_tx *tx, struct lists *lists, take_fn take, const char *sql,
+    const struct db_value *values, size_t n_values)
 {
-	scoped(registry_rows_free) struct registry_rows *rows = NULL;
-	struct status st = registry_query(db, &rows, sql, values, n_values);
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct status st = db_query(tx, &rows, sql, values, n_values);
 	bool row = true;
 
 	while (!failed(st)) {
-		st = registry_next(rows, &row);
+		st = db_next(rows, &row);
 		if (failed(st) || !row)
 			break;
 		if (!take(lists, rows))
@@ -348,24 +340,21 @@ take_all(struct registry *db, struct lists *lists, take_fn take,
 }
 
 static STATUS
-draft_rules(struct registry *db, const struct policy_pool *pools,
-    size_t n_pools, struct policy_draft *draft)
+draft_rules(struct db_tx *tx, const struct policy_pool *pools, size_t n_pools,
+    struct policy_draft *draft)
 {
 	scoped(lists_done) struct lists lists = {
 		.rules = { .pools = pools, .n_pools = n_pools },
 	};
-	struct status st = make_room(db, &lists);
+	struct status st = make_room(tx, &lists);
 
 	if (!failed(st))
-		st = take_all(
-		    db, &lists, take_group_grant, OF_GROUPS, NO_VALUES);
+		st = take_all(tx, &lists, take_group_grant, OF_GROUPS, DB_NONE);
 	if (!failed(st))
-		st = take_all(db, &lists, take_edge, OF_EDGES,
-		    VALUES(
-			value_int(ROLE_EDGE), value_text(POLICY_EDGE_GROUP)));
+		st = take_all(tx, &lists, take_edge, OF_EDGES,
+		    DB_VALUES(db_int(ROLE_EDGE), db_text(POLICY_EDGE_GROUP)));
 	if (!failed(st))
-		st =
-		    take_all(db, &lists, take_member, OF_QUARANTINE, NO_VALUES);
+		st = take_all(tx, &lists, take_member, OF_QUARANTINE, DB_NONE);
 	return failed(st) ? st : policy_draft_rules(draft, &lists.rules);
 }
 
@@ -376,23 +365,22 @@ registry_policy(struct registry *registry, const struct policy_pool *pools,
     size_t n_pools, struct policy *before, const struct key_id *only,
     struct policy **ret_policy)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(db_end) struct db_tx *tx = NULL;
 	scoped(policy_draft_free) struct policy_draft *draft = NULL;
 	struct status st =
 	    policy_draft_new(only == NULL ? NULL : before, &draft);
 
 	if (failed(st))
 		return st;
-	st = registry_begin(db);
+	st = db_read(registry->db, &tx);
 	if (failed(st))
 		return st;
 	if (only != NULL)
 		st = policy_draft_forget(draft, only);
 	if (!failed(st))
-		st = draft_keys(db, pools, n_pools, only, draft);
+		st = draft_keys(tx, pools, n_pools, only, draft);
 	if (!failed(st) && only == NULL)
-		st = draft_rules(db, pools, n_pools, draft);
-	st = registry_finish(db, st);
+		st = draft_rules(tx, pools, n_pools, draft);
 	if (failed(st))
 		return st;
 	*ret_policy = policy_draft_done(draft);
@@ -405,16 +393,16 @@ registry_policy_rules(struct registry *registry,
     const struct policy_pool *pools, size_t n_pools, struct policy *before,
     struct policy **ret_policy)
 {
-	scoped(registry_unlock) struct registry *db = registry_lock(registry);
+	scoped(db_end) struct db_tx *tx = NULL;
 	scoped(policy_draft_free) struct policy_draft *draft = NULL;
 	struct status st = policy_draft_new(before, &draft);
 
 	if (failed(st))
 		return st;
-	st = registry_begin(db);
+	st = db_read(registry->db, &tx);
 	if (failed(st))
 		return st;
-	st = registry_finish(db, draft_rules(db, pools, n_pools, draft));
+	st = draft_rules(tx, pools, n_pools, draft);
 	if (failed(st))
 		return st;
 	*ret_policy = policy_draft_done(draft);

@@ -2,50 +2,74 @@
 #ifndef KEYD_REGISTRY_ROWS_H
 #define KEYD_REGISTRY_ROWS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/db.h"
+#include "base/status.h"
 #include "keyd/registry.h"
-#include "keyd/registry_db.h"
 
 /*
- * Rows of keys, for keyd/registry_*.c only; the caller holds the registry's
- * lock.
+ * What the registry's files share, for keyd/registry*.c only.  A struct db_tx
+ * is the caller's transaction; no function here begins a second one but
+ * registry_act.
  */
+struct registry {
+	struct db *db;
+};
+
+/* One statement, in a transaction of its own; otherwise db_run. */
+STATUS registry_act(struct registry *registry, int64_t *ret_changed,
+    const char *sql, const struct db_value *values, size_t n_values);
+
+/*
+ * Of a row.  False where the column does not fit: the row is then none of ours,
+ * and registry_damaged_row is what to say of it.  A blob of no octets is none
+ * of ours either.
+ */
+bool registry_take_blob(struct db_rows *rows, int column, uint8_t *ret_at,
+    size_t max, size_t *ret_len);
+bool registry_take_id(struct db_rows *rows, int column, struct key_id *ret_id);
+struct status registry_damaged_row(void);
+
+/* ---- keys ---- */
 
 /* In this order for registry_take_key. */
 #define KEY_COLUMNS                                                            \
 	"id, label, alg, pool, spki, created_s, created_by, attributes,"       \
 	" state, state_s, destroy_at_s, origin, wrapped, grp, owner, notes"
 
-static inline struct registry_value
+static inline struct db_value
 value_key(const struct key_id *id)
 {
-	return value_blob(id->at, KEY_ID_LEN);
+	return db_blob((struct bytes){ id->at, KEY_ID_LEN });
 }
 
 /* False: a damaged row. */
-bool registry_take_key(
-    struct registry_rows *rows, struct registry_key *ret_key);
+bool registry_take_key(struct db_rows *rows, struct registry_key *ret_key);
 
 /* NOT_FOUND, and where to look. */
 struct status registry_no_such_key(void);
 
 /*
- * Inside a transaction.  registry_key_insert is registry_key_add without its
- * own; state and origin may be 0 for active and generated.
+ * registry_key_add in the caller's transaction; state and origin may be 0 for
+ * active and generated.
  */
-STATUS registry_key_insert(struct registry *db, const struct registry_key *key);
+STATUS registry_key_insert(struct db_tx *tx, const struct registry_key *key);
 
 /*
- * Inside a transaction: may the key be granted these contexts, beside all that
- * it ever was?  Remembers them if so.
+ * May the key be granted these contexts, beside all that it ever was?
+ * Remembers them if so.
  */
 STATUS registry_note_uses(
-    struct registry *db, const struct key_id *key, unsigned contexts);
+    struct db_tx *tx, const struct key_id *key, unsigned contexts);
 
 /*
- * Inside a transaction, before the key's row gets its new group: may it join?
- * The group's grants will be its own.  "" is no group, and may always.
+ * Before the key's row gets its new group: may it join?  The group's grants
+ * will be its own.  "" is no group, and may always.
  */
 STATUS registry_join_group(
-    struct registry *db, const struct key_id *key, const char *group);
+    struct db_tx *tx, const struct key_id *key, const char *group);
 
 #endif

@@ -30,6 +30,7 @@ def demand(words, manual):
 
 
 for source, manual in (("keyd/config.c", "docs/man/keyd.yaml.5"),
+                       ("certd/config.c", "docs/man/certd.yaml.5"),
                        ("edge/config.c", "docs/man/edged.yaml.5")):
     keys = re.findall(r'\.key = "([a-z_0-9]+)"', read(source))
     if not keys:
@@ -45,8 +46,13 @@ if not commands or not options:
 demand([w for pair in commands for w in pair if w], "docs/man/holdfast.1")
 demand([o for o in options if o not in ("--help", "--version", "--")], "docs/man/holdfast.1")
 
-for daemon, manual in (("keyd/main.c", "docs/man/keyd.8"), ("edge/main.c", "docs/man/edged.8")):
-    demand(re.findall(r'"(--[a-z][a-z-]*)"', read(daemon)), manual)
+for daemon, manual in (("keyd/main.c", "docs/man/keyd.8"), ("certd/main.c", "docs/man/certd.8"),
+                       ("edge/main.c", "docs/man/edged.8")):
+    options = re.findall(r'\{ "([a-z][a-z-]*)", (?:no|required)_argument|"(--[a-z][a-z-]*)"',
+                         read(daemon))
+    if not options:
+        complaints.append(f"{daemon}: no options found")
+    demand([one or other for one, other in options], manual)
 
 for manual in sorted((top / "docs/man").glob("*.[1-9]")):
     done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", manual], capture_output=True,

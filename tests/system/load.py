@@ -9,8 +9,8 @@ import threading
 import grpc
 
 from wire import (SCHEMES, Signer, audit_pb2, audit_pb2_grpc, channel, member, signer_pb2,
-                  tls13_content)
-from bed import CONTEXT_TLS13_SERVER
+                  status_pb2, status_pb2_grpc, tls13_content)
+from bed import CONTEXT_TLS13_SERVER, wait_for
 
 
 class Load:
@@ -90,7 +90,20 @@ def entries(bed, **filters):
         return found
 
 
+def caught_up(bed):
+    """Wait until the ledger holds all that the journal does: after a start it
+    may have much to take in, and gives what it has until then."""
+    with channel(bed, member(bed, "operator", "reader")) as to_keyd:
+        stub = status_pb2_grpc.StatusStub(to_keyd)
+
+        def has_all():
+            status = stub.Get(status_pb2.GetStatusRequest(), timeout=30)
+            return status.ledger_size >= status.audit_entries
+        wait_for("the ledger has taken in the journal", has_all, 120)
+
+
 def allowed(bed):
     """SHA-256 of every content that the ledger says was signed."""
+    caught_up(bed)
     return {e.content_hash for _, e in entries(bed, kind=audit_pb2.AuditEntry.KIND_SIGN)
             if e.code == 0}

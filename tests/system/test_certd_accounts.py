@@ -3,6 +3,7 @@
 
 import sqlite3
 import threading
+import urllib.request
 
 import pytest
 
@@ -77,6 +78,16 @@ def test_users_and_tokens_live_in_an_account(bed):
     secret = made.secret.encode()
     for file in (bed.dir / "certd").iterdir():
         assert secret not in file.read_bytes(), file
+
+
+def test_requests_and_commits_are_counted(bed):
+    with urllib.request.urlopen(f"http://127.0.0.1:{bed.certd_metrics_port}/metrics") as reply:
+        page = reply.read().decode()
+    rows = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    path = "/holdfast.certd.v1.Accounts/Create"
+    assert int(rows[f'certd_requests_total{{method="{path}",code="OK"}}']) >= 2
+    assert int(rows[f'certd_requests_total{{method="{path}",code="ALREADY_EXISTS"}}']) >= 1
+    assert int(rows["certd_store_commits_total"]) >= 2
 
 
 def test_a_backup_is_whole_though_others_write(bed):

@@ -186,13 +186,36 @@ the_same_statement_runs_inside_itself(void **state)
 	assert_int_equal(db_query(tx, &inner, SQL, DB_NONE).code, STATUS_OK);
 	assert_int_equal(db_next(inner, &row).code, STATUS_OK);
 	assert_int_equal(db_next(outer, &row).code, STATUS_OK);
-	db_column_text(outer, 0, name, sizeof(name));
+	assert_true(db_column_text(outer, 0, name, sizeof(name)));
 	assert_string_equal(name, "b");
-	db_column_text(inner, 0, name, sizeof(name));
+	assert_true(db_column_text(inner, 0, name, sizeof(name)));
 	assert_string_equal(name, "a");
-	/* A text that does not fit is cut. */
-	db_column_text(inner, 0, name, 1);
-	assert_string_equal(name, "");
+}
+
+static void
+a_text_that_is_not_whole_is_cut_and_told(void **state)
+{
+	static const char SQL[] =
+	    "SELECT 'abc', '', NULL, 'a' || char(0) || 'b'";
+	struct desk *desk = *state;
+	scoped(db_end) struct db_tx *tx = NULL;
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	char text[8];
+	bool row = false;
+
+	assert_int_equal(db_read(desk->db, &tx).code, STATUS_OK);
+	assert_int_equal(db_query(tx, &rows, SQL, DB_NONE).code, STATUS_OK);
+	assert_int_equal(db_next(rows, &row).code, STATUS_OK);
+	assert_true(db_column_text(rows, 0, text, 4));
+	assert_string_equal(text, "abc");
+	assert_false(db_column_text(rows, 0, text, 3));
+	assert_string_equal(text, "ab");
+	assert_true(db_column_text(rows, 1, text, 1));
+	assert_string_equal(text, "");
+	assert_false(db_column_text(rows, 2, text, sizeof(text)));
+	assert_string_equal(text, "");
+	assert_false(db_column_text(rows, 3, text, sizeof(text)));
+	assert_string_equal(text, "a");
 }
 
 static void *
@@ -269,6 +292,45 @@ a_backup_is_whole_private_and_never_written_over_a_file(void **state)
 	assert_int_equal(count(desk->db), 1);
 }
 
+static size_t
+read_file(struct desk *desk, const char *end, char *ret_octets, size_t max)
+{
+	char path[128];
+	size_t len;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s%s", desk->path, end);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(ret_octets, 1, max, file);
+	assert_true(len < max);
+	assert_int_equal(fclose(file), 0);
+	return len;
+}
+
+static void
+what_was_deleted_is_in_no_file_after_a_checkpoint(void **state)
+{
+	static const char NAME[] = "a name that is looked for";
+	static char octets[1 << 17];
+	struct desk *desk = *state;
+	struct db_tx *tx;
+	size_t len;
+
+	assert_int_equal(add(desk->db, NAME).code, STATUS_OK);
+	len = read_file(desk, "-wal", octets, sizeof(octets));
+	assert_non_null(memmem(octets, len, NAME, strlen(NAME)));
+	assert_int_equal(db_write(desk->db, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    db_commit(tx, db_run(tx, NULL, "DELETE FROM thing", DB_NONE)).code,
+	    STATUS_OK);
+	assert_int_equal(db_checkpoint(desk->db).code, STATUS_OK);
+	assert_int_equal(read_file(desk, "-wal", octets, sizeof(octets)), 0);
+	len = read_file(desk, "", octets, sizeof(octets));
+	assert_true(len > 0);
+	assert_null(memmem(octets, len, NAME, strlen(NAME)));
+}
+
 static void
 a_file_that_others_may_read_is_refused(void **state)
 {
@@ -306,9 +368,11 @@ main(void)
 		T(reads_a_snapshot_beside_a_writer),
 		T(a_reader_cannot_write),
 		T(the_same_statement_runs_inside_itself),
+		T(a_text_that_is_not_whole_is_cut_and_told),
 		T(many_threads_write_and_read),
 		T(an_older_database_is_brought_up_to_date_and_a_newer_one_refused),
 		T(a_backup_is_whole_private_and_never_written_over_a_file),
+		T(what_was_deleted_is_in_no_file_after_a_checkpoint),
 		T(a_file_that_others_may_read_is_refused),
 		T(a_damaged_file_is_told),
 	};

@@ -156,20 +156,29 @@ a_file_that_is_no_database_is_refused(void **state)
 static void
 a_damaged_row_is_told_and_not_used(void **state)
 {
+	static const char *const damages[] = { "UPDATE key SET alg = 99",
+		"UPDATE key SET pool = hex(zeroblob(64))",
+		"UPDATE key SET grp = 'a' || char(0) || 'b'",
+		"UPDATE key SET spki = zeroblob(2000)",
+		"UPDATE key SET spki = x''" };
 	struct desk *desk = *state;
 	struct policy *policy = NULL;
 	struct registry_key key;
 	static const struct policy_pool pools[] = { { .name = "standard" } };
 
-	add_key(desk, 1, "web");
-	execute(desk, "UPDATE key SET alg = 99");
-	assert_int_equal(
-	    registry_key_by_label(desk->registry, "web", &key).code,
-	    STATUS_DATA_LOSS);
-	assert_int_equal(
-	    registry_policy(desk->registry, pools, 1, NULL, NULL, &policy).code,
-	    STATUS_DATA_LOSS);
-	assert_null(policy);
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		add_key(desk, 1, "web");
+		execute(desk, damages[i]);
+		assert_int_equal(
+		    registry_key_by_label(desk->registry, "web", &key).code,
+		    STATUS_DATA_LOSS);
+		assert_int_equal(registry_policy(desk->registry, pools, 1, NULL,
+				     NULL, &policy)
+				     .code,
+		    STATUS_DATA_LOSS);
+		assert_null(policy);
+		execute(desk, "DELETE FROM key");
+	}
 }
 
 static void

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_NAMES_H
+#define CERTD_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pki/hostname.h"
+
+/*
+ * Normalized host names, of a resource or of a certificate.  Starts zeroed; its
+ * owner ends it with names_done, or scoped(names_done).
+ */
+struct names {
+	size_t n;
+	char (*at)[HOSTNAME_MAX]; /* malloc'd */
+};
+
+void names_done(struct names *names);
+static inline void
+scoped_names_done(struct names *names)
+{
+	names_done(names);
+}
+
+/* A copy; false when memory ends. */
+bool names_add(struct names *names, const char *name);
+bool names_has(const struct names *names, const char *name);
+
+/* May a certificate for these be used for name (pki/hostname.h)? */
+bool names_cover(const struct names *names, const char *name);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The service Resources: messages in, acts on the store, messages out.  A
+ * change is one transaction; only after it is on disk keyd is told, and the
+ * answer says whether it was.  A keyd that is away holds nothing up.  Creating,
+ * updating and replacing are in files of their own.
+ */
+
+#include "certd/resources.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "certd/message.h"
+#include "certd/resource_fields.h"
+#include "certd/resource_view.h"
+#include "certd/resources_int.h"
+#include "certd/store_bindings.h"
+#include "proto/holdfast/certd/v1/certificates.pb-c.h"
+
+#define WAIT_MS 2000
+
+typedef Holdfast__Certd__V1__Resource resource_msg;
+
+/* ---- for all methods ---- */
+
+void
+resources_wait(struct resources *resources)
+{
+	unsigned wait_ms = resources->config.wait_ms;
+
+	grants_wait(resources->grants, wait_ms > 0 ? wait_ms : WAIT_MS);
+}
+
+STATUS
+resources_show(struct resources *resources, int64_t id, resource_msg *to)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct resource_row row;
+	struct status st = store_read(resources->config.store, &tx);
+
+	if (!failed(st))
+		st = store_resources_load(tx, id, &row);
+	return failed(st) ? st : resource_view_fill(tx, &row, true, to);
+}
+
+static struct status
+answer(struct resources *resources, int64_t id, ProtobufCMessage **ret_reply)
+{
+	scoped(message_free) ProtobufCMessage *reply =
+	    message_new(&holdfast__certd__v1__resource__descriptor);
+	struct status st;
+
+	if (reply == NULL)
+		return message_no_memory();
+	st = resources_show(resources, id, (resource_msg *)(void *)reply);
+	if (failed(st))
+		return st;
+	*ret_reply = reply;
+	reply = NULL;
+	return st;
+}
+
+static struct status
+do_in(struct resources *resources, struct db_tx *tx, struct api_call *call,
+    const struct resources_change *change)
+{
+	struct resource_row row;
+	struct status st =
+	    store_resources_find(tx, call->caller, change->id, &row);
+
+	if (!failed(st))
+		st = store_etag_check(change->etag, row.revision);
+	if (!failed(st))
+		st = change->act(resources, tx, call, &row, change->request);
+	if (!failed(st))
+		st = store_resources_save(tx, call, &row);
+	return failed(st) ? st : bindings_event(tx, call, &row, change->name);
+}
+
+STATUS
+resources_do(struct resources *resources, struct api_call *call,
+    const struct resources_change *change, ProtobufCMessage **ret_reply)
+{
+	struct store *store = resources->config.store;
+	struct db_tx *tx;
+	struct status st = store_write(store, &tx);
+
+	if (failed(st))
+		return st;
+	st = store_commit(store, tx, do_in(resources, tx, call, change));
+	if (failed(st))
+		return st;
+	resources_wait(resources);
+	return answer(resources, change->id, ret_reply);
+}
+
+STATUS
+resources_check_shared(struct resources *resources, struct db_tx *tx,
+    struct api_call *call, const struct resource_row *row)
+{
+	const char *zone = resources->config.zone;
+	scoped(names_done) struct names names = { 0 };
+	struct status st;
+
+	if (row->mode != MODE_SHARED || zone[0] == 0)
+		return status_ok();
+	st = store_resources_names(tx, row->id, &names);
+	for (size_t i = 0; i < names.n && !failed(st); i++)
+		if (!resource_fields_in_zone(zone, names.at[i]))
+			return api_explain(call,
+			    status_fail(STATUS_FAILED_PRECONDITION,
+				"mode shared is for names in the operator's "
+				"zone"),
+			    "%s is not in %s, which the shared certificates "
+			    "are for; choose mode automatic, or bind a "
+			    "certificate of your own",
+			    names.at[i], zone);
+	return st;
+}
+
+/* ---- get and list ---- */
+
+static struct status
+get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply)
+{
+	const Holdfast__Certd__V1__GetResourceRequest *asked =
+	    (const void *)request;
+	struct resources *resources = ctx;
+	struct resource_row row;
+	struct db_tx *tx;
+	struct status st = store_read(resources->config.store, &tx);
+
+	if (failed(st))
+		return st;
+	st = store_resources_find(tx, call->caller, asked->id, &row);
+	db_end(tx);
+	return failed(st) ? st : answer(resources, asked->id, ret_reply);
+}
+
+struct listing {
+	struct db_tx *tx;
+	Holdfast__Certd__V1__ListResourcesResponse *to;
+	struct status st;
+};
+
+static bool
+list_one(void *ctx, const struct resource_row *row)
+{
+	struct listing *listing = ctx;
+	resource_msg *to =
+	    message_append(&listing->to->n_resources, &listing->to->resources,
+		&holdfast__certd__v1__resource__descriptor);
+
+	listing->st = to == NULL
+			  ? message_no_memory()
+			  : resource_view_fill(listing->tx, row, false, to);
+	return !failed(listing->st);
+}
+
+static struct status
+list_in(struct api_call *call, struct listing *listing,
+    const Holdfast__Certd__V1__ListResourcesRequest *asked)
+{
+	struct store_resources_query query = { .search = asked->search,
+		.order_by = asked->order_by,
+		.edge_group = asked->edge_group,
+		.certificate = asked->certificate,
+		.page_token = asked->page_token };
+	char token[RESOURCES_TOKEN_MAX] = "";
+	struct status st = caller_account_or_all(
+	    call->caller, listing->tx, asked->account, &query.account);
+
+	if (!failed(st))
+		st = store_page_size(asked->page_size, &query.size);
+	if (!failed(st))
+		st = store_resources_list(
+		    listing->tx, &query, list_one, listing, token);
+	if (failed(listing->st))
+		return listing->st;
+	if (!failed(st) && !message_text(&listing->to->next_page_token, token))
+		st = message_no_memory();
+	return st;
+}
+
+static struct status
+list(void *ctx, struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply)
+{
+	struct resources *resources = ctx;
+	scoped(message_free) ProtobufCMessage *reply = message_new(
+	    &holdfast__certd__v1__list_resources_response__descriptor);
+	struct listing listing = { .to = (void *)reply, .st = status_ok() };
+	struct status st;
+
+	if (reply == NULL)
+		return message_no_memory();
+	st = store_read(resources->config.store, &listing.tx);
+	if (failed(st))
+		return st;
+	st = list_in(call, &listing, (const void *)request);
+	db_end(listing.tx);
+	if (failed(st))
+		return st;
+	*ret_reply = reply;
+	reply = NULL;
+	return st;
+}
+
+/* ---- bind and unbind ---- */
+
+static struct status
+bind_act(struct resources *resources, struct db_tx *tx, struct api_call *call,
+    struct resource_row *row, const ProtobufCMessage *request)
+{
+	const Holdfast__Certd__V1__BindRequest *asked = (const void *)request;
+
+	(void)resources;
+	return bindings_put(
+	    tx, call, row, asked->certificates, asked->n_certificates, false);
+}
+
+static struct status
+bind_(void *ctx, struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply)
+{
+	const Holdfast__Certd__V1__BindRequest *asked = (const void *)request;
+	const struct resources_change change = { asked->id, asked->etag,
+		"resource bound", bind_act, request };
+
+	return resources_do(ctx, call, &change, ret_reply);
+}
+
+static struct status
+unbind_act(struct resources *resources, struct db_tx *tx, struct api_call *call,
+    struct resource_row *row, const ProtobufCMessage *request)
+{
+	const Holdfast__Certd__V1__UnbindRequest *asked = (const void *)request;
+
+	(void)resources;
+	return bindings_take(
+	    tx, call, row, asked->certificates, asked->n_certificates);
+}
+
+static struct status
+unbind(void *ctx, struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply)
+{
+	const Holdfast__Certd__V1__UnbindRequest *asked = (const void *)request;
+	const struct resources_change change = { asked->id, asked->etag,
+		"resource unbound", unbind_act, request };
+
+	return resources_do(ctx, call, &change, ret_reply);
+}
+
+/* ---- delete ---- */
+
+static struct status
+delete_in(struct db_tx *tx, struct api_call *call,
+    const Holdfast__Certd__V1__DeleteResourceRequest *asked)
+{
+	struct resource_row row;
+	struct status st =
+	    store_resources_find(tx, call->caller, asked->id, &row);
+
+	if (!failed(st))
+		st = store_etag_check(asked->etag, row.revision);
+	if (!failed(st))
+		st = bindings_event(tx, call, &row, "resource deleted");
+	if (!failed(st))
+		st = bindings_take(tx, call, &row, NULL, 0);
+	if (!failed(st))
+		st = bindings_leave(tx, &row);
+	return failed(st) ? st : store_resources_delete(tx, &row);
+}
+
+static struct status
+delete_(void *ctx, struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply)
+{
+	struct resources *resources = ctx;
+	struct store *store = resources->config.store;
+	scoped(message_free) ProtobufCMessage *reply = message_new(
+	    &holdfast__certd__v1__delete_resource_response__descriptor);
+	struct db_tx *tx;
+	struct status st;
+
+	if (reply == NULL)
+		return message_no_memory();
+	st = store_write(store, &tx);
+	if (failed(st))
+		return st;
+	st =
+	    store_commit(store, tx, delete_in(tx, call, (const void *)request));
+	if (failed(st))
+		return st;
+	resources_wait(resources);
+	*ret_reply = reply;
+	reply = NULL;
+	return st;
+}
+
+/* ---- the service ---- */
+
+#define SERVICE (&holdfast__certd__v1__resources__descriptor)
+
+static const struct api_method methods[] = {
+	{ .service = SERVICE,
+	    .name = "Create",
+	    .fn = resources_create,
+	    .allow = ALLOW_CHANGE,
+	    .scope = SCOPE_RESOURCES_WRITE,
+	    .verb = API_POST,
+	    .path = "/v1/resources",
+	    .creates = true,
+	    .summary = "Create a resource" },
+	{ .service = SERVICE,
+	    .name = "List",
+	    .fn = list,
+	    .allow = ALLOW_READ,
+	    .scope = SCOPE_RESOURCES_READ,
+	    .verb = API_GET,
+	    .path = "/v1/resources",
+	    .summary = "List and search resources" },
+	{ .service = SERVICE,
+	    .name = "Get",
+	    .fn = get,
+	    .allow = ALLOW_READ,
+	    .scope = SCOPE_RESOURCES_READ,
+	    .verb = API_GET,
+	    .path = "/v1/resources/{id}",
+	    .summary = "Get a resource" },
+	{ .service = SERVICE,
+	    .name = "Update",
+	    .fn = resources_update,
+	    .allow = ALLOW_CHANGE,
+	    .scope = SCOPE_RESOURCES_WRITE,
+	    .verb = API_PATCH,
+	    .path = "/v1/resources/{id}",
+	    .summary = "Change a resource" },
+	{ .service = SERVICE,
+	    .name = "Delete",
+	    .fn = delete_,
+	    .allow = ALLOW_CHANGE,
+	    .scope = SCOPE_RESOURCES_WRITE,
+	    .verb = API_DELETE,
+	    .path = "/v1/resources/{id}",
+	    .summary = "Delete a resource" },
+	{ .service = SERVICE,
+	    .name = "Bind",
+	    .fn = bind_,
+	    .allow = ALLOW_CHANGE,
+	    .scope = SCOPE_RESOURCES_WRITE,
+	    .verb = API_POST,
+	    .path = "/v1/resources/{id}:bind",
+	    .summary = "Bind certificates to a resource" },
+	{ .service = SERVICE,
+	    .name = "Unbind",
+	    .fn = unbind,
+	    .allow = ALLOW_CHANGE,
+	    .scope = SCOPE_RESOURCES_WRITE,
+	    .verb = API_POST,
+	    .path = "/v1/resources/{id}:unbind",
+	    .summary = "Take certificates away from a resource" },
+	{ .service = &holdfast__certd__v1__certificates__descriptor,
+	    .name = "Replace",
+	    .fn = resources_replace,
+	    .allow = ALLOW_CHANGE,
+	    .scope = SCOPE_CERTIFICATES_WRITE,
+	    .verb = API_POST,
+	    .path = "/v1/certificates/{old_id}:replace",
+	    .summary = "Bind another certificate wherever this one is bound" },
+};
+
+STATUS
+resources_register(struct resources *resources, struct api *api)
+{
+	return api_add(
+	    api, methods, sizeof(methods) / sizeof(methods[0]), resources);
+}
+
+STATUS
+resources_new(
+    const struct resources_config *config, struct resources **ret_resources)
+{
+	const struct grants_config grants = { .store = config->store,
+		.custody = config->custody };
+	struct resources *resources = calloc(1, sizeof(*resources));
+	struct status st;
+
+	if (resources == NULL)
+		return message_no_memory();
+	resources->config = *config;
+	st = grants_new(&grants, &resources->grants);
+	if (!failed(st))
+		st = shared_new(config->store, &resources->shared);
+	if (failed(st)) {
+		resources_free(resources);
+		return st;
+	}
+	*ret_resources = resources;
+	return st;
+}
+
+void
+resources_free(struct resources *resources)
+{
+	if (resources == NULL)
+		return;
+	shared_free(resources->shared);
+	grants_free(resources->grants);
+	free(resources);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* certd.yaml: the example that ships is good, and mistakes are told with what
+ * to do. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "certd/config.h"
+
+#define EXAMPLE "docs/examples/certd.yaml"
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static struct config *
+load_text(const char *text, char error[CONF_ERROR_MAX])
+{
+	char path[] = "/tmp/holdfast-config-XXXXXX";
+	struct config *config = NULL;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	error[0] = 0;
+	if (failed(config_load(path, &config, error)))
+		assert_null(config);
+	unlink(path);
+	return config;
+}
+
+static void
+the_example_that_ships_is_good(void **state)
+{
+	scoped(config_free) struct config *config = NULL;
+	char error[CONF_ERROR_MAX] = "";
+	struct status st = config_load(EXAMPLE, &config, error);
+	const struct network *enhanced;
+
+	(void)state;
+	if (failed(st))
+		print_error("%s\n", error);
+	assert_int_equal(st.code, STATUS_OK);
+	enhanced = networks_find(&config->all_networks, "enhanced");
+	assert_non_null(enhanced);
+	assert_string_equal(enhanced->pool, "enhanced");
+	assert_true(network_has_group(enhanced, "enhanced"));
+}
+
+/* Every key of the schema stands in the example. */
+static void
+check_names(const struct conf_field *fields, const char *text)
+{
+	for (; fields->key != NULL; fields++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s:", fields->key);
+		if (strstr(text, line) == NULL)
+			print_error("%s lacks %s\n", EXAMPLE, line);
+		assert_non_null(strstr(text, line));
+		if (fields->fields != NULL)
+			check_names(fields->fields, text);
+	}
+}
+
+static void
+the_example_shows_every_key(void **state)
+{
+	char text[16384];
+	FILE *file = fopen(EXAMPLE, "r");
+	size_t n;
+
+	(void)state;
+	assert_non_null(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = 0;
+	check_names(config_schema, text);
+}
+
+static void
+without_a_file_all_is_on_loopback_and_there_is_one_network(void **state)
+{
+	scoped(config_free) struct config *config = NULL;
+	char error[CONF_ERROR_MAX];
+	const struct network *network;
+
+	(void)state;
+	assert_int_equal(config_load(NULL, &config, error).code, STATUS_OK);
+	assert_string_equal(config->listen, "127.0.0.1:7445");
+	assert_string_equal(config->rest.listen, "127.0.0.1:7446");
+	assert_int_equal(config->rest.tls, CONFIG_TLS_IDENTITY);
+	assert_false(config->allow_exposed_upload);
+	assert_string_equal(config->zone, "");
+	network = networks_find(&config->all_networks, "");
+	assert_non_null(network);
+	assert_string_equal(network->pool, "standard");
+	assert_string_equal(network->edge_groups[0], "standard");
+	assert_int_equal(config->all_networks.n, 1);
+}
+
+static void
+mistakes_are_told_with_what_to_do(void **state)
+{
+#define NETWORK(name, groups)                                                  \
+	"  - name: " name "\n    pool: standard\n    edge_groups: " groups "\n"
+	static const struct {
+		const char *text, *says;
+	} CASES[] = {
+		{ "listen: nowhere\n", "listen: write address:port" },
+		{ "listen: 127.0.0.1:65536\n", "listen: write address:port" },
+		{ "state_dir: here\n", "state_dir: write an absolute path" },
+		{ "keyd: [keyd.example]\n", "keyd: write host:port" },
+		{ "metrics_listen: x\n", "metrics_listen: write" },
+		{ "zone: Edge.example\n", "zone: write a DNS name" },
+		{ "zone: edge..example\n", "zone: write a DNS name" },
+		{ "zone: edge.example.\n", "zone: write a DNS name" },
+		{ "zone: -edge.example\n", "zone: write a DNS name" },
+		{ "rest: {listen: x}\n", "rest.listen: write" },
+		{ "rest: {listen: \"0.0.0.0:7446\", tls: off}\n",
+		    "loopback address alone" },
+		{ "rest: {tls: files, key: /k}\n", "takes absolute paths" },
+		{ "rest: {tls: files, certificate: c, key: /k}\n",
+		    "takes absolute paths" },
+		{ "rest: {certificate: /c}\n", "go with tls: files" },
+		{ "rest: {tls: maybe}\n", ":1:" },
+		{ "networks:\n" NETWORK("special", "[standard]"),
+		    "one must be named standard" },
+		{ "networks:\n" NETWORK("standard", "[a]")
+			NETWORK("standard", "[b]"),
+		    "two have the same name" },
+		{ "networks:\n" NETWORK("standard", "[\"a b\"]"),
+		    "an edge group's name" },
+		{ "networks:\n" NETWORK("standard", "[]"), ":" },
+		{ "networks:\n" NETWORK("Standard", "[a]"),
+		    "a name consists of" },
+		{ "lisen: 127.0.0.1:1\n", "listen" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(CASES); i++) {
+		char error[CONF_ERROR_MAX];
+
+		assert_null(load_text(CASES[i].text, error));
+		if (strstr(error, CASES[i].says) == NULL)
+			print_error("%s -> %s\n", CASES[i].text, error);
+		assert_non_null(strstr(error, CASES[i].says));
+	}
+}
+
+static void
+rest_may_do_without_tls_on_loopback_or_not_be_there(void **state)
+{
+	static const char *const GOOD[] = { "rest: {tls: off}\n",
+		"rest: {listen: \"[::1]:1\", tls: off}\n",
+		"rest: {listen: \"\"}\n",
+		"rest: {tls: files, certificate: /c, key: /k}\n" };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(GOOD); i++) {
+		char error[CONF_ERROR_MAX];
+		struct config *config = load_text(GOOD[i], error);
+
+		if (config == NULL)
+			print_error("%s -> %s\n", GOOD[i], error);
+		assert_non_null(config);
+		config_free(config);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_example_that_ships_is_good),
+		cmocka_unit_test(the_example_shows_every_key),
+		cmocka_unit_test(
+		    without_a_file_all_is_on_loopback_and_there_is_one_network),
+		cmocka_unit_test(mistakes_are_told_with_what_to_do),
+		cmocka_unit_test(
+		    rest_may_do_without_tls_on_loopback_or_not_be_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -168,7 +168,7 @@ def test_a_key_that_does_not_match_is_refused_naming_both(bed, token):
 
 
 @pytest.mark.parametrize("what, words", [
-    ("expired", "expired"), ("not yet valid", "not yet valid"), ("sha1", "SHA-1"),
+    ("expired", "expired"), ("not yet valid", "not valid before"), ("sha1", "SHA1"),
     ("no names", "name"), ("a CA", "CA"), ("underscore", "under_score"), ("bad wildcard", "*")])
 def test_what_must_not_be_served_is_refused_each_with_its_own_sentence(bed, what, words):
     pki, key = bed.pki, new_key()

@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "edge/probe.h"
 #include "edge/socket.h"
 
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
@@ -72,6 +74,83 @@ static const struct conf_field log_schema[] = {
 	{ .key = NULL },
 };
 
+#define FILES_AT(member) (AT(files.member) - AT(files))
+#define PROBE_AT(member) (AT(probe.member) - AT(probe))
+
+static const struct conf_field files_schema[] = {
+	{ .key = "dir",
+	    .type = CONF_STRING,
+	    .offset = FILES_AT(dir),
+	    .default_text = "/var/lib/holdfast",
+	    .min = 1,
+	    .max = 512,
+	    .help = "Folder of live/, versions/ and haproxy/, where web "
+		    "servers read certificates and key stubs." },
+	{ .key = "owner",
+	    .type = CONF_STRING,
+	    .offset = FILES_AT(owner),
+	    .min = 1,
+	    .max = 64,
+	    .help = "Owner of these files, by name or number." },
+	{ .key = "group",
+	    .type = CONF_STRING,
+	    .offset = FILES_AT(group),
+	    .min = 1,
+	    .max = 64,
+	    .help = "Group of these files, by name or number." },
+	{ .key = "mode",
+	    .type = CONF_STRING,
+	    .offset = FILES_AT(mode),
+	    .default_text = "\"0644\"",
+	    .min = 3,
+	    .max = 4,
+	    .help = "Permissions of these files, octal, in quotes." },
+	{ .key = "keep_removed",
+	    .type = CONF_DURATION,
+	    .offset = FILES_AT(keep_removed_ns),
+	    .default_text = "24h",
+	    .max = 90 * 86400 * (uint64_t)NS_PER_S,
+	    .help = "How long files of a host name stay that certd has no "
+		    "certificate for any more." },
+	{ .key = NULL },
+};
+
+static const struct conf_field haproxy_schema[] = {
+	{ .key = "socket",
+	    .type = CONF_STRING,
+	    .offset = AT(haproxy.socket) - AT(haproxy),
+	    .min = 2,
+	    .max = 107,
+	    .help = "HAProxy's stats socket at level admin, to give it new "
+		    "certificates without a reload." },
+	{ .key = NULL },
+};
+
+static const struct conf_field probe_schema[] = {
+	{ .key = "connect",
+	    .type = CONF_STRING,
+	    .offset = PROBE_AT(connect),
+	    .min = 3,
+	    .max = 64,
+	    .help = "Where this host's web server listens, as address:port; "
+		    "none: what is served is not looked at." },
+	{ .key = "timeout",
+	    .type = CONF_DURATION,
+	    .offset = PROBE_AT(timeout_ns),
+	    .default_text = "5s",
+	    .min = 10000000,
+	    .max = 60000000000,
+	    .help = "Longest that one handshake may take." },
+	{ .key = "interval",
+	    .type = CONF_DURATION,
+	    .offset = PROBE_AT(interval_ns),
+	    .default_text = "10m",
+	    .min = 1000000000,
+	    .max = 86400 * (uint64_t)NS_PER_S,
+	    .help = "Each site is looked at again after this." },
+	{ .key = NULL },
+};
+
 const struct conf_field edge_config_schema[] = {
 	{ .key = "state_dir",
 	    .type = CONF_STRING,
@@ -93,6 +172,33 @@ const struct conf_field edge_config_schema[] = {
 	    .max = 64,
 	    .help = "Addresses of keyd as host:port, in place of those the "
 		    "join file named." },
+	{ .key = "certd",
+	    .type = CONF_STRINGS,
+	    .offset = AT(certd),
+	    .max = 64,
+	    .help = "Addresses of certd as host:port; none: edged only has "
+		    "things signed." },
+	{ .key = "files",
+	    .type = CONF_MAP,
+	    .offset = AT(files),
+	    .fields = files_schema,
+	    .help = "How certificates of certd are written." },
+	{ .key = "hook",
+	    .type = CONF_STRINGS,
+	    .offset = AT(hook),
+	    .max = 64,
+	    .help = "Program and arguments that have the web server read its "
+		    "files again; no shell." },
+	{ .key = "haproxy",
+	    .type = CONF_MAP,
+	    .offset = AT(haproxy),
+	    .fields = haproxy_schema,
+	    .help = "How HAProxy is told of new certificates." },
+	{ .key = "probe",
+	    .type = CONF_MAP,
+	    .offset = AT(probe),
+	    .fields = probe_schema,
+	    .help = "How edged looks at what is served." },
 	{ .key = "request_timeout",
 	    .type = CONF_DURATION,
 	    .offset = AT(request_timeout_ns),
@@ -136,6 +242,16 @@ refuse(char *ret_error, const char *path, const char *what, const char *value)
 {
 	(void)!snprintf(
 	    ret_error, CONF_ERROR_MAX, "socket %s: %s: %s", path, what, value);
+	return status_fail(
+	    STATUS_INVALID_ARGUMENT, "configuration is not valid");
+}
+
+static struct status
+refuse_key(
+    char *ret_error, const char *key, const char *what, const char *value)
+{
+	(void)!snprintf(
+	    ret_error, CONF_ERROR_MAX, "%s: %s: %s", key, what, value);
 	return status_fail(
 	    STATUS_INVALID_ARGUMENT, "configuration is not valid");
 }
@@ -283,6 +399,61 @@ edge_config_free_sockets(struct listener_socket *sockets, size_t n)
 }
 
 STATUS
+edge_config_files(const struct edge_config *config,
+    struct files_config *ret_files, char ret_error[CONF_ERROR_MAX])
+{
+	struct files_config files = { .dir = config->files.dir };
+	const char *owner = config->files.owner, *group = config->files.group;
+	unsigned long mode;
+
+	if (!parse_number(config->files.mode, 8, 0777, &mode) ||
+	    (mode & 0111) != 0 || (mode & 0022) != 0 || (mode & 0400) == 0)
+		return refuse_key(ret_error, "files.mode",
+		    "it must be octal like \"0644\", readable by the owner, "
+		    "writable by nobody else and without execute bits",
+		    config->files.mode);
+	files.mode = (mode_t)mode;
+	files.set_owner = owner != NULL;
+	files.set_group = group != NULL;
+	if (owner != NULL && !find_user(owner, &files.owner))
+		return refuse_key(ret_error, "files.owner",
+		    "there is no such user on this host", owner);
+	if (group != NULL && !find_group(group, &files.group))
+		return refuse_key(ret_error, "files.group",
+		    "there is no such group on this host", group);
+	*ret_files = files;
+	return status_ok();
+}
+
+/* What would fail only once certd sends something. */
+static STATUS
+check_serving(const struct edge_config *config, char *ret_error)
+{
+	const char *dir = config->files.dir;
+	struct files_config files;
+
+	if (dir[0] != '/')
+		return refuse_key(
+		    ret_error, "files.dir", "it must be an absolute path", dir);
+	if (config->haproxy.socket != NULL && config->haproxy.socket[0] != '/')
+		return refuse_key(ret_error, "haproxy.socket",
+		    "it must be an absolute path", config->haproxy.socket);
+	if (config->haproxy.socket != NULL &&
+	    strcspn(dir, " \t\\\"';<#") != strlen(dir))
+		return refuse_key(ret_error, "files.dir",
+		    "HAProxy takes no blanks and quotes in a file's name", dir);
+	if (config->hook.len > 0 && config->hook.at[0][0] != '/')
+		return refuse_key(ret_error, "hook",
+		    "its program must be an absolute path", config->hook.at[0]);
+	if (config->probe.connect != NULL &&
+	    !probe_address_ok(config->probe.connect))
+		return refuse_key(ret_error, "probe.connect",
+		    "it must be address:port, without names",
+		    config->probe.connect);
+	return edge_config_files(config, &files, ret_error);
+}
+
+STATUS
 edge_config_load(const char *path, struct edge_config *config,
     char ret_error[CONF_ERROR_MAX])
 {
@@ -301,6 +472,10 @@ edge_config_load(const char *path, struct edge_config *config,
 	if (failed(st))
 		return st;
 	st = edge_config_sockets(config, &sockets, &n, ret_error);
+	if (!failed(st)) {
+		edge_config_free_sockets(sockets, n);
+		st = check_serving(config, ret_error);
+	}
 	if (failed(st)) {
 		char error[CONF_ERROR_MAX];
 
@@ -310,7 +485,6 @@ edge_config_load(const char *path, struct edge_config *config,
 		edge_config_free(config);
 		return st;
 	}
-	edge_config_free_sockets(sockets, n);
 	return status_ok();
 }
 

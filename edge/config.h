@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/status.h"
+#include "edge/files.h"
 #include "edge/listener.h"
 
 /* edged.yaml, as edged.yaml(5) describes it. */
@@ -22,8 +23,23 @@ struct edge_socket_config {
 
 struct edge_config {
 	char *state_dir;
-	struct conf_maps sockets; /* of struct edge_socket_config */
-	struct conf_strings keyd; /* empty: the endpoints of the identity */
+	struct conf_maps sockets;  /* of struct edge_socket_config */
+	struct conf_strings keyd;  /* empty: the endpoints of the identity */
+	struct conf_strings certd; /* empty: edged signs, and no more */
+	struct {
+		char *dir;
+		char *owner, *group; /* NULL: edged's own */
+		char *mode;          /* "0644" */
+		int64_t keep_removed_ns;
+	} files;
+	struct conf_strings hook; /* argv; empty: none */
+	struct {
+		char *socket; /* NULL: none */
+	} haproxy;
+	struct {
+		char *connect; /* NULL: what is served is not looked at */
+		int64_t timeout_ns, interval_ns;
+	} probe;
 	int64_t request_timeout_ns;
 	uint64_t queue_max;
 	uint64_t connections_max;
@@ -52,6 +68,9 @@ void edge_config_free(struct edge_config *config);
 STATUS edge_config_sockets(const struct edge_config *config,
     struct listener_socket **ret_sockets, size_t *ret_n,
     char ret_error[CONF_ERROR_MAX]);
+/* How files are written, owner and group looked up; borrows from config. */
+STATUS edge_config_files(const struct edge_config *config,
+    struct files_config *ret_files, char ret_error[CONF_ERROR_MAX]);
 void edge_config_free_sockets(struct listener_socket *sockets, size_t n);
 
 #endif

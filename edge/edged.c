@@ -6,6 +6,8 @@
  *     listener -> pending -> upstream ~~> keyd
  *     listener <- replies <- upstream <~~
  *
+ *     certd -> serving -> files, the web server
+ *
  * The socket thread runs the listener and answers what is too late; the
  * stream's thread takes from the pending table and completes in it; the main
  * thread waits for signals.  A request is answered exactly once, by whoever
@@ -28,6 +30,7 @@
 #include "base/process.h"
 #include "edge/pending.h"
 #include "edge/renewal.h"
+#include "edge/serving.h"
 #include "edge/upstream.h"
 
 #define IN_FLIGHT_PER_CONNECTION 64
@@ -44,6 +47,7 @@ struct edged {
 	struct pending *pending;
 	struct upstream *upstream;
 	struct listener *listener;
+	struct serving *serving; /* NULL: edged only has things signed */
 	atomic_bool draining;
 	struct metric_counter *m_requests[N_CODES];
 	struct metric_histogram *m_latency;
@@ -218,6 +222,7 @@ before_render(void *ctx)
 	struct edged *e = ctx;
 
 	metric_gauge_set(e->m_in_flight, (int64_t)pending_count(e->pending));
+	serving_measure(e->serving);
 }
 
 static struct status
@@ -317,6 +322,7 @@ on_renewed(void *ctx, struct enroll_identity *identity)
 	struct edged *e = ctx;
 
 	upstream_set_identity(e->upstream, identity);
+	serving_renewed(e->serving);
 }
 
 /* --- Running and stopping ---------------------------------------------------
@@ -355,12 +361,19 @@ wait_for_the_end(void)
 static struct status
 serve(struct edged *e, struct metrics *metrics)
 {
+	/* Gone last: the two below tell it. */
+	scoped(serving_stop) struct serving *serving = NULL;
 	scoped(metrics_http_stop) struct metrics_http *http = NULL;
 	scoped(renewal_stop) struct renewal *renewal = NULL;
 	const struct edge_config *config = e->config;
 	pthread_t thread;
-	struct status st;
+	struct status st = status_ok();
 
+	if (config->certd.len > 0)
+		st = serving_start(config, metrics, &serving);
+	if (failed(st))
+		return say(st, "certd cannot be followed", "", NULL);
+	e->serving = serving;
 	if (config->metrics_listen != NULL) {
 		st = metrics_http_start(
 		    config->metrics_listen, metrics, before_render, e, &http);

@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * From certd to what is served, and back: follow and delivery between a certd
+ * stub, a folder, a hook and a TLS server.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "edge/follow.h"
+#include "tests/fake/certd_stub.h"
+#include "tests/unit/member_maker.h"
+#include "tests/unit/tls_server.h"
+
+#define PATIENCE_NS (60 * NS_PER_S)
+#define HOST "www.example.com"
+
+static struct made_cert *ec, *ec2, *rsa;
+
+struct world {
+	char folder[64], script[256];
+	struct pki_ca *ca;
+	struct certd_stub *certd;
+	struct tls_server *web;
+	struct metrics *metrics;
+	struct follow *follow;
+	struct delivery *delivery;
+	char dead_end[32];
+	bool looks; /* by probes */
+	int64_t keep_removed_s;
+};
+
+static int
+setup_all(void **state)
+{
+	(void)state;
+	ec = made_cert_new("a", SITE_EC);
+	ec2 = made_cert_new("b", SITE_EC);
+	rsa = made_cert_new("a", SITE_RSA);
+	return 0;
+}
+
+static int
+teardown_all(void **state)
+{
+	(void)state;
+	made_cert_free(ec);
+	made_cert_free(ec2);
+	made_cert_free(rsa);
+	return 0;
+}
+
+static const char *
+in_folder(struct world *w, const char *name)
+{
+	static char path[4][512];
+	static unsigned turn;
+
+	turn = (turn + 1) % 4;
+	(void)!snprintf(
+	    path[turn], sizeof(path[turn]), "%s/%s", w->folder, name);
+	return path[turn];
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	(void)!snprintf(w->folder, sizeof(w->folder), "/tmp/follow.XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	w->ca = pki_ca_new("edges");
+	w->certd = certd_stub_new(w->ca);
+	certd_stub_start(w->certd);
+	make_member(w->ca, in_folder(w, "state"), "127.0.0.1:1");
+	w->web = tls_server_new();
+	w->metrics = metrics_new();
+	w->looks = true;
+	w->keep_removed_s = 86400;
+	*state = w;
+	return 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static void
+stop(struct world *w)
+{
+	if (w->follow != NULL)
+		follow_stop(w->follow);
+	delivery_free(w->delivery);
+	follow_free(w->follow);
+	w->delivery = NULL;
+	w->follow = NULL;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	stop(w);
+	certd_stub_free(w->certd);
+	tls_server_free(w->web);
+	pki_ca_free(w->ca);
+	metrics_free(w->metrics);
+	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(w);
+	return 0;
+}
+
+static void
+on_tell(void *ctx)
+{
+	struct world *w = ctx;
+
+	follow_wake(w->follow);
+}
+
+/* Each run of the hook adds an octet to "runs", and fails while there is a file
+ * "broken". */
+static void
+start(struct world *w)
+{
+	static char program[] = "/bin/sh", dash_c[] = "-c",
+		    dead[] = "127.0.0.1:1";
+	static char *hook[] = { program, dash_c, NULL, NULL }, *endpoints[2];
+
+	(void)!snprintf(w->script, sizeof(w->script),
+	    "cd %s; printf x >> runs; test ! -e broken || { echo it is broken; "
+	    "exit 1; }",
+	    w->folder);
+	hook[2] = w->script;
+	(void)!snprintf(w->dead_end, sizeof(w->dead_end), "%s",
+	    certd_stub_endpoint(w->certd));
+	endpoints[0] = dead;
+	endpoints[1] = w->dead_end;
+	assert_false(failed(follow_new(
+	    &(struct follow_config){
+		.state_dir = in_folder(w, "state"),
+		.endpoints = endpoints,
+		.n_endpoints = 2,
+		.heartbeat_ns = NS_PER_S,
+		.held_retry_ns = 300 * NS_PER_MS,
+		.metrics = w->metrics,
+	    },
+	    &w->follow)));
+	assert_false(failed(delivery_new(
+	    &(struct delivery_config){
+		.files = { .dir = w->folder, .mode = 0644 },
+		.hook = hook,
+		.probe_connect = w->looks ? tls_server_address(w->web) : NULL,
+		.probe_timeout_ns = 20 * NS_PER_S,
+		.probe_interval_ns = 600 * NS_PER_S,
+		.keep_removed_s = w->keep_removed_s,
+		.tell = on_tell,
+		.ctx = w,
+		.metrics = w->metrics,
+	    },
+	    &w->delivery)));
+	assert_false(failed(follow_start(w->follow, w->delivery)));
+}
+
+static const char *
+text_of(struct world *w, const char *name)
+{
+	static char text[65536];
+	FILE *from = fopen(in_folder(w, name), "r");
+	size_t n;
+
+	if (from == NULL)
+		return NULL;
+	n = fread(text, 1, sizeof(text) - 1, from);
+	text[n] = '\0';
+	fclose(from);
+	return text;
+}
+
+static bool
+exists(struct world *w, const char *name)
+{
+	struct stat st;
+
+	return lstat(in_folder(w, name), &st) == 0;
+}
+
+static void
+await_gone(struct world *w, const char *name)
+{
+	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+
+	while (exists(w, name)) {
+		assert_true(clock_mono_ns() < until_ns);
+		usleep(2000);
+	}
+}
+
+static size_t
+runs(struct world *w)
+{
+	const char *text = text_of(w, "runs");
+
+	return text != NULL ? strlen(text) : 0;
+}
+
+static void
+touch(struct world *w, const char *name)
+{
+	FILE *to = fopen(in_folder(w, name), "w");
+
+	assert_non_null(to);
+	fclose(to);
+}
+
+static void
+web_serves(struct world *w, const char *name, const struct made_cert *cert)
+{
+	tls_server_serve(w->web, name, &cert, 1, 0);
+}
+
+static void
+what_certd_says_is_in_place_and_then_seen_served(void **state)
+{
+	struct world *w = *state;
+	int64_t version;
+
+	version = certd_stub_put_one(w->certd, made_site_of(5, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, version);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec->chain_pem);
+	assert_int_equal(runs(w), 1);
+	certd_stub_await_problem(w->certd, 5, HOST " (ECDSA): ");
+	assert_int_equal(certd_stub_site(w->certd, 5).served_version, 0);
+
+	web_serves(w, HOST, ec);
+	certd_stub_await_served(w->certd, 5, version);
+	assert_string_equal(certd_stub_site(w->certd, 5).problem, "");
+
+	/* A change: old files stay until the new ones are served. */
+	version = certd_stub_put_one(w->certd, made_site_of(5, 1, HOST, ec2));
+	certd_stub_await_problem(w->certd, 5, "another certificate is served");
+	assert_true(certd_stub_site(w->certd, 5).has_seen);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec2->chain_pem);
+	assert_true(exists(w, "versions/" HOST "/1/fullchain.pem"));
+	web_serves(w, HOST, ec2);
+	certd_stub_await_served(w->certd, 5, version);
+	await_gone(w, "versions/" HOST "/1");
+	assert_int_equal(certd_stub_edge(w->certd).snapshots, 1);
+	/* Nothing is left to be told. */
+	assert_false(exists(w, "hook.due"));
+}
+
+static void
+with_certd_away_a_restart_touches_nothing_and_tells_nobody(void **state)
+{
+	struct world *w = *state;
+	struct stat before, after;
+	int64_t version;
+	unsigned seen;
+
+	version = certd_stub_put_one(w->certd, made_site_of(5, 1, HOST, ec));
+	web_serves(w, HOST, ec);
+	start(w);
+	certd_stub_await_served(w->certd, 5, version);
+	await_gone(w, "hook.due");
+	stop(w);
+	certd_stub_stop(w->certd);
+	assert_int_equal(lstat(in_folder(w, "live/" HOST), &before), 0);
+
+	seen = tls_server_handshakes(w->web);
+	start(w);
+	usleep(500000);
+	stop(w);
+	assert_int_equal(runs(w), 1);
+	assert_int_equal(lstat(in_folder(w, "live/" HOST), &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec->chain_pem);
+	/* It is proven; its turn comes within the interval. */
+	assert_int_equal(tls_server_handshakes(w->web), seen);
+
+	/* And then goes on from where it stood. */
+	certd_stub_start(w->certd);
+	version =
+	    certd_stub_put_one(w->certd, made_site_of(6, 1, "b.example", ec2));
+	start(w);
+	certd_stub_await_applied(w->certd, version);
+	assert_int_equal(certd_stub_edge(w->certd).watched_version, 1);
+	assert_int_equal(certd_stub_edge(w->certd).snapshots, 1);
+	assert_true(exists(w, "live/b.example/fullchain.pem"));
+	/* What was seen before still counts. */
+	assert_int_equal(certd_stub_site(w->certd, 5).served_version, 1);
+}
+
+static void
+a_bad_site_is_reported_and_the_others_are_applied(void **state)
+{
+	struct world *w = *state;
+	Holdfast__Certd__V1__Site *sites[] = { made_site_of(
+						   1, 1, "a.example", ec),
+		made_site_of(2, 1, "../b.example", ec),
+		made_site_of(3, 1, "c.example", ec) };
+	int64_t version;
+
+	sites[2]->certificates[0]->fingerprint.data[0] ^= 1;
+	start(w);
+	certd_stub_put(w->certd, sites, 3);
+	certd_stub_await_problem(w->certd, 2, "is no host name");
+	certd_stub_await_problem(w->certd, 3, "fingerprint");
+	assert_int_equal(certd_stub_site(w->certd, 2).applied_version, 0);
+	certd_stub_await_problem(w->certd, 1, "a.example (ECDSA)");
+	assert_int_equal(certd_stub_site(w->certd, 1).applied_version, 1);
+	assert_true(exists(w, "live/a.example"));
+	assert_false(exists(w, "live/c.example"));
+	/* Not all of the version is in place. */
+	assert_int_equal(certd_stub_edge(w->certd).applied_version, 0);
+
+	sites[0] = made_site_of(2, 1, "b.example", ec);
+	sites[1] = made_site_of(3, 1, "c.example", ec);
+	version = certd_stub_put(w->certd, sites, 2);
+	certd_stub_await_applied(w->certd, version);
+	assert_true(exists(w, "live/c.example/privkey.pem"));
+}
+
+static void
+a_host_name_that_another_site_has_is_refused_and_a_move_is_not(void **state)
+{
+	struct world *w = *state;
+	Holdfast__Certd__V1__Site *move[2];
+	int64_t version;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	certd_stub_put_one(w->certd, made_site_of(2, 1, HOST, rsa));
+	certd_stub_await_problem(w->certd, 2, "another site has its host name");
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec->chain_pem);
+
+	move[0] = made_site_of(1, 1, "old.example", ec);
+	move[1] = made_site_of(2, 1, HOST, rsa);
+	version = certd_stub_put(w->certd, move, 2);
+	certd_stub_await_applied(w->certd, version);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), rsa->chain_pem);
+	assert_true(exists(w, "live/old.example"));
+}
+
+static void
+files_of_a_site_that_is_gone_stay_for_a_while(void **state)
+{
+	struct world *w = *state;
+	int64_t version;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	certd_stub_put_one(w->certd, made_site_of(2, 1, "b.example", ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 2);
+	version = certd_stub_drop(w->certd, 1);
+	certd_stub_await_applied(w->certd, version);
+	assert_true(certd_stub_site(w->certd, 1).removed);
+	assert_true(exists(w, "live/" HOST "/fullchain.pem"));
+	/* By plain HTTP alone: the same. */
+	version =
+	    certd_stub_put_one(w->certd, made_site_of(2, 1, "b.example", NULL));
+	certd_stub_await_served(w->certd, 2, version);
+	assert_true(exists(w, "live/b.example/fullchain.pem"));
+
+	/* One comes back, one does not. */
+	version =
+	    certd_stub_put_one(w->certd, made_site_of(2, 1, "b.example", ec2));
+	certd_stub_await_applied(w->certd, version);
+	stop(w);
+	w->keep_removed_s = 0;
+	start(w);
+	await_gone(w, "live/" HOST);
+	await_gone(w, "haproxy/" HOST ".pem");
+	await_gone(w, "versions/" HOST);
+	assert_true(exists(w, "live/b.example/fullchain.pem"));
+}
+
+static void
+a_hook_that_fails_is_reported_and_tried_again(void **state)
+{
+	struct world *w = *state;
+
+	touch(w, "broken");
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_problem(
+	    w->certd, 0, "the hook ended with 1: it is broken");
+	assert_int_equal(certd_stub_edge(w->certd).applied_version, 0);
+	assert_true(exists(w, "hook.due"));
+	unlink(in_folder(w, "broken"));
+	certd_stub_await_applied(w->certd, 1);
+	certd_stub_await_problem(w->certd, 0, "");
+	await_gone(w, "hook.due");
+}
+
+static void
+what_the_last_run_did_not_tell_is_told_by_the_next(void **state)
+{
+	struct world *w = *state;
+	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	await_gone(w, "hook.due");
+	stop(w);
+	certd_stub_stop(w->certd);
+	touch(w, "hook.due");
+	start(w);
+	while (runs(w) < 2) {
+		assert_true(clock_mono_ns() < until_ns);
+		usleep(2000);
+	}
+	await_gone(w, "hook.due");
+}
+
+static void
+a_restored_certd_rolls_nothing_back(void **state)
+{
+	struct world *w = *state;
+	int64_t version;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	certd_stub_stop(w->certd);
+	certd_stub_hold(w->certd, true);
+	certd_stub_start(w->certd);
+	certd_stub_await_held(w->certd, true);
+	assert_int_equal(certd_stub_edge(w->certd).held_version, 1);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec->chain_pem);
+
+	/* An operator has looked. */
+	certd_stub_hold(w->certd, false);
+	version = certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec2));
+	certd_stub_await_applied(w->certd, version);
+	certd_stub_await_held(w->certd, false);
+}
+
+static void
+an_update_older_than_what_is_in_place_is_not_applied(void **state)
+{
+	struct world *w = *state;
+	Holdfast__Certd__V1__WatchUpdate lie;
+	Holdfast__Certd__V1__Site *site = made_site_of(1, 1, HOST, ec2);
+	uint8_t tag[8] = { 0 };
+
+	for (int i = 0; i < 3; i++)
+		certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 3);
+	holdfast__certd__v1__watch_update__init(&lie);
+	lie.snapshot = 1;
+	lie.sites = &site;
+	lie.n_sites = 1;
+	lie.complete = 1;
+	lie.version = 2;
+	lie.tag.data = tag;
+	lie.tag.len = sizeof(tag);
+	certd_stub_say(w->certd, &lie);
+	certd_stub_await_held(w->certd, true);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec->chain_pem);
+	made_site_free(site);
+}
+
+static void
+a_stream_that_makes_no_sense_begins_again(void **state)
+{
+	struct world *w = *state;
+	Holdfast__Certd__V1__WatchUpdate lie;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	/* Complete, and it does not say what. */
+	holdfast__certd__v1__watch_update__init(&lie);
+	lie.snapshot = 1;
+	lie.complete = 1;
+	certd_stub_say(w->certd, &lie);
+	certd_stub_await_watches(w->certd, 2);
+	assert_true(exists(w, "live/" HOST "/fullchain.pem"));
+	assert_int_equal(certd_stub_edge(w->certd).watched_version, 1);
+}
+
+static void
+what_the_disk_does_not_take_comes_again(void **state)
+{
+	struct world *w = *state;
+	Holdfast__Certd__V1__Site *sites[] = { made_site_of(1, 1, HOST, ec),
+		made_site_of(2, 1, "b.example", ec) };
+
+	assert_int_equal(mkdir(in_folder(w, "versions"), 0755), 0);
+	touch(w, "versions/" HOST);
+	certd_stub_put(w->certd, sites, 2);
+	start(w);
+	certd_stub_await_problem(w->certd, 1, "Not a directory");
+	assert_true(exists(w, "live/b.example/fullchain.pem"));
+	assert_false(exists(w, "live/" HOST));
+	unlink(in_folder(w, "versions/" HOST));
+	certd_stub_await_applied(w->certd, 1);
+	assert_true(exists(w, "live/" HOST "/fullchain.pem"));
+	assert_true(certd_stub_edge(w->certd).watches > 1);
+}
+
+static void
+a_lost_state_or_lost_files_cost_a_snapshot(void **state)
+{
+	struct world *w = *state;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	stop(w);
+	touch(w, "sites.state");
+	start(w);
+	certd_stub_await_watches(w->certd, 2);
+	certd_stub_await_applied(w->certd, 1);
+	assert_int_equal(certd_stub_edge(w->certd).snapshots, 2);
+	assert_true(exists(w, "live/" HOST "/fullchain.pem"));
+
+	await_gone(w, "hook.due");
+	stop(w);
+	unlink(in_folder(w, "live/" HOST));
+	start(w);
+	certd_stub_await_watches(w->certd, 3);
+	certd_stub_await_applied(w->certd, 1);
+	assert_int_equal(certd_stub_edge(w->certd).snapshots, 3);
+	assert_true(exists(w, "live/" HOST "/fullchain.pem"));
+}
+
+static void
+thousands_of_sites_come_and_are_reported_in_parts(void **state)
+{
+	enum {
+		N = 2500
+	};
+	struct world *w = *state;
+	Holdfast__Certd__V1__Site **sites = calloc(N, sizeof(*sites));
+	char host[64];
+
+	w->looks = false;
+	for (int64_t id = 1; id <= N; id++) {
+		(void)!snprintf(
+		    host, sizeof(host), "h%lld.example.com", (long long)id);
+		sites[id - 1] = made_site_of(id, 1, host, ec);
+	}
+	certd_stub_put(w->certd, sites, N);
+	free(sites);
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	for (int64_t id = 1; id <= N; id++) {
+		int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+
+		while (certd_stub_site(w->certd, id).applied_version != 1) {
+			assert_true(clock_mono_ns() < until_ns);
+			usleep(2000);
+		}
+	}
+	assert_true(certd_stub_edge(w->certd).most_sites <= 1000);
+	assert_int_equal(runs(w), 1);
+	assert_true(exists(w, "live/h2500.example.com/fullchain.pem"));
+	/* Without a probe nothing is claimed. */
+	assert_int_equal(certd_stub_site(w->certd, 7).served_version, 0);
+	certd_stub_await_problem(w->certd, 0, "no probe");
+}
+
+static void
+a_sign_of_life_comes_without_news(void **state)
+{
+	struct world *w = *state;
+	unsigned reports;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	web_serves(w, HOST, ec);
+	start(w);
+	certd_stub_await_served(w->certd, 1, 1);
+	reports = certd_stub_edge(w->certd).reports;
+	certd_stub_await_reports(w->certd, reports + 2);
+}
+
+static void
+a_renewed_identity_opens_a_new_stream_from_where_it_stands(void **state)
+{
+	struct world *w = *state;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	make_member(w->ca, in_folder(w, "state"), "127.0.0.1:1");
+	follow_renewed(w->follow);
+	certd_stub_await_watches(w->certd, 2);
+	assert_int_equal(certd_stub_edge(w->certd).watched_version, 1);
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec2));
+	certd_stub_await_applied(w->certd, 2);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_certd_says_is_in_place_and_then_seen_served),
+		T(with_certd_away_a_restart_touches_nothing_and_tells_nobody),
+		T(a_bad_site_is_reported_and_the_others_are_applied),
+		T(a_host_name_that_another_site_has_is_refused_and_a_move_is_not),
+		T(files_of_a_site_that_is_gone_stay_for_a_while),
+		T(a_hook_that_fails_is_reported_and_tried_again),
+		T(what_the_last_run_did_not_tell_is_told_by_the_next),
+		T(a_restored_certd_rolls_nothing_back),
+		T(an_update_older_than_what_is_in_place_is_not_applied),
+		T(a_stream_that_makes_no_sense_begins_again),
+		T(what_the_disk_does_not_take_comes_again),
+		T(a_lost_state_or_lost_files_cost_a_snapshot),
+		T(thousands_of_sites_come_and_are_reported_in_parts),
+		T(a_sign_of_life_comes_without_news),
+		T(a_renewed_identity_opens_a_new_stream_from_where_it_stands),
+	};
+
+	log_setup((enum log_level)(LOG_ERROR + 1), LOG_LOGFMT);
+	if (getenv("HOLDFAST_TEST_LOG") != NULL)
+		log_setup(LOG_DEBUG, LOG_LOGFMT);
+	/* As in edged. */
+	process_block_signals();
+	return cmocka_run_group_tests(tests, setup_all, teardown_all);
+}

@@ -31,6 +31,7 @@
 #include "certd/report.h"
 #include "certd/requests.h"
 #include "certd/resources.h"
+#include "certd/rest.h"
 #include "certd/shared.h"
 #include "certd/store.h"
 #include "rpc/enroll.h"
@@ -51,6 +52,7 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
 
@@ -311,6 +313,31 @@ open_grpc(struct certd *certd)
 }
 
 static struct status
+open_rest(struct certd *certd)
+{
+	static const enum rest_tls_mode MODES[] = {
+		[CONFIG_TLS_IDENTITY] = REST_TLS_IDENTITY,
+		[CONFIG_TLS_FILES] = REST_TLS_FILES,
+		[CONFIG_TLS_OFF] = REST_TLS_OFF,
+	};
+	const struct rest_config config = {
+		.listen = certd->config->rest.listen,
+		.tls = MODES[certd->config->rest.tls],
+		.certificate = certd->config->rest.certificate,
+		.key = certd->config->rest.key,
+		.custody = certd->custody,
+		.api = certd->api,
+		.store = certd->store,
+		.metrics = certd->metrics,
+	};
+	char why[REST_WHY_MAX] = "";
+
+	if (config.listen[0] == 0)
+		return status_ok();
+	return complain_of("rest", rest_start(&config, &certd->rest, why), why);
+}
+
+static struct status
 open_metrics(struct certd *certd)
 {
 	const char *listen = certd->config->metrics_listen;
@@ -326,6 +353,8 @@ open_ports(struct certd *certd)
 {
 	struct status st = complain("listen", open_grpc(certd));
 
+	if (!failed(st))
+		st = open_rest(certd);
 	if (!failed(st))
 		st = complain("metrics_listen", open_metrics(certd));
 	return st;
@@ -359,7 +388,9 @@ serve(struct certd *certd, const char *config_path)
 {
 	log_info("certd is up", LOG_STR("version", HOLDFAST_VERSION),
 	    LOG_STR("identity", certd->identity),
-	    LOG_INT("port", rpc_server_port(grpc_port_server(certd->port))));
+	    LOG_INT("port", rpc_server_port(grpc_port_server(certd->port))),
+	    LOG_INT(
+		"rest_port", certd->rest == NULL ? 0 : rest_port(certd->rest)));
 	process_notify("READY=1");
 	for (;;) {
 		int signal_number = process_wait_signal();
@@ -378,6 +409,7 @@ static void
 certd_done(struct certd *certd)
 {
 	metrics_http_stop(certd->metrics_http);
+	rest_stop(certd->rest);
 	grpc_port_close(certd->port);
 	report_free(certd->report);
 	edges_free(certd->edges);

@@ -9,4 +9,11 @@
 extern const unsigned char proto_descriptors[];
 extern const unsigned long proto_descriptors_len;
 
+/*
+ * A google.protobuf.FileDescriptorSet of certd's .proto files and what they
+ * mention, with their comments (source_code_info), without imports.
+ */
+extern const unsigned char proto_comments[];
+extern const unsigned long proto_comments_len;
+
 #endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The REST server, put together: the addresses it may listen on, its routes and
+ * their description, its threads, and the watch over connections that take too
+ * long.  In the clear it serves on loopback alone.  What a request means is in
+ * rest_call.c.
+ */
+
+#include "certd/rest.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "certd/problem.h"
+#include "certd/rest_int.h"
+
+#define READERS 4
+#define ACTORS 8
+#define WAITING_MAX 128
+#define WATCH_MS 250
+#define DRAIN_MS 2000
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* ---- the address ---- */
+
+static bool
+parse_host(const char *host, in_port_t port, union address *ret_address)
+{
+	size_t len = strlen(host);
+	char inner[INET6_ADDRSTRLEN];
+
+	if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1) {
+		ret_address->v4.sin_family = AF_INET;
+		ret_address->v4.sin_port = port;
+		return true;
+	}
+	if (len < 4 || len - 2 >= sizeof(inner) || host[0] != '[' ||
+	    host[len - 1] != ']')
+		return false;
+	memcpy(inner, host + 1, len - 2);
+	inner[len - 2] = 0;
+	ret_address->v6.sin6_family = AF_INET6;
+	ret_address->v6.sin6_port = port;
+	return inet_pton(AF_INET6, inner, &ret_address->v6.sin6_addr) == 1;
+}
+
+static bool
+parse_listen(const char *text, union address *ret_address)
+{
+	const char *colon = strrchr(text, ':');
+	union address address = { .v6 = { .sin6_family = AF_UNSPEC } };
+	char host[INET6_ADDRSTRLEN + 2], *end;
+	unsigned long port;
+
+	if (colon == NULL || colon[1] < '0' || colon[1] > '9' ||
+	    (size_t)(colon - text) >= sizeof(host))
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	if (*end != 0 || port > 65535 ||
+	    !parse_host(host, htons((in_port_t)port), &address))
+		return false;
+	*ret_address = address;
+	return true;
+}
+
+static bool
+is_loopback(const union address *address)
+{
+	if (address->any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
+	return ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+static STATUS
+check_address(
+    const struct rest_config *config, union address *ret_address, char *ret_why)
+{
+	if (!parse_listen(config->listen, ret_address)) {
+		snprintf(ret_why, REST_WHY_MAX,
+		    "rest.listen: write a numeric address and port, "
+		    "127.0.0.1:7446 or [::]:7446");
+		return status_fail(
+		    STATUS_INVALID_ARGUMENT, "rest.listen is no address");
+	}
+	if (config->tls == REST_TLS_OFF && !is_loopback(ret_address)) {
+		snprintf(ret_why, REST_WHY_MAX,
+		    "rest.tls: off is for loopback addresses, where a proxy "
+		    "beside certd does TLS: tokens would be readable on the "
+		    "way to %.60s",
+		    config->listen);
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "rest.tls may be off on loopback alone");
+	}
+	return status_ok();
+}
+
+/* ---- the watch ---- */
+
+static void
+end_overdue(struct rest *rest)
+{
+	int64_t now_ns = clock_mono_ns();
+
+	for (struct rest_connection *at = rest->connections; at != NULL;
+	     at = at->next) {
+		if (at->until_ns == 0 || at->until_ns > now_ns)
+			continue;
+		at->until_ns = 0;
+		/* libmicrohttpd sees it end, and closes it. */
+		shutdown(at->fd, SHUT_RDWR);
+	}
+}
+
+static void *
+watch(void *arg)
+{
+	struct rest *rest = arg;
+
+	pthread_mutex_lock(&rest->mutex);
+	while (rest->has_watch) {
+		int64_t until_ns = clock_mono_ns() + WATCH_MS * NS_PER_MS;
+		struct timespec until = { .tv_sec = until_ns / NS_PER_S,
+			.tv_nsec = until_ns % NS_PER_S };
+
+		end_overdue(rest);
+		pthread_cond_timedwait(&rest->wake, &rest->mutex, &until);
+	}
+	pthread_mutex_unlock(&rest->mutex);
+	return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static struct rest *
+make(const struct rest_config *config)
+{
+	struct rest *rest = calloc(1, sizeof(*rest));
+	pthread_condattr_t attr;
+
+	if (rest == NULL)
+		return NULL;
+	rest->config = *config;
+	if (rest->config.connections_max == 0)
+		rest->config.connections_max = 512;
+	if (rest->config.idle_s == 0)
+		rest->config.idle_s = 15;
+	if (rest->config.request_s == 0)
+		rest->config.request_s = 60;
+	pthread_mutex_init(&rest->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&rest->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return rest;
+}
+
+static STATUS
+no_memory(void)
+{
+	return status_fail(
+	    STATUS_RESOURCE_EXHAUSTED, "no memory for the REST server");
+}
+
+static void
+measure(struct rest *rest, struct metrics *metrics)
+{
+	static const unsigned GOOD[] = { 200, 201, 304 };
+	unsigned codes[64];
+	size_t n = sizeof(GOOD) / sizeof(GOOD[0]);
+
+	rest->n_connections = metrics_gauge(metrics, "certd_rest_connections",
+	    "Open connections of the REST port.", "");
+	memcpy(codes, GOOD, sizeof(GOOD));
+	for (unsigned http = problem_next(0); http != 0 && n < 64;
+	     http = problem_next(http))
+		codes[n++] = http;
+	for (size_t i = 0; i < n; i++) {
+		char labels[24];
+
+		snprintf(labels, sizeof(labels), "code=\"%u\"", codes[i]);
+		rest->answers[codes[i]] =
+		    metrics_counter(metrics, "certd_rest_responses_total",
+			"Answers of the REST port.", labels);
+	}
+}
+
+static STATUS
+fill(struct rest *rest, const union address *address, char *ret_why)
+{
+	struct rest_config *config = &rest->config;
+	struct status st = route_table_new(config->api, &rest->routes);
+
+	if (!failed(st))
+		st = openapi_new(config->api, &rest->openapi);
+	if (failed(st))
+		return st;
+	if (config->address_max == 0 && !is_loopback(address))
+		config->address_max = 64;
+	rest->guard = guard_new(config->address_max);
+	rest->reads = work_new(READERS, WAITING_MAX);
+	rest->acts = work_new(ACTORS, WAITING_MAX);
+	if (rest->guard == NULL || rest->reads == NULL || rest->acts == NULL)
+		return no_memory();
+	if (config->metrics != NULL)
+		measure(rest, config->metrics);
+	if (config->tls == REST_TLS_OFF)
+		return st;
+	if (config->tls == REST_TLS_FILES)
+		return rest_tls_new(NULL, config->certificate, config->key,
+		    &rest->tls, ret_why);
+	return rest_tls_new(config->custody, NULL, NULL, &rest->tls, ret_why);
+}
+
+static STATUS
+start_watch(struct rest *rest)
+{
+	rest->has_watch = true;
+	if (pthread_create(&rest->watch, NULL, watch, rest) == 0)
+		return status_ok();
+	rest->has_watch = false;
+	return no_memory();
+}
+
+STATUS
+rest_start(
+    const struct rest_config *config, struct rest **ret_rest, char *ret_why)
+{
+	scoped(rest_stop) struct rest *rest = NULL;
+	union address address;
+	struct status st;
+
+	_Static_assert(REST_WHY_MAX >= REST_TLS_WHY_MAX, "the sentence fits");
+	ret_why[0] = 0;
+	st = check_address(config, &address, ret_why);
+	if (failed(st))
+		return st;
+	rest = make(config);
+	if (rest == NULL)
+		return no_memory();
+	st = fill(rest, &address, ret_why);
+	if (!failed(st))
+		st = start_watch(rest);
+	if (!failed(st))
+		st = rest_http_start(rest, &address.any, ret_why);
+	if (rest->tls != NULL)
+		rest_tls_started(rest->tls);
+	if (failed(st)) {
+		if (ret_why[0] == 0)
+			snprintf(ret_why, REST_WHY_MAX, "%s", st.why);
+		return st;
+	}
+	*ret_rest = rest;
+	rest = NULL;
+	return st;
+}
+
+uint16_t
+rest_port(const struct rest *rest)
+{
+	return rest_http_port(rest);
+}
+
+void
+rest_stop(struct rest *rest)
+{
+	bool watched;
+
+	if (rest == NULL)
+		return;
+	atomic_store(&rest->stopping, true);
+	/* No connection is suspended after this: libmicrohttpd insists. */
+	if (rest->reads != NULL)
+		work_stop(rest->reads);
+	if (rest->acts != NULL)
+		work_stop(rest->acts);
+	/* What was done is told; who is slow to listen is not waited for. */
+	for (unsigned ms = 0;
+	     ms < DRAIN_MS && atomic_load(&rest->n_requests) > 0; ms += 10)
+		nanosleep(
+		    &(struct timespec){ .tv_nsec = 10 * NS_PER_MS }, NULL);
+	pthread_mutex_lock(&rest->mutex);
+	watched = rest->has_watch;
+	rest->has_watch = false;
+	pthread_cond_broadcast(&rest->wake);
+	pthread_mutex_unlock(&rest->mutex);
+	if (watched)
+		pthread_join(rest->watch, NULL);
+	rest_http_stop(rest);
+	rest_tls_free(rest->tls);
+	work_free(rest->reads);
+	work_free(rest->acts);
+	guard_free(rest->guard);
+	openapi_free(rest->openapi);
+	route_table_free(rest->routes);
+	pthread_cond_destroy(&rest->wake);
+	pthread_mutex_destroy(&rest->mutex);
+	free(rest);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_REST_H
+#define CERTD_REST_H
+
+#include <stdint.h>
+
+#include "base/metrics.h"
+#include "base/scoped.h"
+#include "base/status.h"
+#include "certd/api.h"
+#include "certd/custody.h"
+#include "certd/store.h"
+
+/*
+ * certd's methods over HTTP/1.1 with JSON; docs/REST.md has the rules.  Callers
+ * show an API token (certd/authenticate.h).  Threads of its own: two for
+ * connections, which nothing makes wait, and some that do what is asked, apart
+ * for reading and for changing, so that a keyd which is away holds up no
+ * reader.
+ */
+struct rest;
+
+enum rest_tls_mode {
+	REST_TLS_IDENTITY, /* certd's own, from keyd, as it is renewed */
+	REST_TLS_FILES,    /* as they are on disk at each connection */
+	REST_TLS_OFF       /* loopback only: for a proxy beside it */
+};
+
+struct rest_config {        /* borrowed for the server's life */
+	const char *listen; /* "127.0.0.1:7446", "[::]:7446"; port 0: any */
+	enum rest_tls_mode tls;
+	const char *certificate, *key; /* PEM files, for REST_TLS_FILES */
+	struct custody *custody;       /* for REST_TLS_IDENTITY */
+	struct api *api;               /* complete */
+	struct store *store;
+	struct metrics *metrics; /* NULL: not counted */
+	/* 0: what stands behind it. */
+	unsigned connections_max; /* 512 */
+	unsigned address_max;     /* of one address: 64; on loopback: all */
+	unsigned idle_s;          /* nothing came or went: 15 */
+	unsigned request_s;       /* for all of a request to come: 60 */
+};
+
+/* ret_why (REST_WHY_MAX) says what cannot be served, in words for people. */
+#define REST_WHY_MAX 256
+STATUS rest_start(
+    const struct rest_config *config, struct rest **ret_rest, char *ret_why);
+uint16_t rest_port(const struct rest *rest);
+/* Takes no more requests, waits for those under way, ends.  NULL is allowed. */
+void rest_stop(struct rest *rest);
+SCOPED_RELEASE(rest_stop, struct rest *);
+
+#endif

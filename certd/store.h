@@ -59,7 +59,7 @@ void store_measure(struct store *store, struct metrics *metrics);
 /* A new version, for all that this transaction changes that edges must know;
  * the same one when called again within it. */
 STATUS store_new_version(struct db_tx *tx, int64_t now_s, int64_t *ret_version);
-/* Newest version and its tag; 0 and zeros before the first. */
+/* Newest version and its tag; a new database has one, of its own. */
 STATUS store_current_version(
     struct db_tx *tx, int64_t *ret_version, uint8_t ret_tag[STORE_TAG_LEN]);
 

@@ -237,6 +237,9 @@ const char *const store_migrations[] = {
 	" version INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" tag BLOB NOT NULL CHECK (length(tag) = 8),"
 	" at_s INTEGER NOT NULL) STRICT;"
+	/* Of this database from its first day: edges that followed another one
+	 * do not take it for theirs. */
+	"INSERT INTO edge_version (tag, at_s) VALUES (randomblob(8), 0);"
 	/* A resource that left a group: deleted, or placed elsewhere. */
 	"CREATE TABLE site_gone ("
 	" edge_group TEXT NOT NULL,"

@@ -61,7 +61,8 @@ struct api_method {
 	 * "/v1/certificates/{id}": names in braces are fields of the request.
 	 * Other fields of it come from the query (GET, DELETE) or from the JSON
 	 * body.  "/v1/certificates/{id}:replace" are acts that are no verb of
-	 * HTTP.  NULL: not over REST.
+	 * HTTP; a GET with an act may wait for keyd, others may not.  NULL: not
+	 * over REST.
 	 */
 	const char *path;
 	bool creates; /* answers 201 */

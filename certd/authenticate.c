@@ -154,7 +154,7 @@ authenticate_bearer(
 {
 	int64_t now_s = store_now_s();
 	struct store_holder holder;
-	const char *secret;
+	const char *secret = NULL;
 	struct status st = read_header(authorization, &secret);
 
 	if (!failed(st))

@@ -204,7 +204,7 @@ make_certificates(struct certd *certd)
 		.networks = &certd->config->all_networks,
 		.zone = certd->config->zone,
 		.allow_exposed_upload = certd->config->allow_exposed_upload,
-		.shared_added = shared_added,
+		.shared_added = shared_apply_all,
 	};
 	const struct key_janitor_config janitor = { .store = certd->store,
 		.custody = certd->custody };

@@ -31,11 +31,10 @@ struct certificates_config {
 	const char *zone;
 	/* Take private keys in the clear, too. */
 	bool allow_exposed_upload;
-	/* Told of each new SHARED certificate, in the transaction that adds it;
-	 * may be NULL. */
-	struct status (*shared_added)(void *ctx, struct db_tx *tx,
-	    struct api_call *call, int64_t certificate);
-	void *ctx;
+	/* Told of each new SHARED certificate, in the transaction that adds it
+	 * (shared_apply_all); may be NULL. */
+	struct status (*shared_added)(
+	    struct db_tx *tx, struct api_call *call, int64_t certificate);
 };
 
 STATUS certificates_new(const struct certificates_config *config,

@@ -42,8 +42,7 @@ STATUS
 custody_grant(struct custody *custody, const struct key_id *id,
     const char *edge_group, char *ret_why)
 {
-	Holdfast__Keyd__V1__GrantRequest request =
-	    HOLDFAST__KEYD__V1__GRANT_REQUEST__INIT;
+	Holdfast__Keyd__V1__GrantRequest request;
 	Holdfast__Keyd__V1__Context contexts[] = {
 		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS13_SERVER,
 		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS12_SERVER_ECDHE
@@ -52,6 +51,7 @@ custody_grant(struct custody *custody, const struct key_id *id,
 	struct target target = target_of(id, edge_group);
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 
+	holdfast__keyd__v1__grant_request__init(&request);
 	request.key_id = (ProtobufCBinaryData){ KEY_ID_LEN, target.id.at };
 	request.identity = target.pattern;
 	request.contexts = contexts;
@@ -63,13 +63,13 @@ STATUS
 custody_revoke(struct custody *custody, const struct key_id *id,
     const char *edge_group, char *ret_why)
 {
-	Holdfast__Keyd__V1__RevokeRequest request =
-	    HOLDFAST__KEYD__V1__REVOKE_REQUEST__INIT;
+	Holdfast__Keyd__V1__RevokeRequest request;
 	const struct custody_ask ask = { KEYS, "Revoke", &request.base, 0 };
 	struct target target = target_of(id, edge_group);
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 	struct status st;
 
+	holdfast__keyd__v1__revoke_request__init(&request);
 	request.key_id = (ProtobufCBinaryData){ KEY_ID_LEN, target.id.at };
 	request.identity = target.pattern;
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
@@ -106,13 +106,13 @@ custody_each_grant(struct custody *custody,
     bool (*each)(void *ctx, const struct key_id *id, const char *edge_group),
     void *ctx, char *ret_why)
 {
-	Holdfast__Keyd__V1__ListGrantsRequest request =
-	    HOLDFAST__KEYD__V1__LIST_GRANTS_REQUEST__INIT;
+	Holdfast__Keyd__V1__ListGrantsRequest request;
 	const struct custody_ask ask = { KEYS, "ListGrants", &request.base, 0 };
 	scoped(message_free) ProtobufCMessage *page = NULL;
 	struct status st = status_ok();
 	bool more = true;
 
+	holdfast__keyd__v1__list_grants_request__init(&request);
 	request.page_size = PAGE;
 	while (more && !failed(st)) {
 		/* The token lies in the page before, which is still needed. */
@@ -157,8 +157,7 @@ custody_each_edge(struct custody *custody,
     void (*each)(void *ctx, const struct custody_edge *edge), void *ctx,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__ListIdentitiesRequest request =
-	    HOLDFAST__KEYD__V1__LIST_IDENTITIES_REQUEST__INIT;
+	Holdfast__Keyd__V1__ListIdentitiesRequest request;
 	const struct custody_ask ask = { IDENTITY, "List", &request.base, 0 };
 	char role[] = "edge";
 	scoped(message_free) ProtobufCMessage *reply = NULL;
@@ -166,6 +165,7 @@ custody_each_edge(struct custody *custody,
 	struct custody_edge edge;
 	struct status st;
 
+	holdfast__keyd__v1__list_identities_request__init(&request);
 	request.role = role;
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (failed(st))

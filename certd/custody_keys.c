@@ -89,10 +89,10 @@ static struct status
 get(struct custody *custody, const char *label, const struct key_id *id,
     ProtobufCMessage **ret_reply, char *ret_why)
 {
-	Holdfast__Keyd__V1__GetKeyRequest request =
-	    HOLDFAST__KEYD__V1__GET_KEY_REQUEST__INIT;
+	Holdfast__Keyd__V1__GetKeyRequest request;
 	const struct custody_ask ask = { KEYS, "Get", &request.base, 0 };
 
+	holdfast__keyd__v1__get_key_request__init(&request);
 	if (label != NULL)
 		request.label = text_of(label);
 	if (id != NULL)
@@ -141,7 +141,8 @@ custody_find(struct custody *custody, const struct key_id *id,
 
 /* ---- make, import ---- */
 
-/* keyd keeps it with the key; cut between characters, for it is foreign. */
+/* keyd keeps it with the key, and with the record of the act; cut between
+ * characters, for it is foreign. */
 static void
 print_owner(const char *for_whom, char ret_owner[OWNER_MAX + 1])
 {
@@ -196,19 +197,20 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__GenerateRequest request =
-	    HOLDFAST__KEYD__V1__GENERATE_REQUEST__INIT;
+	Holdfast__Keyd__V1__GenerateRequest request;
 	const struct custody_ask ask = { KEYS, "Generate", &request.base,
 		GENERATE_TIMEOUT_MS };
 	struct birth birth = { .label = label, .alg = alg };
 	char owner[OWNER_MAX + 1];
 	struct status st;
 
+	holdfast__keyd__v1__generate_request__init(&request);
 	print_owner(for_whom, owner);
 	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
 	request.label = text_of(label);
 	request.pool = text_of(pool);
 	request.owner = owner;
+	request.on_behalf_of = owner;
 	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
 	return take_born(custody, st, &birth, ret_key, ret_why);
 }
@@ -217,8 +219,7 @@ STATUS
 custody_import(struct custody *custody, const struct custody_import *import,
     struct custody_key *ret_key, char *ret_why)
 {
-	Holdfast__Keyd__V1__ImportRequest request =
-	    HOLDFAST__KEYD__V1__IMPORT_REQUEST__INIT;
+	Holdfast__Keyd__V1__ImportRequest request;
 	const struct custody_ask ask = { KEYS, "Import", &request.base, 0 };
 	struct birth birth = { .label = import->label,
 		.alg = key_alg_of_spki(import->spki),
@@ -226,10 +227,12 @@ custody_import(struct custody *custody, const struct custody_import *import,
 	char owner[OWNER_MAX + 1];
 	struct status st;
 
+	holdfast__keyd__v1__import_request__init(&request);
 	print_owner(import->for_whom, owner);
 	request.label = text_of(import->label);
 	request.pool = text_of(import->pool);
 	request.owner = owner;
+	request.on_behalf_of = owner;
 	request.wrapping_key_id = data_of(import->wrapping_key_id);
 	request.blob = data_of(import->blob);
 	request.spki = data_of(import->spki);
@@ -266,13 +269,13 @@ STATUS
 custody_import_parameters(struct custody *custody, const char *pool,
     struct custody_wrapping *ret_wrapping, char *ret_why)
 {
-	Holdfast__Keyd__V1__ImportParametersRequest request =
-	    HOLDFAST__KEYD__V1__IMPORT_PARAMETERS_REQUEST__INIT;
+	Holdfast__Keyd__V1__ImportParametersRequest request;
 	const struct custody_ask ask = { KEYS, "ImportParameters",
 		&request.base, 0 };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 	struct status st;
 
+	holdfast__keyd__v1__import_parameters_request__init(&request);
 	request.pool = text_of(pool);
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (failed(st))
@@ -330,14 +333,14 @@ static struct status
 grant_itself_csr(
     struct custody *custody, const struct key_id *id, char *ret_why)
 {
-	Holdfast__Keyd__V1__GrantRequest request =
-	    HOLDFAST__KEYD__V1__GRANT_REQUEST__INIT;
+	Holdfast__Keyd__V1__GrantRequest request;
 	Holdfast__Keyd__V1__Context contexts[] = {
 		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR
 	};
 	const struct custody_ask ask = { KEYS, "Grant", &request.base, 0 };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 
+	holdfast__keyd__v1__grant_request__init(&request);
 	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.identity = custody->self;
 	request.contexts = contexts;
@@ -350,10 +353,10 @@ custody_sign_csr(struct custody *custody, const struct key_id *id,
     enum key_alg alg, struct bytes info, struct signature *ret_signature,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__SignRequest request =
-	    HOLDFAST__KEYD__V1__SIGN_REQUEST__INIT;
+	Holdfast__Keyd__V1__SignRequest request;
 	struct status st;
 
+	holdfast__keyd__v1__sign_request__init(&request);
 	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.scheme = (uint32_t)csr_scheme(alg);
 	request.context = HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR;
@@ -390,13 +393,13 @@ STATUS
 custody_destroy(struct custody *custody, const struct key_id *id,
     const char *comment, bool *ret_waits, char *ret_why)
 {
-	Holdfast__Keyd__V1__ScheduleDestructionRequest request =
-	    HOLDFAST__KEYD__V1__SCHEDULE_DESTRUCTION_REQUEST__INIT;
+	Holdfast__Keyd__V1__ScheduleDestructionRequest request;
 	const struct custody_ask ask = { KEYS, "ScheduleDestruction",
 		&request.base, 0 };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 	struct status st;
 
+	holdfast__keyd__v1__schedule_destruction_request__init(&request);
 	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.comment = text_of(comment);
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);

@@ -24,6 +24,9 @@
 
 #define SERVICE (&holdfast__certd__v1__edges__descriptor)
 #define REPORT_SITES_MAX 10000
+/* Edges report as soon as their stream is open, which is a moment before it
+ * was looked at. */
+#define AGREE_MS 1000
 #define OPERATORS (ALLOW_OPERATOR | ALLOW_AUDITOR)
 
 typedef Holdfast__Certd__V1__ReportRequest report_msg;
@@ -109,6 +112,8 @@ write_report(struct db_tx *tx, const char *name, const report_msg *report,
 	struct status st = fleet_find(tx, name, &edge);
 
 	if (!failed(st))
+		st = fleet_seen(tx, name, store_now_s());
+	if (!failed(st))
 		st = store_current_version(tx, &current, tag);
 	if (failed(st))
 		return st;
@@ -125,11 +130,15 @@ static struct status
 keep_report(struct edges *edges, const char *name, const report_msg *report)
 {
 	struct store *store = edges->config.store;
+	int64_t now_s = store_now_s();
 	unsigned changed = 0;
+	bool is_due = false;
 	struct db_tx *tx;
-	struct status st;
+	struct status st = heard_now(edges->heard, name, now_s, &is_due);
 
-	if (report->n_sites == 0 &&
+	if (failed(st))
+		return st;
+	if (report->n_sites == 0 && !is_due &&
 	    !heard_is_news(
 		edges->heard, name, report->applied_version, report->problem))
 		return status_ok();
@@ -159,10 +168,8 @@ report(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 	if (!failed(st))
 		st = check_report(asked);
-	if (!failed(st))
-		st = heard_now(edges->heard, edge.name, store_now_s());
 	if (!failed(st) && !asked->held_back &&
-	    !heard_is_agreed(edges->heard, edge.name))
+	    !heard_is_agreed(edges->heard, edge.name, AGREE_MS))
 		st = status_fail(STATUS_UNAVAILABLE,
 		    "certd is not told yet where this edge stands: open the "
 		    "stream, then report");

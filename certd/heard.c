@@ -13,13 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "certd/store_edges.h"
+
 #define BUCKETS 1024
+/* Beyond what passes between two flushes, before an edge counts as away. */
+#define DUE_S (EDGE_LIVE_S * 2 / 3)
 
 struct one {
 	struct one *next;
 	char name[FLEET_NAME_MAX];
 	int64_t at_s, written_s;
-	bool agreed;
+	bool is_decided, agreed;
 	bool is_kept; /* the two below were written */
 	int64_t applied_version;
 	char problem[FLEET_PROBLEM_MAX];
@@ -29,6 +34,7 @@ struct one {
 
 struct heard {
 	pthread_mutex_t mutex; /* guards all */
+	pthread_cond_t decided;
 	struct one *buckets[BUCKETS];
 };
 
@@ -36,9 +42,15 @@ struct heard *
 heard_new(void)
 {
 	struct heard *heard = calloc(1, sizeof(*heard));
+	pthread_condattr_t attr;
 
-	if (heard != NULL)
-		pthread_mutex_init(&heard->mutex, NULL);
+	if (heard == NULL)
+		return NULL;
+	pthread_mutex_init(&heard->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&heard->decided, &attr);
+	pthread_condattr_destroy(&attr);
 	return heard;
 }
 
@@ -54,6 +66,7 @@ heard_free(struct heard *heard)
 			heard->buckets[i] = one->next;
 			free(one);
 		}
+	pthread_cond_destroy(&heard->decided);
 	pthread_mutex_destroy(&heard->mutex);
 	free(heard);
 }
@@ -109,7 +122,9 @@ heard_agreed(struct heard *heard, const char *name, bool agreed)
 
 	if (one == NULL)
 		return no_memory();
+	one->is_decided = true;
 	one->agreed = agreed;
+	pthread_cond_broadcast(&heard->decided);
 	one->is_kept = false;
 	one->has_served = false;
 	pthread_mutex_unlock(&heard->mutex);
@@ -117,28 +132,47 @@ heard_agreed(struct heard *heard, const char *name, bool agreed)
 }
 
 bool
-heard_is_agreed(struct heard *heard, const char *name)
+heard_is_agreed(struct heard *heard, const char *name, unsigned timeout_ms)
 {
+	int64_t until_ns = clock_mono_ns() + (int64_t)timeout_ms * NS_PER_MS;
+	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
+		.tv_nsec = until_ns % NS_PER_S };
 	struct one *one = lock_on(heard, name);
 	bool agreed;
 
 	if (one == NULL)
 		return false;
+	while (!one->is_decided && pthread_cond_timedwait(&heard->decided,
+				       &heard->mutex, &until) == 0)
+		;
 	agreed = one->agreed;
 	pthread_mutex_unlock(&heard->mutex);
 	return agreed;
 }
 
 STATUS
-heard_now(struct heard *heard, const char *name, int64_t now_s)
+heard_now(
+    struct heard *heard, const char *name, int64_t now_s, bool *ret_is_due)
 {
 	struct one *one = lock_on(heard, name);
 
 	if (one == NULL)
 		return no_memory();
 	one->at_s = now_s;
+	*ret_is_due = now_s - one->written_s > DUE_S;
 	pthread_mutex_unlock(&heard->mutex);
 	return status_ok();
+}
+
+void
+heard_is_written(struct heard *heard, const char *name, int64_t at_s)
+{
+	struct one *one = lock_on(heard, name);
+
+	if (one == NULL)
+		return;
+	one->written_s = at_s;
+	pthread_mutex_unlock(&heard->mutex);
 }
 
 int64_t

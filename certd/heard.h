@@ -26,10 +26,17 @@ SCOPED_RELEASE(heard_free, struct heard *);
  * Until then nothing that it reports of its sites is taken.
  */
 STATUS heard_agreed(struct heard *heard, const char *name, bool agreed);
-bool heard_is_agreed(struct heard *heard, const char *name);
+/* Waits at most timeout_ms for that to be decided. */
+bool heard_is_agreed(
+    struct heard *heard, const char *name, unsigned timeout_ms);
 
-/* A sign of life. */
-STATUS heard_now(struct heard *heard, const char *name, int64_t now_s);
+/*
+ * A sign of life.  *ret_is_due: what is written down of it is so old that the
+ * edge may count as away; then write it down now, and say so.
+ */
+STATUS heard_now(
+    struct heard *heard, const char *name, int64_t now_s, bool *ret_is_due);
+void heard_is_written(struct heard *heard, const char *name, int64_t at_s);
 /* 0: not since certd started. */
 int64_t heard_at(struct heard *heard, const char *name);
 

@@ -70,6 +70,9 @@ idempotency_init(struct idempotency *idempotency, const char *key,
     const ProtobufCMessage *request)
 {
 	scoped(free) uint8_t *packed = NULL;
+	/* "bearer  x" is who "Bearer x" is. */
+	const char *blank = strrchr(authorization, ' ');
+	const char *secret = blank == NULL ? authorization : blank + 1;
 	uint8_t caller[32];
 	size_t len = 0;
 	struct status st = take_key(idempotency, key);
@@ -79,7 +82,7 @@ idempotency_init(struct idempotency *idempotency, const char *key,
 	packed = pack(request, &len);
 	if (packed == NULL ||
 	    !hash((const struct bytes[]){ bytes_of("idempotency key of"),
-		      bytes_of(authorization) },
+		      bytes_of(secret) },
 		2, caller) ||
 	    !hash((const struct bytes[]){ bytes_of(method->service->name),
 		      bytes_of(method->name), { packed, len } },

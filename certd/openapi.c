@@ -189,6 +189,7 @@ openapi_new(const struct api *api, struct openapi **ret_openapi)
 	scoped(openapi_free) struct openapi *openapi =
 	    calloc(1, sizeof(*openapi));
 	struct openapi_maker maker = { .schemas = json_object(),
+		.names = json_object(),
 		.paths = json_object(),
 		.tags = json_array() };
 	json_t *json = NULL;
@@ -201,10 +202,15 @@ openapi_new(const struct api *api, struct openapi **ret_openapi)
 		openapi->text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	json_decref(maker.schemas);
+	json_decref(maker.names);
 	json_decref(maker.paths);
 	json_decref(maker.tags);
 	if (failed(st))
 		return st;
+	if (maker.failed)
+		return status_fail(STATUS_INTERNAL,
+		    "the methods cannot be described: no memory, or two "
+		    "types are of one name");
 	if (openapi == NULL || openapi->text == NULL || !put_etag(openapi))
 		return message_no_memory();
 	*ret_openapi = openapi;

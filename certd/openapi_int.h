@@ -16,9 +16,10 @@
 struct openapi_maker {
 	const struct comments *comments;
 	json_t *schemas; /* components/schemas, by name */
+	json_t *names;   /* whose each of them is */
 	json_t *paths;
 	json_t *tags;
-	bool failed; /* memory ended */
+	bool failed; /* memory ended, or two types are of one name */
 };
 
 /* Put value, which is taken over, into object or at the end of list. */

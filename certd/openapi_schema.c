@@ -28,6 +28,21 @@ name_of(const char *full, const char *package, char *ret_name, size_t max)
 	ret_name[n] = 0;
 }
 
+/* Is the schema of that name still to be made? */
+static bool
+claim(struct openapi_maker *maker, const char *name, const char *full)
+{
+	const json_t *holder = json_object_get(maker->names, name);
+
+	if (holder == NULL) {
+		openapi_put(maker, maker->names, name, json_string(full));
+		return true;
+	}
+	if (strcmp(json_string_value(holder), full) != 0)
+		maker->failed = true;
+	return false;
+}
+
 /* ---- enums ---- */
 
 static json_t *
@@ -62,7 +77,7 @@ enum_ref(struct openapi_maker *maker, const ProtobufCEnumDescriptor *type)
 	char name[128];
 
 	name_of(type->name, type->package_name, name, sizeof(name));
-	if (json_object_get(maker->schemas, name) == NULL)
+	if (claim(maker, name, type->name))
 		openapi_put(
 		    maker, maker->schemas, name, enum_schema(maker, type));
 	return openapi_ref("schemas", name);
@@ -159,7 +174,7 @@ openapi_schema(
 	char name[128];
 
 	name_of(message->name, message->package_name, name, sizeof(name));
-	if (json_object_get(maker->schemas, name) == NULL) {
+	if (claim(maker, name, message->name)) {
 		/* There first, should it hold itself. */
 		openapi_put(maker, maker->schemas, name, json_object());
 		openapi_put(maker, maker->schemas, name,

@@ -2,9 +2,8 @@
 
 /*
  * The REST server, put together: the addresses it may listen on, its routes and
- * their description, its threads, and the watch over connections that take too
- * long.  In the clear it serves on loopback alone.  What a request means is in
- * rest_call.c.
+ * their description, its threads.  In the clear it serves on loopback alone.
+ * What a request means is in rest_call.c, who is connected in rest_peers.c.
  */
 
 #include "certd/rest.h"
@@ -19,11 +18,11 @@
 #include "base/clock.h"
 #include "certd/problem.h"
 #include "certd/rest_int.h"
+#include "certd/rest_peers.h"
 
 #define READERS 4
 #define ACTORS 8
 #define WAITING_MAX 128
-#define WATCH_MS 250
 #define DRAIN_MS 2000
 
 union address {
@@ -104,41 +103,6 @@ check_address(
 		    "rest.tls may be off on loopback alone");
 	}
 	return status_ok();
-}
-
-/* ---- the watch ---- */
-
-static void
-end_overdue(struct rest *rest)
-{
-	int64_t now_ns = clock_mono_ns();
-
-	for (struct rest_connection *at = rest->connections; at != NULL;
-	     at = at->next) {
-		if (at->until_ns == 0 || at->until_ns > now_ns)
-			continue;
-		at->until_ns = 0;
-		/* libmicrohttpd sees it end, and closes it. */
-		shutdown(at->fd, SHUT_RDWR);
-	}
-}
-
-static void *
-watch(void *arg)
-{
-	struct rest *rest = arg;
-
-	pthread_mutex_lock(&rest->mutex);
-	while (rest->has_watch) {
-		int64_t until_ns = clock_mono_ns() + WATCH_MS * NS_PER_MS;
-		struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-			.tv_nsec = until_ns % NS_PER_S };
-
-		end_overdue(rest);
-		pthread_cond_timedwait(&rest->wake, &rest->mutex, &until);
-	}
-	pthread_mutex_unlock(&rest->mutex);
-	return NULL;
 }
 
 /* ---- start and stop ---- */
@@ -223,16 +187,6 @@ fill(struct rest *rest, const union address *address, char *ret_why)
 	return rest_tls_new(config->custody, NULL, NULL, &rest->tls, ret_why);
 }
 
-static STATUS
-start_watch(struct rest *rest)
-{
-	rest->has_watch = true;
-	if (pthread_create(&rest->watch, NULL, watch, rest) == 0)
-		return status_ok();
-	rest->has_watch = false;
-	return no_memory();
-}
-
 STATUS
 rest_start(
     const struct rest_config *config, struct rest **ret_rest, char *ret_why)
@@ -251,7 +205,7 @@ rest_start(
 		return no_memory();
 	st = fill(rest, &address, ret_why);
 	if (!failed(st))
-		st = start_watch(rest);
+		st = rest_peers_watch(rest);
 	if (!failed(st))
 		st = rest_http_start(rest, &address.any, ret_why);
 	if (rest->tls != NULL)
@@ -275,8 +229,6 @@ rest_port(const struct rest *rest)
 void
 rest_stop(struct rest *rest)
 {
-	bool watched;
-
 	if (rest == NULL)
 		return;
 	atomic_store(&rest->stopping, true);
@@ -290,13 +242,7 @@ rest_stop(struct rest *rest)
 	     ms < DRAIN_MS && atomic_load(&rest->n_requests) > 0; ms += 10)
 		nanosleep(
 		    &(struct timespec){ .tv_nsec = 10 * NS_PER_MS }, NULL);
-	pthread_mutex_lock(&rest->mutex);
-	watched = rest->has_watch;
-	rest->has_watch = false;
-	pthread_cond_broadcast(&rest->wake);
-	pthread_mutex_unlock(&rest->mutex);
-	if (watched)
-		pthread_join(rest->watch, NULL);
+	rest_peers_stop(rest);
 	rest_http_stop(rest);
 	rest_tls_free(rest->tls);
 	work_free(rest->reads);

@@ -24,109 +24,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/rest_int.h"
+#include "certd/rest_peers.h"
 
 #define THREADS 2
 #define CONNECTION_MEMORY 32768
 #define SWALLOW_MAX (8 * REST_BODY_MAX)
-
-/* ---- connections ---- */
-
-static void
-set_until(struct rest_request *request, bool is_clients_turn)
-{
-	struct rest *rest = request->rest;
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-	    request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct rest_connection *connection =
-	    info == NULL ? NULL : info->socket_context;
-
-	if (connection == NULL)
-		return;
-	pthread_mutex_lock(&rest->mutex);
-	connection->until_ns =
-	    is_clients_turn
-		? clock_mono_ns() + rest->config.request_s * NS_PER_S
-		: 0;
-	pthread_mutex_unlock(&rest->mutex);
-}
-
-static enum MHD_Result
-on_accept(void *cls, const struct sockaddr *address, socklen_t len)
-{
-	struct rest *rest = cls;
-
-	(void)len;
-	return !atomic_load(&rest->stopping) &&
-		       guard_admits(rest->guard, address)
-		   ? MHD_YES
-		   : MHD_NO;
-}
-
-static void
-opened(struct rest *rest, struct MHD_Connection *of, void **ret_connection)
-{
-	struct rest_connection *connection = calloc(1, sizeof(*connection));
-	const union MHD_ConnectionInfo *info;
-	const struct sockaddr *address;
-
-	if (connection == NULL)
-		return; /* its requests are refused */
-	info = MHD_get_connection_info(of, MHD_CONNECTION_INFO_CONNECTION_FD);
-	connection->fd = info->connect_fd;
-	info = MHD_get_connection_info(of, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	address = info->client_addr;
-	memcpy(&connection->address, address,
-	    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-					   : sizeof(struct sockaddr_in));
-	if (rest->tls != NULL) {
-		info = MHD_get_connection_info(
-		    of, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-		connection->identity =
-		    rest_tls_use(rest->tls, info->tls_session);
-	}
-	guard_opened(rest->guard, address);
-	pthread_mutex_lock(&rest->mutex);
-	connection->until_ns =
-	    clock_mono_ns() + rest->config.request_s * NS_PER_S;
-	connection->next = rest->connections;
-	if (connection->next != NULL)
-		connection->next->prev = connection;
-	rest->connections = connection;
-	pthread_mutex_unlock(&rest->mutex);
-	if (rest->n_connections != NULL)
-		metric_gauge_add(rest->n_connections, 1);
-	*ret_connection = connection;
-}
-
-/* Its socket is open still, so the watch ends no other one that gets its
- * number. */
-static void
-closed(struct rest *rest, struct rest_connection *connection)
-{
-	pthread_mutex_lock(&rest->mutex);
-	if (connection->next != NULL)
-		connection->next->prev = connection->prev;
-	if (connection->prev != NULL)
-		connection->prev->next = connection->next;
-	else
-		rest->connections = connection->next;
-	pthread_mutex_unlock(&rest->mutex);
-	guard_closed(rest->guard, (const void *)&connection->address);
-	if (rest->n_connections != NULL)
-		metric_gauge_add(rest->n_connections, -1);
-	rest_tls_release(connection->identity);
-	free(connection);
-}
-
-static void
-on_connection(void *cls, struct MHD_Connection *of, void **context,
-    enum MHD_ConnectionNotificationCode code)
-{
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		opened(cls, of, context);
-	else if (*context != NULL)
-		closed(cls, *context);
-}
 
 /* ---- the head ---- */
 
@@ -155,7 +57,7 @@ on_target(void *cls, const char *target, struct MHD_Connection *of)
 	if (request->query != NULL)
 		*request->query++ = 0;
 	atomic_fetch_add(&rest->n_requests, 1);
-	set_until(request, true);
+	rest_peers_turn(request, true);
 	return request;
 }
 
@@ -267,7 +169,7 @@ answer(struct rest_request *request)
 	    atomic_load(&request->rest->stopping) ? "close" : "");
 	add_number(response, "Retry-After", reply->retry_after_s);
 	count(request);
-	set_until(request, true);
+	rest_peers_turn(request, true);
 	result = MHD_queue_response(request->connection, reply->http, response);
 	MHD_destroy_response(response);
 	return result;
@@ -305,7 +207,7 @@ hand_over(struct rest_request *request, struct work *work,
     void (*fn)(void *arg), enum rest_phase phase)
 {
 	request->phase = phase;
-	set_until(request, false);
+	rest_peers_turn(request, false);
 	MHD_suspend_connection(request->connection);
 	if (work_submit(work, fn, request))
 		return MHD_YES;
@@ -360,6 +262,15 @@ take_body(struct rest_request *request, const char *data, size_t *len)
 	return MHD_YES;
 }
 
+/* It reads the database, and waits for nobody else. */
+static bool
+is_quick(const struct rest_request *request)
+{
+	return request->what != REST_METHOD ||
+	       (request->verb == API_GET &&
+		   strchr(request->route.method->path, ':') == NULL);
+}
+
 static enum MHD_Result
 take_end(struct rest_request *request)
 {
@@ -370,10 +281,7 @@ take_end(struct rest_request *request)
 		    "the body is larger than 1 MiB");
 	if (request->reply.http != 0)
 		return answer(request);
-	return hand_over(request,
-	    request->what == REST_METHOD && request->verb != API_GET
-		? rest->acts
-		: rest->reads,
+	return hand_over(request, is_quick(request) ? rest->reads : rest->acts,
 	    do_run, REST_RUN);
 }
 
@@ -418,7 +326,7 @@ on_request(void *cls, struct MHD_Connection *of, const char *url,
 	case REST_HEAD:
 		return take_head(request, verb);
 	case REST_ASKED:
-		set_until(request, true);
+		rest_peers_turn(request, true);
 		if (request->reply.http != 0)
 			return answer(request);
 		request->phase = REST_BODY;
@@ -443,7 +351,7 @@ on_completed(void *cls, struct MHD_Connection *of, void **context,
 	(void)code;
 	if (request == NULL)
 		return;
-	set_until(request, true);
+	rest_peers_turn(request, true);
 	atomic_fetch_sub(&rest->bodies, request->body_promised);
 	free(request->reply.body);
 	free(request->body);
@@ -496,17 +404,17 @@ rest_http_start(
 			0, priorities.out };
 	}
 	errno = 0;
-	rest->daemon = MHD_start_daemon(flags, 0, on_accept, rest, on_request,
-	    rest, MHD_OPTION_SOCK_ADDR, address, MHD_OPTION_THREAD_POOL_SIZE,
-	    (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT,
-	    rest->config.connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-	    rest->config.idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_target, rest,
-	    MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, rest,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, rest, MHD_OPTION_ARRAY,
-	    tls, MHD_OPTION_END);
+	rest->daemon = MHD_start_daemon(flags, 0, rest_peers_accept, rest,
+	    on_request, rest, MHD_OPTION_SOCK_ADDR, address,
+	    MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
+	    MHD_OPTION_CONNECTION_LIMIT, rest->config.connections_max,
+	    MHD_OPTION_CONNECTION_TIMEOUT, rest->config.idle_s,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+	    on_target, rest, MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing,
+	    NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, rest,
+	    MHD_OPTION_NOTIFY_CONNECTION, rest_peers_notify, rest,
+	    MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	if (rest->daemon != NULL)
 		return status_ok();
 	snprintf(ret_why, REST_WHY_MAX,

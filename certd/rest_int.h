@@ -19,7 +19,8 @@
 
 /*
  * Between rest.c (start and stop), rest_http.c (what libmicrohttpd calls),
- * rest_call.c (what a request means) and rest_reply.c (what it is answered).
+ * rest_peers.c (who is connected), rest_call.c (what a request means) and
+ * rest_reply.c (what it is answered).
  */
 struct MHD_Daemon;
 struct MHD_Connection;

@@ -171,14 +171,6 @@ shared_apply_all(struct db_tx *tx, struct api_call *call, int64_t certificate)
 	return failed(st) ? st : store_shared_done(tx, certificate, after);
 }
 
-struct status
-shared_added(
-    void *ctx, struct db_tx *tx, struct api_call *call, int64_t certificate)
-{
-	(void)ctx;
-	return shared_apply_all(tx, call, certificate);
-}
-
 /* ---- the thread ---- */
 
 struct shared {

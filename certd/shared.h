@@ -35,11 +35,6 @@ STATUS shared_fill(struct db_tx *tx, struct api_call *call,
 STATUS shared_apply_all(
     struct db_tx *tx, struct api_call *call, int64_t certificate);
 
-/* It as certificates_config.shared_added (certd/certificates.h) wants it; ctx
- * is not looked at. */
-struct status shared_added(
-    void *ctx, struct db_tx *tx, struct api_call *call, int64_t certificate);
-
 /* The thread that goes on with what was left, also after a restart. */
 struct shared;
 STATUS shared_new(struct store *store, struct shared **ret_shared);

@@ -213,27 +213,36 @@ forget_site(struct db_tx *tx, int64_t edge, int64_t resource, bool *ret_changed)
 	return st;
 }
 
-STATUS
-fleet_site(struct db_tx *tx, const struct fleet_edge *edge,
-    const report_msg *site, int64_t now_s, bool *ret_changed)
+/* What certd has of a site; false: it is not of that group. */
+static struct status
+look_at_site(struct db_tx *tx, int64_t resource, const char *edge_group,
+    int64_t *ret_version, bool *ret_is_plain, bool *ret_is_there)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct status st = db_query(tx, &rows,
+	    "SELECT version, https <> 0 AND EXISTS (SELECT 1 FROM binding b"
+	    "  WHERE b.resource = r.id) FROM resource r"
+	    " WHERE id = ?1 AND edge_group = ?2",
+	    DB_VALUES(db_int(resource), db_text(edge_group)));
+
+	if (!failed(st))
+		st = db_next(rows, ret_is_there);
+	if (failed(st) || !*ret_is_there)
+		return st;
+	*ret_version = db_column_int(rows, 0);
+	*ret_is_plain = db_column_int(rows, 1) == 0;
+	return st;
+}
+
+static struct status
+put_site(struct db_tx *tx, int64_t edge, const report_msg *site, int64_t now_s,
+    bool *ret_changed)
 {
 	char problem[FLEET_PROBLEM_MAX];
 	struct db_value seen = db_null();
-	int64_t version = 0, n = 0;
+	int64_t n = 0;
 	struct status st;
 
-	*ret_changed = false;
-	if (site->removed)
-		return forget_site(tx, edge->id, site->id, ret_changed);
-	st = db_number(tx, &version,
-	    "SELECT version FROM resource WHERE id = ?1 AND edge_group = ?2",
-	    DB_VALUES(db_int(site->id), db_text(edge->edge_group)));
-	if (st.code == STATUS_NOT_FOUND)
-		return status_ok();
-	if (failed(st) || site->applied_version > version ||
-	    site->applied_version < 0 || site->served_version < 0 ||
-	    site->served_version > version)
-		return st;
 	clean(site->problem, problem, sizeof(problem));
 	if (site->seen.len == HASH_LEN)
 		seen = db_blob((struct bytes){ site->seen.data, HASH_LEN });
@@ -245,11 +254,35 @@ fleet_site(struct db_tx *tx, const struct fleet_edge *edge,
 	    " served_version = ?4, seen = ?5, problem = ?6, at_s = ?7"
 	    " WHERE applied_version <> ?3 OR served_version <> ?4"
 	    " OR seen IS NOT ?5 OR problem <> ?6",
-	    DB_VALUES(db_int(site->id), db_int(edge->id),
+	    DB_VALUES(db_int(site->id), db_int(edge),
 		db_int(site->applied_version), db_int(site->served_version),
 		seen, db_text(problem), db_int(now_s)));
 	*ret_changed = n > 0;
 	return st;
+}
+
+STATUS
+fleet_site(struct db_tx *tx, const struct fleet_edge *edge,
+    const report_msg *site, int64_t now_s, bool *ret_changed)
+{
+	report_msg kept = *site; /* borrows all */
+	bool is_there = false, is_plain = false;
+	int64_t version = 0;
+	struct status st;
+
+	*ret_changed = false;
+	if (site->removed)
+		return forget_site(tx, edge->id, site->id, ret_changed);
+	st = look_at_site(
+	    tx, site->id, edge->edge_group, &version, &is_plain, &is_there);
+	if (failed(st) || !is_there || site->applied_version > version ||
+	    site->applied_version < 0 || site->served_version < 0 ||
+	    site->served_version > version)
+		return st;
+	/* Without a certificate there is nothing to be seen served. */
+	if (is_plain && kept.applied_version == version)
+		kept.served_version = version;
+	return put_site(tx, edge->id, &kept, now_s, ret_changed);
 }
 
 /* ---- looking at them ---- */

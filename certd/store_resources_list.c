@@ -4,23 +4,26 @@
  * Pages of resources.  A page begins behind the last row of the one before, so
  * the thousandth costs what the first does.  What narrows the list most (the
  * word that fewest have, or a certificate's holders) is gathered first when it
- * is at most GATHER_MAX rows, and put in order; else so many fit that walking
- * along the order asked for soon has a page full.  Statements are put together
- * of texts in this file alone.
+ * is at most FEW rows, and put in order; else so many fit that walking along
+ * the order asked for soon has a page full.  Where it has not, for those that
+ * fit all lie at the far end, they are gathered after all, from there on.
+ * Statements are put together of texts in this file alone.
  */
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "certd/message.h"
+#include "certd/resource_place.h"
 #include "certd/search.h"
 #include "certd/store_resources.h"
 
-#define GATHER_MAX 5000
+#define FEW 5000
+#define WALK_MAX 20000
 #define SQL_MAX 1024
 #define VALUES_MAX 12
 #define WORDS_COLUMN 16 /* behind RESOURCES_COLUMNS */
+#define HOLDS_COLUMN 17
 
 struct select {
 	char sql[SQL_MAX];
@@ -47,95 +50,8 @@ add_value(struct select *select, const char *text, struct db_value value)
 
 /* ---- where a page begins ---- */
 
-struct place {
-	bool by_name, is_back; /* "name", "-..." */
-	bool is_first;
-	int64_t id;
-	char name[RESOURCE_NAME_MAX];
-};
-
-static const struct {
-	const char *order_by;
-	bool by_name, is_back;
-	char letter;
-} orders[] = {
-	{ "", false, true, 'D' },
-	{ "-id", false, true, 'D' },
-	{ "id", false, false, 'A' },
-	{ "name", true, false, 'N' },
-	{ "-name", true, true, 'R' },
-};
-#define N_ORDERS (sizeof(orders) / sizeof(orders[0]))
-
-/* "D17", "N17.73686f70": the order, the last id, the last name in hex. */
 static void
-print_token(const struct place *place, char letter,
-    const struct resource_row *last, char ret_token[RESOURCES_TOKEN_MAX])
-{
-	int len = snprintf(
-	    ret_token, RESOURCES_TOKEN_MAX, "%c%" PRId64, letter, last->id);
-
-	if (!place->by_name)
-		return;
-	ret_token[len] = '.';
-	bytes_to_hex(bytes_of(last->name), ret_token + len + 1);
-}
-
-static bool
-read_token(const char *token, struct place *place)
-{
-	size_t digits = strspn(token, "0123456789");
-	const char *hex = token + digits + 1;
-	uint8_t octets[RESOURCE_NAME_MAX] = { 0 };
-
-	if (digits == 0 || digits > 18)
-		return false;
-	for (size_t i = 0; i < digits; i++)
-		place->id = 10 * place->id + (token[i] - '0');
-	if (!place->by_name)
-		return token[digits] == 0;
-	if (token[digits] != '.' || strlen(hex) % 2 != 0 ||
-	    strlen(hex) / 2 >= sizeof(octets))
-		return false;
-	/* bytes_from_hex takes 64 octets at most. */
-	for (size_t i = 0; hex[2 * i] != 0; i++) {
-		const char pair[] = { hex[2 * i], hex[2 * i + 1], 0 };
-
-		if (!bytes_from_hex(pair, 1, &octets[i]))
-			return false;
-	}
-	memcpy(place->name, octets, sizeof(octets));
-	return true;
-}
-
-static struct status
-read_place(const struct store_resources_query *query, struct place *place,
-    char *ret_letter)
-{
-	const char *order_by = query->order_by == NULL ? "" : query->order_by;
-	const char *token = query->page_token == NULL ? "" : query->page_token;
-	size_t i = 0;
-
-	while (i < N_ORDERS && strcmp(orders[i].order_by, order_by) != 0)
-		i++;
-	if (i == N_ORDERS)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "order_by is \"id\" or \"name\", with \"-\" in front to "
-		    "turn it round");
-	*place = (struct place){ .by_name = orders[i].by_name,
-		.is_back = orders[i].is_back,
-		.is_first = token[0] == 0 };
-	*ret_letter = orders[i].letter;
-	if (place->is_first ||
-	    (token[0] == orders[i].letter && read_token(token + 1, place)))
-		return status_ok();
-	return status_fail(STATUS_INVALID_ARGUMENT,
-	    "page_token is none that this list gave; leave it empty to begin "
-	    "again");
-}
-
-static void
-add_place(struct select *select, const struct place *place)
+add_place(struct select *select, const struct resource_place *place)
 {
 	const char *id = place->is_back ? " AND r.id < ?" : " AND r.id > ?";
 
@@ -157,7 +73,7 @@ add_place(struct select *select, const struct place *place)
 }
 
 static const char *
-order_of(const struct place *place)
+order_of(const struct resource_place *place)
 {
 	if (place->by_name)
 		return place->is_back ? " ORDER BY r.name DESC, r.id DESC"
@@ -168,104 +84,148 @@ order_of(const struct place *place)
 /* ---- what narrows the list most ---- */
 
 struct narrow {
-	int64_t rows; /* GATHER_MAX + 1: too many */
+	bool is_there; /* something narrows it at all */
+	bool is_few;   /* to FEW rows at most */
 	/* The word; NULL: the certificate's holders. */
 	const struct search_range *word;
 };
 
+struct listing {
+	struct db_tx *tx;
+	const struct store_resources_query *query;
+	struct search_query search;
+	struct narrow narrow;
+	struct resource_place place; /* goes on with what was looked at */
+	uint32_t n;                  /* shown */
+	bool is_more;                /* there is another one behind them */
+	struct resource_row last;
+	bool (*each)(void *ctx, const struct resource_row *row);
+	void *ctx;
+};
+
+/* How many there are; beyond max nothing is counted. */
 static struct status
-weigh_word(struct db_tx *tx, int64_t account, const struct search_range *word,
-    struct narrow *best)
+count_word(struct listing *l, const struct search_range *word, int64_t max,
+    int64_t *ret_rows)
 {
-	int64_t rows = 0;
-	struct status st = db_number(tx, &rows,
+	return db_number(l->tx, ret_rows,
 	    "SELECT count(*) FROM (SELECT 1 FROM resource_word"
 	    " WHERE list = ?1 AND word BETWEEN ?2 AND ?3 LIMIT ?4)",
-	    DB_VALUES(db_int(account), db_text(word->from), db_text(word->to),
-		db_int(best->rows)));
-
-	if (!failed(st) && rows < best->rows)
-		*best = (struct narrow){ rows, word };
-	return st;
+	    DB_VALUES(db_int(l->query->account), db_text(word->from),
+		db_text(word->to), db_int(max)));
 }
 
+/* Of words that many have the longest is taken, for it says most. */
 static struct status
-weigh(struct db_tx *tx, const struct store_resources_query *query,
-    const struct search_query *search, struct narrow *best)
+weigh(struct listing *l)
 {
+	int64_t least = FEW + 1, rows = 0;
+	struct narrow *narrow = &l->narrow;
 	struct status st = status_ok();
 
-	best->rows = GATHER_MAX + 1;
-	best->word = NULL;
-	if (query->certificate != 0)
-		st = db_number(tx, &best->rows,
+	narrow->is_there = l->query->certificate != 0 || l->search.n_words > 0;
+	if (l->query->certificate != 0)
+		st = db_number(l->tx, &least,
 		    "SELECT count(*) FROM (SELECT 1 FROM binding"
 		    " WHERE certificate = ?1 LIMIT ?2)",
-		    DB_VALUES(
-			db_int(query->certificate), db_int(GATHER_MAX + 1)));
-	for (size_t i = 0; i < search->n_words && !failed(st); i++)
-		st = weigh_word(tx, query->account, &search->words[i], best);
+		    DB_VALUES(db_int(l->query->certificate), db_int(FEW + 1)));
+	for (size_t i = 0; i < l->search.n_words && !failed(st); i++) {
+		const struct search_range *word = &l->search.words[i];
+		bool is_longer =
+		    narrow->word == NULL ||
+		    strlen(word->from) > strlen(narrow->word->from);
+
+		st = count_word(l, word, least, &rows);
+		if (!failed(st) &&
+		    (rows < least || (least > FEW && is_longer &&
+					 l->query->certificate == 0)))
+			narrow->word = word;
+		if (!failed(st) && rows < least)
+			least = rows;
+	}
+	narrow->is_few = least <= FEW;
 	return st;
 }
 
-/* ---- the page ---- */
+/* ---- statements ---- */
 
+enum source {
+	ALL,      /* the whole list, in its order */
+	GATHERED, /* what narrows it, to be put in order */
+	ONE,      /* the one of an id */
+};
+
+/* Ids of what narrows the list, some perhaps twice. */
 static void
-add_source(struct select *select, const struct store_resources_query *query,
-    const struct narrow *best)
+add_gathered(struct select *select, const struct listing *l)
 {
-	/* CROSS JOIN: in this order, whatever SQLite thinks of it. */
-	if (best->rows > GATHER_MAX) {
-		add(select, "resource r CROSS JOIN account a"
-			    " WHERE a.id = r.account");
+	const struct search_range *word = l->narrow.word;
+
+	if (word == NULL) {
+		add_value(select,
+		    "SELECT resource FROM binding WHERE certificate = ?",
+		    db_int(l->query->certificate));
 		return;
 	}
-	if (best->word != NULL) {
-		add_value(select,
-		    "(SELECT DISTINCT resource FROM resource_word"
-		    " WHERE list = ?",
-		    db_int(query->account));
-		add_value(
-		    select, " AND word BETWEEN ?", db_text(best->word->from));
-		add_value(select, " AND ?) g", db_text(best->word->to));
-	} else {
-		add_value(select,
-		    "(SELECT resource FROM binding WHERE certificate = ?) g",
-		    db_int(query->certificate));
+	add_value(select, "SELECT resource FROM resource_word WHERE list = ?",
+	    db_int(l->query->account));
+	add_value(select, " AND word BETWEEN ?", db_text(word->from));
+	add_value(select, " AND ?", db_text(word->to));
+}
+
+/* CROSS JOIN: in this order, whatever SQLite thinks of it. */
+static void
+add_source(struct select *select, const struct listing *l, enum source source)
+{
+	if (source == GATHERED) {
+		add(select, "(");
+		add_gathered(select, l);
+		add(select, ") g CROSS JOIN resource r CROSS JOIN account a"
+			    " WHERE r.id = g.resource AND a.id = r.account");
+		return;
 	}
-	add(select, " CROSS JOIN resource r CROSS JOIN account a"
-		    " WHERE r.id = g.resource AND a.id = r.account");
+	add(select, "resource r CROSS JOIN account a WHERE a.id = r.account");
+	if (source == ONE)
+		add_value(select, " AND r.id = ?", db_int(l->place.id));
 }
 
 static void
-build(struct select *select, const struct store_resources_query *query,
-    const struct narrow *best, const struct place *place)
+build(struct select *select, const struct listing *l, enum source source)
 {
-	add(select, "SELECT " RESOURCES_COLUMNS ", r.words FROM ");
-	add_source(select, query, best);
+	const struct store_resources_query *query = l->query;
+
+	add(select, "SELECT " RESOURCES_COLUMNS ", r.words, ");
+	/* A column and no condition: rows that do not hold it count, too. */
+	if (query->certificate == 0)
+		add(select, "1");
+	else
+		add_value(select,
+		    "EXISTS (SELECT 1 FROM binding b"
+		    " WHERE b.certificate = ? AND b.resource = r.id)",
+		    db_int(query->certificate));
+	add(select, " FROM ");
+	add_source(select, l, source);
 	if (query->account != 0)
 		add_value(select, " AND r.account = ?", db_int(query->account));
 	if (query->edge_group != NULL && query->edge_group[0] != 0)
 		add_value(select, " AND r.edge_group = ?",
 		    db_text(query->edge_group));
-	if (query->certificate != 0)
-		add_value(select,
-		    " AND EXISTS (SELECT 1 FROM binding b"
-		    " WHERE b.certificate = ? AND b.resource = r.id)",
-		    db_int(query->certificate));
-	add_place(select, place);
-	add(select, order_of(place));
+	if (source == ONE)
+		return;
+	add_place(select, &l->place);
+	add(select, order_of(&l->place));
 }
+
+/* ---- rows ---- */
 
 static struct status
 matches(struct db_rows *rows, const struct search_query *search, bool *ret_does)
 {
 	scoped(free) char *words = NULL;
 
-	if (search->n_terms == 0) {
-		*ret_does = true;
+	*ret_does = db_column_int(rows, HOLDS_COLUMN) != 0;
+	if (search->n_terms == 0 || !*ret_does)
 		return status_ok();
-	}
 	words = db_column_dup(rows, WORDS_COLUMN);
 	if (words == NULL)
 		return message_no_memory();
@@ -273,20 +233,139 @@ matches(struct db_rows *rows, const struct search_query *search, bool *ret_does)
 	return status_ok();
 }
 
-/* The next row that the search finds; false at the end. */
+/* Shown if the search finds it, and there is room on the page. */
 static struct status
-next(struct db_rows *rows, const struct search_query *search, bool *ret_row)
+offer(struct listing *l, struct db_rows *rows)
 {
-	bool row = true, does = false;
-	struct status st = status_ok();
+	bool does = false;
+	struct status st = matches(rows, &l->search, &does);
 
-	while (!failed(st) && row && !does) {
-		st = db_next(rows, &row);
-		if (!failed(st) && row)
-			st = matches(rows, search, &does);
+	if (failed(st) || !does)
+		return st;
+	if (l->n == l->query->size) {
+		l->is_more = true;
+		return st;
 	}
-	*ret_row = row;
+	store_resources_take(rows, &l->last);
+	l->n++;
+	return l->each(l->ctx, &l->last) ? st : message_no_memory();
+}
+
+/* Along a statement in the order asked for; *ret_ended = false: it has more
+ * than max rows, and the page is not full yet. */
+static struct status
+walk(struct listing *l, enum source source, size_t max, bool *ret_ended)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct select select = { 0 };
+	struct resource_place begin = l->place;
+	struct listing from = {
+		.query = l->query, .narrow = l->narrow, .place = begin
+	};
+	bool row = false;
+	size_t n = 0;
+	struct status st;
+
+	/* l->place moves on while the statement borrows where it began. */
+	build(&select, &from, source);
+	st = db_query(l->tx, &rows, select.sql, select.values, select.n);
+	if (!failed(st))
+		st = db_next(rows, &row);
+	while (!failed(st) && row && !l->is_more && n < max) {
+		int64_t id = db_column_int(rows, 0);
+
+		/* What was gathered twice stands one behind the other. */
+		if (l->place.is_first || id != l->place.id)
+			st = offer(l, rows);
+		l->place.is_first = false;
+		l->place.id = id;
+		db_column_text(rows, 3, l->place.name, sizeof(l->place.name));
+		n++;
+		if (!failed(st))
+			st = db_next(rows, &row);
+	}
+	*ret_ended = !row || l->is_more;
 	return st;
+}
+
+/* Of the id at which l->place stands. */
+static struct status
+offer_one(struct listing *l)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct select select = { 0 };
+	bool row = false;
+	struct status st;
+
+	build(&select, l, ONE);
+	st = db_query(l->tx, &rows, select.sql, select.values, select.n);
+	if (!failed(st))
+		st = db_next(rows, &row);
+	return failed(st) || !row ? st : offer(l, rows);
+}
+
+/* In order of ids: only these are gathered, and rows looked at until the page
+ * is full. */
+static struct status
+gather_ids(struct listing *l)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct select select = { 0 };
+	bool row = false;
+	struct status st;
+
+	add_gathered(&select, l);
+	if (!l->place.is_first)
+		add_value(&select,
+		    l->place.is_back ? " AND resource < ?"
+				     : " AND resource > ?",
+		    db_int(l->place.id));
+	add(&select, l->place.is_back ? " ORDER BY resource DESC"
+				      : " ORDER BY resource");
+	st = db_query(l->tx, &rows, select.sql, select.values, select.n);
+	if (!failed(st))
+		st = db_next(rows, &row);
+	while (!failed(st) && row && !l->is_more) {
+		int64_t id = db_column_int(rows, 0);
+		bool is_new = l->place.is_first || id != l->place.id;
+
+		l->place.is_first = false;
+		l->place.id = id;
+		if (is_new)
+			st = offer_one(l);
+		if (!failed(st))
+			st = db_next(rows, &row);
+	}
+	return st;
+}
+
+/* ---- the page ---- */
+
+static struct status
+gather(struct listing *l)
+{
+	bool ended = false;
+
+	return l->place.by_name ? walk(l, GATHERED, SIZE_MAX, &ended)
+				: gather_ids(l);
+}
+
+static struct status
+fill(struct listing *l)
+{
+	bool ended = false;
+	struct status st = weigh(l);
+
+	if (failed(st))
+		return st;
+	/* Holders are in order of their ids however many they are; one account
+	 * may have few of them, and few rows. */
+	if (l->narrow.is_few ||
+	    (l->query->certificate != 0 && l->query->account == 0 &&
+		!l->place.by_name))
+		return gather(l);
+	st = walk(l, ALL, l->narrow.is_there ? WALK_MAX : SIZE_MAX, &ended);
+	return failed(st) || ended ? st : gather(l);
 }
 
 STATUS
@@ -295,36 +374,21 @@ store_resources_list(struct db_tx *tx,
     bool (*each)(void *ctx, const struct resource_row *row), void *ctx,
     char ret_token[RESOURCES_TOKEN_MAX])
 {
-	scoped(db_rows_free) struct db_rows *rows = NULL;
-	struct search_query search = { 0 };
-	struct select select = { 0 };
-	struct narrow best;
-	struct place place;
-	struct resource_row last = { 0 };
-	char letter = 0;
-	bool row = true;
-	struct status st = read_place(query, &place, &letter);
+	struct listing l = {
+		.tx = tx, .query = query, .each = each, .ctx = ctx
+	};
+	struct status st =
+	    resource_place_read(query->order_by, query->page_token, &l.place);
 
 	if (!failed(st) && query->search != NULL && query->search[0] != 0)
-		st = search_parse(query->search, &search);
+		st = search_parse(query->search, &l.search);
 	if (!failed(st))
-		st = weigh(tx, query, &search, &best);
-	if (failed(st))
-		return st;
-	build(&select, query, &best, &place);
-	st = db_query(tx, &rows, select.sql, select.values, select.n);
-	for (uint32_t n = 0; !failed(st); n++) {
-		st = next(rows, &search, &row);
-		if (failed(st) || !row || n == query->size)
-			break;
-		store_resources_take(rows, &last);
-		if (!each(ctx, &last))
-			st = message_no_memory();
-	}
+		st = fill(&l);
 	if (failed(st))
 		return st;
 	ret_token[0] = 0;
-	if (row)
-		print_token(&place, letter, &last, ret_token);
+	if (l.is_more)
+		resource_place_print(
+		    &l.place, l.last.id, l.last.name, ret_token);
 	return st;
 }

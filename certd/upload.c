@@ -329,7 +329,7 @@ upload_insert(struct upload *upload, struct db_tx *tx, struct api_call *call,
 		st = put_on_record(upload, call, tx, id);
 	if (!failed(st) && upload->kind == KIND_SHARED &&
 	    config->shared_added != NULL)
-		st = config->shared_added(config->ctx, tx, call, id);
+		st = config->shared_added(tx, call, id);
 	if (!failed(st))
 		*ret_certificate = id;
 	return st;

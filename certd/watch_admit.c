@@ -47,16 +47,19 @@ hold(struct db_tx *tx, const struct watcher *w, const struct fleet_edge *edge)
 	    "it has applied a version that this database does not know");
 }
 
-/* Where it goes on, in the caller's transaction. */
+/* Where it goes on, in the caller's transaction.  From here on it counts. */
 static struct status
 decide(struct db_tx *tx, const struct watcher *w,
     const struct roster_edge *known, bool anew, enum sites_resume *ret_resume)
 {
 	struct fleet_edge edge;
-	struct status st = fleet_put(tx, known->name, known->edge_group,
-	    known->quarantined, store_now_s());
+	int64_t now_s = store_now_s();
+	struct status st = fleet_put(
+	    tx, known->name, known->edge_group, known->quarantined, now_s);
 
 	*ret_resume = SITES_SNAPSHOT;
+	if (!failed(st))
+		st = fleet_seen(tx, known->name, now_s);
 	if (!failed(st))
 		st = fleet_find(tx, known->name, &edge);
 	if (!failed(st) && !anew)
@@ -79,6 +82,7 @@ agree(struct watch *watch, struct watcher *w, const struct roster_edge *known,
     bool anew)
 {
 	enum sites_resume resume = SITES_SNAPSHOT;
+	bool is_due;
 	struct db_tx *tx;
 	struct status st = store_write(watch->config.store, &tx);
 
@@ -90,7 +94,8 @@ agree(struct watch *watch, struct watcher *w, const struct roster_edge *known,
 		st = heard_agreed(
 		    watch->config.heard, w->name, resume != SITES_UNKNOWN);
 	if (!failed(st))
-		st = heard_now(watch->config.heard, w->name, store_now_s());
+		st = heard_now(
+		    watch->config.heard, w->name, store_now_s(), &is_due);
 	if (failed(st))
 		return st;
 	if (resume == SITES_UNKNOWN) {

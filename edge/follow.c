@@ -27,6 +27,8 @@
 #define GATHER_NS (100 * NS_PER_MS)
 #define REPORT_AGAIN_NS (2 * NS_PER_S)
 #define REPORT_TIMEOUT_MS 5000
+/* The folder cannot be opened yet. */
+#define NOT_READY_NS (200 * NS_PER_MS)
 /* Nothing that has to be noticed waits longer. */
 #define LOOK_NS NS_PER_S
 /* A stream that lived this long was a good one. */
@@ -370,15 +372,14 @@ load_identity(struct follow *f)
 	f->identity = identity;
 }
 
-/* With the mutex held: false when it is time to stop. */
-static bool
+/* With the mutex held. */
+static void
 pause_ns(struct follow *f, int64_t delay_ns)
 {
 	int64_t until_ns = clock_mono_ns() + delay_ns;
 
 	while (!must_end(f) && clock_mono_ns() < until_ns)
 		sleep_until(f, until_ns);
-	return !f->stopping;
 }
 
 static void *

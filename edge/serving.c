@@ -8,6 +8,7 @@
 #include "edge/serving.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "edge/delivery.h"
@@ -15,6 +16,7 @@
 
 struct serving {
 	struct files_config files;
+	char **hook; /* ends with NULL; NULL: none */
 	struct follow *follow;
 	struct delivery *delivery;
 };
@@ -27,13 +29,27 @@ on_tell(void *ctx)
 	follow_wake(serving->follow);
 }
 
+/* The configuration's list has no NULL at its end. */
+static STATUS
+take_hook(struct serving *serving, const struct edge_config *config)
+{
+	if (config->hook.len == 0)
+		return status_ok();
+	serving->hook = calloc(config->hook.len + 1, sizeof(char *));
+	if (serving->hook == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	memcpy(
+	    serving->hook, config->hook.at, config->hook.len * sizeof(char *));
+	return status_ok();
+}
+
 static STATUS
 start(struct serving *serving, const struct edge_config *config,
     struct metrics *metrics)
 {
 	struct delivery_config delivery = {
 		.files = serving->files,
-		.hook = config->hook.len > 0 ? config->hook.at : NULL,
+		.hook = serving->hook,
 		.haproxy_socket = config->haproxy.socket,
 		.probe_connect = config->probe.connect,
 		.probe_timeout_ns = config->probe.timeout_ns,
@@ -71,6 +87,8 @@ serving_start(const struct edge_config *config, struct metrics *metrics,
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	st = edge_config_files(config, &serving->files, error);
 	if (!failed(st))
+		st = take_hook(serving, config);
+	if (!failed(st))
 		st = start(serving, config, metrics);
 	if (failed(st)) {
 		serving_stop(serving);
@@ -90,6 +108,7 @@ serving_stop(struct serving *serving)
 		follow_stop(serving->follow);
 	delivery_free(serving->delivery);
 	follow_free(serving->follow);
+	free(serving->hook);
 	free(serving);
 }
 

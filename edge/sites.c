@@ -372,7 +372,9 @@ parse_lines(struct bytes from, struct sites *sites)
 	while (good && strcmp(line.word[0], "gone") == 0)
 		good = parse_gone(&line, sites) && take_line(&from, &line);
 	free(draft);
-	return good && strcmp(line.word[0], "end") == 0 && from.len == 0;
+	return good && line.n == 2 && strcmp(line.word[0], "end") == 0 &&
+	       strlen(line.word[1]) == (size_t)2 * SHA256_DIGEST_LENGTH &&
+	       from.len == 0;
 }
 
 /* "end ", hex and a newline. */

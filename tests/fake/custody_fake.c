@@ -482,24 +482,33 @@ grant_at(
 	return i;
 }
 
+/* Under the mutex. */
+static void
+put_grant(
+    struct custody *custody, const struct key_id *id, const char *edge_group)
+{
+	size_t at = grant_at(custody, id, edge_group);
+
+	if (at < custody->n_grants || at == GRANTS_MAX)
+		return;
+	custody->grants[at].key = *id;
+	(void)!snprintf(custody->grants[at].edge_group,
+	    sizeof(custody->grants[at].edge_group), "%s", edge_group);
+	custody->n_grants++;
+}
+
 STATUS
 custody_grant(struct custody *custody, const struct key_id *id,
     const char *edge_group, char *ret_why)
 {
 	struct status st = enter(custody, "grant", ret_why);
-	size_t at;
 
 	if (failed(st))
 		return st;
-	at = grant_at(custody, id, edge_group);
-	if (by_id(custody, id) == NULL) {
+	if (by_id(custody, id) == NULL)
 		st = status_fail(STATUS_NOT_FOUND, "keyd has no such key");
-	} else if (at == custody->n_grants && at < GRANTS_MAX) {
-		custody->grants[at].key = *id;
-		(void)!snprintf(custody->grants[at].edge_group,
-		    sizeof(custody->grants[at].edge_group), "%s", edge_group);
-		custody->n_grants++;
-	}
+	else
+		put_grant(custody, id, edge_group);
 	return leave(custody, st, ret_why);
 }
 
@@ -733,6 +742,15 @@ custody_fake_granted(
 	granted = grant_at(custody, id, edge_group) < custody->n_grants;
 	pthread_mutex_unlock(&custody->mutex);
 	return granted;
+}
+
+void
+custody_fake_put_grant(
+    struct custody *custody, const struct key_id *id, const char *edge_group)
+{
+	pthread_mutex_lock(&custody->mutex);
+	put_grant(custody, id, edge_group);
+	pthread_mutex_unlock(&custody->mutex);
 }
 
 void

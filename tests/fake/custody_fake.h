@@ -42,6 +42,9 @@ bool custody_fake_has(struct custody *custody, const struct key_id *id);
 bool custody_fake_exposed(struct custody *custody, const struct key_id *id);
 bool custody_fake_granted(
     struct custody *custody, const struct key_id *id, const char *edge_group);
+/* A grant that is there already, whether the key is or not. */
+void custody_fake_put_grant(
+    struct custody *custody, const struct key_id *id, const char *edge_group);
 /* For whom the newest key was made or imported. */
 void custody_fake_for_whom(struct custody *custody, char ret_text[160]);
 

@@ -400,6 +400,12 @@ keyd_stub_endpoint(const struct keyd_stub *stub)
 	return stub->endpoint;
 }
 
+struct pki_ca *
+keyd_stub_ca(struct keyd_stub *stub)
+{
+	return stub->ca;
+}
+
 struct enroll_identity *
 keyd_stub_identity(struct keyd_stub *stub)
 {

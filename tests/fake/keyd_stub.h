@@ -3,6 +3,7 @@
 #define TESTS_FAKE_KEYD_STUB_H
 
 #include "rpc/enroll.h"
+#include "tests/unit/pki.h"
 
 /*
  * A keyd of a few lines, in process: a real rpc server with the Signer service,
@@ -43,6 +44,8 @@ void keyd_stub_await_streams(struct keyd_stub *stub, unsigned least);
 
 /* "127.0.0.1:port", borrowed; after the first start. */
 const char *keyd_stub_endpoint(const struct keyd_stub *stub);
+/* Borrowed: who vouches for it and for its edge. */
+struct pki_ca *keyd_stub_ca(struct keyd_stub *stub);
 /* A new identity of an edge, with that endpoint. */
 struct enroll_identity *keyd_stub_identity(struct keyd_stub *stub);
 

@@ -323,7 +323,7 @@ edge_desk_resources(struct edge_desk *desk, const char *name,
 {
 	struct db_tx *tx = begin(desk);
 	int64_t first = 0, id;
-	char one[64];
+	char one[128];
 
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(one, sizeof(one), "%s-%u", name, i);

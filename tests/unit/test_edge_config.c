@@ -64,6 +64,9 @@ the_example_is_valid(void **state)
 	assert_string_equal(socket->group, "www-data");
 	assert_int_equal(socket->allow.len, 1);
 	assert_int_equal(config.request_timeout_ns, 5 * NS_PER_S);
+	assert_int_equal(config.certd.len, 1);
+	assert_string_equal(config.hook.at[0], "/usr/sbin/nginx");
+	assert_string_equal(config.probe.connect, "127.0.0.1:443");
 	edge_config_free(&config);
 }
 
@@ -71,6 +74,7 @@ static void
 an_empty_file_gives_what_the_example_calls_defaults(void **state)
 {
 	struct edge_config config, example;
+	struct files_config files;
 	struct listener_socket *sockets;
 	size_t n;
 
@@ -87,6 +91,19 @@ an_empty_file_gives_what_the_example_calls_defaults(void **state)
 	assert_int_equal(config.log.level, LOG_INFO);
 	assert_null(config.metrics_listen);
 	assert_int_equal(config.keyd.len, 0);
+	assert_int_equal(config.certd.len, 0);
+	assert_int_equal(config.hook.len, 0);
+	assert_null(config.probe.connect);
+	assert_null(config.haproxy.socket);
+	assert_string_equal(config.files.dir, example.files.dir);
+	assert_string_equal(config.files.mode, example.files.mode);
+	assert_int_equal(
+	    config.files.keep_removed_ns, example.files.keep_removed_ns);
+	assert_int_equal(config.probe.timeout_ns, example.probe.timeout_ns);
+	assert_int_equal(config.probe.interval_ns, example.probe.interval_ns);
+	assert_false(failed(edge_config_files(&config, &files, error)));
+	assert_int_equal(files.mode, 0644);
+	assert_false(files.set_owner || files.set_group);
 
 	assert_false(failed(edge_config_sockets(&config, &sockets, &n, error)));
 	assert_int_equal(n, 1);
@@ -103,6 +120,7 @@ static void
 reads_every_key(void **state)
 {
 	struct edge_config config;
+	struct files_config files;
 	struct listener_socket *sockets;
 	size_t n;
 
@@ -116,6 +134,13 @@ reads_every_key(void **state)
 			"    group: \"12\"\n"
 			"    allow: [root, \"65534\"]\n"
 			"keyd: [\"[::1]:7443\", \"k:1\"]\n"
+			"certd: [\"c:7445\"]\n"
+			"files: { dir: /f, owner: root, group: \"12\",\n"
+			"  mode: \"0640\", keep_removed: 2h }\n"
+			"hook: [/bin/true, \"a b\"]\n"
+			"haproxy: { socket: /run/h.sock }\n"
+			"probe: { connect: \"[::1]:8443\", timeout: 2s,\n"
+			"  interval: 1m }\n"
 			"request_timeout: 250ms\n"
 			"queue_max: 9\n"
 			"connections_max: 8\n"
@@ -132,6 +157,19 @@ reads_every_key(void **state)
 	assert_string_equal(config.metrics_listen, "127.0.0.1:0");
 	assert_int_equal(config.log.level, LOG_ERROR);
 	assert_int_equal(config.log.format, LOG_JSON);
+	assert_string_equal(config.certd.at[0], "c:7445");
+	assert_string_equal(config.hook.at[1], "a b");
+	assert_string_equal(config.haproxy.socket, "/run/h.sock");
+	assert_string_equal(config.probe.connect, "[::1]:8443");
+	assert_int_equal(config.probe.timeout_ns, 2 * NS_PER_S);
+	assert_int_equal(config.probe.interval_ns, 60 * NS_PER_S);
+	assert_int_equal(config.files.keep_removed_ns, 7200 * NS_PER_S);
+	assert_false(failed(edge_config_files(&config, &files, error)));
+	assert_string_equal(files.dir, "/f");
+	assert_int_equal(files.mode, 0640);
+	assert_true(files.set_owner && files.set_group);
+	assert_int_equal(files.owner, 0);
+	assert_int_equal(files.group, 12);
 
 	assert_false(failed(edge_config_sockets(&config, &sockets, &n, error)));
 	assert_int_equal(n, 2);
@@ -169,6 +207,20 @@ refuses_what_could_not_work_and_says_why(void **state)
 	refused(SOCKET("path: /a, allow: [no-such-user]"), "no-such-user");
 	refused(SOCKET("path: /a, allow: [\"4294967295\"]"), "4294967295");
 	refused("sockets: [ { path: /a }, { path: /a } ]\n", "twice");
+	refused(
+	    "files: { dir: relative }\n", "files.dir: it must be an absolute");
+	refused("files: { mode: \"0755\" }\n", "files.mode");
+	refused("files: { mode: \"0666\" }\n", "files.mode");
+	refused("files: { mode: \"0044\" }\n", "files.mode");
+	refused("files: { owner: no-such-user }\n", "no-such-user");
+	refused("files: { group: no-such-group }\n", "no-such-group");
+	refused("hook: [nginx, -s, reload]\n", "hook: its program");
+	refused("haproxy: { socket: sock }\n", "haproxy.socket");
+	refused("{ haproxy: { socket: /s }, files: { dir: /a b } }\n",
+	    "HAProxy takes no blanks");
+	refused("probe: { connect: \"localhost:443\" }\n", "probe.connect");
+	refused("probe: { connect: \"127.0.0.1:443\", interval: 1ms }\n",
+	    "interval");
 	refused("request_timeout: 0s\n", "request_timeout");
 	refused("request_timeout: 2m\n", "request_timeout");
 	refused("queue_max: 0\n", "queue_max");

@@ -34,7 +34,7 @@
 static struct made_cert *ec, *ec2, *rsa;
 
 struct world {
-	char folder[64], script[256];
+	char folder[64], state_dir[80], script[256];
 	struct pki_ca *ca;
 	struct certd_stub *certd;
 	struct tls_server *web;
@@ -86,10 +86,12 @@ setup(void **state)
 	assert_non_null(w);
 	(void)!snprintf(w->folder, sizeof(w->folder), "/tmp/follow.XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
+	(void)!snprintf(
+	    w->state_dir, sizeof(w->state_dir), "%s/state", w->folder);
 	w->ca = pki_ca_new("edges");
 	w->certd = certd_stub_new(w->ca);
 	certd_stub_start(w->certd);
-	make_member(w->ca, in_folder(w, "state"), "127.0.0.1:1");
+	make_member(w->ca, w->state_dir, "127.0.0.1:1");
 	w->web = tls_server_new();
 	w->metrics = metrics_new();
 	w->looks = true;
@@ -161,7 +163,7 @@ start(struct world *w)
 	endpoints[1] = w->dead_end;
 	assert_false(failed(follow_new(
 	    &(struct follow_config){
-		.state_dir = in_folder(w, "state"),
+		.state_dir = w->state_dir,
 		.endpoints = endpoints,
 		.n_endpoints = 2,
 		.heartbeat_ns = NS_PER_S,
@@ -214,6 +216,17 @@ await_gone(struct world *w, const char *name)
 	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
 
 	while (exists(w, name)) {
+		assert_true(clock_mono_ns() < until_ns);
+		usleep(2000);
+	}
+}
+
+static void
+await_there(struct world *w, const char *name)
+{
+	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+
+	while (!exists(w, name)) {
 		assert_true(clock_mono_ns() < until_ns);
 		usleep(2000);
 	}
@@ -554,10 +567,9 @@ a_lost_state_or_lost_files_cost_a_snapshot(void **state)
 	stop(w);
 	unlink(in_folder(w, "live/" HOST));
 	start(w);
-	certd_stub_await_watches(w->certd, 3);
+	await_there(w, "live/" HOST "/fullchain.pem");
 	certd_stub_await_applied(w->certd, 1);
 	assert_int_equal(certd_stub_edge(w->certd).snapshots, 3);
-	assert_true(exists(w, "live/" HOST "/fullchain.pem"));
 }
 
 static void
@@ -618,7 +630,7 @@ a_renewed_identity_opens_a_new_stream_from_where_it_stands(void **state)
 	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
 	start(w);
 	certd_stub_await_applied(w->certd, 1);
-	make_member(w->ca, in_folder(w, "state"), "127.0.0.1:1");
+	make_member(w->ca, w->state_dir, "127.0.0.1:1");
 	follow_renewed(w->follow);
 	certd_stub_await_watches(w->certd, 2);
 	assert_int_equal(certd_stub_edge(w->certd).watched_version, 1);

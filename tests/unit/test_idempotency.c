@@ -42,10 +42,10 @@ begin(struct desk *desk, const char *caller, const char *key, const char *name,
     int64_t now_s, const struct api_method *method)
 {
 	struct asked asked = { .outcome = IDEMPOTENCY_OTHER };
-	Holdfast__Certd__V1__CreateContactRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_CONTACT_REQUEST__INIT;
+	Holdfast__Certd__V1__CreateContactRequest request;
 	char copy[32];
 
+	holdfast__certd__v1__create_contact_request__init(&request);
 	snprintf(copy, sizeof(copy), "%s", name);
 	request.name = copy;
 	assert_int_equal(idempotency_init(&asked.idempotency, key, caller,
@@ -72,8 +72,9 @@ outcome(struct desk *desk, const char *caller, const char *key,
 static void
 end(struct desk *desk, const struct asked *asked, int64_t id)
 {
-	Holdfast__Certd__V1__Contact reply = HOLDFAST__CERTD__V1__CONTACT__INIT;
+	Holdfast__Certd__V1__Contact reply;
 
+	holdfast__certd__v1__contact__init(&reply);
 	reply.id = id;
 	assert_int_equal(idempotency_end(&asked->idempotency, desk->store,
 			     &CREATE, id == 0 ? NULL : &reply.base)
@@ -152,10 +153,10 @@ an_answer_with_a_secret_is_not_kept(void **state)
 {
 	struct desk *desk = *state;
 	struct asked first = begin(desk, ME, "k", "a", NOW, &CREATE_TOKEN);
-	Holdfast__Certd__V1__CreateTokenResponse reply =
-	    HOLDFAST__CERTD__V1__CREATE_TOKEN_RESPONSE__INIT;
+	Holdfast__Certd__V1__CreateTokenResponse reply;
 	char secret[] = "hft_secret";
 
+	holdfast__certd__v1__create_token_response__init(&reply);
 	reply.secret = secret;
 	assert_int_equal(idempotency_end(&first.idempotency, desk->store,
 			     &CREATE_TOKEN, &reply.base)
@@ -196,11 +197,11 @@ keys_are_forgotten_after_a_day(void **state)
 static void
 a_key_is_short_and_printable(void **state)
 {
-	Holdfast__Certd__V1__CreateContactRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_CONTACT_REQUEST__INIT;
+	Holdfast__Certd__V1__CreateContactRequest request;
 	struct idempotency idempotency;
 	char key[IDEMPOTENCY_KEY_MAX + 2];
 
+	holdfast__certd__v1__create_contact_request__init(&request);
 	(void)state;
 	memset(key, 'k', sizeof(key));
 	key[IDEMPOTENCY_KEY_MAX + 1] = 0;

@@ -48,14 +48,14 @@ refuses(const ProtobufCMessageDescriptor *descriptor, const char *text,
 static void
 every_field_is_written_also_at_its_default(void **state)
 {
-	Holdfast__Certd__V1__BoundCertificate bound =
-	    HOLDFAST__CERTD__V1__BOUND_CERTIFICATE__INIT;
-	Holdfast__Certd__V1__CreateResourceResponse created =
-	    HOLDFAST__CERTD__V1__CREATE_RESOURCE_RESPONSE__INIT;
-	Holdfast__Certd__V1__ExportCertificateResponse export =
-	    HOLDFAST__CERTD__V1__EXPORT_CERTIFICATE_RESPONSE__INIT;
+	Holdfast__Certd__V1__BoundCertificate bound;
+	Holdfast__Certd__V1__CreateResourceResponse created;
+	Holdfast__Certd__V1__ExportCertificateResponse export;
 	char *text = NULL;
 
+	holdfast__certd__v1__bound_certificate__init(&bound);
+	holdfast__certd__v1__create_resource_response__init(&created);
+	holdfast__certd__v1__export_certificate_response__init(&export);
 	(void)state;
 	assert_int_equal(json_print(&bound.base, &text).code, STATUS_OK);
 	assert_string_equal(text,
@@ -319,9 +319,7 @@ change_is_what_stands_in_the_body(void **state)
 static void
 texts_of_an_address_fill_fields(void **state)
 {
-	Holdfast__Certd__V1__ListCertificatesRequest list =
-	    HOLDFAST__CERTD__V1__LIST_CERTIFICATES_REQUEST__INIT;
-	ProtobufCMessage *message = message_new(list.base.descriptor);
+	ProtobufCMessage *message = message_new(LIST);
 	Holdfast__Certd__V1__ListCertificatesRequest *at = (void *)message;
 	char why[JSON_WHY_MAX] = "";
 

@@ -78,8 +78,9 @@ static bool
 serves(
     struct edge_desk *desk, const char *name, int64_t resource, int64_t version)
 {
-	report_msg site = HOLDFAST__CERTD__V1__SITE_REPORT__INIT;
+	report_msg site;
 
+	holdfast__certd__v1__site_report__init(&site);
 	site.id = resource;
 	site.applied_version = version;
 	site.served_version = version;
@@ -219,6 +220,26 @@ a_site_of_a_group_without_edges_waits_for_nobody(void **state)
 	assert_int_equal(waiting(desk, s.old), 0);
 }
 
+static void
+a_site_without_a_certificate_is_served_once_it_is_in_place(void **state)
+{
+	struct edge_desk *desk = *state;
+	int64_t plain = edge_desk_resource(desk, "plain", "standard");
+	report_msg site;
+
+	holdfast__certd__v1__site_report__init(&site);
+	add_edge(desk, "a", "standard", 0);
+	site.id = plain;
+	site.applied_version = edge_desk_version_of(desk, plain);
+	assert_true(say(desk, "a", &site));
+	assert_int_equal(convergence(desk, plain).served, 1);
+	edge_desk_bind(desk, plain, edge_desk_certificate(desk, "one"));
+	site.applied_version = edge_desk_version_of(desk, plain);
+	assert_true(say(desk, "a", &site));
+	assert_int_equal(convergence(desk, plain).applied, 1);
+	assert_int_equal(convergence(desk, plain).served, 0);
+}
+
 /* ---- retirements ---- */
 
 static void
@@ -341,13 +362,15 @@ an_edges_text_is_cut_and_made_fit_to_be_seen(void **state)
 {
 	struct edge_desk *desk = *state;
 	struct switched s = switch_site(desk);
-	report_msg site = HOLDFAST__CERTD__V1__SITE_REPORT__INIT;
+	report_msg site;
 	static uint8_t seen[32] = { 0xab, 1 };
 	char text[1000] = "";
-	Holdfast__Certd__V1__Edge shown = HOLDFAST__CERTD__V1__EDGE__INIT;
+	Holdfast__Certd__V1__Edge shown;
 	struct fleet_edge edge;
 	struct db_tx *tx;
 
+	holdfast__certd__v1__site_report__init(&site);
+	holdfast__certd__v1__edge__init(&shown);
 	add_edge(desk, "a", "standard", 0);
 	memset(text, 'x', sizeof(text) - 1);
 	text[0] = '\x1b';
@@ -376,8 +399,9 @@ a_site_that_an_edge_removed_is_forgotten(void **state)
 {
 	struct edge_desk *desk = *state;
 	struct switched s = switch_site(desk);
-	report_msg site = HOLDFAST__CERTD__V1__SITE_REPORT__INIT;
+	report_msg site;
 
+	holdfast__certd__v1__site_report__init(&site);
 	add_edge(desk, "a", "standard", 0);
 	assert_true(serves(desk, "a", s.resource, s.version));
 	edge_desk_delete(desk, s.resource);
@@ -523,6 +547,8 @@ main(int argc, char **argv)
 		TEST(
 		    a_quarantined_edge_does_not_count_and_a_held_back_one_proves_nothing),
 		TEST(a_site_of_a_group_without_edges_waits_for_nobody),
+		TEST(
+		    a_site_without_a_certificate_is_served_once_it_is_in_place),
 		TEST(a_retirement_ends_when_every_edge_serves_what_came_after),
 		TEST(an_edge_that_is_away_keeps_the_old_key_for_a_day),
 		TEST(a_retirement_of_a_site_that_is_no_more_ends_at_once),

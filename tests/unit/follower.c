@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A follower of Edges.Watch, for tests; follower.h. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "tests/unit/follower.h"
+
+#define SITES_MAX 20000
+#define PATIENCE_NS (60 * NS_PER_S)
+#define TAG_LEN 8
+
+struct site {
+	int64_t id, version;
+	char chain[64];
+};
+
+struct set {
+	struct site at[SITES_MAX];
+	size_t n;
+};
+
+struct follower {
+	struct follower *next; /* of all there are, for follower_free_all */
+	struct rpc_client *client;
+	struct rpc_client_stream *stream;
+	pthread_mutex_t mutex; /* guards the rest */
+	pthread_cond_t changed;
+	struct set applied, coming;
+	int64_t version;
+	uint8_t tag[TAG_LEN];
+	bool is_open;
+	struct status end;
+	char why[RPC_WHY_MAX];
+	struct follower_counts counts;
+};
+
+static struct follower *all;
+
+static struct site *
+find(struct set *set, int64_t id)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i].id == id)
+			return &set->at[i];
+	return NULL;
+}
+
+static void
+put(struct set *set, const Holdfast__Certd__V1__Site *from)
+{
+	struct site *site = find(set, from->id);
+
+	if (site == NULL) {
+		assert_true(set->n < SITES_MAX);
+		site = &set->at[set->n++];
+	}
+	/* What comes later is never older. */
+	assert_true(site->id != from->id || site->version <= from->version);
+	assert_true(from->n_hostnames > 0);
+	*site = (struct site){ .id = from->id, .version = from->version };
+	if (from->n_certificates > 0)
+		snprintf(site->chain, sizeof(site->chain), "%s",
+		    from->certificates[0]->chain_pem);
+}
+
+static void
+drop(struct set *set, int64_t id)
+{
+	struct site *site = find(set, id);
+
+	if (site != NULL)
+		*site = set->at[--set->n];
+}
+
+static void
+on_message(void *ctx, struct bytes message)
+{
+	struct follower *f = ctx;
+	Holdfast__Certd__V1__WatchUpdate *update =
+	    holdfast__certd__v1__watch_update__unpack(
+		NULL, message.len, message.at);
+
+	assert_non_null(update);
+	pthread_mutex_lock(&f->mutex);
+	f->counts.updates++;
+	f->counts.snapshots += update->snapshot ? 1 : 0;
+	f->counts.complete += update->complete ? 1 : 0;
+	if (message.len > f->counts.largest)
+		f->counts.largest = message.len;
+	if (update->snapshot)
+		f->coming.n = 0;
+	for (size_t i = 0; i < update->n_removed; i++)
+		drop(&f->coming, update->removed[i]);
+	for (size_t i = 0; i < update->n_sites; i++)
+		put(&f->coming, update->sites[i]);
+	if (update->complete) {
+		assert_int_equal(update->tag.len, TAG_LEN);
+		f->applied = f->coming;
+		f->version = update->version;
+		memcpy(f->tag, update->tag.data, TAG_LEN);
+	}
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->mutex);
+	holdfast__certd__v1__watch_update__free_unpacked(update, NULL);
+}
+
+static void
+on_closed(void *ctx, struct status st, const char *why)
+{
+	struct follower *f = ctx;
+
+	pthread_mutex_lock(&f->mutex);
+	f->is_open = false;
+	f->end = st;
+	snprintf(f->why, sizeof(f->why), "%s", why);
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->mutex);
+}
+
+struct follower *
+follower_new(struct rpc_client *client)
+{
+	struct follower *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->client = client;
+	f->next = all;
+	all = f;
+	pthread_mutex_init(&f->mutex, NULL);
+	pthread_cond_init(&f->changed, NULL);
+	return f;
+}
+
+void
+follower_free(struct follower *f)
+{
+	struct follower **at = &all;
+
+	if (f->stream != NULL)
+		follower_cut(f);
+	while (*at != f)
+		at = &(*at)->next;
+	*at = f->next;
+	pthread_cond_destroy(&f->changed);
+	pthread_mutex_destroy(&f->mutex);
+	free(f);
+}
+
+void
+follower_free_all(void)
+{
+	while (all != NULL)
+		follower_free(all);
+}
+
+void
+follower_open(struct follower *f)
+{
+	static const struct rpc_client_stream_ops ops = { .message = on_message,
+		.closed = on_closed };
+	Holdfast__Certd__V1__WatchRequest request;
+	char program[] = "test 1";
+	uint8_t packed[128];
+
+	holdfast__certd__v1__watch_request__init(&request);
+	assert_null(f->stream);
+	f->coming = f->applied;
+	f->is_open = true;
+	request.version = f->version;
+	request.program = program;
+	if (f->version != 0)
+		request.tag = (ProtobufCBinaryData){ TAG_LEN, f->tag };
+	assert_int_equal(rpc_client_stream_open(f->client,
+			     &holdfast__certd__v1__edges__descriptor, "Watch",
+			     &ops, f, &f->stream)
+			     .code,
+	    STATUS_OK);
+	rpc_client_stream_send(
+	    f->stream, (struct bytes){ packed,
+			   protobuf_c_message_pack(&request.base, packed) });
+	rpc_client_stream_end(f->stream);
+}
+
+/* With the mutex held: false when patience ended. */
+static bool
+wait_more(struct follower *f, int64_t until_ns)
+{
+	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
+		.tv_nsec = until_ns % NS_PER_S };
+
+	return pthread_cond_timedwait(&f->changed, &f->mutex, &until) == 0;
+}
+
+struct status
+follower_wait_end(struct follower *f, char *ret_why)
+{
+	int64_t until_ns = clock_wall_ns() + PATIENCE_NS;
+	struct status st;
+	bool is_open;
+
+	pthread_mutex_lock(&f->mutex);
+	while (f->is_open && wait_more(f, until_ns))
+		;
+	is_open = f->is_open;
+	st = f->end;
+	if (ret_why != NULL)
+		snprintf(ret_why, RPC_WHY_MAX, "%s", f->why);
+	pthread_mutex_unlock(&f->mutex);
+	assert_false(is_open);
+	rpc_client_stream_free(f->stream);
+	f->stream = NULL;
+	return st;
+}
+
+void
+follower_cut(struct follower *f)
+{
+	rpc_client_stream_cancel(f->stream);
+	(void)follower_wait_end(f, NULL);
+}
+
+void
+follower_wait(struct follower *f, int64_t version)
+{
+	int64_t until_ns = clock_wall_ns() + PATIENCE_NS;
+
+	pthread_mutex_lock(&f->mutex);
+	while (f->version < version) {
+		if (!f->is_open)
+			fail_msg("the stream ended: %s", f->why);
+		if (!wait_more(f, until_ns))
+			fail_msg(
+			    "at %d, not at %d", (int)f->version, (int)version);
+	}
+	pthread_mutex_unlock(&f->mutex);
+}
+
+int64_t
+follower_version(struct follower *f)
+{
+	int64_t version;
+
+	pthread_mutex_lock(&f->mutex);
+	version = f->version;
+	pthread_mutex_unlock(&f->mutex);
+	return version;
+}
+
+void
+follower_claim(struct follower *f, int64_t version, const char *tag)
+{
+	f->version = version;
+	memcpy(f->tag, tag, TAG_LEN);
+}
+
+unsigned
+follower_sites(struct follower *f)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&f->mutex);
+	n = (unsigned)f->applied.n;
+	pthread_mutex_unlock(&f->mutex);
+	return n;
+}
+
+int64_t
+follower_site(struct follower *f, int64_t id)
+{
+	const struct site *site;
+	int64_t version;
+
+	pthread_mutex_lock(&f->mutex);
+	site = find(&f->applied, id);
+	version = site == NULL ? 0 : site->version;
+	pthread_mutex_unlock(&f->mutex);
+	return version;
+}
+
+void
+follower_chain(struct follower *f, int64_t id, char *ret_chain, size_t max)
+{
+	const struct site *site;
+
+	pthread_mutex_lock(&f->mutex);
+	site = find(&f->applied, id);
+	snprintf(ret_chain, max, "%s", site == NULL ? "" : site->chain);
+	pthread_mutex_unlock(&f->mutex);
+}
+
+struct follower_counts
+follower_counts(struct follower *f)
+{
+	struct follower_counts counts;
+
+	pthread_mutex_lock(&f->mutex);
+	counts = f->counts;
+	pthread_mutex_unlock(&f->mutex);
+	return counts;
+}

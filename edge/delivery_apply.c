@@ -397,8 +397,6 @@ conclude(struct delivery *d, const struct owners *owners)
 		d->stream_ns = clock_mono_ns() + stream_delay_ns(d);
 	d->must_save = true;
 	d->changes++;
-	log_info("sites are in place", LOG_INT("version", d->sites.version),
-	    LOG_UINT("changed", d->intake.n), LOG_UINT("sites", d->sites.n));
 }
 
 /* The disk takes nothing now: all of it comes again. */
@@ -410,6 +408,7 @@ give_up(struct delivery *d, struct status st)
 	d->stream_ns = clock_mono_ns() + stream_delay_ns(d);
 	delivery_disk_problem(d, "certificates cannot be put in place", st);
 	pthread_mutex_unlock(&d->mutex);
+	log_error("certificates cannot be put in place", LOG_STATUS(st));
 }
 
 void
@@ -444,6 +443,11 @@ delivery_apply(struct delivery *d)
 		d->done_version = d->sites.version;
 	serial = d->serial;
 	pthread_mutex_unlock(&d->mutex);
+	if (!failed(st))
+		log_info("sites are in place",
+		    LOG_INT("version", d->sites.version),
+		    LOG_UINT("changed", d->intake.n),
+		    LOG_UINT("sites", d->sites.n));
 	if (has_news)
 		reload_due(d->reload, serial, news.hosts, news.n, news.whole);
 	d->expire_ns = 0; /* hosts may have gone */

@@ -43,6 +43,7 @@ struct delivery {
 	int64_t expire_ns;   /* when to look at gone hosts */
 	int64_t save_ns;     /* not before, what may wait */
 	int64_t retry_ns;    /* not before, after a failure */
+	bool save_failed;    /* last time */
 	bool has_thread;
 
 	pthread_mutex_t mutex; /* guards the rest */
@@ -74,8 +75,8 @@ struct delivery {
 
 /* With the mutex held: certd wants to know of this. */
 void delivery_entry_changed(struct sites_entry *entry);
-/* With the mutex held: "" when it is over; tell follows where it is true. */
-bool delivery_disk_problem(
+/* With the mutex held: what ails the disk; OK: nothing any more. */
+void delivery_disk_problem(
     struct delivery *d, const char *what, struct status st);
 
 /* The complete update in d->intake; on the thread, without the mutex. */

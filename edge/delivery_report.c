@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 
 #define PROBE_FIRST_NS (200 * NS_PER_MS)
 #define PROBE_RETRY_MAX_NS (60 * NS_PER_S)
@@ -29,7 +28,7 @@ delivery_entry_changed(struct sites_entry *entry)
 	entry->changes++;
 }
 
-bool
+void
 delivery_disk_problem(struct delivery *d, const char *what, struct status st)
 {
 	char text[SITE_WHY_MAX] = "";
@@ -39,12 +38,9 @@ delivery_disk_problem(struct delivery *d, const char *what, struct status st)
 		    st.detail != 0 ? ": " : "",
 		    st.detail != 0 ? strerrordesc_np((int)st.detail) : "");
 	if (strcmp(text, d->disk_problem) == 0)
-		return false;
+		return;
 	memcpy(d->disk_problem, text, sizeof(text));
 	d->changes++;
-	if (failed(st))
-		log_error(what, LOG_STATUS(st));
-	return true;
 }
 
 /* --- The web server was told ------------------------------------------------

@@ -15,17 +15,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Hosts that some files are of and no state knows: for a day, as if gone. */
+/* Hosts that some files are of and no state knows: for a while, as if gone. */
 static void
 note_stray(void *ctx, const char *host)
 {
-	struct delivery *d = ctx;
-
-	(void)sites_gone_add(&d->sites, host, clock_wall_s());
+	(void)sites_gone_add(ctx, host, clock_wall_s());
 }
 
 static void
-read_state(struct delivery *d)
+read_state(const struct delivery *d, struct sites *sites)
 {
 	scoped(free) char *text = NULL;
 	struct status st;
@@ -39,23 +37,23 @@ read_state(struct delivery *d)
 	}
 	if (!failed(st))
 		st = sites_parse(
-		    (struct bytes){ (const uint8_t *)text, len }, &d->sites);
+		    (struct bytes){ (const uint8_t *)text, len }, sites);
 	if (!failed(st))
 		return;
 	log_error("the state of the sites is lost; files stay, and all sites "
 		  "will be asked for again",
 	    LOG_STATUS(st));
-	files_each(d->files, note_stray, d);
+	files_each(d->files, note_stray, sites);
 }
 
 /* Those whose links lead nowhere are to be brought again. */
 static void
-check_files(struct delivery *d)
+check_files(const struct delivery *d, struct sites *sites)
 {
 	bool whole = true;
 
-	for (size_t i = 0; i < d->sites.n; i++) {
-		struct sites_entry *entry = d->sites.at[i];
+	for (size_t i = 0; i < sites->n; i++) {
+		struct sites_entry *entry = sites->at[i];
 		const struct site *site = entry->site;
 
 		for (size_t k = 0;
@@ -71,21 +69,21 @@ check_files(struct delivery *d)
 	}
 	if (whole)
 		return;
-	d->sites.version = 0;
-	memset(d->sites.tag, 0, SITES_TAG_LEN);
+	sites->version = 0;
+	memset(sites->tag, 0, SITES_TAG_LEN);
 }
 
 /* Proven ones are looked at in turn, the others at once. */
 static void
-schedule(struct delivery *d)
+schedule(const struct delivery *d, struct sites *sites)
 {
 	int64_t now_ns = clock_mono_ns();
 
-	for (size_t i = 0; i < d->sites.n; i++) {
-		struct sites_entry *entry = d->sites.at[i];
+	for (size_t i = 0; i < sites->n; i++) {
+		struct sites_entry *entry = sites->at[i];
 		bool proven = entry->served_version == entry->site->version;
 		int64_t step_ns =
-		    d->config.probe_interval_ns / (int64_t)d->sites.n;
+		    d->config.probe_interval_ns / (int64_t)sites->n;
 
 		entry->probe_ns =
 		    proven ? now_ns + step_ns * (int64_t)(i + 1) : now_ns;
@@ -98,6 +96,7 @@ static void
 tell_again(struct delivery *d)
 {
 	const char **hosts = NULL;
+	uint64_t serial;
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->sites.n; i++)
@@ -111,31 +110,37 @@ tell_again(struct delivery *d)
 		     site->n_certificates > 0 && k < site->n_hosts; k++)
 			hosts[n++] = site->hosts[k];
 	}
+	pthread_mutex_lock(&d->mutex);
 	d->is_due_file = true;
-	d->serial++;
+	serial = ++d->serial;
+	pthread_mutex_unlock(&d->mutex);
 	log_info("the web server was not told of the last change; it is now");
-	reload_due(d->reload, d->serial, hosts, n, hosts == NULL);
+	reload_due(d->reload, serial, hosts, n, hosts == NULL);
 	free(hosts);
 }
 
 void
 delivery_load(struct delivery *d)
 {
+	struct sites sites = { 0 };
 	char *text = NULL;
 	size_t len;
 	bool due;
 
-	pthread_mutex_lock(&d->mutex);
-	read_state(d);
-	check_files(d);
-	schedule(d);
+	read_state(d, &sites);
+	check_files(d, &sites);
+	schedule(d, &sites);
 	due =
 	    !failed(files_get(d->files, DELIVERY_DUE_FILE, 4096, &text, &len));
 	free(text);
+	pthread_mutex_lock(&d->mutex);
+	d->sites = sites;
+	if (!due)
+		d->done_version = d->sites.version;
+	pthread_mutex_unlock(&d->mutex);
 	if (due)
 		tell_again(d);
-	else
-		d->done_version = d->sites.version;
+	pthread_mutex_lock(&d->mutex);
 	d->is_ready = true;
 	pthread_mutex_unlock(&d->mutex);
 }
@@ -156,12 +161,18 @@ delivery_save(struct delivery *d)
 	else
 		st = files_put(d->files, DELIVERY_STATE_FILE,
 		    (struct bytes){ (const uint8_t *)text, len });
-	if (!failed(st))
-		return st;
 	pthread_mutex_lock(&d->mutex);
-	d->must_save = true;
+	if (!failed(st)) {
+		if (d->save_failed)
+			delivery_disk_problem(d, "", st);
+		d->save_failed = false;
+		pthread_mutex_unlock(&d->mutex);
+		return st;
+	}
+	d->save_failed = d->must_save = true;
 	d->retry_ns = clock_mono_ns() + 5 * NS_PER_S;
 	delivery_disk_problem(d, "the state of the sites cannot be kept", st);
 	pthread_mutex_unlock(&d->mutex);
+	log_error("the state of the sites cannot be kept", LOG_STATUS(st));
 	return st;
 }

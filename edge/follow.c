@@ -177,15 +177,20 @@ least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* With the mutex held; lets go of it meanwhile.  False: the stream must begin
- * again. */
+/*
+ * With the mutex held; lets go of it meanwhile.  accepted: the stream has been
+ * open for so long that it is not refused any more.  False: it must begin
+ * again.
+ */
 static bool
-report_now(struct follow *f)
+report_now(struct follow *f, bool accepted)
 {
 	bool more, again;
 
 	f->woken = false;
 	pthread_mutex_unlock(&f->mutex);
+	if (accepted)
+		delivery_hold(f->delivery, false);
 	more = report(f);
 	again = delivery_wants_stream(f->delivery);
 	pthread_mutex_lock(&f->mutex);
@@ -210,18 +215,12 @@ attend(struct follow *f, bool watched, int64_t until_ns)
 			break;
 		if (is_open)
 			metric_gauge_set(f->m_connected, 1);
-		/* It has not been refused. */
-		if (is_open && now_ns >= until_ns)
-			delivery_hold(f->delivery, false);
-		if (is_open || !watched) {
-			if (now_ns < f->report_not_before_ns)
-				next_ns =
-				    least(next_ns, f->report_not_before_ns);
-			else if (!report_now(f))
-				break;
-			if (f->woken && now_ns >= f->report_not_before_ns)
-				continue;
-		}
+		if ((is_open || !watched) &&
+		    now_ns >= f->report_not_before_ns &&
+		    !report_now(f, is_open && now_ns >= until_ns))
+			break;
+		if (f->woken && (is_open || !watched))
+			next_ns = least(next_ns, f->report_not_before_ns);
 		if (!is_open)
 			next_ns = least(next_ns, until_ns);
 		if (!must_end(f) && !(watched && f->closed))
@@ -302,7 +301,7 @@ watch(struct follow *f, const char *endpoint)
 			  "(\"holdfast edge resync\")",
 		    LOG_STR("endpoint", endpoint),
 		    LOG_STR("why", f->closed_why));
-	else if (f->opened || f->fails == 1)
+	else if (ended ? f->opened || f->fails == 1 : !f->opened)
 		log_warn("no stream from certd; what is in place stays",
 		    LOG_STR("endpoint", endpoint),
 		    LOG_STR("code", status_name(st.code)),

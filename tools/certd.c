@@ -17,7 +17,7 @@
 #include "base/scoped.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
-#include "certd/json.h"
+#include "proto/json.h"
 
 #define CERTIFICATES (&holdfast__certd__v1__certificates__descriptor)
 #define RESOURCES (&holdfast__certd__v1__resources__descriptor)

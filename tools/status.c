@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "certd/json.h"
 #include "proto/holdfast/certd/v1/status.pb-c.h"
 #include "proto/holdfast/keyd/v1/status.pb-c.h"
+#include "proto/json.h"
 #include "tools/certd.h"
 
 /* Nobody who has no certd is to wait for it. */

@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "certd/api.h"
 #include "certd/certificates.h"
-#include "certd/message.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/message.h"
 
 #define ROUNDS 5
 #define DEEP 50 /* pages */

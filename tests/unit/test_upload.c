@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 #include "tests/unit/certificates_desk.h"
 
 #define UPLOAD "Certificates/Upload"

@@ -34,6 +34,7 @@
 #include "certd/rest.h"
 #include "certd/shared.h"
 #include "certd/store.h"
+#include "pki/key_file.h"
 #include "rpc/enroll.h"
 
 struct certd {
@@ -430,8 +431,13 @@ STATUS
 certd_run(const char *config_path)
 {
 	struct certd certd = { .lock = -1 };
+	/* Of keys that come in the clear, where that is allowed, nothing stays
+	 * in memory that OpenSSL has freed. */
+	const bool guarded = key_file_guard();
 	struct status st = load_config(config_path, &certd.config);
 
+	if (!failed(st) && !guarded)
+		log_warn("pieces of uploaded keys may stay in freed memory");
 	if (!failed(st))
 		st = complain("process", process_harden());
 	process_block_signals();

@@ -13,10 +13,10 @@
 #include <string.h>
 
 #include "certd/accounts_int.h"
-#include "certd/message.h"
 #include "certd/store_accounts.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
+#include "proto/message.h"
 
 STATUS
 accounts_event(struct db_tx *tx, const struct api_call *call, int64_t account,

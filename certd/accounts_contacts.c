@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "certd/accounts_int.h"
-#include "certd/message.h"
 #include "certd/page.h"
 #include "certd/store_contacts.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
+#include "proto/message.h"
 
 #define CONTACTS_MAX 100 /* of an account */
 

@@ -13,13 +13,13 @@
 
 #include "certd/accounts_int.h"
 #include "certd/authenticate.h"
-#include "certd/message.h"
 #include "certd/page.h"
 #include "certd/roles.h"
 #include "certd/store_tokens.h"
 #include "certd/store_users.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
+#include "proto/message.h"
 
 #define TOKENS_MAX 1000 /* of an account, in force */
 #define DAY_S INT64_C(86400)

@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "certd/accounts_int.h"
-#include "certd/message.h"
 #include "certd/page.h"
 #include "certd/roles.h"
 #include "certd/store_users.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
+#include "proto/message.h"
 
 #define USERS_MAX 1000 /* of an account */
 #define ADMINISTRATOR HOLDFAST__CERTD__V1__USER_ROLE__USER_ROLE_ADMINISTRATOR

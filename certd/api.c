@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "certd/message.h"
+#include "proto/message.h"
 
 #define METHODS_MAX 128
 #define STREAMS_MAX 8

@@ -36,7 +36,7 @@ struct status api_explain(struct api_call *call, struct status st,
 
 /*
  * One method.  The request is decoded; *ret_reply is made with malloc, as
- * protobuf_c_message_free_unpacked frees it (certd/message.h helps).  Who calls
+ * protobuf_c_message_free_unpacked frees it (proto/message.h helps).  Who calls
  * may call: that was looked at before.  Any thread, several at once; may block
  * for the disk or for keyd.
  */

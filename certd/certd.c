@@ -461,8 +461,13 @@ STATUS
 certd_run(const char *config_path)
 {
 	struct certd certd = { .lock = -1 };
+	/* Of keys that come in the clear, where that is allowed, nothing stays
+	 * in memory that OpenSSL has freed. */
+	const bool guarded = key_file_guard();
 	struct status st = load_config(config_path, &certd.config);
 
+	if (!failed(st) && !guarded)
+		log_warn("pieces of uploaded keys may stay in freed memory");
 	if (!failed(st))
 		st = complain("process", process_harden());
 	process_block_signals();

@@ -10,9 +10,9 @@
 
 #include <stdlib.h>
 
-#include "certd/message.h"
 #include "certd/store.h"
 #include "certd/store_edges.h"
+#include "proto/message.h"
 
 #define DAY_S 86400
 

@@ -14,10 +14,10 @@
 
 #include "certd/certificate_view.h"
 #include "certd/certificates_int.h"
-#include "certd/message.h"
 #include "certd/store_bindings.h"
 #include "certd/text.h"
 #include "certd/upload.h"
+#include "proto/message.h"
 
 #define KIND_ACME HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_ACME
 #define KIND_SHARED                                                            \

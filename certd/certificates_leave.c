@@ -15,12 +15,12 @@
 #include <string.h>
 
 #include "certd/certificates_int.h"
-#include "certd/message.h"
 #include "certd/store_bindings.h"
 #include "certd/store_edges.h"
 #include "certd/store_keys.h"
 #include "pki/export.h"
 #include "pki/pem.h"
+#include "proto/message.h"
 
 #define FORMAT(name) HOLDFAST__CERTD__V1__EXPORT_FORMAT__EXPORT_FORMAT_##name
 #define FILE_STEM_MAX 64

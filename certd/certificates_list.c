@@ -14,8 +14,8 @@
 #include "base/base64.h"
 #include "certd/certificate_view.h"
 #include "certd/certificates_int.h"
-#include "certd/message.h"
 #include "certd/store_certificate_list.h"
+#include "proto/message.h"
 
 #define DAY_S 86400
 #define DAYS_MAX 36500

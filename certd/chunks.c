@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 
 #define BUCKETS 256
 #define HORIZONS_MAX 64

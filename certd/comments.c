@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "proto/descriptors.h"
 #include "proto/google/protobuf/descriptor.pb-c.h"
+#include "proto/message.h"
 
 #define COMMENTS_MAX 2048
 #define NAME_MAX_ 192

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "certd/custody_int.h"
-#include "certd/message.h"
 #include "proto/holdfast/keyd/v1/identity.pb-c.h"
+#include "proto/message.h"
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
 #define IDENTITY (&holdfast__keyd__v1__identity__descriptor)

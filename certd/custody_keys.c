@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "certd/custody_int.h"
-#include "certd/message.h"
 #include "proto/holdfast/keyd/v1/signer.pb-c.h"
+#include "proto/message.h"
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
 #define SIGNER (&holdfast__keyd__v1__signer__descriptor)

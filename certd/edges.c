@@ -16,11 +16,11 @@
 #include "base/log.h"
 #include "base/spiffe.h"
 #include "certd/edges_view.h"
-#include "certd/message.h"
 #include "certd/store_edges.h"
 #include "certd/store_sites.h"
 #include "certd/watch.h"
 #include "proto/holdfast/certd/v1/edges.pb-c.h"
+#include "proto/message.h"
 
 #define SERVICE (&holdfast__certd__v1__edges__descriptor)
 #define REPORT_SITES_MAX 10000

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/store_edges.h"
 #include "certd/store_sites.h"
+#include "proto/message.h"
 
 #define BEHIND_MAX 100
 

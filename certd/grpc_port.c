@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/spiffe.h"
-#include "certd/message.h"
+#include "proto/message.h"
 
 /* A bundle of 256 KiB and what stands around it. */
 #define REQUEST_MAX (1024 * 1024)

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/store_idempotency.h"
+#include "proto/message.h"
 
 #define SWEEP_MAX 100
 

@@ -166,6 +166,8 @@ destroy(const struct key_janitor_config *config, const struct key_id *id)
 
 	key_id_print(id, key);
 	if (failed(st)) {
+		log_warn("keyd did not destroy a key; asked again later",
+		    LOG_STR("key", key), LOG_STATUS(st), LOG_STR("keyd", why));
 		written =
 		    write_doomed(config->store, id, why[0] ? why : st.why);
 		return failed(written) ? written : st;
@@ -191,9 +193,6 @@ sweep_doomed(const struct key_janitor_config *config, size_t *ret_left)
 		st = is_used ? write_doomed(config->store, &id, NULL)
 			     : destroy(config, &id);
 		if (failed(st) && !is_away(st)) {
-			log_warn(
-			    "keyd did not destroy a key; asked again later",
-			    LOG_STATUS(st));
 			(*ret_left)++;
 			st = status_ok();
 		}

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 
 void
 key_set_done(struct key_set *set)

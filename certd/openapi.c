@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "certd/message.h"
 #include "certd/openapi_int.h"
 #include "certd/problem.h"
+#include "proto/message.h"
 
 struct openapi {
 	char *text;

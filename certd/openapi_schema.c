@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/json.h"
 #include "certd/openapi_int.h"
+#include "proto/json.h"
 
 /* "holdfast.certd.v1.UpdateResourceRequest.Field" is
  * "UpdateResourceRequestField". */

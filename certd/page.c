@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 
 #define DIGITS_MAX 18
 

@@ -6,11 +6,11 @@
  * both certificates and resources.
  */
 
-#include "certd/message.h"
 #include "certd/resources_int.h"
 #include "certd/store_bindings.h"
 #include "certd/store_fit.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/message.h"
 
 typedef Holdfast__Certd__V1__ReplaceCertificateRequest replace_msg;
 typedef Holdfast__Certd__V1__ReplaceCertificateResponse replaced_msg;

@@ -11,10 +11,10 @@
 
 #include "base/clock.h"
 #include "certd/custody.h"
-#include "certd/message.h"
 #include "certd/page.h"
 #include "certd/store_status.h"
 #include "proto/holdfast/certd/v1/status.pb-c.h"
+#include "proto/message.h"
 
 struct report {
 	struct report_config config;

@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "certd/certificate_view.h"
-#include "certd/message.h"
 #include "certd/page.h"
 #include "certd/requests_int.h"
 #include "certd/store_keys.h"
+#include "proto/message.h"
 
 typedef Holdfast__Certd__V1__CertificateRequest request_msg;
 

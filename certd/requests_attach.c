@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/requests_int.h"
+#include "proto/message.h"
 
 #define NAMES_MAX 200 /* octets of names in a note */
 

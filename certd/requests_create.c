@@ -14,12 +14,12 @@
 
 #include "base/printable.h"
 #include "certd/key_birth.h"
-#include "certd/message.h"
 #include "certd/requests_int.h"
 #include "certd/store_accounts.h"
 #include "certd/store_keys.h"
 #include "certd/text.h"
 #include "pki/csr.h"
+#include "proto/message.h"
 
 typedef Holdfast__Certd__V1__CreateCertificateRequestRequest create_request;
 

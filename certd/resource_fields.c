@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/text.h"
 #include "certd/word_list.h"
+#include "proto/message.h"
 
 #define LABEL_MAX 63
 #define SUFFIX_LEN 6 /* "-k3x9a" */

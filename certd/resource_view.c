@@ -14,13 +14,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "certd/message.h"
 #include "certd/store.h"
 #include "certd/store_bindings.h"
 #include "certd/store_edges.h"
 #include "certd/store_fit.h"
 #include "certd/store_grants.h"
 #include "certd/word_list.h"
+#include "proto/message.h"
 
 #define DAY_S 86400
 #define SOON_DAYS 14

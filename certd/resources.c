@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "certd/message.h"
 #include "certd/resource_fields.h"
 #include "certd/resource_view.h"
 #include "certd/resources_int.h"
 #include "certd/store_bindings.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/message.h"
 
 #define WAIT_MS 2000
 

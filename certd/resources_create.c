@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/resource_fields.h"
 #include "certd/resources_int.h"
 #include "certd/store_accounts.h"
 #include "certd/store_bindings.h"
 #include "certd/upload.h"
+#include "proto/message.h"
 
 typedef Holdfast__Certd__V1__CreateResourceRequest create_msg;
 typedef Holdfast__Certd__V1__UploadCertificateRequest upload_msg;

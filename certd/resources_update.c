@@ -9,10 +9,10 @@
 
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/resource_fields.h"
 #include "certd/resources_int.h"
 #include "certd/store_bindings.h"
+#include "proto/message.h"
 
 typedef Holdfast__Certd__V1__UpdateResourceRequest update_msg;
 

@@ -19,11 +19,11 @@
 #include "base/nearest.h"
 #include "certd/authenticate.h"
 #include "certd/idempotency.h"
-#include "certd/json.h"
-#include "certd/message.h"
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "proto/json.h"
+#include "proto/message.h"
 
 static void
 refuse(struct rest_request *request, unsigned http, enum status_code code,

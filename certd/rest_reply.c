@@ -11,10 +11,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "certd/json.h"
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "proto/json.h"
 
 #define JSON_MEDIA_TYPE "application/json"
 

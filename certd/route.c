@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/json.h"
-#include "certd/message.h"
 #include "certd/query.h"
+#include "proto/json.h"
+#include "proto/message.h"
 
 #define SEGMENTS_MAX 8
 

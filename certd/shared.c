@@ -16,11 +16,11 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "certd/message.h"
 #include "certd/store_bindings.h"
 #include "certd/store_fit.h"
 #include "certd/store_resources.h"
 #include "certd/store_shared.h"
+#include "proto/message.h"
 
 #define CANDIDATES_MAX 16
 #define AT_ONCE 200

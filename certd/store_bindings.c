@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/store.h"
 #include "certd/store_fit.h"
 #include "certd/store_grants.h"
 #include "certd/store_resources.h"
 #include "certd/word_list.h"
+#include "proto/message.h"
 
 int
 binding_slot(enum key_alg alg)

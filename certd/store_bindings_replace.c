@@ -14,12 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/store.h"
 #include "certd/store_fit.h"
 #include "certd/store_grants.h"
 #include "certd/store_resources.h"
 #include "certd/word_list.h"
+#include "proto/message.h"
 
 /* Resources that do not fit, and the sentence about the first of them. */
 struct misfits {

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "certd/message.h"
 #include "certd/store.h"
 #include "certd/store_bindings.h"
 #include "certd/word_list.h"
+#include "proto/message.h"
 
 #define DATE_MAX 16
 

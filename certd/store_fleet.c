@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/printable.h"
-#include "certd/message.h"
+#include "proto/message.h"
 
 #define HASH_LEN 32
 #define COLUMNS                                                                \

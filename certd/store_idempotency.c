@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 
 static STATUS
 take(struct db_rows *rows, struct store_idempotency *row)

@@ -11,9 +11,9 @@
 
 #include <stdio.h>
 
-#include "certd/message.h"
 #include "certd/search.h"
 #include "certd/store.h"
+#include "proto/message.h"
 
 /* ---- rows ---- */
 

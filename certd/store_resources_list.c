@@ -13,10 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/resource_place.h"
 #include "certd/search.h"
 #include "certd/store_resources.h"
+#include "proto/message.h"
 
 #define FEW 5000
 #define WALK_MAX 20000

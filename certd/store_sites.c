@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 
 #define REMOVED_MAX 2000 /* in one update */
 #define HALF (STORE_TAG_LEN / 2)

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "certd/message.h"
 #include "certd/store_tokens.h"
+#include "proto/message.h"
 
 #define USES_MAX 256
 #define WRITE_EVERY_S 60

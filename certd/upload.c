@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "certd/caller.h"
-#include "certd/message.h"
 #include "certd/store_accounts.h"
 #include "certd/upload_int.h"
+#include "proto/message.h"
 
 #define KIND_SHARED                                                            \
 	HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_SHARED

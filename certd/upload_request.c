@@ -13,9 +13,9 @@
 
 #include "base/printable.h"
 #include "certd/caller.h"
-#include "certd/message.h"
 #include "certd/text.h"
 #include "certd/upload_int.h"
+#include "proto/message.h"
 
 #define KIND_SHARED                                                            \
 	HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_SHARED

@@ -189,8 +189,9 @@ void
 cli_disconnect(struct cli *cli)
 {
 	rpc_client_free(cli->client);
+	rpc_client_free(cli->certd_client);
 	enroll_identity_free(cli->identity);
-	cli->client = NULL;
+	cli->client = cli->certd_client = NULL;
 	cli->identity = NULL;
 }
 

@@ -30,10 +30,12 @@ struct cli {
 	const char *state_dir;
 	const char
 	    *keyd; /* host:port instead of the joined endpoints; or NULL */
+	const char *certd; /* host:port, or NULL: see tools/certd.h */
 	unsigned timeout_ms;
 	bool json;
 	struct enroll_identity *identity; /* after cli_connect */
 	struct rpc_client *client;        /* likewise */
+	struct rpc_client *certd_client;  /* after the first certd_call */
 };
 
 /* One verb: `holdfast NOUN VERB`.  run gets what follows the verb. */
@@ -77,6 +79,37 @@ int cli_edge_list(struct cli *cli, int argc, char **argv);
 int cli_edge_group(struct cli *cli, int argc, char **argv);
 int cli_edge_quarantine(struct cli *cli, int argc, char **argv);
 int cli_edge_release(struct cli *cli, int argc, char **argv);
+int cli_edge_show(struct cli *cli, int argc, char **argv);
+int cli_edge_resync(struct cli *cli, int argc, char **argv);
+int cli_cert_upload(struct cli *cli, int argc, char **argv);
+int cli_cert_list(struct cli *cli, int argc, char **argv);
+int cli_cert_show(struct cli *cli, int argc, char **argv);
+int cli_cert_set(struct cli *cli, int argc, char **argv);
+int cli_cert_export(struct cli *cli, int argc, char **argv);
+int cli_cert_replace(struct cli *cli, int argc, char **argv);
+int cli_cert_delete(struct cli *cli, int argc, char **argv);
+int cli_cert_csr(struct cli *cli, int argc, char **argv);
+int cli_cert_requests(struct cli *cli, int argc, char **argv);
+int cli_cert_attach(struct cli *cli, int argc, char **argv);
+int cli_cert_withdraw(struct cli *cli, int argc, char **argv);
+int cli_resource_create(struct cli *cli, int argc, char **argv);
+int cli_resource_list(struct cli *cli, int argc, char **argv);
+int cli_resource_show(struct cli *cli, int argc, char **argv);
+int cli_resource_set(struct cli *cli, int argc, char **argv);
+int cli_resource_bind(struct cli *cli, int argc, char **argv);
+int cli_resource_unbind(struct cli *cli, int argc, char **argv);
+int cli_resource_delete(struct cli *cli, int argc, char **argv);
+int cli_account_create(struct cli *cli, int argc, char **argv);
+int cli_account_list(struct cli *cli, int argc, char **argv);
+int cli_account_delete(struct cli *cli, int argc, char **argv);
+int cli_account_history(struct cli *cli, int argc, char **argv);
+int cli_user_create(struct cli *cli, int argc, char **argv);
+int cli_user_list(struct cli *cli, int argc, char **argv);
+int cli_user_set(struct cli *cli, int argc, char **argv);
+int cli_user_delete(struct cli *cli, int argc, char **argv);
+int cli_token_create(struct cli *cli, int argc, char **argv);
+int cli_token_list(struct cli *cli, int argc, char **argv);
+int cli_token_revoke(struct cli *cli, int argc, char **argv);
 int cli_join(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);
 int cli_bench_sign(struct cli *cli, int argc, char **argv);

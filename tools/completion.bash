@@ -1,10 +1,10 @@
 # bash completion for holdfast(1)
 _holdfast() {
 	local word=${COMP_WORDS[COMP_CWORD]} noun= verb= i
-	local options="--json --state --keyd --timeout --help --version"
+	local options="--json --state --keyd --certd --timeout --help --version"
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--state | --keyd | --timeout) ((i++)) ;;
+		--state | --keyd | --certd | --timeout) ((i++)) ;;
 		-*) ;;
 		*)
 			if [ -z "$noun" ]; then
@@ -21,7 +21,7 @@ _holdfast() {
 		return
 		;;
 	--role)
-		mapfile -t COMPREPLY < <(compgen -W "edge operator auditor certd" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "edge operator auditor certd administrator engineer viewer" -- "$word")
 		return
 		;;
 	--state)
@@ -33,7 +33,7 @@ _holdfast() {
 		return
 		;;
 	--format)
-		mapfile -t COMPREPLY < <(compgen -W "jsonl csv" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "jsonl csv pem der p7b p7b-pem" -- "$word")
 		return
 		;;
 	-o | --html | --remembered | --proof | --entry | --dossier | --signature)
@@ -42,10 +42,15 @@ _holdfast() {
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key approval edge audit status bench $options" ;;
+	" ") options="join key cert resource approval edge account user token audit status bench $options" ;;
 	"key ") options="generate import list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
 	"approval ") options="list show approve reject" ;;
-	"edge ") options="invite list group quarantine release" ;;
+	"edge ") options="invite list show group quarantine release resync" ;;
+	"cert ") options="upload list show set export replace delete csr requests attach withdraw" ;;
+	"resource ") options="create list show set bind unbind delete" ;;
+	"account ") options="create list history delete" ;;
+	"user ") options="create list set delete" ;;
+	"token ") options="create list revoke" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
 	"bench ") options="sign" ;;
 	"join ")
@@ -71,6 +76,33 @@ _holdfast() {
 	"approval approve" | "approval reject") options="--comment" ;;
 	"edge invite") options="-o --role --group --ttl" ;;
 	"edge quarantine") options="--reason" ;;
+	"cert upload")
+		case $word in
+		-*) options="--account --name --network --scope --shared --acme --passphrase-fd --check" ;;
+		*)
+			mapfile -t COMPREPLY < <(compgen -f -- "$word")
+			return
+			;;
+		esac
+		;;
+	"cert list") options="--account --search --order --expires-within --unused --all-kinds --for --page-token" ;;
+	"cert set") options="--name --scope" ;;
+	"cert export") options="--format -o" ;;
+	"cert delete") options="--force" ;;
+	"cert csr") options="--account --name --alg --network -o" ;;
+	"cert requests") options="--account --page-token" ;;
+	"cert attach")
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	"resource create") options="--account --cert --upload --passphrase-fd --network --group --origin --origin-mode --mode --plain-http" ;;
+	"resource list") options="--account --search --order --group --cert --page-token" ;;
+	"resource set") options="--name --hostnames --group --origin --origin-mode --mode --https --cert" ;;
+	"user create") options="--account --name --role" ;;
+	"user set") options="--email --name --role --disable --enable" ;;
+	"token create") options="--account --role --scope --days --user" ;;
+	"user list" | "token list") options="--account" ;;
+	"account create") options="--title" ;;
 	"edge list") options="--role" ;;
 	"audit show" | "audit tail" | "audit report" | "audit export")
 		options="--edge --identity --key --since --until --refused --allowed --kind --last"

@@ -13,7 +13,8 @@
 
 #include "base/clock.h"
 #include "proto/holdfast/keyd/v1/identity.pb-c.h"
-#include "tools/cli.h"
+#include "tools/certd.h"
+#include "tools/edge_served.h"
 
 #define IDENTITY (&holdfast__keyd__v1__identity__descriptor)
 
@@ -137,37 +138,49 @@ identity_json(const Holdfast__Keyd__V1__IdentityRecord *r)
 }
 
 static void
-print_identities(const struct cli *cli, const char *role,
-    const Holdfast__Keyd__V1__ListIdentitiesResponse *list)
+print_identities_json(const Holdfast__Keyd__V1__ListIdentitiesResponse *list)
 {
 	json_t *array = json_array();
-	struct table *table = table_new((const char *const[]){ "IDENTITY",
-	    "STATE", "GROUP", "QUARANTINED", "EXPIRES", "STREAMS", NULL });
+
+	for (size_t i = 0; i < list->n_identities; i++)
+		json_array_append_new(
+		    array, identity_json(list->identities[i]));
+	json_dumpf(array, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(array);
+}
+
+static void
+print_identities(const char *role,
+    const Holdfast__Keyd__V1__ListIdentitiesResponse *list,
+    const ProtobufCMessage *served)
+{
+	struct table *table = table_new(
+	    (const char *const[]){ "IDENTITY", "STATE", "GROUP", "QUARANTINED",
+		"EXPIRES", "STREAMS", "FOLLOWS", "VERSION", "SERVES", NULL });
 
 	for (size_t i = 0; i < list->n_identities; i++) {
 		const Holdfast__Keyd__V1__IdentityRecord *r =
 		    list->identities[i];
 		char age[AGE_TEXT_MAX], out[AGE_TEXT_MAX], streams[16];
+		char cells[EDGE_SERVED_CELLS][32];
 
 		cli_age(r->expires_s, age);
 		cli_age(r->quarantined_s, out);
 		snprintf(streams, sizeof(streams), "%" PRIu32, r->streams);
-		table_add(table,
-		    (const char *const[]){ r->identity, state_text(r->state),
-			r->group, out, age, streams });
-		json_array_append_new(array, identity_json(r));
+		edge_served_find(
+		    (const Holdfast__Certd__V1__ListEdgesResponse *)served,
+		    r->identity, cells);
+		table_add(table, (const char *const[]){ r->identity,
+				     state_text(r->state), r->group, out, age,
+				     streams, cells[0], cells[1], cells[2] });
 	}
-	if (cli->json) {
-		json_dumpf(array, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else if (list->n_identities == 0) {
+	if (list->n_identities == 0)
 		printf("no %s yet; invite one: holdfast edge invite NAME\n",
 		    role[0] == '\0' ? "identities" : role);
-	} else {
+	else
 		table_print(table);
-	}
 	table_free(table);
-	json_decref(array);
 }
 
 int
@@ -175,7 +188,9 @@ cli_edge_list(struct cli *cli, int argc, char **argv)
 {
 	Holdfast__Keyd__V1__ListIdentitiesRequest request;
 	const char *role = cli_option(&argc, argv, "--role");
-	ProtobufCMessage *reply = NULL;
+	scoped(certd_free) ProtobufCMessage *reply = NULL;
+	scoped(certd_free) ProtobufCMessage *served = NULL;
+	const Holdfast__Keyd__V1__ListIdentitiesResponse *list;
 	char role_text[16];
 	int rc;
 
@@ -189,9 +204,13 @@ cli_edge_list(struct cli *cli, int argc, char **argv)
 	rc = cli_call(cli, IDENTITY, "List", &request.base, &reply);
 	if (rc != 0)
 		return rc;
-	print_identities(cli, role_text,
-	    (Holdfast__Keyd__V1__ListIdentitiesResponse *)reply);
-	protobuf_c_message_free_unpacked(reply, NULL);
+	list = (const Holdfast__Keyd__V1__ListIdentitiesResponse *)reply;
+	if (cli->json) {
+		print_identities_json(list);
+		return EXIT_DONE;
+	}
+	edge_served_get(cli, &served);
+	print_identities(role_text, list, served);
 	return EXIT_DONE;
 }
 

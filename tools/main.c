@@ -75,6 +75,102 @@ static const struct cli_command commands[] = {
 	    "refuse all that an identity asks for, at once",
 	    cli_edge_quarantine },
 	{ "edge", "release", "NAME", "end a quarantine", cli_edge_release },
+	{ "edge", "show", "NAME", "show what an edge has and was seen to serve",
+	    cli_edge_show },
+	{ "edge", "resync", "",
+	    "have edges follow a database that was restored", cli_edge_resync },
+	{ "account", "create", "NAME [--title TEXT]",
+	    "make an account, to which certificates belong",
+	    cli_account_create },
+	{ "account", "list", "", "list the accounts", cli_account_list },
+	{ "account", "history", "[NAME]", "tell who did what",
+	    cli_account_history },
+	{ "account", "delete", "NAME", "delete an account that is empty",
+	    cli_account_delete },
+	{ "user", "create",
+	    "EMAIL --account ACCOUNT [--name TEXT] [--role ROLE]",
+	    "add a person to an account", cli_user_create },
+	{ "user", "list", "[--account ACCOUNT]", "list the people",
+	    cli_user_list },
+	{ "user", "set",
+	    "ID [--email EMAIL] [--name TEXT] [--role ROLE] "
+	    "[--disable|--enable]",
+	    "change a person, or have their tokens stop working",
+	    cli_user_set },
+	{ "user", "delete", "ID", "delete a person and their tokens",
+	    cli_user_delete },
+	{ "token", "create",
+	    "NAME --account ACCOUNT [--role ROLE] [--scope SCOPE,...] "
+	    "[--days N] [--user ID]",
+	    "make a token for the REST API; shown once", cli_token_create },
+	{ "token", "list", "[--account ACCOUNT]", "list the tokens",
+	    cli_token_list },
+	{ "token", "revoke", "ID", "have a token work no longer",
+	    cli_token_revoke },
+	{ "cert", "upload",
+	    "FILE... [--account ACCOUNT] [--name NAME] [--network NETWORK] "
+	    "[--scope RESOURCE,...]\n"
+	    "        [--shared] [--acme RESOURCE] [--passphrase-fd N] "
+	    "[--check]",
+	    "add a certificate; a private key is wrapped here first",
+	    cli_cert_upload },
+	{ "cert", "list",
+	    "[--account ACCOUNT] [--search TEXT] [--order [-]id|name|expires] "
+	    "[--expires-within DAYS]\n"
+	    "        [--unused] [--all-kinds] [--for RESOURCE] [--page-token "
+	    "T]",
+	    "list the certificates", cli_cert_list },
+	{ "cert", "show", "CERT", "show one certificate, and where it is used",
+	    cli_cert_show },
+	{ "cert", "set", "CERT [--name NAME] [--scope RESOURCE,...|all]",
+	    "rename it, or say what it may be bound to", cli_cert_set },
+	{ "cert", "export", "CERT [--format pem|der|p7b|p7b-pem] [-o FILE]",
+	    "write certificate and chain for other programs", cli_cert_export },
+	{ "cert", "replace", "OLD NEW", "bind NEW wherever OLD is bound",
+	    cli_cert_replace },
+	{ "cert", "delete", "CERT [--force]",
+	    "delete a certificate that nothing uses", cli_cert_delete },
+	{ "cert", "csr",
+	    "HOSTNAME... [--account ACCOUNT] [--name NAME] [--alg ALG] "
+	    "[--network NETWORK] [-o FILE]",
+	    "make a key in the token, and a request to take to a CA",
+	    cli_cert_csr },
+	{ "cert", "requests", "[--account ACCOUNT] [--page-token T]",
+	    "list the requests", cli_cert_requests },
+	{ "cert", "attach", "REQUEST FILE... [--name NAME]",
+	    "add the certificate that a CA made for a request",
+	    cli_cert_attach },
+	{ "cert", "withdraw", "REQUEST", "delete a request and its key",
+	    cli_cert_withdraw },
+	{ "resource", "create",
+	    "NAME [HOSTNAME...] [--account ACCOUNT] [--cert CERT,...] "
+	    "[--upload FILE]\n"
+	    "        [--passphrase-fd N] [--network NETWORK] [--group GROUP] "
+	    "[--origin HOST[:PORT]]\n"
+	    "        [--origin-mode MODE] [--mode MODE] [--plain-http]",
+	    "make a resource: host names and what serves them",
+	    cli_resource_create },
+	{ "resource", "list",
+	    "[--account ACCOUNT] [--search TEXT] [--order [-]id|name] "
+	    "[--group GROUP] [--cert CERT] [--page-token T]",
+	    "list the resources", cli_resource_list },
+	{ "resource", "show", "RESOURCE",
+	    "show one, and how far the edges have come with it",
+	    cli_resource_show },
+	{ "resource", "set",
+	    "RESOURCE [--name NAME] [--hostnames NAME,...] [--group GROUP] "
+	    "[--origin HOST[:PORT]]\n"
+	    "        [--origin-mode MODE] [--mode MODE] [--https on|off] "
+	    "[--cert CERT,...]",
+	    "change a resource", cli_resource_set },
+	{ "resource", "bind", "RESOURCE CERT...",
+	    "serve these certificates, one for each kind of key",
+	    cli_resource_bind },
+	{ "resource", "unbind", "RESOURCE [CERT...]",
+	    "serve them no longer; no edge may sign with them from then on",
+	    cli_resource_unbind },
+	{ "resource", "delete", "RESOURCE", "delete a resource",
+	    cli_resource_delete },
 	{ "audit", "show",
 	    "[--edge NAME|--identity PATTERN] [--key KEY] [--since T] "
 	    "[--until T] [--refused|--allowed] [--kind sign|custody] "
@@ -111,7 +207,7 @@ static void
 print_help(FILE *to)
 {
 	fputs("usage: holdfast [--state DIR] [--keyd HOST:PORT] "
-	      "[--timeout SECONDS] [--json] COMMAND\n\n",
+	      "[--certd HOST:PORT] [--timeout SECONDS] [--json] COMMAND\n\n",
 	    to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct cli_command *c = &commands[i];
@@ -120,9 +216,11 @@ print_help(FILE *to)
 		    c->verb == NULL ? "" : " ", c->verb == NULL ? "" : c->verb,
 		    c->arguments, c->summary);
 	}
-	fputs("\nKEY is a label or a 64-digit key id.  CONTEXT is one of tls "
-	      "(both of the next two),\ntls13_server, tls12_server_ecdhe, "
-	      "tls13_client, csr, acme_jws, raw.  More in holdfast(1).\n",
+	fputs(
+	    "\nKEY is a label or a 64-digit key id.  CONTEXT is one of tls "
+	    "(both of the next two),\ntls13_server, tls12_server_ecdhe, "
+	    "tls13_client, csr, acme_jws, raw.  CERT and RESOURCE are ids, or "
+	    "names that only one has.\nMore in holdfast(1).\n",
 	    to);
 }
 
@@ -199,6 +297,7 @@ main(int argc, char **argv)
 	if (value != NULL)
 		cli.state_dir = value;
 	cli.keyd = cli_option(&argc, argv, "--keyd");
+	cli.certd = cli_option(&argc, argv, "--certd");
 	value = cli_option(&argc, argv, "--timeout");
 	if (value != NULL) {
 		if (!cli_number("--timeout", value, 1, 3600, &seconds))

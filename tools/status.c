@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* holdfast status: how keyd, its lanes and its journal are. */
+/* holdfast status: how keyd, its lanes and its journal are, and certd where one
+ * answers. */
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "proto/holdfast/certd/v1/status.pb-c.h"
 #include "proto/holdfast/keyd/v1/status.pb-c.h"
-#include "tools/cli.h"
+#include "proto/json.h"
+#include "tools/certd.h"
+
+/* Nobody who has no certd is to wait for it. */
+#define CERTD_TIMEOUT_MS 2000
 
 static json_t *
 status_json(const Holdfast__Keyd__V1__GetStatusResponse *s)
@@ -79,13 +86,69 @@ print_status(const Holdfast__Keyd__V1__GetStatusResponse *s)
 	table_free(table);
 }
 
+/* NULL when none answers soon. */
+static ProtobufCMessage *
+ask_certd(struct cli *cli)
+{
+	Holdfast__Certd__V1__GetStatusRequest request =
+	    HOLDFAST__CERTD__V1__GET_STATUS_REQUEST__INIT;
+	ProtobufCMessage *reply = NULL;
+	char why[RPC_WHY_MAX];
+
+	if (cli->timeout_ms > CERTD_TIMEOUT_MS)
+		cli->timeout_ms = CERTD_TIMEOUT_MS;
+	if (failed(certd_try(cli, &holdfast__certd__v1__status__descriptor,
+		"Get", &request.base, &reply, why)))
+		return NULL;
+	return reply;
+}
+
+static void
+print_certd(const Holdfast__Certd__V1__GetStatusResponse *c)
+{
+	char age[AGE_TEXT_MAX];
+
+	cli_age(c->started_s, age);
+	printf("\ncertd %s as %s, started %s\n", c->version, c->identity, age);
+	printf("%" PRIu64 " accounts, %" PRIu64 " certificates, %" PRIu64
+	       " resources; %" PRIu32 " edges live, version %" PRId64 "\n",
+	    c->accounts, c->certificates, c->resources, c->edges_live,
+	    c->edge_version);
+	if (c->keyd_trouble[0] != '\0')
+		printf("KEYD IS AWAY: %s\n", c->keyd_trouble);
+	if (c->pending_grants > 0)
+		printf("%" PRIu32 " grants that keyd must still be told of\n",
+		    c->pending_grants);
+	if (c->edges_held_back > 0)
+		printf("%" PRIu32
+		       " edges HELD BACK: they have newer files than "
+		       "certd's database; holdfast edge list\n",
+		    c->edges_held_back);
+}
+
+static void
+print_json(const Holdfast__Keyd__V1__GetStatusResponse *status,
+    const ProtobufCMessage *certd)
+{
+	json_t *json = status_json(status);
+	char *text = NULL;
+
+	if (certd != NULL && !failed(json_print(certd, &text)))
+		json_object_set_new(json, "certd", json_loads(text, 0, NULL));
+	free(text);
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+}
+
 int
 cli_status(struct cli *cli, int argc, char **argv)
 {
 	Holdfast__Keyd__V1__GetStatusRequest request =
 	    HOLDFAST__KEYD__V1__GET_STATUS_REQUEST__INIT;
 	const Holdfast__Keyd__V1__GetStatusResponse *status;
-	ProtobufCMessage *reply = NULL;
+	scoped(certd_free) ProtobufCMessage *reply = NULL;
+	scoped(certd_free) ProtobufCMessage *certd = NULL;
 	int rc;
 
 	if (!cli_rest(argc, argv, 0, 0, "status"))
@@ -95,15 +158,15 @@ cli_status(struct cli *cli, int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	status = (const Holdfast__Keyd__V1__GetStatusResponse *)reply;
+	certd = ask_certd(cli);
 	if (cli->json) {
-		json_t *json = status_json(status);
-
-		json_dumpf(json, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(json);
+		print_json(status, certd);
 	} else {
 		print_status(status);
+		if (certd != NULL)
+			print_certd(
+			    (const Holdfast__Certd__V1__GetStatusResponse *)
+				certd);
 	}
-	protobuf_c_message_free_unpacked(reply, NULL);
 	return EXIT_DONE;
 }

@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "certd/api.h"
 #include "certd/certificates.h"
-#include "certd/message.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/message.h"
 
 #define ROUNDS 5
 #define DEEP 50 /* pages */
@@ -61,7 +61,7 @@ static const struct list LISTS[] = {
 	{ "example", "name", 14, false, 0 },
 	{ "", "-id", 0, true, 0 },
 	{ "example", "-id", 0, true, 0 },
-	{ "", "name", 0, false, 1 },
+	{ "", "name", 0, false, 3 },
 };
 
 /* One page; false when it failed.  *ret_ns is how long it took. */

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/json.h"
-#include "certd/message.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/holdfast/certd/v1/edges.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
+#include "proto/json.h"
+#include "proto/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

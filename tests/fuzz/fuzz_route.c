@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certd/message.h"
 #include "certd/query.h"
 #include "certd/route.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,6 +6,7 @@
     bed.rest("GET", "/v1/certificates", token)         REST; (status, headers, JSON)
 """
 
+import hashlib
 import http.client
 import json
 import socket
@@ -14,7 +15,7 @@ import subprocess
 
 import grpc
 
-from bed import BUILD, DOMAIN, Bed, Daemon, free_port, wait_for
+from bed import BUILD, DOMAIN, EDGED, TOP, Bed, Daemon, free_port, wait_for
 from wire import channel, member
 
 from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
@@ -55,12 +56,45 @@ class _Https(http.client.HTTPSConnection):
 
 
 class CertdBed(Bed):
-    def __init__(self, *args, certd_lines="", **kw):
+    def __init__(self, *args, certd_lines="", enhanced=False, **kw):
+        """enhanced: with a network and a pool of that name, on a token of its own."""
+        self.enhanced, self.certd_lines = enhanced, certd_lines
         super().__init__(*args, **kw)
         self.certd_port, self.rest_port = free_port(), free_port()
         self.certd_metrics_port = free_port()
-        self.certd_lines = certd_lines
         self.channels = {}
+
+    # ---- a second pool ----
+
+    def write_keyd_config(self, *args, **kw):
+        super().write_keyd_config(*args, **kw)
+        path = self.dir / "keyd.yaml"
+        # One operator is enough to have a key destroyed.
+        path.write_text(path.read_text() + "approvals:\n  quorum: 1\n")
+        if not self.enhanced:
+            return
+        subprocess.run([TOP / "tools/softhsm-token", "enhanced", self.dir / "enhanced.pin"],
+                       check=True, env=self.env, timeout=60)
+        text = path.read_text()
+        pool = text[text.index("  - name: standard"):text.index("identity:")]
+        pool = pool.replace("\n    workers:", "\n    edge_groups: [standard]\n    workers:")
+        text = text[:text.index("  - name: standard")] + pool + pool.replace(
+            "standard", "enhanced").replace("custody", "enhanced") + text[text.index("identity:"):]
+        path.write_text(text)
+        self.certd_lines += """\
+networks:
+  - name: standard
+    pool: standard
+    edge_groups: [standard]
+  - name: enhanced
+    pool: enhanced
+    edge_groups: [enhanced]
+"""
+
+    def lanes_ready(self):
+        lanes = self.lanes()
+        return len(lanes) == self.workers * (2 if self.enhanced else 1) and all(
+            l["state"] == "ready" for l in lanes)
 
     # ---- certd ----
 
@@ -98,6 +132,16 @@ rest:
         certd.start()
         wait_for("certd listens", lambda: self._listens(certd, self.certd_port))
         return certd
+
+    def up(self):
+        """keyd and certd, with their tokens; the command line knows both."""
+        self.init()
+        self.start_keyd()
+        self.start_certd()
+        self.env["HOLDFAST_CERTD"] = f"127.0.0.1:{self.certd_port}"
+        wait_for("certd reaches keyd", lambda: self.call(
+            "Status", "Get").keyd_trouble == "")
+        return self
 
     # ---- gRPC ----
 
@@ -167,3 +211,134 @@ rest:
                 assert code == 0, self.daemons["certd"].text()[-4000:]
         finally:
             super().close()
+
+
+class FollowBed(CertdBed):
+    """A certd whose edges follow it: edged processes, and stock nginx before them.
+
+    One nginx stands for the web servers of all edges: it has a port for each, which
+    loads that edge's files.
+    """
+
+    def __init__(self, edges=1, **kw):
+        super().__init__(**kw)
+        self.names = [f"e{i}" for i in range(1, edges + 1)]
+        self.ports = {name: free_port() for name in self.names}
+        self.hosts = []
+        self.hook = self.dir / "hook"
+        # It is run by each edged, also at once; a nginx that is not there yet is no error.
+        self.hook.write_text(f"""#!/bin/sh
+echo "$(date +%s.%N) $1" >> {self.dir}/hooks
+pid=$(cat {self.dir}/nginx.pid 2>/dev/null) || exit 0
+kill -HUP "$pid" 2>/dev/null || exit 0
+""")
+        self.hook.chmod(0o755)
+
+    def live(self, name, host):
+        return self.dir / f"edge-{name}" / "files/live" / host
+
+    def start_edge(self, name, group="standard", certd=True):
+        daemon = self.daemons.get(f"edged-{name}")
+        folder = self.dir / f"edge-{name}"
+        if daemon is None:
+            folder.mkdir()
+            folder.chmod(0o755)
+            config = folder / "edged.yaml"
+            config.write_text(f"""\
+state_dir: {folder}/state
+sockets:
+  - path: {folder}/edged.sock
+    mode: "0666"
+    allow: [www-data]
+certd: ["127.0.0.1:{self.certd_port}"]
+files:
+  dir: {folder}/files
+hook: [{self.hook}, {name}]
+probe:
+  connect: 127.0.0.1:{self.ports[name]}
+  timeout: 5s
+""")
+            join = folder / "edge.join"
+            self.cli("edge", "invite", name, "--group", group, "-o", join)
+            done = subprocess.run([EDGED, "join", join, "-c", config], env=self.env,
+                                  capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stdout + done.stderr
+            daemon = Daemon(f"edged-{name}", [EDGED, "-c", config], self.dir / f"edged-{name}.log",
+                            self.env)
+            self.daemons[f"edged-{name}"] = daemon
+        daemon.start()
+        return daemon
+
+    def openssl_conf(self):
+        """Signing is by the first edge's edged."""
+        path = super().openssl_conf()
+        path.write_text(path.read_text().replace(
+            f"{self.dir}/edged.sock", f"{self.dir}/edge-{self.names[0]}/edged.sock"))
+        return path
+
+    def write_nginx_conf(self, workers=1):
+        """A server for each edge and host name, for those whose files are there."""
+        servers = ""
+        for name, port in self.ports.items():
+            for host in self.hosts:
+                live = self.live(name, host.replace("*.", "_wildcard."))
+                if not live.exists():
+                    continue
+                pairs = [("fullchain.pem", "privkey.pem")]
+                if (live / "fullchain-rsa.pem").exists():
+                    pairs.append(("fullchain-rsa.pem", "privkey-rsa.pem"))
+                lines = "".join(f"    ssl_certificate {live}/{chain};\n"
+                                f"    ssl_certificate_key {live}/{key};\n" for chain, key in pairs)
+                servers += f"""
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    server_name {host};
+{lines}    return 200 "{name}\\n";
+  }}"""
+        self.sites = []
+        path = super().write_nginx_conf(workers)
+        path.write_text(path.read_text().rstrip().removesuffix("}") + servers + "\n}\n")
+        return path
+
+    def start_nginx(self, workers=1):
+        self.https_port = self.ports[self.names[0]]
+        return super().start_nginx(workers)
+
+    def reload_nginx(self):
+        self.write_nginx_conf()
+        self.daemons["nginx"].process.send_signal(1)
+
+    def served(self, name, host, rsa=False):
+        """SHA-256 of the leaf that the edge's web server serves."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if rsa:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+        with socket.create_connection(("127.0.0.1", self.ports[name]), 10) as plain:
+            plain.settimeout(10)
+            with context.wrap_socket(plain, server_hostname=host.replace("*.", "any.")) as tls:
+                return hashlib.sha256(tls.getpeercert(True)).hexdigest()
+
+    def publish(self, *hosts):
+        """Have nginx serve host names whose files have just come."""
+        self.hosts += hosts
+        for host in hosts:
+            for name in self.names:
+                wait_for(f"{name} has the files of {host}", lambda n=name, h=host: self.live(
+                    n, h.replace("*.", "_wildcard.")).exists(), 30)
+        if "nginx" in self.daemons:
+            self.reload_nginx()
+        else:
+            self.start_nginx()
+
+    def converged(self, resource):
+        found = self.json("resource", "show", resource)["convergence"]
+        return found["edges"] == len(self.names) and found["percent"] == 100 and found
+
+    def close(self):
+        for name, daemon in list(self.daemons.items()):
+            if name.startswith("edged-"):
+                daemon.stop()
+        super().close()

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
 #include "pki/key_file.h"
+#include "proto/message.h"
 
 static const char *const STANDARD_GROUPS[] = { "standard" };
 static const char *const ENHANCED_GROUPS[] = { "enhanced" };

@@ -16,13 +16,13 @@
 #include <cmocka.h>
 #include <openssl/rand.h>
 
-#include "certd/message.h"
 #include "certd/shared.h"
 #include "certd/store_accounts.h"
 #include "certd/store_bindings.h"
 #include "certd/store_certificates.h"
 #include "certd/store_keys.h"
 #include "certd/store_resources.h"
+#include "proto/message.h"
 #include "tests/fake/custody_fake.h"
 
 struct caller desk_operator = { .is = ALLOW_OPERATOR,

@@ -21,11 +21,11 @@
 
 #include "base/log.h"
 #include "certd/authenticate.h"
-#include "certd/message.h"
 #include "certd/store_tokens.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
+#include "proto/message.h"
 
 #define CERTIFICATES &holdfast__certd__v1__certificates__descriptor
 #define RESOURCES &holdfast__certd__v1__resources__descriptor

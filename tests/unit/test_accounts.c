@@ -14,11 +14,11 @@
 
 #include "certd/accounts.h"
 #include "certd/authenticate.h"
-#include "certd/message.h"
 #include "certd/report.h"
 #include "certd/store_accounts.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
 #include "proto/holdfast/certd/v1/status.pb-c.h"
+#include "proto/message.h"
 #include "tests/unit/certd_desk.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))

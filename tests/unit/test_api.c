@@ -15,10 +15,10 @@
 #include "base/clock.h"
 #include "certd/accounts.h"
 #include "certd/grpc_port.h"
-#include "certd/message.h"
 #include "certd/report.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
 #include "proto/holdfast/certd/v1/status.pb-c.h"
+#include "proto/message.h"
 #include "tests/unit/certd_desk.h"
 
 #define PACKAGE "/holdfast.certd.v1."

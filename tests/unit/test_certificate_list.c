@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
 #include "certd/store_certificate_list.h"
+#include "proto/message.h"
 #include "tests/unit/certificates_desk.h"
 
 #define KINDS(name)                                                            \

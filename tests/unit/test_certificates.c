@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
 #include "certd/store_certificates.h"
+#include "proto/message.h"
 #include "tests/unit/certificates_desk.h"
 
 #define KINDS(name)                                                            \

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "certd/idempotency.h"
-#include "certd/message.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
+#include "proto/message.h"
 #include "tests/unit/certd_desk.h"
 
 #define NOW INT64_C(1000000)

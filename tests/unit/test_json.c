@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "certd/json.h"
-#include "certd/message.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
+#include "proto/json.h"
+#include "proto/message.h"
 
 #define CERTIFICATE (&holdfast__certd__v1__certificate__descriptor)
 #define UPLOAD (&holdfast__certd__v1__upload_certificate_request__descriptor)

@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 #include "certd/caller.h"
-#include "certd/message.h"
 #include "certd/store_bindings.h"
 #include "certd/store_resources.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/message.h"
 #include "tests/unit/resources_desk.h"
 
 #define RESOURCES 1000

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
+#include "proto/message.h"
 #include "tests/unit/certificates_desk.h"
 
 #define CREATE "CertificateRequests/Create"

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
 #include "certd/store_resources.h"
+#include "proto/message.h"
 #include "tests/unit/resources_desk.h"
 
 typedef Holdfast__Certd__V1__ListResourcesRequest list_msg;

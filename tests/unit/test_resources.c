@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
 #include "certd/store_resources.h"
+#include "proto/message.h"
 #include "tests/fake/custody_fake.h"
 #include "tests/unit/cert_maker.h"
 #include "tests/unit/resources_desk.h"

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "certd/message.h"
 #include "certd/query.h"
 #include "certd/route.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
+#include "proto/message.h"
 
 #define CERTIFICATES &holdfast__certd__v1__certificates__descriptor
 #define REQUESTS &holdfast__certd__v1__certificate_requests__descriptor

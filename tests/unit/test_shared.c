@@ -13,10 +13,10 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "certd/message.h"
 #include "certd/shared.h"
 #include "certd/store_bindings.h"
 #include "certd/store_resources.h"
+#include "proto/message.h"
 #include "tests/unit/resources_desk.h"
 
 static int64_t

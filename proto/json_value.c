@@ -17,9 +17,9 @@
 #include "base/bytes.h"
 #include "base/nearest.h"
 #include "base/printable.h"
-#include "certd/json.h"
-#include "certd/json_int.h"
-#include "certd/message.h"
+#include "proto/json.h"
+#include "proto/json_int.h"
+#include "proto/message.h"
 
 #define WORDS_MAX 64
 #define SHOWN_MAX 48

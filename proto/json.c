@@ -7,7 +7,7 @@
  * leaves nothing out.  Single values are in json_value.c.
  */
 
-#include "certd/json.h"
+#include "proto/json.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -17,8 +17,8 @@
 
 #include "base/nearest.h"
 #include "base/printable.h"
-#include "certd/json_int.h"
-#include "certd/message.h"
+#include "proto/json_int.h"
+#include "proto/message.h"
 
 #define FIELDS_MAX 64
 #define SHOWN_MAX 48

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CERTD_JSON_H
-#define CERTD_JSON_H
+#ifndef PROTO_JSON_H
+#define PROTO_JSON_H
 
 #include <protobuf-c/protobuf-c.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CERTD_MESSAGE_H
-#define CERTD_MESSAGE_H
+#ifndef PROTO_MESSAGE_H
+#define PROTO_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

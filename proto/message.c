@@ -2,7 +2,7 @@
 
 /* protobuf-c messages built by hand; see message.h. */
 
-#include "certd/message.h"
+#include "proto/message.h"
 
 #include <stdlib.h>
 #include <string.h>

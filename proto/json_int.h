@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CERTD_JSON_INT_H
-#define CERTD_JSON_INT_H
+#ifndef PROTO_JSON_INT_H
+#define PROTO_JSON_INT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -61,11 +61,11 @@ say_more(const char *next_page_token)
 int
 cli_account_create(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__CreateAccountRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_ACCOUNT_REQUEST__INIT;
+	Holdfast__Certd__V1__CreateAccountRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__create_account_request__init(&request);
 	request.title = certd_lend(cli_option(&argc, argv, "--title"));
 	if (!cli_rest(argc, argv, 1, 1, "account create NAME [--title TEXT]"))
 		return EXIT_USAGE;
@@ -84,13 +84,13 @@ cli_account_create(struct cli *cli, int argc, char **argv)
 int
 cli_account_list(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ListAccountsRequest request =
-	    HOLDFAST__CERTD__V1__LIST_ACCOUNTS_REQUEST__INIT;
+	Holdfast__Certd__V1__ListAccountsRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__ListAccountsResponse *list;
 	struct table *table;
 	int rc;
 
+	holdfast__certd__v1__list_accounts_request__init(&request);
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
 	if (!cli_rest(argc, argv, 0, 0, "account list"))
@@ -120,11 +120,11 @@ cli_account_list(struct cli *cli, int argc, char **argv)
 int
 cli_account_delete(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__DeleteAccountRequest request =
-	    HOLDFAST__CERTD__V1__DELETE_ACCOUNT_REQUEST__INIT;
+	Holdfast__Certd__V1__DeleteAccountRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__delete_account_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1, "account delete NAME"))
 		return EXIT_USAGE;
 	request.name = argv[0];
@@ -137,13 +137,13 @@ cli_account_delete(struct cli *cli, int argc, char **argv)
 int
 cli_account_history(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__HistoryRequest request =
-	    HOLDFAST__CERTD__V1__HISTORY_REQUEST__INIT;
+	Holdfast__Certd__V1__HistoryRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__HistoryResponse *list;
 	struct table *table;
 	int rc;
 
+	holdfast__certd__v1__history_request__init(&request);
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
 	if (!cli_rest(argc, argv, 0, 1, "account history [NAME]"))
@@ -175,11 +175,11 @@ cli_account_history(struct cli *cli, int argc, char **argv)
 int
 cli_user_create(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__CreateUserRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_USER_REQUEST__INIT;
+	Holdfast__Certd__V1__CreateUserRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__create_user_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.name = certd_lend(cli_option(&argc, argv, "--name"));
 	request.role = HOLDFAST__CERTD__V1__USER_ROLE__USER_ROLE_VIEWER;
@@ -200,13 +200,13 @@ cli_user_create(struct cli *cli, int argc, char **argv)
 int
 cli_user_list(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ListUsersRequest request =
-	    HOLDFAST__CERTD__V1__LIST_USERS_REQUEST__INIT;
+	Holdfast__Certd__V1__ListUsersRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__ListUsersResponse *list;
 	struct table *table;
 	int rc;
 
+	holdfast__certd__v1__list_users_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
@@ -237,12 +237,12 @@ cli_user_list(struct cli *cli, int argc, char **argv)
 int
 cli_user_set(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__UpdateUserRequest request =
-	    HOLDFAST__CERTD__V1__UPDATE_USER_REQUEST__INIT;
+	Holdfast__Certd__V1__UpdateUserRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__User *user;
 	int rc;
 
+	holdfast__certd__v1__update_user_request__init(&request);
 	request.email = certd_lend(cli_option(&argc, argv, "--email"));
 	request.name = certd_lend(cli_option(&argc, argv, "--name"));
 	request.disable = cli_flag(&argc, argv, "--disable");
@@ -268,11 +268,11 @@ cli_user_set(struct cli *cli, int argc, char **argv)
 int
 cli_user_delete(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__DeleteUserRequest request =
-	    HOLDFAST__CERTD__V1__DELETE_USER_REQUEST__INIT;
+	Holdfast__Certd__V1__DeleteUserRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__delete_user_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1, "user delete ID"))
 		return EXIT_USAGE;
 	if (!certd_parse_id(argv[0], &request.id))
@@ -307,8 +307,7 @@ take_scopes(int *argc, char **argv, char *ret_scopes[SCOPES_MAX], size_t *ret_n)
 int
 cli_token_create(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__CreateTokenRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_TOKEN_REQUEST__INIT;
+	Holdfast__Certd__V1__CreateTokenRequest request;
 	const char *days = cli_option(&argc, argv, "--days");
 	const char *user = cli_option(&argc, argv, "--user");
 	char *scopes[SCOPES_MAX];
@@ -318,6 +317,7 @@ cli_token_create(struct cli *cli, int argc, char **argv)
 	unsigned number = 0;
 	int rc;
 
+	holdfast__certd__v1__create_token_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.role = HOLDFAST__CERTD__V1__USER_ROLE__USER_ROLE_VIEWER;
 	request.scopes = scopes;
@@ -367,13 +367,13 @@ add_token(struct table *table, const Holdfast__Certd__V1__Token *t)
 int
 cli_token_list(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ListTokensRequest request =
-	    HOLDFAST__CERTD__V1__LIST_TOKENS_REQUEST__INIT;
+	Holdfast__Certd__V1__ListTokensRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__ListTokensResponse *list;
 	struct table *table;
 	int rc;
 
+	holdfast__certd__v1__list_tokens_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));

@@ -21,14 +21,14 @@
 int
 cli_cert_csr(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__CreateCertificateRequestRequest request =
-	    HOLDFAST__CERTD__V1__CREATE_CERTIFICATE_REQUEST_REQUEST__INIT;
+	Holdfast__Certd__V1__CreateCertificateRequestRequest request;
 	const char *alg = cli_option(&argc, argv, "--alg");
 	const char *path = cli_option(&argc, argv, "-o");
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__CertificateRequest *made;
 	int rc;
 
+	holdfast__certd__v1__create_certificate_request_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.name = certd_lend(cli_option(&argc, argv, "--name"));
 	request.network = certd_lend(cli_option(&argc, argv, "--network"));
@@ -63,13 +63,13 @@ cli_cert_csr(struct cli *cli, int argc, char **argv)
 int
 cli_cert_requests(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ListCertificateRequestsRequest request =
-	    HOLDFAST__CERTD__V1__LIST_CERTIFICATE_REQUESTS_REQUEST__INIT;
+	Holdfast__Certd__V1__ListCertificateRequestsRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__ListCertificateRequestsResponse *list;
 	struct table *table;
 	int rc;
 
+	holdfast__certd__v1__list_certificate_requests_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));

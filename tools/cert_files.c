@@ -152,11 +152,12 @@ check_bundle(struct cert_files *files)
 static int
 get_parameters(struct cli *cli, struct cert_files *files)
 {
-	Holdfast__Certd__V1__CertificateImportParametersRequest request =
-	    HOLDFAST__CERTD__V1__CERTIFICATE_IMPORT_PARAMETERS_REQUEST__INIT;
+	Holdfast__Certd__V1__CertificateImportParametersRequest request;
 	ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__certificate_import_parameters_request__init(
+	    &request);
 	request.network = certd_lend(files->options.network);
 	rc = certd_call(
 	    cli, CERTIFICATES, "ImportParameters", &request.base, &reply);

@@ -97,14 +97,14 @@ take_upload_options(struct cli *cli, int *argc, char **argv,
 int
 cli_cert_upload(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__UploadCertificateRequest request =
-	    HOLDFAST__CERTD__V1__UPLOAD_CERTIFICATE_REQUEST__INIT;
+	Holdfast__Certd__V1__UploadCertificateRequest request;
 	scoped(cert_files_free) struct cert_files *files = NULL;
 	struct cert_files_options options = { 0 };
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int64_t scope[CERT_SCOPE_MAX];
 	int rc;
 
+	holdfast__certd__v1__upload_certificate_request__init(&request);
 	if (!take_passphrase_fd(&argc, argv, &options.passphrase_fd))
 		return EXIT_USAGE;
 	rc = take_upload_options(cli, &argc, argv, &request, scope);
@@ -138,13 +138,13 @@ cli_cert_upload(struct cli *cli, int argc, char **argv)
 int
 cli_cert_attach(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__AttachCertificateRequest request =
-	    HOLDFAST__CERTD__V1__ATTACH_CERTIFICATE_REQUEST__INIT;
+	Holdfast__Certd__V1__AttachCertificateRequest request;
 	scoped(cert_files_free) struct cert_files *files = NULL;
 	struct cert_files_options options = { .passphrase_fd = -1 };
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__attach_certificate_request__init(&request);
 	request.name = certd_lend(cli_option(&argc, argv, "--name"));
 	if (!cli_rest(argc, argv, 2, BUNDLE_PARTS_MAX + 1,
 		"cert attach REQUEST FILE... [--name NAME]"))

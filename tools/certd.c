@@ -163,8 +163,7 @@ int
 certd_certificate_id(
     struct cli *cli, const char *account, const char *name, int64_t *ret_id)
 {
-	Holdfast__Certd__V1__ListCertificatesRequest request =
-	    HOLDFAST__CERTD__V1__LIST_CERTIFICATES_REQUEST__INIT;
+	Holdfast__Certd__V1__ListCertificatesRequest request;
 	static const Holdfast__Certd__V1__CertificateKind KINDS[] = {
 		HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_PERSONAL,
 		HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_ACME,
@@ -176,6 +175,7 @@ certd_certificate_id(
 	const Holdfast__Certd__V1__ListCertificatesResponse *list;
 	int rc;
 
+	holdfast__certd__v1__list_certificates_request__init(&request);
 	if (certd_parse_id(name, ret_id))
 		return 0;
 	memcpy(kinds, KINDS, sizeof(kinds));
@@ -198,13 +198,13 @@ int
 certd_resource_id(
     struct cli *cli, const char *account, const char *name, int64_t *ret_id)
 {
-	Holdfast__Certd__V1__ListResourcesRequest request =
-	    HOLDFAST__CERTD__V1__LIST_RESOURCES_REQUEST__INIT;
+	Holdfast__Certd__V1__ListResourcesRequest request;
 	struct namesakes same = { .noun = "resource", .name = name };
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__ListResourcesResponse *list;
 	int rc;
 
+	holdfast__certd__v1__list_resources_request__init(&request);
 	if (certd_parse_id(name, ret_id))
 		return 0;
 	request.account = certd_lend(account);

@@ -74,11 +74,11 @@ print_edge(const Holdfast__Certd__V1__Edge *e)
 int
 cli_edge_show(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__GetEdgeRequest request =
-	    HOLDFAST__CERTD__V1__GET_EDGE_REQUEST__INIT;
+	Holdfast__Certd__V1__GetEdgeRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__get_edge_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1, "edge show NAME"))
 		return EXIT_USAGE;
 	request.name =
@@ -135,11 +135,11 @@ edge_served_find(const Holdfast__Certd__V1__ListEdgesResponse *list,
 void
 edge_served_get(struct cli *cli, ProtobufCMessage **ret_list)
 {
-	Holdfast__Certd__V1__ListEdgesRequest request =
-	    HOLDFAST__CERTD__V1__LIST_EDGES_REQUEST__INIT;
+	Holdfast__Certd__V1__ListEdgesRequest request;
 	unsigned timeout_ms = cli->timeout_ms;
 	char why[RPC_WHY_MAX];
 
+	holdfast__certd__v1__list_edges_request__init(&request);
 	*ret_list = NULL;
 	request.page_size = 1000;
 	/* Nobody who has no certd is to wait for it. */

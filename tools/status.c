@@ -110,6 +110,8 @@ print_certd(const Holdfast__Certd__V1__GetStatusResponse *c)
 
 	cli_age(c->started_s, age);
 	printf("\ncertd %s as %s, started %s\n", c->version, c->identity, age);
+	if (c->sandbox[0] != '\0')
+		printf("confined by: %s\n", c->sandbox);
 	printf("%" PRIu64 " accounts, %" PRIu64 " certificates, %" PRIu64
 	       " resources; %" PRIu32 " edges live, version %" PRId64 "\n",
 	    c->accounts, c->certificates, c->resources, c->edges_live,

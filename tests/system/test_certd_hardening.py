@@ -130,6 +130,9 @@ def test_another_process_of_the_same_user_can_look_into_neither(bed):
 def test_status_and_log_say_what_is_in_force(bed):
     assert bed.call("Status", "Get").sandbox.startswith("seccomp, Landlock")
     assert 'msg="certd is confined" by="seccomp' in bed.daemons["certd"].text()
+    at = ("--certd", f"127.0.0.1:{bed.certd_port}")
+    assert bed.cli(*at, "status").count("confined by: seccomp") == 2
+    assert "seccomp" in bed.json(*at, "status")["certd"]["sandbox"]
 
 
 def test_keyd_is_found_by_name(bed):

@@ -34,15 +34,6 @@ def name_of(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-class OneOperatorBed(CertdBed):
-    """keyd where one alone may have a key destroyed."""
-
-    def write_keyd_config(self, *args, **kw):
-        super().write_keyd_config(*args, **kw)
-        with (self.dir / "keyd.yaml").open("a") as config:
-            config.write("approvals: {quorum: 1}\n")
-
-
 class Ca:
     """A root, an issuer below it, and what that issues."""
 
@@ -87,7 +78,7 @@ def ca():
 
 @pytest.fixture(scope="module")
 def bed():
-    b = OneOperatorBed(certd_lines="allow_exposed_upload: false\n")
+    b = CertdBed(certd_lines="allow_exposed_upload: false\n")
     b.init()
     b.start_keyd()
     b.start_certd()

@@ -335,9 +335,8 @@ watch(struct follow *f, const char *endpoint)
 static STATUS
 connect_to(struct follow *f, const char *endpoint)
 {
-	const struct rpc_client_config known =
+	struct rpc_client_config config =
 	    enroll_certd_config(f->identity, endpoint);
-	struct rpc_client_config config = known;
 
 	config.message_max = MESSAGE_MAX;
 	return rpc_client_new(&config, &f->client);
@@ -483,10 +482,7 @@ follow_stop(struct follow *f)
 {
 	if (!f->has_thread)
 		return;
-	pthread_mutex_lock(&f->mutex);
-	f->stopping = true;
-	pthread_cond_signal(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
+	(void)note(f, &f->stopping);
 	pthread_join(f->thread, NULL);
 	f->has_thread = false;
 }

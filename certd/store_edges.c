@@ -28,6 +28,19 @@ edges_started(int64_t now_s)
 	atomic_store(&started_s, now_s);
 }
 
+bool
+edges_clock_was_set(int64_t *offset_s, int64_t now_s, int64_t mono_s)
+{
+	int64_t offset = now_s - mono_s, step_s = offset - *offset_s;
+	bool known = *offset_s != 0;
+
+	*offset_s = offset;
+	if (!known || (step_s < EDGE_LIVE_S / 3 && step_s > -EDGE_LIVE_S / 3))
+		return false;
+	edges_started(now_s);
+	return true;
+}
+
 /*
  * Whoever was heard of since then counts.  Right after the start nobody was
  * heard of: those count who were there in the day before certd ended.

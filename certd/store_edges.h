@@ -23,6 +23,11 @@
 
 /* Since when certd runs; before the first question. */
 void edges_started(int64_t now_s);
+/*
+ * From time to time: was the clock set since, or did the machine sleep?  Then
+ * it is as after a start.  *offset_s is the caller's to keep, 0 at first.
+ */
+bool edges_clock_was_set(int64_t *offset_s, int64_t now_s, int64_t mono_s);
 
 struct edges_convergence {
 	unsigned edges, applied, served;

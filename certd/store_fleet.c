@@ -16,6 +16,8 @@
 #include "proto/message.h"
 
 #define HASH_LEN 32
+/* What is later than now by more than this is of a clock that was wrong. */
+#define FUTURE_S 600
 #define COLUMNS                                                                \
 	"id, name, edge_group, last_seen_s, applied_version, held_version,"    \
 	" quarantined, program, problem"
@@ -133,9 +135,9 @@ STATUS
 fleet_seen(struct db_tx *tx, const char *name, int64_t seen_s)
 {
 	return db_run(tx, NULL,
-	    "UPDATE edge SET last_seen_s = ?2"
-	    " WHERE name = ?1 AND last_seen_s < ?2",
-	    DB_VALUES(db_text(name), db_int(seen_s)));
+	    "UPDATE edge SET last_seen_s = ?2 WHERE name = ?1"
+	    " AND (last_seen_s < ?2 OR last_seen_s > ?2 + ?3)",
+	    DB_VALUES(db_text(name), db_int(seen_s), db_int(FUTURE_S)));
 }
 
 /* Foreign text, made fit to be kept. */

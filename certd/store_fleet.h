@@ -47,7 +47,7 @@ STATUS fleet_prune(
 
 /* ---- what they do ---- */
 
-/* Heard of; never back in time. */
+/* Heard of; back in time only when the clock was. */
 STATUS fleet_seen(struct db_tx *tx, const char *name, int64_t seen_s);
 /* It follows.  anew: from nothing, so that what it has reported of its sites
  * counts no more.  Not held back any longer. */

@@ -240,6 +240,16 @@ keep_house(struct watch *watch)
 		    LOG_STATUS(st));
 }
 
+/* By its steps edges seem away that are not. */
+static void
+look_at_clock(struct watch *watch)
+{
+	if (edges_clock_was_set(&watch->clock_offset_s, store_now_s(),
+		clock_mono_ns() / NS_PER_S))
+		log_warn("the clock was set, or this machine slept: edges are "
+			 "given time to be heard of again");
+}
+
 static void *
 run(void *arg)
 {
@@ -250,6 +260,7 @@ run(void *arg)
 	while (!atomic_load(&watch->stopping)) {
 		unsigned wait_ms = IDLE_MS;
 
+		look_at_clock(watch);
 		look_round(watch);
 		pump(watch, &wait_ms);
 		keep_house(watch);

@@ -16,7 +16,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define QUEUE_MAX ((size_t)128 * 1024 * 1024)
+/* Nothing more is asked for from the first on, and nothing is taken beyond the
+ * second. */
+#define QUEUE_FULL ((size_t)16 * 1024 * 1024)
+#define QUEUE_MAX ((size_t)64 * 1024 * 1024)
 #define OPEN_AGAIN_NS (5 * NS_PER_S)
 #define SAVE_LAZY_NS (10 * NS_PER_S)
 #define EXPIRE_NS (60 * NS_PER_S)
@@ -137,6 +140,8 @@ pop(struct delivery *d)
 	d->first = item->next;
 	if (d->first == NULL)
 		d->last = NULL;
+	d->wants_more |=
+	    d->queued >= QUEUE_FULL && d->queued - item->len < QUEUE_FULL;
 	d->queued -= item->len;
 	return item;
 }
@@ -159,7 +164,7 @@ step(struct delivery *d, int64_t *ret_next_ns)
 {
 	int64_t now_ns = clock_mono_ns();
 	struct delivery_item *item = NULL;
-	bool saves, unmarks, prunes, expires;
+	bool saves, unmarks, prunes, expires, told;
 
 	saves = d->must_save ? now_ns >= d->retry_ns
 			     : d->unsaved && now_ns >= d->save_ns;
@@ -169,10 +174,14 @@ step(struct delivery *d, int64_t *ret_next_ns)
 	expires = now_ns >= d->expire_ns;
 	if (!saves || !d->must_save)
 		item = pop(d);
+	told = d->wants_more;
+	d->wants_more = false;
 	*ret_next_ns = next_ns(d);
 	if (!(saves || unmarks || prunes || expires || item != NULL))
 		return false;
 	pthread_mutex_unlock(&d->mutex);
+	if (told)
+		d->config.tell(d->config.ctx);
 	if (item != NULL)
 		take_item(d, item);
 	free(item);
@@ -272,15 +281,18 @@ put(struct delivery *d, struct bytes octets, bool begins)
 	struct delivery_item *item = malloc(sizeof(*item) + octets.len);
 	bool taken = false;
 
-	if (item == NULL)
-		return false;
-	item->next = NULL;
-	item->begins = begins;
-	item->len = octets.len;
-	if (octets.len > 0)
-		memcpy(item->at, octets.at, octets.len);
+	if (item != NULL) {
+		item->next = NULL;
+		item->begins = begins;
+		item->len = octets.len;
+		if (octets.len > 0)
+			memcpy(item->at, octets.at, octets.len);
+	}
 	pthread_mutex_lock(&d->mutex);
-	if (d->queued + item->len <= QUEUE_MAX) {
+	if (begins)
+		d->is_lossy = false;
+	if (item != NULL && !d->is_lossy &&
+	    d->queued + item->len <= QUEUE_MAX) {
 		taken = true;
 		if (d->last != NULL)
 			d->last->next = item;
@@ -290,6 +302,8 @@ put(struct delivery *d, struct bytes octets, bool begins)
 		d->queued += item->len;
 		pthread_cond_signal(&d->changed);
 	}
+	/* With a hole in it, what follows would say what certd did not. */
+	d->is_lossy |= !taken;
 	pthread_mutex_unlock(&d->mutex);
 	if (!taken)
 		free(item);
@@ -306,6 +320,17 @@ bool
 delivery_message(struct delivery *d, struct bytes message)
 {
 	return put(d, message, false);
+}
+
+bool
+delivery_has_room(struct delivery *d)
+{
+	bool room;
+
+	pthread_mutex_lock(&d->mutex);
+	room = d->queued < QUEUE_FULL;
+	pthread_mutex_unlock(&d->mutex);
+	return room;
 }
 
 void

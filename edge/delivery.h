@@ -55,8 +55,11 @@ bool delivery_position(struct delivery *delivery, int64_t *ret_version,
 /* A stream begins: what the one before left incomplete is forgotten.  false
  * when memory ends. */
 bool delivery_begin(struct delivery *delivery);
-/* One WatchUpdate's octets, copied; false when more waits than is taken. */
+/* One WatchUpdate's octets, copied; false when more waits than is taken: then
+ * nothing more of this stream is. */
 bool delivery_message(struct delivery *delivery, struct bytes message);
+/* Should more be asked for now?  It tells when there is room again. */
+bool delivery_has_room(struct delivery *delivery);
 /* certd says that what is served is newer than it knows; or not any more. */
 void delivery_hold(struct delivery *delivery, bool held);
 /* Must the stream begin again, for something of it could not be put in place?

@@ -111,6 +111,8 @@ refuse_second_owners(const struct owners *owners)
 			loser = a->incoming;
 		if (loser == NULL || loser->is_refused)
 			continue;
+		/* The other one may be about to give it up. */
+		loser->is_passing = true;
 		intake_refuse(
 		    loser, "another site has its host name %s", a->host);
 		refused = true;
@@ -188,7 +190,7 @@ swap_site(struct delivery *d, struct intake_site *incoming, struct news *news)
 		add_news(news, site->hosts[i]);
 	}
 	if (failed(st)) {
-		incoming->is_disks = true;
+		incoming->is_passing = true;
 		intake_refuse(incoming, "%s: %s", st.why,
 		    strerrordesc_np((int)st.detail));
 	}
@@ -347,7 +349,7 @@ static bool
 needs_stream(const struct delivery *d)
 {
 	for (size_t i = 0; i < d->intake.n; i++)
-		if (d->intake.sites[i].is_disks)
+		if (d->intake.sites[i].is_passing)
 			return true;
 	return false;
 }
@@ -357,7 +359,7 @@ stream_delay_ns(const struct delivery *d)
 {
 	int64_t delay_ns = STREAM_FIRST_NS;
 
-	for (unsigned i = 1; i < d->disk_fails && delay_ns < STREAM_MAX_NS; i++)
+	for (unsigned i = 1; i < d->fails && delay_ns < STREAM_MAX_NS; i++)
 		delay_ns *= 2;
 	return delay_ns < STREAM_MAX_NS ? delay_ns : STREAM_MAX_NS;
 }
@@ -386,14 +388,14 @@ is_older(struct delivery *d)
 static void
 conclude(struct delivery *d, const struct owners *owners)
 {
-	bool disk = needs_stream(d);
+	bool again = needs_stream(d);
 
 	if (take_over(d, owners)) {
 		d->sites.version = d->intake.version;
 		memcpy(d->sites.tag, d->intake.tag, SITES_TAG_LEN);
 	}
-	d->disk_fails = disk ? d->disk_fails + 1 : 0;
-	if (disk)
+	d->fails = again ? d->fails + 1 : 0;
+	if (again)
 		d->stream_ns = clock_mono_ns() + stream_delay_ns(d);
 	d->must_save = true;
 	d->changes++;
@@ -404,7 +406,7 @@ static void
 give_up(struct delivery *d, struct status st)
 {
 	pthread_mutex_lock(&d->mutex);
-	d->disk_fails++;
+	d->fails++;
 	d->stream_ns = clock_mono_ns() + stream_delay_ns(d);
 	delivery_disk_problem(d, "certificates cannot be put in place", st);
 	pthread_mutex_unlock(&d->mutex);

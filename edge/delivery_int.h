@@ -38,12 +38,12 @@ struct delivery {
 	/* The thread's: */
 	struct files *files;
 	struct intake intake;
-	bool distrusts;      /* the stream, until the next one */
-	unsigned disk_fails; /* in a row */
-	int64_t expire_ns;   /* when to look at gone hosts */
-	int64_t save_ns;     /* not before, what may wait */
-	int64_t retry_ns;    /* not before, after a failure */
-	bool save_failed;    /* last time */
+	bool distrusts;    /* the stream, until the next one */
+	unsigned fails;    /* in a row, to put all in place */
+	int64_t expire_ns; /* when to look at gone hosts */
+	int64_t save_ns;   /* not before, what may wait */
+	int64_t retry_ns;  /* not before, after a failure */
+	bool save_failed;  /* last time */
 	bool has_thread;
 
 	pthread_mutex_t mutex; /* guards the rest */
@@ -54,6 +54,8 @@ struct delivery {
 	bool is_ready, stopping;
 	struct delivery_item *first, *last; /* the queue */
 	size_t queued;                      /* octets of it */
+	bool is_lossy;                      /* of this stream some was lost */
+	bool wants_more;                    /* there is room again */
 	bool unsaved;                       /* state that may wait */
 	bool must_save;                     /* state that may not */
 	bool has_old;                       /* some entry has */

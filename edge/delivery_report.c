@@ -66,7 +66,13 @@ delivery_on_reload(
 	for (size_t i = 0; i < d->sites.n; i++) {
 		struct sites_entry *entry = d->sites.at[i];
 
-		if (entry->reload_serial == 0 || entry->reload_serial > serial)
+		bool was_due =
+		    entry->reload_serial != 0 && entry->reload_serial <= serial;
+		/* It may have waited for just this. */
+		bool waits = !failed(st) && entry->reload_serial == 0 &&
+			     entry->problem[0] != '\0';
+
+		if (!was_due && !waits)
 			continue;
 		entry->reload_serial = 0;
 		entry->probe_ns = now_ns;

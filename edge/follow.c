@@ -61,15 +61,26 @@ struct follow {
 /* --- The stream's thread ----------------------------------------------------
  */
 
+/* One of those that the mutex guards; false: it was so already. */
+static bool
+note(struct follow *f, bool *flag)
+{
+	bool is_news;
+
+	pthread_mutex_lock(&f->mutex);
+	is_news = !*flag;
+	*flag = true;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->mutex);
+	return is_news;
+}
+
 static void
 on_opened(void *ctx)
 {
 	struct follow *f = ctx;
 
-	pthread_mutex_lock(&f->mutex);
-	f->opened = true;
-	pthread_cond_signal(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
+	(void)note(f, &f->opened);
 }
 
 static void
@@ -78,15 +89,18 @@ on_message(void *ctx, struct bytes message)
 	struct follow *f = ctx;
 
 	delivery_hold(f->delivery, false);
-	if (delivery_message(f->delivery, message))
-		return;
-	/* It begins again from what is in place by then. */
-	pthread_mutex_lock(&f->mutex);
-	f->renewed = true;
-	pthread_cond_signal(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
-	log_warn("certd sends more than can be put in place; its stream begins "
-		 "again");
+	/* Else it begins again from what is in place by then. */
+	if (!delivery_message(f->delivery, message) && note(f, &f->renewed))
+		log_warn("certd sends more than can be put in place; its "
+			 "stream begins again");
+}
+
+static bool
+on_has_room(void *ctx)
+{
+	const struct follow *f = ctx;
+
+	return delivery_has_room(f->delivery);
 }
 
 static void
@@ -107,6 +121,7 @@ static const struct rpc_client_stream_ops stream_ops = {
 	.opened = on_opened,
 	.message = on_message,
 	.closed = on_closed,
+	.has_room = on_has_room,
 };
 
 /* --- Reports ----------------------------------------------------------------
@@ -199,18 +214,26 @@ report_now(struct follow *f, bool accepted)
 }
 
 /*
- * Report while a stream lives (watched), or while there is none to live, until
- * a moment: that is when a stream must be open, too.  Returns when the stream
+ * Report while a stream lives, or while there is none (NULL) to live, until a
+ * moment: that is when a stream must be open, too.  Returns when the stream
  * has closed, or must, or the session must end.
  */
 static void
-attend(struct follow *f, bool watched, int64_t until_ns)
+attend(struct follow *f, struct rpc_client_stream *stream, int64_t until_ns)
 {
+	bool watched = stream != NULL;
+
 	pthread_mutex_lock(&f->mutex);
 	while (!must_end(f) && !(watched && f->closed)) {
 		int64_t now_ns = clock_mono_ns(), next_ns = now_ns + LOOK_NS;
-		bool is_open = watched && f->opened;
+		bool is_open;
 
+		/* What woke us may be room for more. */
+		pthread_mutex_unlock(&f->mutex);
+		if (watched)
+			rpc_client_stream_wake(stream);
+		pthread_mutex_lock(&f->mutex);
+		is_open = watched && f->opened;
 		if (now_ns >= until_ns && !is_open)
 			break;
 		if (is_open)
@@ -284,7 +307,7 @@ watch(struct follow *f, const char *endpoint)
 
 	if (failed(st))
 		return st;
-	attend(f, true, begun_ns + CONNECT_NS);
+	attend(f, stream, begun_ns + CONNECT_NS);
 	pthread_mutex_lock(&f->mutex);
 	ended = f->closed;
 	pthread_mutex_unlock(&f->mutex);
@@ -312,15 +335,14 @@ watch(struct follow *f, const char *endpoint)
 static STATUS
 connect_to(struct follow *f, const char *endpoint)
 {
-	const struct rpc_client_config known =
+	struct rpc_client_config config =
 	    enroll_certd_config(f->identity, endpoint);
-	struct rpc_client_config config = known;
 
 	config.message_max = MESSAGE_MAX;
 	return rpc_client_new(&config, &f->client);
 }
 
-/* A client, and streams for as long as it is worth it. */
+/* A client, and one stream. */
 static void
 session(struct follow *f)
 {
@@ -334,19 +356,14 @@ session(struct follow *f)
 		return;
 	}
 	log_debug("connecting to certd", LOG_STR("endpoint", endpoint));
-	for (;;) {
-		st = watch(f, endpoint);
-		if (st.code != STATUS_FAILED_PRECONDITION)
-			break;
+	st = watch(f, endpoint);
+	if (st.code == STATUS_FAILED_PRECONDITION) {
 		/* It lives, and is told that we do. */
 		f->fails = 0;
 		delivery_hold(f->delivery, true);
-		attend(f, false, clock_mono_ns() + f->config.held_retry_ns);
-		pthread_mutex_lock(&f->mutex);
-		bool ends = must_end(f);
-		pthread_mutex_unlock(&f->mutex);
-		if (ends)
-			break;
+		attend(f, NULL, clock_mono_ns() + f->config.held_retry_ns);
+		/* Another one may have the right database. */
+		f->endpoint = (f->endpoint + 1) % f->config.n_endpoints;
 	}
 	rpc_client_free(f->client);
 	f->client = NULL;
@@ -415,19 +432,13 @@ run(void *arg)
 void
 follow_wake(struct follow *f)
 {
-	pthread_mutex_lock(&f->mutex);
-	f->woken = true;
-	pthread_cond_signal(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
+	(void)note(f, &f->woken);
 }
 
 void
 follow_renewed(struct follow *f)
 {
-	pthread_mutex_lock(&f->mutex);
-	f->renewed = true;
-	pthread_cond_signal(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
+	(void)note(f, &f->renewed);
 }
 
 STATUS
@@ -471,10 +482,7 @@ follow_stop(struct follow *f)
 {
 	if (!f->has_thread)
 		return;
-	pthread_mutex_lock(&f->mutex);
-	f->stopping = true;
-	pthread_cond_signal(&f->changed);
-	pthread_mutex_unlock(&f->mutex);
+	(void)note(f, &f->stopping);
 	pthread_join(f->thread, NULL);
 	f->has_thread = false;
 }

@@ -15,7 +15,8 @@
  * beside it.  Endpoints are tried in turn; when all are away nothing happens:
  * what is in place stays in place.  When certd does not know the version that
  * is served here (its database was restored), nothing is followed until an
- * operator has looked; edged keeps asking, and says so in its reports.
+ * operator has looked; edged keeps asking, at each endpoint in turn, and says
+ * so in its reports.
  */
 struct follow;
 

@@ -25,6 +25,8 @@
 #include "base/scoped.h"
 
 #define TAIL_MAX 2048
+/* As much as a pipe holds. */
+#define READS_MAX 32
 
 static char path_setting[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 			     "/usr/bin:/sbin:/bin";
@@ -117,16 +119,19 @@ keep(struct run *run, const char *at, size_t len)
 	run->len += len;
 }
 
-/* What is there now; false once it is closed. */
+/* What is there now, but not for ever; false once it is closed. */
 static bool
 take_output(struct run *run)
 {
 	char buffer[TAIL_MAX];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = read(run->from, buffer, sizeof(buffer))) > 0)
-		keep(run, buffer, (size_t)n);
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	for (int i = 0; i < READS_MAX && n > 0; i++) {
+		n = read(run->from, buffer, sizeof(buffer));
+		if (n > 0)
+			keep(run, buffer, (size_t)n);
+	}
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 enum end {

@@ -75,13 +75,53 @@ add_site(struct intake *intake, int64_t id, int64_t version)
 	return site;
 }
 
-static bool
-is_in_place(const struct sites *known, int64_t id, int64_t version)
+static int
+compare_hosts(const void *a, const void *b)
 {
-	const struct sites_entry *entry = sites_find(known, id);
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool
+has_certificate(const struct site *site,
+    const Holdfast__Certd__V1__SiteCertificate *message)
+{
+	for (size_t i = 0; i < site->n_certificates; i++)
+		if (bytes_equal((struct bytes){ message->fingerprint.data,
+				    message->fingerprint.len },
+			(struct bytes){ site->certificates[i].fingerprint,
+			    SITE_FINGERPRINT_LEN }))
+			return true;
+	return false;
+}
+
+/*
+ * A version alone does not say what it holds: a certd that was restored comes
+ * to numbers again that it gave away before.
+ */
+static bool
+is_same(const struct site *site, const Holdfast__Certd__V1__Site *message)
+{
+	if (site->version != message->version ||
+	    site->n_hosts != message->n_hostnames ||
+	    site->n_certificates != message->n_certificates)
+		return false;
+	for (size_t i = 0; i < message->n_hostnames; i++)
+		if (bsearch(&message->hostnames[i], site->hosts, site->n_hosts,
+			sizeof(*site->hosts), compare_hosts) == NULL)
+			return false;
+	for (size_t i = 0; i < message->n_certificates; i++)
+		if (!has_certificate(site, message->certificates[i]))
+			return false;
+	return true;
+}
+
+static bool
+is_in_place(const struct sites *known, const Holdfast__Certd__V1__Site *message)
+{
+	const struct sites_entry *entry = sites_find(known, message->id);
 
 	return entry != NULL && entry->site != NULL && !entry->is_behind &&
-	       entry->site->version == version;
+	       is_same(entry->site, message);
 }
 
 static STATUS
@@ -96,7 +136,7 @@ take_site(struct intake *intake, const Holdfast__Certd__V1__Site *message,
 
 	if (site == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	if (is_in_place(known, message->id, message->version)) {
+	if (is_in_place(known, message)) {
 		site->is_unchanged = true;
 		return status_ok();
 	}
@@ -108,7 +148,7 @@ take_site(struct intake *intake, const Holdfast__Certd__V1__Site *message,
 	st = files_stage(files, site->site, &pem, durable);
 	site_pem_done(&pem);
 	if (failed(st)) {
-		site->is_disks = true;
+		site->is_passing = true;
 		intake_refuse(
 		    site, "%s: %s", st.why, strerrordesc_np((int)st.detail));
 	}
@@ -188,6 +228,9 @@ take_message(struct intake *intake,
 	    intake->n_removed + update->n_removed > SITES_MAX)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "certd sent more sites than an edge takes");
+	/* What came before it may be of another group. */
+	if (update->snapshot)
+		intake_done(intake);
 	intake->is_snapshot |= update->snapshot;
 	intake->needs_sync |= !durable;
 	for (size_t i = 0; i < update->n_sites && !failed(st); i++)

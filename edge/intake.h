@@ -23,7 +23,7 @@ struct intake_site {
 	struct site *site; /* staged, unless refused; NULL: unchanged, or bad */
 	bool is_unchanged; /* in place already */
 	bool is_refused;   /* not to be put in place */
-	bool is_disks;     /* not its fault: to be tried again */
+	bool is_passing;   /* not for good: to be tried again */
 	char *why;         /* malloc'd, when refused; NULL: out of memory */
 };
 

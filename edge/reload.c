@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -70,6 +71,29 @@ hosts_add(struct hosts *to, const char *host)
 		to->n++;
 	else
 		to->whole = true;
+}
+
+static int
+compare_hosts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* While the hook fails the same ones come again and again. */
+static void
+hosts_unite(struct hosts *hosts)
+{
+	size_t n = 0;
+
+	if (hosts->n > 0)
+		qsort(hosts->at, hosts->n, sizeof(char *), compare_hosts);
+	for (size_t i = 0; i < hosts->n; i++) {
+		if (n > 0 && strcmp(hosts->at[n - 1], hosts->at[i]) == 0)
+			free(hosts->at[i]);
+		else
+			hosts->at[n++] = hosts->at[i];
+	}
+	hosts->n = n;
 }
 
 /* --- Telling ----------------------------------------------------------------
@@ -224,6 +248,7 @@ run(void *arg)
 		r->is_due = false;
 		serial = r->serial;
 		pthread_mutex_unlock(&r->mutex);
+		hosts_unite(&taken);
 		st = tell(r, &taken, why);
 		if (st.code != STATUS_CANCELLED)
 			r->config.done(r->config.ctx, serial, st, why);

@@ -2,6 +2,7 @@
 #ifndef RPC_CLIENT_H
 #define RPC_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,6 +68,11 @@ struct rpc_client_stream_ops {
 	 * waits.
 	 */
 	size_t (*fill)(void *ctx, uint8_t *out, size_t out_max);
+	/*
+	 * When set: may the next message be asked for?  After false the server
+	 * waits, until rpc_client_stream_wake has it asked again.
+	 */
+	bool (*has_room)(void *ctx);
 };
 
 STATUS rpc_client_stream_open(struct rpc_client *client,
@@ -76,7 +82,8 @@ STATUS rpc_client_stream_open(struct rpc_client *client,
 /* Any thread, never blocks, octets copied. */
 void rpc_client_stream_send(
     struct rpc_client_stream *stream, struct bytes message);
-/* There is something for fill.  Any thread, never blocks, cheap when busy. */
+/* There is something for fill, or room.  Any thread, never blocks, cheap when
+ * busy. */
 void rpc_client_stream_wake(struct rpc_client_stream *stream);
 /* Half-close after what is queued; closed follows.  Any thread. */
 void rpc_client_stream_end(struct rpc_client_stream *stream);

@@ -179,6 +179,18 @@ fill(struct rpc_client_stream *stream)
 	grpc_slice_unref(slice);
 }
 
+/* As for fill: who wakes the stream from here on has it asked again. */
+static bool
+has_room(struct rpc_client_stream *stream)
+{
+	if (stream->ops.has_room == NULL)
+		return true;
+	pthread_mutex_lock(&stream->mu);
+	stream->busy = false;
+	pthread_mutex_unlock(&stream->mu);
+	return stream->ops.has_room(stream->ctx);
+}
+
 /*
  * After an event: start what can be started, then close when all is over.  The
  * stream may be gone afterwards.
@@ -191,6 +203,7 @@ pump(struct rpc_client_stream *stream)
 	bool end = false;
 	bool read = false;
 	bool cancel = false;
+	bool room = has_room(stream);
 	unsigned joined;
 
 	pthread_mutex_lock(&stream->mu);
@@ -203,7 +216,7 @@ pump(struct rpc_client_stream *stream)
 			end = !write && stream->ended;
 			ask = !write && !end;
 		}
-		read = !stream->reading && !stream->no_more;
+		read = room && !stream->reading && !stream->no_more;
 		cancel = stream->cancelled && !stream->cancel_sent;
 	}
 	stream->writing = stream->writing || write;

@@ -80,6 +80,7 @@ send_since(struct certd_stub *stub, int64_t since)
 		if (update.n_sites == CHUNK) {
 			send_update(stub->stream, &update);
 			update.n_sites = 0;
+			update.snapshot = 0;
 		}
 	}
 	for (size_t i = 0; i < stub->n_removed; i++)

@@ -41,8 +41,8 @@ struct world {
 	struct metrics *metrics;
 	struct follow *follow;
 	struct delivery *delivery;
-	char dead_end[32];
-	bool looks; /* by probes */
+	char dead_end[32], other[32]; /* "": a dead end */
+	bool looks;                   /* by probes */
 	int64_t keep_removed_s;
 };
 
@@ -143,6 +143,12 @@ on_tell(void *ctx)
 	follow_wake(w->follow);
 }
 
+static void
+on_nothing(void *ctx)
+{
+	(void)ctx;
+}
+
 /* Each run of the hook adds an octet to "runs", and fails while there is a file
  * "broken". */
 static void
@@ -159,7 +165,7 @@ start(struct world *w)
 	hook[2] = w->script;
 	(void)!snprintf(w->dead_end, sizeof(w->dead_end), "%s",
 	    certd_stub_endpoint(w->certd));
-	endpoints[0] = dead;
+	endpoints[0] = w->other[0] == '\0' ? dead : w->other;
 	endpoints[1] = w->dead_end;
 	assert_false(failed(follow_new(
 	    &(struct follow_config){
@@ -386,6 +392,116 @@ a_host_name_that_another_site_has_is_refused_and_a_move_is_not(void **state)
 }
 
 static void
+a_host_name_that_is_given_up_later_is_taken_then(void **state)
+{
+	struct world *w = *state;
+	int64_t version;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	certd_stub_put_one(w->certd, made_site_of(2, 1, HOST, rsa));
+	certd_stub_await_problem(w->certd, 2, "another site has its host name");
+	/* The other one alone changes. */
+	version =
+	    certd_stub_put_one(w->certd, made_site_of(1, 1, "old.example", ec));
+	certd_stub_await_applied(w->certd, version);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), rsa->chain_pem);
+}
+
+/* What certd says in parts, the last of them complete. */
+static void
+say(struct world *w, Holdfast__Certd__V1__Site *site, bool snapshot,
+    int64_t version)
+{
+	Holdfast__Certd__V1__WatchUpdate update;
+	uint8_t tag[8] = { 'c', 'e', 'r', 't', 'd', 0, 0, 1 };
+
+	holdfast__certd__v1__watch_update__init(&update);
+	update.snapshot = snapshot;
+	update.sites = &site;
+	update.n_sites = 1;
+	update.complete = version > 0;
+	update.version = version;
+	update.tag.data = tag;
+	update.tag.len = version > 0 ? sizeof(tag) : 0;
+	certd_stub_say(w->certd, &update);
+	made_site_free(site);
+}
+
+static void
+a_snapshot_ends_what_was_begun_before_it(void **state)
+{
+	struct world *w = *state;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	/* Half of a change; then the edge was put into another group. */
+	say(w, made_site_of(2, 2, "other.example", ec), false, 0);
+	say(w, made_site_of(3, 3, "mine.example", ec), true, 3);
+	certd_stub_await_applied(w->certd, 3);
+	assert_true(exists(w, "live/mine.example"));
+	assert_false(exists(w, "live/other.example"));
+	assert_false(certd_stub_site(w->certd, 2).known);
+	assert_true(certd_stub_site(w->certd, 1).removed);
+}
+
+static void
+a_version_that_comes_again_with_something_else_is_applied(void **state)
+{
+	struct world *w = *state;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	certd_stub_put_one(w->certd, made_site_of(2, 2, "b.example", ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 2);
+	/* A restored certd came to version 2 by another way, then to 3. */
+	say(w, made_site_of(2, 2, "b.example", ec2), true, 3);
+	certd_stub_await_applied(w->certd, 3);
+	assert_string_equal(
+	    text_of(w, "live/b.example/fullchain.pem"), ec2->chain_pem);
+}
+
+static void
+after_a_lost_message_nothing_of_its_stream_is_taken(void **state)
+{
+	struct world *w = *state;
+	char *dir = strdup(in_folder(w, "file"));
+	size_t len = (size_t)33 * 1024 * 1024, n = 0;
+	uint8_t *zeroes = calloc(1, len);
+	struct bytes large = { zeroes, len };
+
+	assert_non_null(zeroes);
+	assert_non_null(dir);
+	w->looks = false;
+	/* Where the folder would be there is a file: all waits. */
+	touch(w, "file");
+	assert_false(failed(delivery_new(
+	    &(struct delivery_config){
+		.files = { .dir = dir, .mode = 0644 },
+		.tell = on_nothing,
+		.ctx = w,
+		.metrics = w->metrics,
+	    },
+	    &w->delivery)));
+	assert_true(delivery_begin(w->delivery));
+	assert_true(delivery_has_room(w->delivery));
+	while (delivery_message(w->delivery, large))
+		n++;
+	assert_int_equal(n, 1);
+	assert_false(delivery_has_room(w->delivery));
+	large.len = 10;
+	assert_false(delivery_message(w->delivery, large));
+	assert_true(delivery_begin(w->delivery));
+	assert_true(delivery_message(w->delivery, large));
+	stop(w);
+	free(zeroes);
+	free(dir);
+}
+
+static void
 files_of_a_site_that_is_gone_stay_for_a_while(void **state)
 {
 	struct world *w = *state;
@@ -479,6 +595,30 @@ a_restored_certd_rolls_nothing_back(void **state)
 	version = certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec2));
 	certd_stub_await_applied(w->certd, version);
 	certd_stub_await_held(w->certd, false);
+}
+
+static void
+held_back_by_one_it_asks_the_other(void **state)
+{
+	struct world *w = *state;
+	struct certd_stub *wrong = certd_stub_new(w->ca);
+
+	/* The other endpoint is of a certd with another database. */
+	certd_stub_start(wrong);
+	certd_stub_hold(wrong, true);
+	(void)!snprintf(
+	    w->other, sizeof(w->other), "%s", certd_stub_endpoint(wrong));
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	certd_stub_stop(w->certd);
+	certd_stub_await_held(wrong, true);
+	certd_stub_start(w->certd);
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec2));
+	certd_stub_await_applied(w->certd, 2);
+	certd_stub_await_held(w->certd, false);
+	stop(w);
+	certd_stub_free(wrong);
 }
 
 static void
@@ -647,10 +787,15 @@ main(void)
 		T(with_certd_away_a_restart_touches_nothing_and_tells_nobody),
 		T(a_bad_site_is_reported_and_the_others_are_applied),
 		T(a_host_name_that_another_site_has_is_refused_and_a_move_is_not),
+		T(a_host_name_that_is_given_up_later_is_taken_then),
+		T(a_snapshot_ends_what_was_begun_before_it),
+		T(a_version_that_comes_again_with_something_else_is_applied),
+		T(after_a_lost_message_nothing_of_its_stream_is_taken),
 		T(files_of_a_site_that_is_gone_stay_for_a_while),
 		T(a_hook_that_fails_is_reported_and_tried_again),
 		T(what_the_last_run_did_not_tell_is_told_by_the_next),
 		T(a_restored_certd_rolls_nothing_back),
+		T(held_back_by_one_it_asks_the_other),
 		T(an_update_older_than_what_is_in_place_is_not_applied),
 		T(a_stream_that_makes_no_sense_begins_again),
 		T(what_the_disk_does_not_take_comes_again),

@@ -71,6 +71,18 @@ says_that_a_program_is_not_there(void **state)
 }
 
 static void
+a_hook_that_writes_for_ever_is_killed(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    sh("while :; do cat /dev/zero; done", 300 * NS_PER_MS, -1).code,
+	    STATUS_DEADLINE_EXCEEDED);
+	assert_int_equal(
+	    sh("setsid cat /dev/zero & sleep 60", 300 * NS_PER_MS, -1).code,
+	    STATUS_DEADLINE_EXCEEDED);
+}
+
+static void
 a_hook_that_hangs_is_killed_with_what_it_started(void **state)
 {
 	char path[] = "/tmp/hook.XXXXXX", script[128];
@@ -175,6 +187,7 @@ main(void)
 		cmocka_unit_test(a_hook_that_ends_with_0_has_run),
 		cmocka_unit_test(says_how_it_ended_and_its_last_line),
 		cmocka_unit_test(says_that_a_program_is_not_there),
+		cmocka_unit_test(a_hook_that_writes_for_ever_is_killed),
 		cmocka_unit_test(
 		    a_hook_that_hangs_is_killed_with_what_it_started),
 		cmocka_unit_test(a_stop_ends_it_at_once),

@@ -328,6 +328,44 @@ a_restart_of_certd_proves_nothing(void **state)
 	assert_int_equal(settle(desk, 0), 1);
 }
 
+static void
+a_clock_that_is_set_proves_nothing(void **state)
+{
+	struct edge_desk *desk = *state;
+	struct switched s = switch_site(desk);
+	int64_t offset_s = 0;
+
+	/* Two days ahead in a moment: the edge seems away, and is not. */
+	add_edge(desk, "a", "standard", 2 * EDGE_GRACE_S);
+	assert_false(
+	    edges_clock_was_set(&offset_s, NOW - 2 * EDGE_GRACE_S, 100));
+	assert_false(
+	    edges_clock_was_set(&offset_s, NOW - 2 * EDGE_GRACE_S + 6, 105));
+	assert_int_equal(waiting(desk, s.old), 0);
+	assert_true(edges_clock_was_set(&offset_s, NOW, 110));
+	assert_int_equal(waiting(desk, s.old), 1);
+	assert_int_equal(settle(desk, 0), 0);
+	assert_false(edges_clock_was_set(&offset_s, NOW + 5, 115));
+}
+
+static void
+who_was_heard_of_in_the_future_is_heard_of_now(void **state)
+{
+	struct edge_desk *desk = *state;
+
+	/* The clock was a year ahead, and was set right. */
+	add_edge(desk, "a", "standard", -365 * EDGE_GRACE_S);
+	add_edge(desk, "a", "standard", 0);
+	assert_int_equal(edge_desk_number(desk,
+			     "SELECT last_seen_s FROM edge WHERE name = 'a'"),
+	    NOW);
+	/* What comes late does not count back. */
+	add_edge(desk, "a", "standard", 30);
+	assert_int_equal(edge_desk_number(desk,
+			     "SELECT last_seen_s FROM edge WHERE name = 'a'"),
+	    NOW);
+}
+
 /* ---- what an edge may say ---- */
 
 static void
@@ -554,6 +592,8 @@ main(int argc, char **argv)
 		TEST(a_retirement_of_a_site_that_is_no_more_ends_at_once),
 		TEST(a_retirement_of_a_site_that_moved_away_ends_at_once),
 		TEST(a_restart_of_certd_proves_nothing),
+		TEST(a_clock_that_is_set_proves_nothing),
+		TEST(who_was_heard_of_in_the_future_is_heard_of_now),
 		TEST(a_report_without_news_changes_nothing),
 		TEST(what_an_edge_cannot_know_is_passed_over),
 		TEST(an_edges_text_is_cut_and_made_fit_to_be_seen),

@@ -23,6 +23,13 @@
 
 /* Since when certd runs; before the first question. */
 void edges_started(int64_t now_s);
+/*
+ * Both clocks at one moment, before conclusions are drawn.  When the wall clock
+ * was set since the last time, or the machine slept, nobody was heard of by it
+ * either: as right after the start.  Any thread.
+ */
+#define EDGE_JUMP_S 5
+void edges_look_at_clock(int64_t now_s, int64_t mono_ns);
 
 struct edges_convergence {
 	unsigned edges, applied, served;

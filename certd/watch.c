@@ -224,6 +224,7 @@ keep_house(struct watch *watch)
 	int64_t now_ns = clock_mono_ns();
 	struct status st = status_ok();
 
+	edges_look_at_clock(store_now_s(), now_ns);
 	if (now_ns - watch->flushed_ns >= FLUSH_NS) {
 		watch->flushed_ns = now_ns;
 		st = heard_flush(watch->config.heard, watch->config.store);

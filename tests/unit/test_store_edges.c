@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "certd/store_edges.h"
 #include "certd/store_fleet.h"
 #include "certd/store_sites.h"
@@ -328,6 +329,27 @@ a_restart_of_certd_proves_nothing(void **state)
 	assert_int_equal(settle(desk, 0), 1);
 }
 
+static void
+a_clock_that_jumps_proves_nothing(void **state)
+{
+	const int64_t mono_ns = 1000 * NS_PER_S;
+	struct edge_desk *desk = *state;
+	struct switched s = switch_site(desk);
+
+	/* It is set two days ahead, or the machine slept; the edge went on. */
+	add_edge(desk, "a", "standard", 2 * EDGE_GRACE_S);
+	edges_look_at_clock(NOW - 2 * EDGE_GRACE_S - 10, mono_ns);
+	edges_look_at_clock(NOW - 2 * EDGE_GRACE_S, mono_ns + 10 * NS_PER_S);
+	edges_look_at_clock(NOW, mono_ns + 12 * NS_PER_S);
+	assert_int_equal(waiting(desk, s.old), 1);
+	assert_int_equal(settle(desk, 0), 0);
+	/* Clocks that go on side by side, or nearly, are no news. */
+	edges_started(NOW - EDGE_START_S);
+	edges_look_at_clock(NOW, mono_ns);
+	edges_look_at_clock(NOW + EDGE_JUMP_S, mono_ns);
+	assert_int_equal(settle(desk, 0), 1);
+}
+
 /* ---- what an edge may say ---- */
 
 static void
@@ -592,6 +614,7 @@ main(int argc, char **argv)
 		TEST(a_retirement_of_a_site_that_is_no_more_ends_at_once),
 		TEST(a_retirement_of_a_site_that_moved_away_ends_at_once),
 		TEST(a_restart_of_certd_proves_nothing),
+		TEST(a_clock_that_jumps_proves_nothing),
 		TEST(a_report_without_news_changes_nothing),
 		TEST(what_an_edge_cannot_know_is_passed_over),
 		TEST(an_edges_text_is_cut_and_made_fit_to_be_seen),

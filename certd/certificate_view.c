@@ -15,6 +15,7 @@
 #include "proto/message.h"
 
 #define DAY_S 86400
+#define SHARED HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_SHARED
 
 typedef Holdfast__Certd__V1__Certificate certificate_msg;
 
@@ -201,7 +202,9 @@ certificate_view_fill(struct db_tx *tx, const struct caller *caller,
 		st = fill_hostnames(tx, from->id, ret_view);
 	if (!failed(st))
 		st = fill_scope(tx, from->id, ret_view);
-	if (!failed(st) && caller_sees(caller, from->account))
+	/* A shared one's are of all accounts, whatever account keeps it. */
+	if (!failed(st) && caller_sees(caller, from->account) &&
+	    (from->kind != SHARED || caller_sees_all(caller)))
 		st = fill_holders(tx, from->id, holders, ret_view);
 	if (!failed(st) && whole)
 		st = fill_chain(tx, from->id, ret_view);

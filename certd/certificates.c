@@ -6,7 +6,7 @@
  * Nothing here changes what a certificate is, and there is no statement in the
  * store that could.  A certificate of another account is not found, in the
  * words of one that never was; a shared one is the operator's, there to be read
- * by every account.
+ * by every account and changed by none.
  */
 
 #include <stdio.h>
@@ -34,6 +34,11 @@ certificates_find(struct db_tx *tx, const struct caller *caller, int64_t id,
 		return st;
 	if (!caller_sees(caller, found.account))
 		return store_certificates_none();
+	/* Whatever account the operator keeps it in. */
+	if (found.kind == KIND_SHARED && !caller_sees_all(caller))
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "a shared certificate is bound in all accounts; only an "
+		    "operator changes it");
 	*ret_found = found;
 	return st;
 }
@@ -208,6 +213,11 @@ check_resource(struct api_call *call,
 			"resource is for ACME certificates"),
 		    "resource is for ACME certificates; bind others once they "
 		    "are there");
+	if (asked->kind == KIND_ACME && call->caller->scopes != 0 &&
+	    (call->caller->scopes & SCOPE_RESOURCES_WRITE) == 0)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "an ACME certificate is bound at once: it takes a token "
+		    "with the scopes certificates:write and resources:write");
 	return status_ok();
 }
 

@@ -408,6 +408,11 @@ custody_destroy(struct custody *custody, const struct key_id *id,
 		*ret_waits = false;
 		return status_ok();
 	}
+	/* It was asked for before, and waits still. */
+	if (st.code == STATUS_ALREADY_EXISTS) {
+		*ret_waits = true;
+		return status_ok();
+	}
 	if (failed(st))
 		return st;
 	*ret_waits =

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/spiffe.h"
 #include "certd/edges_view.h"
@@ -138,6 +139,7 @@ keep_report(struct edges *edges, const char *name, const report_msg *report)
 
 	if (failed(st))
 		return st;
+	(void)edges_look_at_clock(now_s, clock_mono_ns());
 	if (report->n_sites == 0 && !is_due &&
 	    !heard_is_news(
 		edges->heard, name, report->applied_version, report->problem))

@@ -401,6 +401,8 @@ grants_new(const struct grants_config *config, struct grants **ret)
 	if (grants == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	grants->config = *config;
+	/* What a process before this one had trouble with is tried at once. */
+	grants->retry_ns = clock_mono_ns();
 	grants->settled_ns = clock_mono_ns() + settle_s * NS_PER_S;
 	pthread_mutex_init(&grants->mutex, NULL);
 	pthread_condattr_init(&attr);

@@ -5,7 +5,9 @@
  * within a transaction, so each answer is written only if what was asked about
  * still holds: an intent that was claimed meanwhile stays, a doomed key that
  * has a row after all is let live.  What keyd refuses stays on record with its
- * reason, and is asked again; it does not keep the others waiting.
+ * reason, and is asked again; it does not keep the others waiting.  A key whose
+ * destruction waits for approval stays doomed: were it used again meanwhile, it
+ * would be destroyed in use.
  */
 
 #include "certd/key_janitor.h"
@@ -17,10 +19,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/store_keys.h"
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
+#define SCHEDULED HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED
 #define INTENT_S 600
 /* What an earlier process asked of keyd is done or given up by then. */
 #define ASKED_S 90
+/* A request for approval was turned down, or has expired: once more. */
+#define ASK_AGAIN_S 86400
 #define IDLE_MS 60000
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MOST_MS 300000
@@ -120,20 +126,20 @@ sweep_intents(
 /* The next one, and whether a row uses it after all. */
 static struct status
 next_doomed(struct store *store, const struct key_id *after,
-    struct key_id *ret_id, bool *ret_found, bool *ret_is_used)
+    struct store_doomed *ret_doomed, bool *ret_found, bool *ret_is_used)
 {
 	struct store_key key;
-	struct key_id id;
+	struct store_doomed doomed;
 	struct db_tx *tx;
 	struct status st = store_read(store, &tx);
 
 	if (failed(st))
 		return st;
-	st = store_keys_next_doomed(tx, after, &id, ret_found);
+	st = store_keys_next_doomed(tx, after, &doomed, ret_found);
 	if (!failed(st) && *ret_found) {
-		struct status row = store_keys_find(tx, &id, &key);
+		struct status row = store_keys_find(tx, &doomed.id, &key);
 
-		*ret_id = id;
+		*ret_doomed = doomed;
 		*ret_is_used = !failed(row);
 		if (failed(row) && row.code != STATUS_NOT_FOUND)
 			st = row;
@@ -154,6 +160,17 @@ write_doomed(struct store *store, const struct key_id *id, const char *problem)
 	st = problem == NULL ? store_keys_buried(tx, id)
 			     : store_keys_doomed_problem(tx, id, problem);
 	return store_commit(store, tx, st);
+}
+
+static struct status
+write_waits(struct store *store, const struct key_id *id)
+{
+	struct db_tx *tx;
+	struct status st = store_write(store, &tx);
+
+	return failed(st)
+		   ? st
+		   : store_commit(store, tx, store_keys_doomed_waits(tx, id));
 }
 
 static struct status
@@ -178,27 +195,50 @@ destroy(const struct key_janitor_config *config, const struct key_id *id)
 	else
 		log_info("a key that nothing uses is scheduled for destruction",
 		    LOG_STR("key", key));
-	return write_doomed(config->store, id, NULL);
+	return waits ? write_waits(config->store, id)
+		     : write_doomed(config->store, id, NULL);
+}
+
+/* Once it is approved the key is keyd's alone. */
+static struct status
+look_after(
+    const struct key_janitor_config *config, const struct store_doomed *doomed)
+{
+	char why[CUSTODY_WHY_MAX] = "";
+	struct custody_key key;
+	struct status st =
+	    custody_find(config->custody, &doomed->id, &key, why);
+
+	if (st.code == STATUS_NOT_FOUND ||
+	    (!failed(st) && key.state == SCHEDULED))
+		return write_doomed(config->store, &doomed->id, NULL);
+	if (failed(st) || store_now_s() - doomed->waits_s < ASK_AGAIN_S)
+		return st;
+	return destroy(config, &doomed->id);
 }
 
 static struct status
 sweep_doomed(const struct key_janitor_config *config, size_t *ret_left)
 {
-	struct key_id id;
+	struct store_doomed doomed;
 	bool found = false, is_used = false;
 	struct status st =
-	    next_doomed(config->store, NULL, &id, &found, &is_used);
+	    next_doomed(config->store, NULL, &doomed, &found, &is_used);
 
 	while (!failed(st) && found) {
-		st = is_used ? write_doomed(config->store, &id, NULL)
-			     : destroy(config, &id);
+		if (is_used)
+			st = write_doomed(config->store, &doomed.id, NULL);
+		else if (doomed.waits_s != 0)
+			st = look_after(config, &doomed);
+		else
+			st = destroy(config, &doomed.id);
 		if (failed(st) && !is_away(st)) {
 			(*ret_left)++;
 			st = status_ok();
 		}
 		if (!failed(st))
-			st = next_doomed(
-			    config->store, &id, &id, &found, &is_used);
+			st = next_doomed(config->store, &doomed.id, &doomed,
+			    &found, &is_used);
 	}
 	return st;
 }

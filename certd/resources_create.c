@@ -166,6 +166,9 @@ look_first(struct making *making)
 	if (!failed(st))
 		st = store_resources_check_names(
 		    tx, making->call, 0, &making->names);
+	if (!failed(st))
+		st = resources_check_wildcards(
+		    making->resources, tx, making->call, 0, &making->names);
 	return st;
 }
 
@@ -242,6 +245,9 @@ create_in(struct making *making, struct db_tx *tx)
 		st = store_new_version(tx, store_now_s(), &row->version);
 	if (!failed(st))
 		st = store_resources_insert(tx, call, row);
+	if (!failed(st))
+		st = resources_check_wildcards(
+		    making->resources, tx, call, row->id, &making->names);
 	if (!failed(st))
 		st = store_resources_set_names(tx, call, row, &making->names);
 	if (!failed(st))

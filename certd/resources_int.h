@@ -46,6 +46,14 @@ void resources_wait(struct resources *resources);
 STATUS resources_check_shared(struct resources *resources, struct db_tx *tx,
     struct api_call *call, const struct resource_row *row);
 
+/*
+ * ALREADY_EXISTS for a host name that a wildcard of another account's resource
+ * serves: given to somebody else, it would be taken away there.  id: whose
+ * names these are to be; 0: a resource that is not there yet.
+ */
+STATUS resources_check_wildcards(struct resources *resources, struct db_tx *tx,
+    struct api_call *call, int64_t id, const struct names *names);
+
 /* ---- methods in files of their own, as api_fn ---- */
 
 struct status resources_create(void *ctx, struct api_call *call,

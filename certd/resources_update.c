@@ -71,6 +71,9 @@ change_names(struct update *u)
 		u->asked->n_hostnames, u->asked->hostnames, &names);
 
 	if (!failed(st))
+		st = resources_check_wildcards(
+		    u->resources, u->tx, u->call, u->row->id, &names);
+	if (!failed(st))
 		st = store_resources_set_names(u->tx, u->call, u->row, &names);
 	if (!failed(st))
 		st = store_new_version(u->tx, store_now_s(), &u->row->version);

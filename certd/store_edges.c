@@ -5,7 +5,7 @@
  * whether a certificate that was switched away from is out of use.  An edge
  * proves that it left one behind by serving the version that came after, or a
  * newer one; a held-back edge proves nothing.  Nothing is concluded from edges
- * that were not heard of, right after certd's own start.
+ * that were not heard of, right after certd's own start or a jump of the clock.
  */
 
 #include "certd/store_edges.h"
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/scoped.h"
 #include "base/signing.h"
 #include "certd/store_bindings.h"
@@ -21,23 +22,26 @@
 #define SETTLE_MAX 1000 /* in one transaction */
 
 static _Atomic int64_t started_s;
+/* How far the wall clock was ahead of the other one; INT64_MIN: not known. */
+static _Atomic int64_t ahead_s = INT64_MIN;
 
 void
 edges_started(int64_t now_s)
 {
 	atomic_store(&started_s, now_s);
+	atomic_store(&ahead_s, INT64_MIN);
 }
 
 bool
-edges_clock_was_set(int64_t *offset_s, int64_t now_s, int64_t mono_s)
+edges_look_at_clock(int64_t now_s, int64_t mono_ns)
 {
-	int64_t offset = now_s - mono_s, step_s = offset - *offset_s;
-	bool known = *offset_s != 0;
+	int64_t now_ahead_s = now_s - mono_ns / NS_PER_S;
+	int64_t before_s = atomic_exchange(&ahead_s, now_ahead_s);
 
-	*offset_s = offset;
-	if (!known || (step_s < EDGE_LIVE_S / 3 && step_s > -EDGE_LIVE_S / 3))
+	if (before_s == INT64_MIN || (now_ahead_s <= before_s + EDGE_JUMP_S &&
+					 now_ahead_s >= before_s - EDGE_JUMP_S))
 		return false;
-	edges_started(now_s);
+	atomic_store(&started_s, now_s);
 	return true;
 }
 

@@ -24,10 +24,12 @@
 /* Since when certd runs; before the first question. */
 void edges_started(int64_t now_s);
 /*
- * From time to time: was the clock set since, or did the machine sleep?  Then
- * it is as after a start.  *offset_s is the caller's to keep, 0 at first.
+ * Both clocks at one moment, before conclusions are drawn.  When the wall clock
+ * was set since the last time, or the machine slept, nobody was heard of by it
+ * either: as right after the start, and true is given.  Any thread.
  */
-bool edges_clock_was_set(int64_t *offset_s, int64_t now_s, int64_t mono_s);
+#define EDGE_JUMP_S 5
+bool edges_look_at_clock(int64_t now_s, int64_t mono_ns);
 
 struct edges_convergence {
 	unsigned edges, applied, served;

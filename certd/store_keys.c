@@ -238,13 +238,14 @@ store_keys_is_doomed(
 
 STATUS
 store_keys_next_doomed(struct db_tx *tx, const struct key_id *after,
-    struct key_id *ret_id, bool *ret_found)
+    struct store_doomed *ret_doomed, bool *ret_found)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
 	struct bytes id;
 	bool row = false;
 	struct status st = db_query(tx, &rows,
-	    "SELECT id FROM key_doomed WHERE id > ?1 ORDER BY id LIMIT 1",
+	    "SELECT id, waits_s FROM key_doomed WHERE id > ?1"
+	    " ORDER BY id LIMIT 1",
 	    DB_VALUES(after == NULL ? db_blob((struct bytes){ NULL, 0 })
 				    : id_of(after)));
 
@@ -256,7 +257,8 @@ store_keys_next_doomed(struct db_tx *tx, const struct key_id *after,
 		id = db_column_blob(rows, 0);
 		if (id.len != KEY_ID_LEN)
 			return damaged();
-		memcpy(ret_id->at, id.at, KEY_ID_LEN);
+		memcpy(ret_doomed->id.at, id.at, KEY_ID_LEN);
+		ret_doomed->waits_s = db_column_int(rows, 1);
 	}
 	*ret_found = row;
 	return st;
@@ -267,6 +269,14 @@ store_keys_buried(struct db_tx *tx, const struct key_id *id)
 {
 	return db_run(tx, NULL, "DELETE FROM key_doomed WHERE id = ?1",
 	    DB_VALUES(id_of(id)));
+}
+
+STATUS
+store_keys_doomed_waits(struct db_tx *tx, const struct key_id *id)
+{
+	return db_run(tx, NULL,
+	    "UPDATE key_doomed SET waits_s = ?2, problem = '' WHERE id = ?1",
+	    DB_VALUES(id_of(id), db_int(store_now_s())));
 }
 
 STATUS

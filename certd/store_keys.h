@@ -85,11 +85,18 @@ STATUS store_keys_end_intent(struct db_tx *tx,
 
 STATUS store_keys_is_doomed(
     struct db_tx *tx, const struct key_id *id, bool *ret_doomed);
+struct store_doomed {
+	struct key_id id;
+	int64_t waits_s; /* since when for approval at keyd; 0: it does not */
+};
+
 /* The first one after this id (NULL: of all); *ret_found. */
 STATUS store_keys_next_doomed(struct db_tx *tx, const struct key_id *after,
-    struct key_id *ret_id, bool *ret_found);
+    struct store_doomed *ret_doomed, bool *ret_found);
 /* keyd was told, or must not be: a row uses the key after all. */
 STATUS store_keys_buried(struct db_tx *tx, const struct key_id *id);
+/* keyd was told, and has it wait for approval: till then the key is doomed. */
+STATUS store_keys_doomed_waits(struct db_tx *tx, const struct key_id *id);
 /* Why keyd could not be told. */
 STATUS store_keys_doomed_problem(
     struct db_tx *tx, const struct key_id *id, const char *problem);

@@ -178,9 +178,9 @@ store_resources_names(struct db_tx *tx, int64_t id, struct names *ret_names)
 	return st;
 }
 
-/* Who has the name, as a host name or as target; NOT_FOUND: nobody. */
-static struct status
-holder(struct db_tx *tx, const char *name, int64_t *ret_resource)
+STATUS
+store_resources_holder(
+    struct db_tx *tx, const char *name, int64_t *ret_resource)
 {
 	return db_number(tx, ret_resource,
 	    "SELECT resource FROM hostname WHERE name = ?1"
@@ -215,7 +215,8 @@ store_resources_check_names(struct db_tx *tx, struct api_call *call, int64_t id,
 {
 	for (size_t i = 0; i < names->n; i++) {
 		int64_t other = 0;
-		struct status st = holder(tx, names->at[i], &other);
+		struct status st =
+		    store_resources_holder(tx, names->at[i], &other);
 
 		if (st.code == STATUS_NOT_FOUND)
 			continue;
@@ -250,7 +251,7 @@ store_resources_target_is_free(
     struct db_tx *tx, const char *target, bool *ret_free)
 {
 	int64_t other = 0;
-	struct status st = holder(tx, target, &other);
+	struct status st = store_resources_holder(tx, target, &other);
 
 	if (failed(st) && st.code != STATUS_NOT_FOUND)
 		return st;

@@ -87,6 +87,9 @@ STATUS store_resources_names(
  */
 STATUS store_resources_set_names(struct db_tx *tx, struct api_call *call,
     const struct resource_row *row, const struct names *names);
+/* Who has the name, as host name or target; NOT_FOUND: nobody. */
+STATUS store_resources_holder(
+    struct db_tx *tx, const char *name, int64_t *ret_resource);
 /* The same look without a change; id 0: of a resource that is to be. */
 STATUS store_resources_check_names(struct db_tx *tx, struct api_call *call,
     int64_t id, const struct names *names);

@@ -86,10 +86,12 @@ const char *const store_migrations[] = {
 	" label TEXT PRIMARY KEY,"
 	" account INTEGER NOT NULL,"
 	" since_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-	/* Keys that nothing uses any more, until keyd has been told. */
+	/* Keys that nothing uses any more, until keyd is about to destroy them.
+	 * waits_s: when keyd was asked to, and had it wait for approval. */
 	"CREATE TABLE key_doomed ("
 	" id BLOB PRIMARY KEY,"
 	" since_s INTEGER NOT NULL,"
+	" waits_s INTEGER NOT NULL DEFAULT 0,"
 	" problem TEXT NOT NULL DEFAULT '') STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE certificate ("

@@ -19,6 +19,9 @@
 #define REMOVED_MAX 2000 /* in one update */
 #define HALF (STORE_TAG_LEN / 2)
 #define RESYNC_META "resync_version"
+/* So far at most is a restored database behind its edges: an edge that claims
+ * more would use up the numbers that Resync goes on with. */
+#define BEHIND_MAX (INT64_C(1) << 40)
 
 typedef Holdfast__Certd__V1__WatchUpdate update_msg;
 typedef Holdfast__Certd__V1__Site site_msg;
@@ -86,9 +89,16 @@ sites_resume(struct db_tx *tx, const char *edge_group, int64_t version,
 	*ret_resume = SITES_SNAPSHOT;
 	if (version == 0)
 		return status_ok();
-	if (version < 0 || version == INT64_MAX || tag.len != STORE_TAG_LEN)
+	if (version < 0 || tag.len != STORE_TAG_LEN)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "a version comes with the 8 octets of its tag");
+	st = store_current_version(tx, &at, known);
+	if (failed(st))
+		return st;
+	if (version > at && version - at > BEHIND_MAX)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "no certd has given a version as high as this; the edge's "
+		    "state is damaged");
 	st = version_before(tx, version + 1, &at, known);
 	if (!failed(st))
 		st = resync_version(tx, &resynced);

@@ -242,10 +242,9 @@ keep_house(struct watch *watch)
 
 /* By its steps edges seem away that are not. */
 static void
-look_at_clock(struct watch *watch)
+look_at_clock(void)
 {
-	if (edges_clock_was_set(&watch->clock_offset_s, store_now_s(),
-		clock_mono_ns() / NS_PER_S))
+	if (edges_look_at_clock(store_now_s(), clock_mono_ns()))
 		log_warn("the clock was set, or this machine slept: edges are "
 			 "given time to be heard of again");
 }
@@ -260,7 +259,7 @@ run(void *arg)
 	while (!atomic_load(&watch->stopping)) {
 		unsigned wait_ms = IDLE_MS;
 
-		look_at_clock(watch);
+		look_at_clock();
 		look_round(watch);
 		pump(watch, &wait_ms);
 		keep_house(watch);

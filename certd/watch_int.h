@@ -43,7 +43,7 @@ struct watch {
 	struct watcher *watchers;
 	struct chunks *chunks;
 	uint64_t round, roster_seen;
-	int64_t flushed_ns, settled_ns, clock_offset_s;
+	int64_t flushed_ns, settled_ns;
 	atomic_uint_fast64_t reads;
 	struct metric_gauge *m_streams, *m_held;
 	struct metric_counter *m_updates, *m_octets;

@@ -34,7 +34,7 @@ enum {
 struct fake_key {
 	struct custody_key key;
 	EVP_PKEY *pkey;
-	bool exposed;
+	bool exposed, waits;
 };
 
 struct fake_grant {
@@ -571,6 +571,8 @@ custody_destroy(struct custody *custody, const struct key_id *id,
 	key = by_id(custody, id);
 	if (key != NULL && !custody->waits)
 		key->key.state = SCHEDULED;
+	else if (key != NULL)
+		key->waits = true;
 	*ret_waits = custody->waits;
 	return leave(custody, st, ret_why);
 }
@@ -653,10 +655,13 @@ custody_fake_lose_answer(struct custody *custody)
 }
 
 void
-custody_fake_wait_for_approval(struct custody *custody)
+custody_fake_wait_for_approval(struct custody *custody, bool waits)
 {
 	pthread_mutex_lock(&custody->mutex);
-	custody->waits = true;
+	custody->waits = waits;
+	for (size_t i = 0; !waits && i < custody->n_keys; i++)
+		if (custody->keys[i]->waits)
+			custody->keys[i]->key.state = SCHEDULED;
 	pthread_mutex_unlock(&custody->mutex);
 }
 

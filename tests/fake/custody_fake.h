@@ -21,8 +21,8 @@ void custody_fake_fail(
     struct custody *custody, enum status_code code, const char *why);
 /* The next call is done, and answered with UNAVAILABLE. */
 void custody_fake_lose_answer(struct custody *custody);
-/* Destructions wait for approval from now on. */
-void custody_fake_wait_for_approval(struct custody *custody);
+/* Destructions wait for approval from now on; false: those that do have it. */
+void custody_fake_wait_for_approval(struct custody *custody, bool waits);
 /* Called before each act is done, without locks; NULL ends it. */
 void custody_fake_before(
     struct custody *custody, void (*before)(void *ctx), void *ctx);

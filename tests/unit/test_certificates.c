@@ -107,7 +107,7 @@ viewers_change_nothing(void **state)
 }
 
 static void
-a_shared_certificate_is_read_by_all_and_changed_by_its_own(void **state)
+a_shared_certificate_is_read_by_all_and_changed_by_operators_alone(void **state)
 {
 	struct desk *desk = *state;
 	int64_t id = desk_add(desk, "DNS:*.edge.example.net");
@@ -129,6 +129,32 @@ a_shared_certificate_is_read_by_all_and_changed_by_its_own(void **state)
 	desk_ask(
 	    desk, &desk->operator, "Certificates/Get", desk_get(id), STATUS_OK);
 	assert_int_equal(certificate(desk)->bound, 1);
+}
+
+/* The operator may have put it into an account that has tokens. */
+static void
+a_shared_certificate_tells_its_own_account_no_more_than_others(void **state)
+{
+	struct desk *desk = *state;
+	int64_t id = desk_add(desk, "DNS:*.edge.example.net");
+
+	desk_run(desk, "UPDATE certificate SET kind = 3");
+	desk_resource(desk, 7, 2, "secret-project", "x.edge.example.net");
+	desk_bind(desk, 7, id);
+	desk_ask(desk, &desk->administrator, "Certificates/Get", desk_get(id),
+	    STATUS_OK);
+	assert_int_equal(certificate(desk)->n_resources, 0);
+	assert_int_equal(certificate(desk)->bound, 0);
+	desk_ask(desk, &desk->administrator, "Certificates/Delete",
+	    desk_delete(id, true), STATUS_PERMISSION_DENIED);
+	assert_null(strstr(desk->call.why, "secret-project"));
+	desk_ask(desk, &desk->administrator, "Certificates/Update",
+	    &update_of(id, "mine", "")->base, STATUS_PERMISSION_DENIED);
+	desk_run(desk, "DELETE FROM binding");
+	desk_ask(desk, &desk->administrator, "Certificates/Delete",
+	    desk_delete(id, true), STATUS_PERMISSION_DENIED);
+	desk_ask(desk, &desk->operator, "Certificates/Delete",
+	    desk_delete(id, false), STATUS_OK);
 }
 
 /* ---- what never changes ---- */
@@ -505,7 +531,9 @@ main(void)
 		    a_certificate_of_another_account_is_not_found_in_the_words_of_none),
 		TEST(viewers_change_nothing),
 		TEST(
-		    a_shared_certificate_is_read_by_all_and_changed_by_its_own),
+		    a_shared_certificate_is_read_by_all_and_changed_by_operators_alone),
+		TEST(
+		    a_shared_certificate_tells_its_own_account_no_more_than_others),
 		TEST(what_a_certificate_is_stays_whatever_is_called),
 		TEST(a_change_over_somebody_elses_is_refused),
 		TEST(a_scope_never_leaves_out_who_holds_the_certificate),

@@ -160,18 +160,37 @@ a_key_that_keyd_refuses_to_destroy_keeps_no_other_waiting(void **state)
 	assert_int_equal(custody_fake_keys(desk->custody), 0);
 }
 
+/* Else operators would approve the destruction of a key in use. */
 static void
-a_destruction_that_waits_for_approval_is_keyds_from_then_on(void **state)
+a_key_whose_destruction_waits_for_approval_is_not_taken_again(void **state)
 {
 	struct desk *desk = *state;
-	struct key_id id =
-	    custody_fake_put(desk->custody, KEY_ALG_EC_P256, "some", 0);
+	struct made *leaf = desk_leaf(desk, "DNS:a.example", NULL);
+	upload_message *request = desk_request(desk, leaf);
 
-	custody_fake_wait_for_approval(desk->custody);
-	doom(desk, &id);
+	custody_fake_wait_for_approval(desk->custody, true);
+	desk_upload(desk, leaf);
+	desk_ask(desk, &desk->engineer, "Certificates/Delete",
+	    desk_delete(1, false), STATUS_OK);
 	desk_sweep(desk, STATUS_OK, 0);
 	desk_sweep(desk, STATUS_OK, 0);
 	assert_int_equal(custody_fake_asked(desk->custody, "destroy"), 1);
+	desk_wrap(desk, request, leaf);
+	desk_ask(desk, &desk->engineer, "Certificates/Upload", &request->base,
+	    STATUS_FAILED_PRECONDITION);
+	desk_assert_said(desk, "is being destroyed");
+	/* Nobody voted for a day. */
+	desk_run(desk, "UPDATE key_doomed SET waits_s = waits_s - 86400");
+	desk_sweep(desk, STATUS_OK, 0);
+	assert_int_equal(custody_fake_asked(desk->custody, "destroy"), 2);
+	custody_fake_wait_for_approval(desk->custody, false);
+	desk_sweep(desk, STATUS_OK, 0);
+	assert_int_equal(custody_fake_asked(desk->custody, "destroy"), 2);
+	assert_int_equal(custody_fake_keys(desk->custody), 0);
+	desk_sweep(desk, STATUS_OK, 0);
+	assert_int_equal(
+	    desk_number(desk, "SELECT count(*) FROM key_doomed"), 0);
+	made_free(leaf);
 }
 
 static void
@@ -224,7 +243,7 @@ main(void)
 		TEST(a_doomed_key_that_a_row_uses_after_all_is_let_live),
 		TEST(a_key_that_keyd_refuses_to_destroy_keeps_no_other_waiting),
 		TEST(
-		    a_destruction_that_waits_for_approval_is_keyds_from_then_on),
+		    a_key_whose_destruction_waits_for_approval_is_not_taken_again),
 		TEST(the_rest_is_left_for_later_while_keyd_is_away),
 		TEST(the_thread_sees_what_is_doomed_and_ends_when_told),
 	};

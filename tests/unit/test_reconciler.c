@@ -182,6 +182,37 @@ what_waits_for_a_keyd_that_is_away_says_why_and_is_done_later(void **state)
 	assert_string_equal(trouble(desk, resource), "");
 }
 
+/* Of the process before this one only the rows are left, with its trouble. */
+static void
+what_waited_for_keyd_before_a_restart_is_told_after_it(void **state)
+{
+	struct desk *desk = *state;
+	scoped(grants_free) struct grants *grants = start(desk);
+	int64_t old = key_at_keyd(desk), new = key_at_keyd(desk);
+	int64_t resource = shop(desk);
+
+	bind_it(desk, resource, old);
+	grants_wait(grants, LONG_MS);
+	assert_true(granted(desk, old, "web"));
+	custody_fake_away(desk->custody, true);
+	unbind(desk, resource);
+	grants_wait(grants, LONG_MS);
+	/* It is known to be away: this is not even asked. */
+	bind_it(desk, resource, new);
+	grants_wait(grants, LONG_MS);
+	assert_int_equal(desk_number(desk,
+			     "SELECT count(*) FROM grant_ WHERE problem <> ''"),
+	    2);
+	grants_free(grants);
+	grants = NULL;
+	custody_fake_away(desk->custody, false);
+	grants = start(desk);
+	grants_wait(grants, LONG_MS);
+	assert_false(granted(desk, old, "web"));
+	assert_true(granted(desk, new, "web"));
+	assert_string_equal(trouble(desk, resource), "");
+}
+
 static void
 a_right_that_was_taken_away_while_keyd_was_away_goes_when_it_is_back(
     void **state)
@@ -404,6 +435,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(keyd_is_told_of_a_binding_and_of_its_end),
 		T(what_waits_for_a_keyd_that_is_away_says_why_and_is_done_later),
+		T(what_waited_for_keyd_before_a_restart_is_told_after_it),
 		T(a_right_that_was_taken_away_while_keyd_was_away_goes_when_it_is_back),
 		T(a_grant_whose_answer_was_lost_is_taken_away_when_unwanted),
 		T(a_key_that_keyd_does_not_know_does_not_hold_up_the_others),

@@ -390,6 +390,51 @@ a_host_name_has_one_resource_whatever_the_account(void **state)
 }
 
 static void
+a_name_under_another_accounts_wildcard_is_not_given_out(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("*.shop.example.com") };
+	create_msg asked = new_shop(hostnames);
+	int64_t before = desk_resource(
+	    desk, desk->other, "before", "before.shop.example.com", MODE_ACME);
+	update_msg change = change_of(before);
+	char *both[] = { text("before.shop.example.com"),
+		text("a.shop.example.com") };
+
+	assert_int_equal(
+	    create(desk, &desk_alice, &asked, NULL).code, STATUS_OK);
+	/* To take it would be to take its visitors. */
+	asked.name = text("mine");
+	hostnames[0] = text("A.shop.example.com");
+	assert_refused(desk, create(desk, &desk_bob, &asked, NULL),
+	    STATUS_ALREADY_EXISTS, "a.shop.example.com is served by another");
+	assert_null(strstr(desk->call.why, "acme"));
+	/* What was there before stays, and no more comes to it. */
+	change.hostnames = both;
+	change.n_hostnames = 1;
+	assert_int_equal(
+	    update(desk, &desk_bob, &change, (field[]){ F(HOSTNAMES) }, 1, NULL)
+		.code,
+	    STATUS_OK);
+	change.n_hostnames = 2;
+	assert_refused(desk,
+	    update(
+		desk, &desk_bob, &change, (field[]){ F(HOSTNAMES) }, 1, NULL),
+	    STATUS_ALREADY_EXISTS, "a.shop.example.com");
+	/* Its owner may, and the operator, for whomever. */
+	assert_int_equal(
+	    create(desk, &desk_alice, &asked, NULL).code, STATUS_OK);
+	hostnames[0] = text("b.shop.example.com");
+	asked.account = text("other");
+	assert_int_equal(
+	    create(desk, &desk_operator, &asked, NULL).code, STATUS_OK);
+	/* The wildcard serves no name two levels down. */
+	hostnames[0] = text("a.b.shop.example.com");
+	asked.name = text("deep");
+	assert_int_equal(create(desk, &desk_bob, &asked, NULL).code, STATUS_OK);
+}
+
+static void
 the_operators_zone_and_wildcards_in_it_are_not_given_out(void **state)
 {
 	static const char *const grabs[] = { DESK_ZONE, "*." DESK_ZONE,
@@ -411,6 +456,10 @@ the_operators_zone_and_wildcards_in_it_are_not_given_out(void **state)
 	asked.name = text("all");
 	assert_int_equal(
 	    create(desk, &desk_operator, &asked, NULL).code, STATUS_OK);
+	/* That takes no names of others there. */
+	hostnames[0] = text("theirs." DESK_ZONE);
+	asked.account = text("");
+	assert_int_equal(create(desk, &desk_bob, &asked, NULL).code, STATUS_OK);
 }
 
 static void
@@ -945,6 +994,7 @@ main(void)
 		T(plain_http_is_allowed_and_warned_of),
 		T(mode_personal_needs_a_certificate_and_acme_waits_for_one),
 		T(a_host_name_has_one_resource_whatever_the_account),
+		T(a_name_under_another_accounts_wildcard_is_not_given_out),
 		T(the_operators_zone_and_wildcards_in_it_are_not_given_out),
 		T(fields_that_are_not_well_formed_are_refused),
 		T(origins_are_kept_in_one_spelling),

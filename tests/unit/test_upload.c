@@ -627,6 +627,31 @@ two_who_add_the_same_at_once_leave_one_certificate_and_one_key(void **state)
 
 /* ---- kinds, names, scope ---- */
 
+/* It is bound at once, which changes a resource. */
+static void
+a_token_needs_both_scopes_to_add_an_acme_certificate(void **state)
+{
+	struct desk *desk = *state;
+	struct made *leaf = desk_leaf(desk, "DNS:a.example", NULL);
+	struct caller narrow = desk->engineer;
+	upload_message *request;
+
+	desk_resource(desk, 7, 1, "www", "a.example");
+	for (int both = 0; both <= 1; both++) {
+		narrow.scopes = SCOPE_CERTIFICATES_WRITE |
+				(both ? SCOPE_RESOURCES_WRITE : 0);
+		request = desk_request(desk, leaf);
+		desk_wrap(desk, request, leaf);
+		request->kind = KINDS(ACME);
+		request->resource = 7;
+		desk_ask(desk, &narrow, UPLOAD, &request->base,
+		    both ? STATUS_OK : STATUS_PERMISSION_DENIED);
+		assert_int_equal(
+		    desk_number(desk, "SELECT count(*) FROM binding"), both);
+	}
+	made_free(leaf);
+}
+
 static void
 an_acme_certificate_is_bound_to_its_resource_at_once(void **state)
 {
@@ -815,6 +840,7 @@ main(void)
 		    a_binding_that_is_refused_undoes_the_upload_and_dooms_its_key),
 		TEST(
 		    two_who_add_the_same_at_once_leave_one_certificate_and_one_key),
+		TEST(a_token_needs_both_scopes_to_add_an_acme_certificate),
 		TEST(an_acme_certificate_is_bound_to_its_resource_at_once),
 		TEST(
 		    only_operators_add_shared_certificates_and_only_for_their_own_zone),

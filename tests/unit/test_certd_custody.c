@@ -691,6 +691,13 @@ destroying_a_key_says_when_it_waits_for_approval(void **state)
 	    custody_destroy(custody, &said.id, "replaced", &waits, why).code,
 	    STATUS_OK);
 	assert_true(waits);
+	/* Asked for before, when the answer was lost. */
+	said.fail = STATUS_ALREADY_EXISTS;
+	waits = false;
+	assert_int_equal(
+	    custody_destroy(custody, &said.id, "replaced", &waits, why).code,
+	    STATUS_OK);
+	assert_true(waits);
 }
 
 static void

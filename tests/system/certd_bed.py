@@ -300,9 +300,23 @@ probe:
         self.https_port = self.ports[self.names[0]]
         return super().start_nginx(workers)
 
+    def nginx_workers(self):
+        """Those that still take connections."""
+        found = subprocess.run(["pgrep", "-P", str(self.daemons["nginx"].pid), "-f",
+                                "worker process$"], capture_output=True, text=True)
+        return set(found.stdout.split())
+
     def reload_nginx(self):
+        """Until no worker with another configuration takes connections: it would serve
+        its first site to those who ask for one that it does not have."""
         self.write_nginx_conf()
+        before = self.nginx_workers()
         self.daemons["nginx"].process.send_signal(1)
+
+        def is_done():
+            now = self.nginx_workers()
+            return now and not now & before
+        wait_for("nginx has its new configuration", is_done)
 
     def served(self, name, host, rsa=False):
         """SHA-256 of the leaf that the edge's web server serves."""

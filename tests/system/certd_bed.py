@@ -179,10 +179,14 @@ metrics_listen: 127.0.0.1:{self.certd_metrics_port}
 
     # ---- REST ----
 
-    def rest(self, verb, path, token=None, body=None, headers=None, timeout=30):
-        """(status, headers, JSON or text) of one request over TLS."""
+    def https(self, timeout=30):
+        """A connection to the REST port, for several requests; close it."""
         context = ssl.create_default_context(cafile=str(self.dir / "keyd/ca.pem"))
-        connection = _Https("127.0.0.1", self.rest_port, context=context, timeout=timeout)
+        return _Https("127.0.0.1", self.rest_port, context=context, timeout=timeout)
+
+    def rest(self, verb, path, token=None, body=None, headers=None, over=None):
+        """(status, headers, JSON or text) of one request over TLS."""
+        connection = over or self.https()
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -196,7 +200,8 @@ metrics_listen: 127.0.0.1:{self.certd_metrics_port}
             is_json = "json" in (reply.headers.get("Content-Type") or "")
             return reply.status, reply.headers, json.loads(text) if is_json and text else text
         finally:
-            connection.close()
+            if over is None:
+                connection.close()
 
     def close(self):
         for open_channel in self.channels.values():

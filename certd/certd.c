@@ -201,6 +201,17 @@ keyd_trouble(void *ctx, char *ret_why)
 	custody_trouble(certd->custody, ret_why);
 }
 
+/* Zeroes when they cannot be read: Status says all else nevertheless. */
+static void
+count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
+{
+	const struct certd *certd = ctx;
+	struct status st = edges_count(certd->edges, ret_live, ret_held_back);
+
+	if (failed(st))
+		log_warn("edges could not be counted", LOG_STATUS(st));
+}
+
 static struct status
 make_report(struct certd *certd)
 {
@@ -208,6 +219,7 @@ make_report(struct certd *certd)
 		.identity = certd->identity,
 		.sandbox = hardening_text(),
 		.keyd_trouble = keyd_trouble,
+		.edges = count_edges,
 		.ctx = certd };
 	struct status st = report_new(&config, &certd->report);
 

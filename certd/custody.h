@@ -103,6 +103,11 @@ STATUS custody_grant(struct custody *custody, const struct key_id *id,
 STATUS custody_revoke(struct custody *custody, const struct key_id *id,
     const char *edge_group, char *ret_why);
 
+/* Nothing is signed with the key any more.  One that is so already, going to be
+ * destroyed or no more is no error. */
+STATUS custody_suspend(struct custody *custody, const struct key_id *id,
+    const char *reason, char *ret_why);
+
 /* Destruction after keyd's delay.  One that waits for approval is no error:
  * *ret_waits says so.  A key that is no more is none either. */
 STATUS custody_destroy(struct custody *custody, const struct key_id *id,

@@ -390,6 +390,25 @@ is_doomed(struct custody *custody, const struct key_id *id)
 }
 
 STATUS
+custody_suspend(struct custody *custody, const struct key_id *id,
+    const char *reason, char *ret_why)
+{
+	Holdfast__Keyd__V1__SuspendKeyRequest request;
+	const struct custody_ask ask = { KEYS, "Suspend", &request.base, 0 };
+	scoped(message_free) ProtobufCMessage *reply = NULL;
+	struct status st;
+
+	holdfast__keyd__v1__suspend_key_request__init(&request);
+	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.reason = text_of(reason);
+	st = custody_call(custody, &ask, &reply, NULL, ret_why);
+	if (st.code == STATUS_NOT_FOUND ||
+	    (st.code == STATUS_FAILED_PRECONDITION && is_doomed(custody, id)))
+		return status_ok();
+	return st;
+}
+
+STATUS
 custody_destroy(struct custody *custody, const struct key_id *id,
     const char *comment, bool *ret_waits, char *ret_why)
 {

@@ -386,6 +386,49 @@ edges_serve(struct edges *edges, struct rpc_server *server)
 	watch_serve(edges->watch, server);
 }
 
+/* ---- for Status ---- */
+
+struct counting {
+	struct edges_view view;
+	uint32_t live, held_back;
+};
+
+static bool
+count_one(void *ctx, const struct fleet_edge *edge)
+{
+	struct counting *c = ctx;
+
+	switch (edges_view_state(&c->view, edge)) {
+	case HOLDFAST__CERTD__V1__EDGE_STATE__EDGE_STATE_LIVE:
+		c->live++;
+		break;
+	case HOLDFAST__CERTD__V1__EDGE_STATE__EDGE_STATE_HELD_BACK:
+		c->held_back++;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+STATUS
+edges_count(struct edges *edges, uint32_t *ret_live, uint32_t *ret_held_back)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct counting c = { .live = 0 };
+	struct status st = store_read(edges->config.store, &tx);
+
+	if (failed(st))
+		return st;
+	c.view = view_of(edges, tx);
+	st = fleet_list(tx, "", "", SIZE_MAX / 2, count_one, &c);
+	if (failed(st))
+		return st;
+	*ret_live = c.live;
+	*ret_held_back = c.held_back;
+	return st;
+}
+
 uint64_t
 edges_reads(struct edges *edges)
 {

@@ -41,6 +41,10 @@ STATUS edges_register(struct edges *edges, struct api *api);
 /* Watch itself, which streams; before rpc_server_start. */
 void edges_serve(struct edges *edges, struct rpc_server *server);
 
+/* Live edges, and those that are held back (certd/store_edges.h). */
+STATUS edges_count(
+    struct edges *edges, uint32_t *ret_live, uint32_t *ret_held_back);
+
 /* Updates that were read from the database, not taken from memory. */
 uint64_t edges_reads(struct edges *edges);
 

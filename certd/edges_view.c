@@ -40,6 +40,12 @@ state_of(const struct fleet_edge *edge, int64_t seen_s, int64_t now_s)
 		   : HOLDFAST__CERTD__V1__EDGE_STATE__EDGE_STATE_AWAY;
 }
 
+Holdfast__Certd__V1__EdgeState
+edges_view_state(const struct edges_view *view, const struct fleet_edge *edge)
+{
+	return state_of(edge, last_seen(view, edge), view->now_s);
+}
+
 static struct status
 look_at_group(struct edges_view *view, const char *edge_group)
 {

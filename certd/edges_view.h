@@ -19,6 +19,8 @@ struct edges_view {
 	int64_t version, sites;
 };
 
+Holdfast__Certd__V1__EdgeState edges_view_state(
+    const struct edges_view *view, const struct fleet_edge *edge);
 /* Fill in a new message; with_behind also says what is behind. */
 STATUS edges_view(struct edges_view *view, const struct fleet_edge *edge,
     bool with_behind, Holdfast__Certd__V1__Edge *to);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Destroys keys that nothing uses; see key_janitor.h.  keyd is never asked
- * within a transaction, so each answer is written only if what was asked about
- * still holds: an intent that was claimed meanwhile stays, a doomed key that
- * has a row after all is let live.  What keyd refuses stays on record with its
- * reason, and is asked again; it does not keep the others waiting.  A key whose
- * destruction waits for approval stays doomed: were it used again meanwhile, it
- * would be destroyed in use.
+ * Destroys keys that nothing uses; see key_janitor.h.  One that keyd does not
+ * destroy yet, because it refuses or waits for approval, is suspended there.
+ * keyd is never asked within a transaction, so each answer is written only if
+ * what was asked about still holds: an intent that was claimed meanwhile stays,
+ * a doomed key that has a row after all is let live.  What keyd refuses stays
+ * on record with its reason, and is asked again; it does not keep the others
+ * waiting.  A key whose destruction waits for approval stays doomed: were it
+ * used again meanwhile, it would be destroyed in use.
  */
 
 #include "certd/key_janitor.h"
@@ -30,6 +31,7 @@
 #define IDLE_MS 60000
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MOST_MS 300000
+#define ACTIVE ((int)HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_ACTIVE)
 #define COMMENT "no certificate uses it any more"
 
 struct key_janitor {
@@ -162,6 +164,47 @@ write_doomed(struct store *store, const struct key_id *id, const char *problem)
 	return store_commit(store, tx, st);
 }
 
+/* It lives on for a while, but nothing shall be signed with it.  Looked at
+ * first: keyd keeps a record of each act, and this may be asked often. */
+static struct status
+suspend(const struct key_janitor_config *config, const struct key_id *id,
+    const char *key)
+{
+	char why[CUSTODY_WHY_MAX] = "";
+	struct custody_key found;
+	struct status st = custody_find(config->custody, id, &found, why);
+
+	if (st.code == STATUS_NOT_FOUND)
+		return status_ok();
+	if (!failed(st) && found.state != ACTIVE)
+		return st;
+	if (!failed(st))
+		st = custody_suspend(config->custody, id, COMMENT, why);
+	if (failed(st))
+		log_warn("a key that nothing uses could not be suspended",
+		    LOG_STR("key", key), LOG_STATUS(st), LOG_STR("keyd", why));
+	return st;
+}
+
+/* keyd's refusal stays on record; asked again later. */
+static struct status
+refused(const struct key_janitor_config *config, const struct key_id *id,
+    struct status st, const char *why)
+{
+	char key[KEY_ID_TEXT_MAX];
+	struct status written = write_doomed(config->store, id, why);
+
+	if (failed(written) || is_away(st))
+		return failed(written) ? written : st;
+	key_id_print(id, key);
+	log_warn("keyd did not destroy a key that nothing uses; it is "
+		 "suspended, and keyd asked again later",
+	    LOG_STR("key", key), LOG_STR("code", status_name(st.code)),
+	    LOG_STR("keyd", why));
+	written = suspend(config, id, key);
+	return is_away(written) ? written : st;
+}
+
 static struct status
 write_waits(struct store *store, const struct key_id *id)
 {
@@ -178,23 +221,22 @@ destroy(const struct key_janitor_config *config, const struct key_id *id)
 {
 	char why[CUSTODY_WHY_MAX] = "", key[KEY_ID_TEXT_MAX];
 	bool waits = false;
-	struct status written,
-	    st = custody_destroy(config->custody, id, COMMENT, &waits, why);
+	struct status st =
+	    custody_destroy(config->custody, id, COMMENT, &waits, why);
 
+	if (failed(st))
+		return refused(config, id, st, why[0] != 0 ? why : st.why);
 	key_id_print(id, key);
-	if (failed(st)) {
-		log_warn("keyd did not destroy a key; asked again later",
-		    LOG_STR("key", key), LOG_STATUS(st), LOG_STR("keyd", why));
-		written =
-		    write_doomed(config->store, id, why[0] ? why : st.why);
-		return failed(written) ? written : st;
-	}
-	if (waits)
+	if (waits) {
 		log_info("the destruction of a key waits for approval at keyd",
 		    LOG_STR("key", key));
-	else
+		st = suspend(config, id, key);
+		if (is_away(st))
+			return st;
+	} else {
 		log_info("a key that nothing uses is scheduled for destruction",
 		    LOG_STR("key", key));
+	}
 	return waits ? write_waits(config->store, id)
 		     : write_doomed(config->store, id, NULL);
 }

@@ -220,9 +220,11 @@ warn_of_permission(
 
 	if (failed(st) || why[0] == 0)
 		return st;
-	if (!message_text(&to->permission_trouble, why))
-		return message_no_memory();
-	return warn(to, "edges may not sign yet with what is bound: %s", why);
+	st = warn(to, "edges may not sign yet with what is bound: %s", why);
+	if (!failed(st) && !message_text(&to->permission_trouble,
+			       to->warnings[to->n_warnings - 1]))
+		st = message_no_memory();
+	return st;
 }
 
 static struct status

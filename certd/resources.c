@@ -18,10 +18,11 @@
 #include "certd/resource_view.h"
 #include "certd/resources_int.h"
 #include "certd/store_bindings.h"
+#include "certd/store_grants.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/message.h"
 
-#define WAIT_MS 2000
+#define WAIT_MS 5000
 
 typedef Holdfast__Certd__V1__Resource resource_msg;
 
@@ -47,16 +48,38 @@ resources_show(struct resources *resources, int64_t id, resource_msg *to)
 	return failed(st) ? st : resource_view_fill(tx, &row, true, to);
 }
 
+/* May edges still sign with one of these keys, though nothing asks for it?  Of
+ * two troubles that is the greater one. */
 static struct status
-answer(struct resources *resources, int64_t id, ProtobufCMessage **ret_reply)
+tell_surplus(
+    struct resources *resources, const struct key_set *keys, char **ret_text)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	char why[STORE_GRANTS_WHY_MAX] = "";
+	struct status st = store_read(resources->config.store, &tx);
+
+	if (!failed(st))
+		st = store_grants_surplus(tx, keys, why);
+	if (!failed(st) && why[0] != 0 && !message_text(ret_text, why))
+		st = message_no_memory();
+	return st;
+}
+
+/* keys: what was bound before a change; none when there was no change. */
+static struct status
+answer(struct resources *resources, int64_t id, const struct key_set *keys,
+    ProtobufCMessage **ret_reply)
 {
 	scoped(message_free) ProtobufCMessage *reply =
 	    message_new(&holdfast__certd__v1__resource__descriptor);
+	resource_msg *to = (resource_msg *)(void *)reply;
 	struct status st;
 
 	if (reply == NULL)
 		return message_no_memory();
-	st = resources_show(resources, id, (resource_msg *)(void *)reply);
+	st = resources_show(resources, id, to);
+	if (!failed(st))
+		st = tell_surplus(resources, keys, &to->permission_trouble);
 	if (failed(st))
 		return st;
 	*ret_reply = reply;
@@ -66,7 +89,7 @@ answer(struct resources *resources, int64_t id, ProtobufCMessage **ret_reply)
 
 static struct status
 do_in(struct resources *resources, struct db_tx *tx, struct api_call *call,
-    const struct resources_change *change)
+    const struct resources_change *change, struct key_set *keys)
 {
 	struct resource_row row;
 	struct status st =
@@ -74,6 +97,8 @@ do_in(struct resources *resources, struct db_tx *tx, struct api_call *call,
 
 	if (!failed(st))
 		st = store_etag_check(change->etag, row.revision);
+	if (!failed(st))
+		st = bindings_keys(tx, row.id, keys);
 	if (!failed(st))
 		st = change->act(resources, tx, call, &row, change->request);
 	if (!failed(st))
@@ -86,16 +111,17 @@ resources_do(struct resources *resources, struct api_call *call,
     const struct resources_change *change, ProtobufCMessage **ret_reply)
 {
 	struct store *store = resources->config.store;
+	scoped(key_set_done) struct key_set keys = { 0 };
 	struct db_tx *tx;
 	struct status st = store_write(store, &tx);
 
 	if (failed(st))
 		return st;
-	st = store_commit(store, tx, do_in(resources, tx, call, change));
+	st = store_commit(store, tx, do_in(resources, tx, call, change, &keys));
 	if (failed(st))
 		return st;
 	resources_wait(resources);
-	return answer(resources, change->id, ret_reply);
+	return answer(resources, change->id, &keys, ret_reply);
 }
 
 STATUS
@@ -182,6 +208,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 {
 	const Holdfast__Certd__V1__GetResourceRequest *asked =
 	    (const void *)request;
+	static const struct key_set none = { 0 };
 	struct resources *resources = ctx;
 	struct resource_row row;
 	struct db_tx *tx;
@@ -191,7 +218,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		return st;
 	st = store_resources_find(tx, call->caller, asked->id, &row);
 	db_end(tx);
-	return failed(st) ? st : answer(resources, asked->id, ret_reply);
+	return failed(st) ? st : answer(resources, asked->id, &none, ret_reply);
 }
 
 struct listing {
@@ -313,7 +340,8 @@ unbind(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 static struct status
 delete_in(struct db_tx *tx, struct api_call *call,
-    const Holdfast__Certd__V1__DeleteResourceRequest *asked)
+    const Holdfast__Certd__V1__DeleteResourceRequest *asked,
+    struct key_set *keys)
 {
 	struct resource_row row;
 	struct status st =
@@ -323,6 +351,8 @@ delete_in(struct db_tx *tx, struct api_call *call,
 		st = store_etag_check(asked->etag, row.revision);
 	if (!failed(st))
 		st = bindings_event(tx, call, &row, "resource deleted");
+	if (!failed(st))
+		st = bindings_keys(tx, row.id, keys);
 	if (!failed(st))
 		st = bindings_take(tx, call, &row, NULL, 0);
 	if (!failed(st))
@@ -338,6 +368,8 @@ delete_(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	struct store *store = resources->config.store;
 	scoped(message_free) ProtobufCMessage *reply = message_new(
 	    &holdfast__certd__v1__delete_resource_response__descriptor);
+	Holdfast__Certd__V1__DeleteResourceResponse *to = (void *)reply;
+	scoped(key_set_done) struct key_set keys = { 0 };
 	struct db_tx *tx;
 	struct status st;
 
@@ -346,11 +378,14 @@ delete_(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	st = store_write(store, &tx);
 	if (failed(st))
 		return st;
-	st =
-	    store_commit(store, tx, delete_in(tx, call, (const void *)request));
+	st = store_commit(
+	    store, tx, delete_in(tx, call, (const void *)request, &keys));
 	if (failed(st))
 		return st;
 	resources_wait(resources);
+	st = tell_surplus(resources, &keys, &to->permission_trouble);
+	if (failed(st))
+		return st;
 	*ret_reply = reply;
 	reply = NULL;
 	return st;

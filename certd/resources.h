@@ -25,7 +25,7 @@ struct resources_config {
 	/* For certificates that come with a new resource. */
 	struct certificates *certificates;
 	/* How long a change waits for keyd to be told, so that its answer says
-	 * whether edges may sign; 0: 2,000. */
+	 * whether edges may sign; 0: 5,000. */
 	unsigned wait_ms;
 };
 

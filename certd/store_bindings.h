@@ -10,6 +10,7 @@
 #include "base/signing.h"
 #include "base/status.h"
 #include "certd/api.h"
+#include "certd/key_set.h"
 
 /*
  * Bindings: which certificates a resource serves.  All within the caller's
@@ -55,6 +56,9 @@ STATUS bindings_holders(struct db_tx *tx, int64_t certificate, size_t max,
 
 /* Bring a key's grant_ rows to what bindings and retirements want. */
 STATUS bindings_refresh_grants(struct db_tx *tx, const struct key_id *key);
+
+/* Add the keys of all that a resource binds, or did and retired. */
+STATUS bindings_keys(struct db_tx *tx, int64_t resource, struct key_set *keys);
 
 /* ---- for acts that change more of a resource than this ---- */
 

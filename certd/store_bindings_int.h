@@ -13,8 +13,6 @@
 
 /* What the store_bindings*.c share; nobody else includes it. */
 
-/* Add the keys of all that a resource binds, or did and retired. */
-STATUS bindings_keys(struct db_tx *tx, int64_t resource, struct key_set *keys);
 STATUS bindings_refresh_all(struct db_tx *tx, const struct key_set *keys);
 
 bool bindings_among(const int64_t *certificates, size_t n, int64_t certificate);

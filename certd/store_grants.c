@@ -367,3 +367,41 @@ store_grants_trouble(
 	}
 	return st;
 }
+
+static struct status
+surplus_of(struct db_tx *tx, const struct key_id *key,
+    char ret_why[STORE_GRANTS_WHY_MAX])
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	char group[NETWORK_NAME_MAX], problem[CUSTODY_WHY_MAX];
+	bool row = false;
+	struct status st = db_query(tx, &rows,
+	    "SELECT edge_group, problem FROM grant_"
+	    " WHERE key = ?1 AND wanted = 0 LIMIT 1",
+	    DB_VALUES(key_value(key)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	if (failed(st) || !row)
+		return st;
+	db_column_text(rows, 0, group, sizeof(group));
+	db_column_text(rows, 1, problem, sizeof(problem));
+	snprintf(ret_why, STORE_GRANTS_WHY_MAX,
+	    "edges of group %s may still sign with what was taken away: %s",
+	    group,
+	    problem[0] != 0 ? problem
+			    : "keyd has not been told yet; it is about to be");
+	return st;
+}
+
+STATUS
+store_grants_surplus(struct db_tx *tx, const struct key_set *keys,
+    char ret_why[STORE_GRANTS_WHY_MAX])
+{
+	struct status st = status_ok();
+
+	ret_why[0] = 0;
+	for (size_t i = 0; i < keys->n && !failed(st) && ret_why[0] == 0; i++)
+		st = surplus_of(tx, &keys->at[i], ret_why);
+	return st;
+}

@@ -10,6 +10,7 @@
 #include "base/signing.h"
 #include "base/status.h"
 #include "certd/custody.h"
+#include "certd/key_set.h"
 #include "certd/networks.h"
 
 /*
@@ -23,6 +24,8 @@ struct grant_row {
 	bool wanted;
 	int granted; /* GRANT_... */
 };
+
+#define STORE_GRANTS_WHY_MAX (CUSTODY_WHY_MAX + 128)
 
 enum {
 	GRANT_NO = 0,
@@ -68,5 +71,9 @@ STATUS store_grants_pending(
 /* Empty when none does, else why. */
 STATUS store_grants_trouble(
     struct db_tx *tx, int64_t resource, char ret_why[CUSTODY_WHY_MAX]);
+/* Empty, or which edges may still sign with one of these keys, though nothing
+ * asks for it any more, and why: a sentence. */
+STATUS store_grants_surplus(struct db_tx *tx, const struct key_set *keys,
+    char ret_why[STORE_GRANTS_WHY_MAX]);
 
 #endif

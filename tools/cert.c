@@ -389,7 +389,7 @@ cli_cert_delete(struct cli *cli, int argc, char **argv)
 	done = (const Holdfast__Certd__V1__DeleteCertificateResponse *)reply;
 	printf("certificate %" PRId64 " is deleted%s\n", request.id,
 	    done->key_destroyed
-		? "; its key is scheduled for destruction in the token"
+		? "; its key is to be destroyed in the token"
 		: "; its key stays, for something else uses it");
 	return rc;
 }

@@ -3,8 +3,8 @@
 /*
  * holdfast resource: host names, where they are served and by which
  * certificates.  A binding is the permission to sign, so `unbind` and `delete`
- * take it away at once, on every edge.  Making and changing one is in
- * resource_change.c.
+ * take it away at once, on every edge, and say so only when keyd knows.  Making
+ * and changing one is in resource_change.c.
  */
 
 #include "tools/resource.h"
@@ -78,10 +78,10 @@ resource_print(const Holdfast__Certd__V1__Resource *r)
 	if (r->convergence != NULL)
 		print_convergence(r->convergence);
 	if (r->permission_trouble[0] != '\0')
-		printf("NOT YET     edges may not sign: %s\n",
-		    r->permission_trouble);
+		printf("NOT YET     %s\n", r->permission_trouble);
 	for (size_t i = 0; i < r->n_warnings; i++)
-		printf("warning     %s\n", r->warnings[i]);
+		if (strcmp(r->warnings[i], r->permission_trouble) != 0)
+			printf("warning     %s\n", r->warnings[i]);
 }
 
 int
@@ -254,6 +254,7 @@ cli_resource_delete(struct cli *cli, int argc, char **argv)
 	Holdfast__Certd__V1__DeleteResourceRequest request =
 	    HOLDFAST__CERTD__V1__DELETE_RESOURCE_REQUEST__INIT;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
+	const Holdfast__Certd__V1__DeleteResourceResponse *done;
 	int rc;
 
 	if (!cli_rest(argc, argv, 1, 1, "resource delete RESOURCE"))
@@ -262,9 +263,15 @@ cli_resource_delete(struct cli *cli, int argc, char **argv)
 	if (rc == 0)
 		rc =
 		    certd_call(cli, RESOURCES, "Delete", &request.base, &reply);
-	if (rc == 0 && !certd_json(cli, reply))
+	if (rc != 0 || certd_json(cli, reply))
+		return rc;
+	done = (const Holdfast__Certd__V1__DeleteResourceResponse *)reply;
+	if (done->permission_trouble[0] == '\0')
 		printf("resource %" PRId64 " is deleted; no edge may sign for "
 		       "it any more\n",
 		    request.id);
+	else
+		printf("resource %" PRId64 " is deleted\nNOT YET     %s\n",
+		    request.id, done->permission_trouble);
 	return rc;
 }

@@ -28,6 +28,7 @@
 
 enum {
 	ACTIVE = HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_ACTIVE,
+	SUSPENDED = HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SUSPENDED,
 	SCHEDULED = HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED,
 };
 
@@ -559,6 +560,22 @@ custody_each_grant(struct custody *custody,
 /* ---- the end of a key ---- */
 
 STATUS
+custody_suspend(struct custody *custody, const struct key_id *id,
+    const char *reason, char *ret_why)
+{
+	struct status st = enter(custody, "suspend", ret_why);
+	struct fake_key *key;
+
+	(void)reason;
+	if (failed(st))
+		return st;
+	key = by_id(custody, id);
+	if (key != NULL && key->key.state == ACTIVE)
+		key->key.state = SUSPENDED;
+	return leave(custody, st, ret_why);
+}
+
+STATUS
 custody_destroy(struct custody *custody, const struct key_id *id,
     const char *comment, bool *ret_waits, char *ret_why)
 {
@@ -742,6 +759,19 @@ custody_fake_has(struct custody *custody, const struct key_id *id)
 	has = key != NULL && key->key.state != SCHEDULED;
 	pthread_mutex_unlock(&custody->mutex);
 	return has;
+}
+
+bool
+custody_fake_is_suspended(struct custody *custody, const struct key_id *id)
+{
+	const struct fake_key *key;
+	bool is;
+
+	pthread_mutex_lock(&custody->mutex);
+	key = by_id(custody, id);
+	is = key != NULL && key->key.state == SUSPENDED;
+	pthread_mutex_unlock(&custody->mutex);
+	return is;
 }
 
 bool

@@ -38,6 +38,8 @@ unsigned custody_fake_asked(struct custody *custody, const char *call);
 /* Keys that are there and not going to be destroyed. */
 size_t custody_fake_keys(struct custody *custody);
 bool custody_fake_has(struct custody *custody, const struct key_id *id);
+bool custody_fake_is_suspended(
+    struct custody *custody, const struct key_id *id);
 /* Was it said to have been in the clear?  False when there is none. */
 bool custody_fake_exposed(struct custody *custody, const struct key_id *id);
 bool custody_fake_granted(

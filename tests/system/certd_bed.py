@@ -6,17 +6,22 @@
     bed.rest("GET", "/v1/certificates", token)         REST; (status, headers, JSON)
 """
 
+import base64
 import hashlib
 import http.client
 import json
+import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 
 import grpc
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from bed import BUILD, DOMAIN, EDGED, TOP, Bed, Daemon, free_port, wait_for
-from wire import channel, member
+from wire import channel, keys_pb2, keys_pb2_grpc, member
 
 from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
     accounts_pb2, accounts_pb2_grpc, certificates_pb2, certificates_pb2_grpc,
@@ -56,9 +61,10 @@ class _Https(http.client.HTTPSConnection):
 
 
 class CertdBed(Bed):
-    def __init__(self, *args, certd_lines="", enhanced=False, **kw):
-        """enhanced: with a network and a pool of that name, on a token of its own."""
-        self.enhanced, self.certd_lines = enhanced, certd_lines
+    def __init__(self, *args, certd_lines="", enhanced=False, quorum=1, **kw):
+        """enhanced: with a network and a pool of that name, on a token of its own.
+        quorum: operators that it takes to have a key destroyed."""
+        self.enhanced, self.certd_lines, self.quorum = enhanced, certd_lines, quorum
         super().__init__(*args, **kw)
         self.certd_port, self.rest_port = free_port(), free_port()
         self.certd_metrics_port = free_port()
@@ -69,8 +75,7 @@ class CertdBed(Bed):
     def write_keyd_config(self, *args, **kw):
         super().write_keyd_config(*args, **kw)
         path = self.dir / "keyd.yaml"
-        # One operator is enough to have a key destroyed.
-        path.write_text(path.read_text() + "approvals:\n  quorum: 1\n")
+        path.write_text(path.read_text() + f"approvals:\n  quorum: {self.quorum}\n")
         if not self.enhanced:
             return
         subprocess.run([TOP / "tools/softhsm-token", "enhanced", self.dir / "enhanced.pin"],
@@ -171,6 +176,55 @@ rest:
             return error.code().name, error.details()
         raise AssertionError(f"{service}.{method} was not refused: {kw}")
 
+    # ---- keys ----
+
+    def wrapped(self, key, parameters):
+        """A private key for the token, as REST takes it; of Certificates.ImportParameters."""
+        assert parameters.wrapping == keys_pb2.IMPORT_WRAPPING_RSA_OAEP_SHA1_AES_256_KWP
+        to, aes = serialization.load_der_public_key(parameters.wrapping_key), os.urandom(32)
+        blob = to.encrypt(aes, padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
+        blob += keywrap.aes_key_wrap_with_padding(aes, key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption()))
+        spki = key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return {name: base64.b64encode(value).decode() for name, value in (
+            ("wrapping_key_id", parameters.wrapping_key_id), ("blob", blob), ("spki", spki))}
+
+    def keyd_keys(self):
+        """{id: key} of all that keyd has for certd."""
+        stub, found, token = keys_pb2_grpc.KeysStub(self.keyd_channel()), {}, ""
+        while True:
+            page = stub.List(keys_pb2.ListKeysRequest(page_size=1000, page_token=token),
+                             timeout=30, wait_for_ready=True)
+            found.update((k.id.hex(), k) for k in page.keys if k.label.startswith("c-"))
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def keyd_grants(self):
+        """{(key, edge group)} as keyd has them."""
+        stub, found, token = keys_pb2_grpc.KeysStub(self.keyd_channel()), set(), ""
+        while True:
+            page = stub.ListGrants(
+                keys_pb2.ListGrantsRequest(page_size=1000, page_token=token), timeout=30,
+                wait_for_ready=True)
+            found |= {(g.key_id.hex(), g.grant.identity.removeprefix("edge/@"))
+                      for g in page.grants if g.grant.identity.startswith("edge/@")}
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def keyd_channel(self):
+        if "keyd" not in self.channels:
+            self.channels["keyd"] = channel(self, self.dir / "admin")
+        return self.channels["keyd"]
+
+    def rows(self, sql):
+        """Of certd's database, beside certd."""
+        with sqlite3.connect(f"file:{self.dir}/certd/certd.db?mode=ro", uri=True) as db:
+            return db.execute(sql).fetchall()
+
     # ---- accounts ----
 
     def make_account(self, name, **fields):
@@ -183,10 +237,14 @@ rest:
 
     # ---- REST ----
 
-    def rest(self, verb, path, token=None, body=None, headers=None, timeout=30):
-        """(status, headers, JSON or text) of one request over TLS."""
+    def https(self, timeout=30):
+        """A connection to the REST port, for several requests; close it."""
         context = ssl.create_default_context(cafile=str(self.dir / "keyd/ca.pem"))
-        connection = _Https("127.0.0.1", self.rest_port, context=context, timeout=timeout)
+        return _Https("127.0.0.1", self.rest_port, context=context, timeout=timeout)
+
+    def rest(self, verb, path, token=None, body=None, headers=None, over=None):
+        """(status, headers, JSON or text) of one request over TLS."""
+        connection = over or self.https()
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -200,7 +258,8 @@ rest:
             is_json = "json" in (reply.headers.get("Content-Type") or "")
             return reply.status, reply.headers, json.loads(text) if is_json and text else text
         finally:
-            connection.close()
+            if over is None:
+                connection.close()
 
     def close(self):
         for open_channel in self.channels.values():
@@ -304,9 +363,23 @@ probe:
         self.https_port = self.ports[self.names[0]]
         return super().start_nginx(workers)
 
+    def nginx_workers(self):
+        """Those that still take connections."""
+        found = subprocess.run(["pgrep", "-P", str(self.daemons["nginx"].pid), "-f",
+                                "worker process$"], capture_output=True, text=True)
+        return set(found.stdout.split())
+
     def reload_nginx(self):
+        """Until no worker with another configuration takes connections: it would serve
+        its first site to those who ask for one that it does not have."""
         self.write_nginx_conf()
+        before = self.nginx_workers()
         self.daemons["nginx"].process.send_signal(1)
+
+        def is_done():
+            now = self.nginx_workers()
+            return now and not now & before
+        wait_for("nginx has its new configuration", is_done)
 
     def served(self, name, host, rsa=False):
         """SHA-256 of the leaf that the edge's web server serves."""

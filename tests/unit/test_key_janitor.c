@@ -162,6 +162,32 @@ a_key_that_keyd_refuses_to_destroy_keeps_no_other_waiting(void **state)
 
 /* Else operators would approve the destruction of a key in use. */
 static void
+a_key_that_keyd_does_not_destroy_yet_is_suspended(void **state)
+{
+	struct desk *desk = *state;
+	struct key_id refused =
+	    custody_fake_put(desk->custody, KEY_ALG_EC_P256, "refused", 0);
+	struct key_id waits;
+
+	doom(desk, &refused);
+	for (int i = 0; i < 3; i++) {
+		custody_fake_fail(desk->custody, STATUS_FAILED_PRECONDITION,
+		    "fewer operators are enrolled");
+		desk_sweep(desk, STATUS_OK, 1);
+		assert_true(custody_fake_is_suspended(desk->custody, &refused));
+	}
+	/* keyd records each: once is enough. */
+	assert_int_equal(custody_fake_asked(desk->custody, "suspend"), 1);
+	desk_sweep(desk, STATUS_OK, 0);
+	assert_false(custody_fake_has(desk->custody, &refused));
+	waits = custody_fake_put(desk->custody, KEY_ALG_EC_P256, "waits", 0);
+	custody_fake_wait_for_approval(desk->custody);
+	doom(desk, &waits);
+	desk_sweep(desk, STATUS_OK, 0);
+	assert_true(custody_fake_is_suspended(desk->custody, &waits));
+}
+
+static void
 a_key_whose_destruction_waits_for_approval_is_not_taken_again(void **state)
 {
 	struct desk *desk = *state;
@@ -242,6 +268,7 @@ main(void)
 		TEST(a_key_that_got_its_row_meanwhile_is_let_live),
 		TEST(a_doomed_key_that_a_row_uses_after_all_is_let_live),
 		TEST(a_key_that_keyd_refuses_to_destroy_keeps_no_other_waiting),
+		TEST(a_key_that_keyd_does_not_destroy_yet_is_suspended),
 		TEST(
 		    a_key_whose_destruction_waits_for_approval_is_not_taken_again),
 		TEST(the_rest_is_left_for_later_while_keyd_is_away),

@@ -786,6 +786,52 @@ binding_works_while_keyd_is_away_and_says_so(void **state)
 	message_free(&resource->base);
 }
 
+static void
+taking_away_while_keyd_is_away_says_that_edges_may_still_sign(void **state)
+{
+	struct desk *desk = *state;
+	delete_msg deleted = desk_delete_resource_request();
+	unbind_msg unbound = desk_unbind_request();
+	Holdfast__Certd__V1__DeleteResourceResponse *done = NULL;
+	resource_msg *resource = NULL;
+
+	unbound.id = shop(desk, "One", "one.example.com", wild(desk));
+	deleted.id = shop(desk, "Two", "two.example.com", wild(desk));
+	custody_fake_away(desk->custody, true);
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Resources/Unbind", &unbound, &resource)
+		.code,
+	    STATUS_OK);
+	assert_non_null(strstr(resource->permission_trouble,
+	    "edges of group web may still sign with what was taken away: "
+	    "keyd does not answer"));
+	message_free(&resource->base);
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Resources/Delete", &deleted, &done)
+		.code,
+	    STATUS_OK);
+	assert_non_null(
+	    strstr(done->permission_trouble, "edges of group web may still"));
+	message_free(&done->base);
+}
+
+static void
+taking_away_says_nothing_when_keyd_knows(void **state)
+{
+	struct desk *desk = *state;
+	delete_msg deleted = desk_delete_resource_request();
+	Holdfast__Certd__V1__DeleteResourceResponse *done = NULL;
+
+	deleted.id = shop(desk, "One", "one.example.com", wild(desk));
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Resources/Delete", &deleted, &done)
+		.code,
+	    STATUS_OK);
+	assert_string_equal(done->permission_trouble, "");
+	message_free(&done->base);
+	assert_int_equal(desk_number(desk, "SELECT count(*) FROM grant_"), 0);
+}
+
 /* ---- others ---- */
 
 static void
@@ -1006,6 +1052,8 @@ main(void)
 		T(deleting_takes_the_right_to_sign_away_and_tells_edges),
 		T(a_certificate_that_expires_soon_is_warned_of),
 		T(binding_works_while_keyd_is_away_and_says_so),
+		T(taking_away_while_keyd_is_away_says_that_edges_may_still_sign),
+		T(taking_away_says_nothing_when_keyd_knows),
 		T(every_method_hides_another_accounts_resource),
 		T(another_accounts_name_is_no_account),
 		T(a_viewer_reads_and_changes_nothing),

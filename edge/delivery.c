@@ -17,7 +17,7 @@
 #include "base/log.h"
 
 #define QUEUE_MAX ((size_t)128 * 1024 * 1024)
-#define OPEN_AGAIN_NS (5 * NS_PER_S)
+#define AGAIN_NS (5 * NS_PER_S)
 #define SAVE_LAZY_NS (10 * NS_PER_S)
 #define EXPIRE_NS (60 * NS_PER_S)
 
@@ -116,7 +116,7 @@ take_item(struct delivery *d, const struct delivery_item *item)
 		d->distrusts = true;
 		intake_done(&d->intake);
 		pthread_mutex_lock(&d->mutex);
-		d->stream_ns = clock_mono_ns() + OPEN_AGAIN_NS;
+		d->stream_ns = clock_mono_ns() + d->config.again_ns;
 		pthread_mutex_unlock(&d->mutex);
 	}
 	if (!d->intake.is_complete)
@@ -208,7 +208,7 @@ open_files(struct delivery *d)
 {
 	for (;;) {
 		struct status st = files_open(&d->config.files, &d->files);
-		int64_t until_ns = clock_mono_ns() + OPEN_AGAIN_NS;
+		int64_t until_ns = clock_mono_ns() + AGAIN_NS;
 		bool go_on = true;
 
 		if (!failed(st))
@@ -368,6 +368,8 @@ delivery_new(
 	if (d == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	d->config = *config;
+	if (d->config.again_ns == 0)
+		d->config.again_ns = AGAIN_NS;
 	pthread_mutex_init(&d->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

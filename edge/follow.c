@@ -29,7 +29,7 @@
 #define REPORT_TIMEOUT_MS 5000
 /* The folder cannot be opened yet. */
 #define NOT_READY_NS (200 * NS_PER_MS)
-/* Nothing that has to be noticed waits longer. */
+/* Nothing that has to be noticed waits longer, nor longer than a heartbeat. */
 #define LOOK_NS NS_PER_S
 /* A stream that lived this long was a good one. */
 #define PROVED_NS (5 * NS_PER_S)
@@ -37,6 +37,7 @@
 
 struct follow {
 	struct follow_config config;
+	int64_t look_ns;
 	struct delivery *delivery;
 	pthread_t thread;
 	bool has_thread;
@@ -208,7 +209,7 @@ attend(struct follow *f, bool watched, int64_t until_ns)
 {
 	pthread_mutex_lock(&f->mutex);
 	while (!must_end(f) && !(watched && f->closed)) {
-		int64_t now_ns = clock_mono_ns(), next_ns = now_ns + LOOK_NS;
+		int64_t now_ns = clock_mono_ns(), next_ns = now_ns + f->look_ns;
 		bool is_open = watched && f->opened;
 
 		if (now_ns >= until_ns && !is_open)
@@ -443,6 +444,7 @@ follow_new(const struct follow_config *config, struct follow **ret_follow)
 		f->config.heartbeat_ns = HEARTBEAT_NS;
 	if (f->config.held_retry_ns == 0)
 		f->config.held_retry_ns = HELD_RETRY_NS;
+	f->look_ns = least(LOOK_NS, f->config.heartbeat_ns);
 	f->reported_ns = INT64_MIN / 2;
 	f->m_connected = metrics_gauge(config->metrics, "edged_certd_connected",
 	    "Is a stream from certd open?", "");

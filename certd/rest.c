@@ -111,7 +111,6 @@ static struct rest *
 make(const struct rest_config *config)
 {
 	struct rest *rest = calloc(1, sizeof(*rest));
-	pthread_condattr_t attr;
 
 	if (rest == NULL)
 		return NULL;
@@ -123,10 +122,7 @@ make(const struct rest_config *config)
 	if (rest->config.request_s == 0)
 		rest->config.request_s = 60;
 	pthread_mutex_init(&rest->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&rest->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&rest->wake);
 	return rest;
 }
 

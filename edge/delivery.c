@@ -196,9 +196,7 @@ static bool
 wait_until(struct delivery *d, int64_t until_ns)
 {
 	if (!d->stopping && clock_mono_ns() < until_ns)
-		pthread_cond_timedwait(&d->changed, &d->mutex,
-		    &(struct timespec){ .tv_sec = until_ns / NS_PER_S,
-			.tv_nsec = until_ns % NS_PER_S });
+		(void)clock_cond_wait(&d->changed, &d->mutex, until_ns);
 	return !d->stopping;
 }
 
@@ -362,7 +360,6 @@ delivery_new(
     const struct delivery_config *config, struct delivery **ret_delivery)
 {
 	struct delivery *d = calloc(1, sizeof(*d));
-	pthread_condattr_t attr;
 	struct status st;
 
 	if (d == NULL)
@@ -371,10 +368,7 @@ delivery_new(
 	if (d->config.again_ns == 0)
 		d->config.again_ns = AGAIN_NS;
 	pthread_mutex_init(&d->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&d->changed);
 	d->m_sites = metrics_gauge(config->metrics, "edged_sites",
 	    "Sites whose files are in place.", "");
 	d->m_served = metrics_gauge(config->metrics, "edged_sites_served",

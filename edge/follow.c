@@ -167,9 +167,7 @@ must_end(const struct follow *f)
 static void
 sleep_until(struct follow *f, int64_t until_ns)
 {
-	pthread_cond_timedwait(&f->changed, &f->mutex,
-	    &(struct timespec){ .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S });
+	(void)clock_cond_wait(&f->changed, &f->mutex, until_ns);
 }
 
 static int64_t
@@ -435,7 +433,6 @@ STATUS
 follow_new(const struct follow_config *config, struct follow **ret_follow)
 {
 	struct follow *f = calloc(1, sizeof(*f));
-	pthread_condattr_t attr;
 
 	if (f == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
@@ -449,10 +446,7 @@ follow_new(const struct follow_config *config, struct follow **ret_follow)
 	f->m_connected = metrics_gauge(config->metrics, "edged_certd_connected",
 	    "Is a stream from certd open?", "");
 	pthread_mutex_init(&f->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&f->changed);
 	*ret_follow = f;
 	return status_ok();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef EDGE_RENEWAL_H
-#define EDGE_RENEWAL_H
+#ifndef RPC_RENEWAL_H
+#define RPC_RENEWAL_H
 
 #include "base/metrics.h"
 #include "base/scoped.h"
@@ -8,21 +8,28 @@
 #include "rpc/enroll.h"
 
 /*
- * Keeps edged's certificate fresh: a thread that renews it at half its life and
- * hands on the new identity.
+ * Keeps a daemon's certificate fresh: a thread that renews it at half its life
+ * and hands on the new identity.
  */
 struct renewal;
 
 struct renewal_config {
+	const char *program;   /* "edged", for messages; borrowed */
 	const char *state_dir; /* borrowed */
 	/* Addresses to use in place of the identity's; borrowed. */
 	char **endpoints;
 	size_t n_endpoints;
-	/* A new identity, which becomes the callee's.  On the renewal's thread.
-	 */
-	void (*renewed)(void *ctx, struct enroll_identity *identity);
+	/* A new identity, which becomes the callee's, also on failure; then it
+	 * is renewed again.  On the renewal's thread. */
+	struct status (*renewed)(void *ctx, struct enroll_identity *identity);
+	/* Little life is left and renewals fail: a sentence for people; or "",
+	 * this is over.  On that thread, too.  May be NULL. */
+	void (*trouble)(void *ctx, const char *text);
 	void *ctx;
-	struct metrics *metrics;
+	struct renewal_metrics {
+		struct metric_gauge *not_after_s;
+		struct metric_counter *renewed, *failed;
+	} metrics; /* each may be NULL */
 };
 
 /* The state folder must hold an identity already. */

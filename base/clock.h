@@ -2,6 +2,8 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -38,5 +40,12 @@ clock_wall_s(void)
 
 /* RFC 3339 UTC with milliseconds, "2026-01-02T03:04:05.678Z". */
 void clock_print(int64_t wall_ns, char ret_text[CLOCK_TEXT_MAX]);
+
+/* A condition whose times are clock_mono_ns's. */
+void clock_cond_init(pthread_cond_t *ret_cond);
+/* With the mutex held, which is let go of meanwhile; false when the moment
+ * has come.  True may mean nothing: look again at what was waited for. */
+bool clock_cond_wait(
+    pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t until_ns);
 
 #endif

@@ -5,16 +5,13 @@
  * edges, and nothing here asks who is reading.  Few connections, short ones,
  * small requests; no other path, no other method, no state.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <microhttpd.h>
 
+#include "base/address.h"
 #include "base/metrics.h"
 
 #define CONNECTIONS_MAX 16
@@ -28,67 +25,19 @@ struct metrics_http {
 	void *ctx;
 };
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static bool
-parse_port(const char *text, in_port_t *ret_port)
-{
-	char *end;
-	unsigned long port;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	port = strtoul(text, &end, 10);
-	if (errno != 0 || *end != '\0' || port > 65535)
-		return false;
-	*ret_port = htons((in_port_t)port);
-	return true;
-}
-
 /* "127.0.0.1:9464" or "[::1]:9464", loopback only. */
 static STATUS
 parse_listen(const char *text, union address *ret_address)
 {
-	static const char why[] =
-	    "the metrics address reads 127.0.0.1:port or [::1]:port";
-	const char *colon = strrchr(text, ':');
-	union address address = { 0 };
-	char host[INET6_ADDRSTRLEN + 2];
-	in_port_t port;
-	size_t len;
+	union address address;
 
-	if (colon == NULL || !parse_port(colon + 1, &port))
-		return status_fail(STATUS_INVALID_ARGUMENT, why);
-	len = (size_t)(colon - text);
-	if (len < 2 || len >= sizeof(host))
-		return status_fail(STATUS_INVALID_ARGUMENT, why);
-	memcpy(host, text, len);
-	host[len] = '\0';
-	if (inet_pton(AF_INET, host, &address.v4.sin_addr) == 1) {
-		address.v4.sin_family = AF_INET;
-		address.v4.sin_port = port;
-		if (ntohl(address.v4.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
-			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "metrics are served on loopback only; use"
-			    " 127.0.0.1:port or [::1]:port");
-	} else {
-		if (host[0] != '[' || host[len - 1] != ']')
-			return status_fail(STATUS_INVALID_ARGUMENT, why);
-		host[len - 1] = '\0';
-		if (inet_pton(AF_INET6, host + 1, &address.v6.sin6_addr) != 1)
-			return status_fail(STATUS_INVALID_ARGUMENT, why);
-		address.v6.sin6_family = AF_INET6;
-		address.v6.sin6_port = port;
-		if (!IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr))
-			return status_fail(STATUS_INVALID_ARGUMENT,
-			    "metrics are served on loopback only; use"
-			    " 127.0.0.1:port or [::1]:port");
-	}
+	if (!address_parse(text, &address))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "the metrics address reads 127.0.0.1:port or [::1]:port");
+	if (!address_is_loopback(&address))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "metrics are served on loopback only; use"
+		    " 127.0.0.1:port or [::1]:port");
 	*ret_address = address;
 	return status_ok();
 }

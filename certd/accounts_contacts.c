@@ -139,7 +139,7 @@ create(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 /* ---- list ---- */
 
-struct page {
+struct listing {
 	Holdfast__Certd__V1__ListContactsResponse *to;
 	int64_t last;
 };
@@ -147,11 +147,12 @@ struct page {
 static bool
 add_to_page(void *ctx, const struct store_contact *contact)
 {
-	struct page *page = ctx;
-	Holdfast__Certd__V1__Contact *to = message_append(&page->to->n_contacts,
-	    &page->to->contacts, &holdfast__certd__v1__contact__descriptor);
+	struct listing *listing = ctx;
+	Holdfast__Certd__V1__Contact *to =
+	    message_append(&listing->to->n_contacts, &listing->to->contacts,
+		&holdfast__certd__v1__contact__descriptor);
 
-	page->last = contact->id;
+	listing->last = contact->id;
 	return to != NULL && fill(to, contact);
 }
 
@@ -164,30 +165,26 @@ list(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	scoped(message_free) ProtobufCMessage *message = message_new(
 	    &holdfast__certd__v1__list_contacts_response__descriptor);
 	scoped(db_end) struct db_tx *tx = NULL;
-	struct page page = { .to = (void *)message };
-	char token[PAGE_TOKEN_MAX];
-	int64_t account = 0, after = 0;
+	struct listing listing = { .to = (void *)message };
+	struct page page;
 	bool more = false;
-	uint32_t size;
-	struct status st = store_page_size(asked->page_size, &size);
+	struct status st = store_read(ctx, &tx);
 
 	if (message == NULL)
 		return message_no_memory();
 	if (!failed(st))
-		st = page_read(asked->page_token, &after);
-	if (!failed(st))
-		st = store_read(ctx, &tx);
-	if (!failed(st))
-		st = caller_account_or_all(
-		    call->caller, tx, asked->account, &account);
+		st = page_find(tx, call->caller,
+		    &(struct page_ask){
+			asked->account, asked->page_token, asked->page_size },
+		    &page);
 	if (!failed(st))
 		st = store_contacts_list(
-		    tx, account, after, size, add_to_page, &page, &more);
+		    tx, &page, add_to_page, &listing, &more);
+	if (!failed(st))
+		st =
+		    page_next(listing.last, more, &listing.to->next_page_token);
 	if (failed(st))
 		return st;
-	page_print(page.last, token);
-	if (more && !message_text(&page.to->next_page_token, token))
-		return message_no_memory();
 	*ret_reply = message;
 	message = NULL;
 	return st;

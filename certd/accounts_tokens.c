@@ -256,7 +256,7 @@ create(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 /* ---- list ---- */
 
-struct page {
+struct listing {
 	Holdfast__Certd__V1__ListTokensResponse *to;
 	int64_t last;
 };
@@ -264,11 +264,11 @@ struct page {
 static bool
 add_to_page(void *ctx, const struct store_token *token)
 {
-	struct page *page = ctx;
-	Holdfast__Certd__V1__Token *to = message_append(&page->to->n_tokens,
-	    &page->to->tokens, &holdfast__certd__v1__token__descriptor);
+	struct listing *listing = ctx;
+	Holdfast__Certd__V1__Token *to = message_append(&listing->to->n_tokens,
+	    &listing->to->tokens, &holdfast__certd__v1__token__descriptor);
 
-	page->last = token->id;
+	listing->last = token->id;
 	return to != NULL && fill(to, token);
 }
 
@@ -281,30 +281,25 @@ list(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	scoped(message_free) ProtobufCMessage *message =
 	    message_new(&holdfast__certd__v1__list_tokens_response__descriptor);
 	scoped(db_end) struct db_tx *tx = NULL;
-	struct page page = { .to = (void *)message };
-	char token[PAGE_TOKEN_MAX];
-	int64_t account = 0, after = 0;
+	struct listing listing = { .to = (void *)message };
+	struct page page;
 	bool more = false;
-	uint32_t size;
-	struct status st = store_page_size(asked->page_size, &size);
+	struct status st = store_read(ctx, &tx);
 
 	if (message == NULL)
 		return message_no_memory();
 	if (!failed(st))
-		st = page_read(asked->page_token, &after);
+		st = page_find(tx, call->caller,
+		    &(struct page_ask){
+			asked->account, asked->page_token, asked->page_size },
+		    &page);
 	if (!failed(st))
-		st = store_read(ctx, &tx);
+		st = store_tokens_list(tx, &page, add_to_page, &listing, &more);
 	if (!failed(st))
-		st = caller_account_or_all(
-		    call->caller, tx, asked->account, &account);
-	if (!failed(st))
-		st = store_tokens_list(
-		    tx, account, after, size, add_to_page, &page, &more);
+		st =
+		    page_next(listing.last, more, &listing.to->next_page_token);
 	if (failed(st))
 		return st;
-	page_print(page.last, token);
-	if (more && !message_text(&page.to->next_page_token, token))
-		return message_no_memory();
 	*ret_reply = message;
 	message = NULL;
 	return st;

@@ -150,7 +150,7 @@ create(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 /* ---- list and get ---- */
 
-struct page {
+struct listing {
 	Holdfast__Certd__V1__ListUsersResponse *to;
 	int64_t last;
 };
@@ -158,11 +158,11 @@ struct page {
 static bool
 add_to_page(void *ctx, const struct store_user *user)
 {
-	struct page *page = ctx;
-	Holdfast__Certd__V1__User *to = message_append(&page->to->n_users,
-	    &page->to->users, &holdfast__certd__v1__user__descriptor);
+	struct listing *listing = ctx;
+	Holdfast__Certd__V1__User *to = message_append(&listing->to->n_users,
+	    &listing->to->users, &holdfast__certd__v1__user__descriptor);
 
-	page->last = user->id;
+	listing->last = user->id;
 	return to != NULL && fill(to, user);
 }
 
@@ -175,30 +175,25 @@ list(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	scoped(message_free) ProtobufCMessage *message =
 	    message_new(&holdfast__certd__v1__list_users_response__descriptor);
 	scoped(db_end) struct db_tx *tx = NULL;
-	struct page page = { .to = (void *)message };
-	char token[PAGE_TOKEN_MAX];
-	int64_t account = 0, after = 0;
+	struct listing listing = { .to = (void *)message };
+	struct page page;
 	bool more = false;
-	uint32_t size;
-	struct status st = store_page_size(asked->page_size, &size);
+	struct status st = store_read(ctx, &tx);
 
 	if (message == NULL)
 		return message_no_memory();
 	if (!failed(st))
-		st = page_read(asked->page_token, &after);
+		st = page_find(tx, call->caller,
+		    &(struct page_ask){
+			asked->account, asked->page_token, asked->page_size },
+		    &page);
 	if (!failed(st))
-		st = store_read(ctx, &tx);
+		st = store_users_list(tx, &page, add_to_page, &listing, &more);
 	if (!failed(st))
-		st = caller_account_or_all(
-		    call->caller, tx, asked->account, &account);
-	if (!failed(st))
-		st = store_users_list(
-		    tx, account, after, size, add_to_page, &page, &more);
+		st =
+		    page_next(listing.last, more, &listing.to->next_page_token);
 	if (failed(st))
 		return st;
-	page_print(page.last, token);
-	if (more && !message_text(&page.to->next_page_token, token))
-		return message_no_memory();
 	*ret_reply = message;
 	message = NULL;
 	return st;

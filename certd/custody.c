@@ -7,8 +7,7 @@
  * left, so that one which swallows calls does not use all of it.
  *
  * What keyd refuses is not asked elsewhere.  What is asked is in
- * custody_keys.c and custody_grants.c; identities are renewed in
- * custody_renewal.c.
+ * custody_keys.c and custody_grants.c.
  */
 
 #include "certd/custody.h"
@@ -45,8 +44,8 @@ custody_no_memory(char *ret_why)
 
 /* ---- clients ---- */
 
-void
-custody_unlink(struct custody_links *links)
+static void
+unlink_all(struct custody_links *links)
 {
 	if (links == NULL)
 		return;
@@ -56,8 +55,9 @@ custody_unlink(struct custody_links *links)
 	free(links);
 }
 
-STATUS
-custody_link(struct custody *custody, struct enroll_identity *identity,
+/* Clients for an identity, which becomes theirs also on failure. */
+static STATUS
+link_all(struct custody *custody, struct enroll_identity *identity,
     struct custody_links **ret_links)
 {
 	struct rpc_client_config config = { .ca_pem = identity->ca_pem,
@@ -79,7 +79,7 @@ custody_link(struct custody *custody, struct enroll_identity *identity,
 		st = rpc_client_new(&config, &links->clients[i]);
 	}
 	if (failed(st)) {
-		custody_unlink(links);
+		unlink_all(links);
 		return st;
 	}
 	*ret_links = links;
@@ -110,7 +110,7 @@ let_go(struct custody *custody, struct custody_links *links)
 	is_last = --links->refs == 0;
 	pthread_mutex_unlock(&custody->mutex);
 	if (is_last)
-		custody_unlink(links);
+		unlink_all(links);
 }
 
 /* ---- one call ---- */
@@ -253,6 +253,50 @@ take_identity(struct custody *custody, const struct enroll_identity *identity,
 	return st;
 }
 
+/* New clients from the next call on; calls under way keep the old ones. */
+static struct status
+on_renewed(void *ctx, struct enroll_identity *identity)
+{
+	struct custody *custody = ctx;
+	struct custody_links *fresh, *old;
+	struct status st = link_all(custody, identity, &fresh);
+
+	if (failed(st))
+		return st;
+	pthread_mutex_lock(&custody->mutex);
+	old = custody->links;
+	custody->links = fresh;
+	custody->serial++;
+	pthread_mutex_unlock(&custody->mutex);
+	let_go(custody, old);
+	return st;
+}
+
+static void
+on_trouble(void *ctx, const char *text)
+{
+	struct custody *custody = ctx;
+
+	pthread_mutex_lock(&custody->mutex);
+	(void)!snprintf(custody->renewal_trouble,
+	    sizeof(custody->renewal_trouble), "%s", text);
+	pthread_mutex_unlock(&custody->mutex);
+}
+
+static struct status
+look_after(struct custody *custody)
+{
+	const struct renewal_config config = { .program = "certd",
+		.state_dir = custody->state_dir,
+		.endpoints = custody->endpoints,
+		.n_endpoints = custody->n_endpoints,
+		.renewed = on_renewed,
+		.trouble = on_trouble,
+		.ctx = custody };
+
+	return renewal_start(&config, &custody->renewal);
+}
+
 static struct status
 open_all(
     struct custody *custody, const struct custody_config *config, char *ret_why)
@@ -274,9 +318,9 @@ open_all(
 		enroll_identity_free(identity);
 		return st;
 	}
-	st = custody_link(custody, identity, &custody->links);
+	st = link_all(custody, identity, &custody->links);
 	if (!failed(st))
-		st = custody_renewal_start(custody);
+		st = look_after(custody);
 	return failed(st) ? custody_explain(ret_why, st, "%s", st.why) : st;
 }
 
@@ -285,17 +329,12 @@ custody_open(const struct custody_config *config, struct custody **ret_custody,
     char *ret_why)
 {
 	struct custody *custody = calloc(1, sizeof(*custody));
-	pthread_condattr_t attr;
 	struct status st;
 
 	if (custody == NULL)
 		return custody_no_memory(ret_why);
 	ret_why[0] = 0;
 	pthread_mutex_init(&custody->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&custody->changed, &attr);
-	pthread_condattr_destroy(&attr);
 	custody->serial = 1;
 	custody->timeout_ms =
 	    config->timeout_ms == 0 ? TIMEOUT_MS : config->timeout_ms;
@@ -315,16 +354,10 @@ custody_close(struct custody *custody)
 {
 	if (custody == NULL)
 		return;
-	pthread_mutex_lock(&custody->mutex);
-	custody->stopping = true;
-	pthread_cond_broadcast(&custody->changed);
-	pthread_mutex_unlock(&custody->mutex);
-	if (custody->is_renewing)
-		pthread_join(custody->renewal, NULL);
-	custody_unlink(custody->links);
+	renewal_stop(custody->renewal);
+	unlink_all(custody->links);
 	for (size_t i = 0; i < custody->n_endpoints; i++)
 		free(custody->endpoints[i]);
-	pthread_cond_destroy(&custody->changed);
 	pthread_mutex_destroy(&custody->mutex);
 	free(custody->state_dir);
 	free(custody->ca_pem);

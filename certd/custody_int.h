@@ -10,6 +10,7 @@
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 #include "rpc/client.h"
 #include "rpc/enroll.h"
+#include "rpc/renewal.h"
 
 /* What the files of custody share; nobody else includes it. */
 
@@ -30,14 +31,11 @@ struct custody {
 	unsigned timeout_ms;
 	char domain[SPIFFE_DOMAIN_MAX];
 	char self[sizeof("certd/") + SPIFFE_NAME_MAX]; /* "certd/main" */
-	pthread_t renewal;
-	bool is_renewing; /* there is that thread */
+	struct renewal *renewal;
 	pthread_mutex_t mutex;
-	pthread_cond_t changed; /* stopping */
 	/* mutex guards the rest */
 	struct custody_links *links;
 	unsigned serial; /* of the identity, from 1 */
-	bool stopping;
 	/* When each endpoint last answered; the newest is tried first. */
 	int64_t answered_ns[CUSTODY_ENDPOINTS_MAX];
 	char trouble[CUSTODY_WHY_MAX]; /* of the last call */
@@ -64,13 +62,5 @@ struct custody_ask {
  */
 STATUS custody_call(struct custody *custody, const struct custody_ask *ask,
     ProtobufCMessage **ret_reply, unsigned *ret_asked, char *ret_why);
-
-/* Clients for an identity, which becomes theirs also on failure. */
-STATUS custody_link(struct custody *custody, struct enroll_identity *identity,
-    struct custody_links **ret_links);
-void custody_unlink(struct custody_links *links); /* NULL is allowed */
-
-/* The thread that keeps the identity fresh (custody_renewal.c). */
-STATUS custody_renewal_start(struct custody *custody);
 
 #endif

@@ -151,6 +151,7 @@ keep_report(struct edges *edges, const char *name, const report_msg *report)
 	st = store_commit(store, tx, st);
 	if (failed(st))
 		return st;
+	heard_is_written(edges->heard, name, now_s);
 	heard_keep(
 	    edges->heard, name, report->applied_version, report->problem);
 	if (changed > 0)

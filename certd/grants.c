@@ -375,19 +375,17 @@ void
 grants_wait(struct grants *grants, unsigned timeout_ms)
 {
 	int64_t until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
-	struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	uint64_t round;
-	int rc = 0;
+	bool waits = true;
 
 	pthread_mutex_lock(&grants->mutex);
 	round = ++grants->asked;
 	pthread_mutex_unlock(&grants->mutex);
 	store_wake(grants->config.store);
 	pthread_mutex_lock(&grants->mutex);
-	while (grants->done < round && !grants->stops && rc == 0)
-		rc = pthread_cond_timedwait(
-		    &grants->round, &grants->mutex, &until);
+	while (grants->done < round && !grants->stops && waits)
+		waits =
+		    clock_cond_wait(&grants->round, &grants->mutex, until_ns);
 	pthread_mutex_unlock(&grants->mutex);
 }
 
@@ -396,7 +394,6 @@ grants_new(const struct grants_config *config, struct grants **ret)
 {
 	struct grants *grants = calloc(1, sizeof(*grants));
 	unsigned settle_s = config->settle_s > 0 ? config->settle_s : SETTLE_S;
-	pthread_condattr_t attr;
 
 	if (grants == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
@@ -405,10 +402,7 @@ grants_new(const struct grants_config *config, struct grants **ret)
 	grants->retry_ns = clock_mono_ns();
 	grants->settled_ns = clock_mono_ns() + settle_s * NS_PER_S;
 	pthread_mutex_init(&grants->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&grants->round, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&grants->round);
 	if (pthread_create(&grants->thread, NULL, run, grants) != 0) {
 		grants_free(grants);
 		return status_fail(

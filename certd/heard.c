@@ -42,15 +42,11 @@ struct heard *
 heard_new(void)
 {
 	struct heard *heard = calloc(1, sizeof(*heard));
-	pthread_condattr_t attr;
 
 	if (heard == NULL)
 		return NULL;
 	pthread_mutex_init(&heard->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&heard->decided, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&heard->decided);
 	return heard;
 }
 
@@ -135,15 +131,13 @@ bool
 heard_is_agreed(struct heard *heard, const char *name, unsigned timeout_ms)
 {
 	int64_t until_ns = clock_mono_ns() + (int64_t)timeout_ms * NS_PER_MS;
-	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	struct one *one = lock_on(heard, name);
 	bool agreed;
 
 	if (one == NULL)
 		return false;
-	while (!one->is_decided && pthread_cond_timedwait(&heard->decided,
-				       &heard->mutex, &until) == 0)
+	while (!one->is_decided &&
+	       clock_cond_wait(&heard->decided, &heard->mutex, until_ns))
 		;
 	agreed = one->agreed;
 	pthread_mutex_unlock(&heard->mutex);

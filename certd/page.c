@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certd/store.h"
 #include "proto/message.h"
 
 #define DIGITS_MAX 18
@@ -41,6 +42,33 @@ page_read(const char *token, int64_t *ret_last_id)
 		id = 10 * id + (*digits - '0');
 	*ret_last_id = id;
 	return status_ok();
+}
+
+STATUS
+page_find(struct db_tx *tx, const struct caller *caller,
+    const struct page_ask *ask, struct page *ret_page)
+{
+	struct page page;
+	struct status st = store_page_size(ask->size, &page.size);
+
+	if (!failed(st))
+		st = page_read(ask->token, &page.from);
+	if (!failed(st))
+		st = caller_account_or_all(
+		    caller, tx, ask->account, &page.account);
+	if (!failed(st))
+		*ret_page = page;
+	return st;
+}
+
+STATUS
+page_next(int64_t last_id, bool more, char **ret_token)
+{
+	char token[PAGE_TOKEN_MAX];
+
+	page_print(last_id, token);
+	return !more || message_text(ret_token, token) ? status_ok()
+						       : message_no_memory();
 }
 
 STATUS

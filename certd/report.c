@@ -96,7 +96,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 /* ---- what was done ---- */
 
-struct page {
+struct listing {
 	Holdfast__Certd__V1__HistoryResponse *to;
 	int64_t last;
 };
@@ -104,14 +104,14 @@ struct page {
 static bool
 add_to_page(void *ctx, const struct store_event_row *event)
 {
-	struct page *page = ctx;
+	struct listing *listing = ctx;
 	Holdfast__Certd__V1__HistoryEvent *to =
-	    message_append(&page->to->n_events, &page->to->events,
+	    message_append(&listing->to->n_events, &listing->to->events,
 		&holdfast__certd__v1__history_event__descriptor);
 
 	if (to == NULL)
 		return false;
-	page->last = event->id;
+	listing->last = event->id;
 	to->id = event->id;
 	to->at_s = event->at_s;
 	return message_text(&to->account, event->account_name) &&
@@ -131,30 +131,26 @@ history(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	scoped(message_free) ProtobufCMessage *message =
 	    message_new(&holdfast__certd__v1__history_response__descriptor);
 	scoped(db_end) struct db_tx *tx = NULL;
-	struct page page = { .to = (void *)message };
-	char token[PAGE_TOKEN_MAX];
-	int64_t account = 0, before = 0;
+	struct listing listing = { .to = (void *)message };
+	struct page page;
 	bool more = false;
-	uint32_t size;
-	struct status st = store_page_size(asked->page_size, &size);
+	struct status st = store_read(report->config.store, &tx);
 
 	if (message == NULL)
 		return message_no_memory();
 	if (!failed(st))
-		st = page_read(asked->page_token, &before);
-	if (!failed(st))
-		st = store_read(report->config.store, &tx);
-	if (!failed(st))
-		st = caller_account_or_all(
-		    call->caller, tx, asked->account, &account);
+		st = page_find(tx, call->caller,
+		    &(struct page_ask){
+			asked->account, asked->page_token, asked->page_size },
+		    &page);
 	if (!failed(st))
 		st = store_status_history(
-		    tx, account, before, size, add_to_page, &page, &more);
+		    tx, &page, add_to_page, &listing, &more);
+	if (!failed(st))
+		st =
+		    page_next(listing.last, more, &listing.to->next_page_token);
 	if (failed(st))
 		return st;
-	page_print(page.last, token);
-	if (more && !message_text(&page.to->next_page_token, token))
-		return message_no_memory();
 	*ret_reply = message;
 	message = NULL;
 	return st;

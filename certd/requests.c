@@ -147,26 +147,18 @@ list_page(struct db_tx *tx, const struct caller *caller,
     Holdfast__Certd__V1__ListCertificateRequestsResponse *reply)
 {
 	struct listing listing = { tx, reply, 0 };
-	char token[PAGE_TOKEN_MAX];
-	int64_t account = 0, before = 0;
-	uint32_t size = 0;
+	struct page page;
 	bool more = false;
-	struct status st = store_page_size(asked->page_size, &size);
+	struct status st = page_find(tx, caller,
+	    &(struct page_ask){
+		asked->account, asked->page_token, asked->page_size },
+	    &page);
 
 	if (!failed(st))
-		st = page_read(asked->page_token, &before);
-	if (!failed(st))
-		st =
-		    caller_account_or_all(caller, tx, asked->account, &account);
-	if (!failed(st))
-		st = store_requests_list(
-		    tx, account, before, size, add, &listing, &more);
-	if (failed(st) || !more)
-		return st;
-	page_print(listing.last, token);
-	return message_text(&reply->next_page_token, token)
+		st = store_requests_list(tx, &page, add, &listing, &more);
+	return failed(st)
 		   ? st
-		   : message_no_memory();
+		   : page_next(listing.last, more, &reply->next_page_token);
 }
 
 static struct status

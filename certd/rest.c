@@ -8,13 +8,12 @@
 
 #include "certd/rest.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "certd/problem.h"
 #include "certd/rest_int.h"
@@ -25,75 +24,20 @@
 #define WAITING_MAX 128
 #define DRAIN_MS 2000
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
 /* ---- the address ---- */
-
-static bool
-parse_host(const char *host, in_port_t port, union address *ret_address)
-{
-	size_t len = strlen(host);
-	char inner[INET6_ADDRSTRLEN];
-
-	if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1) {
-		ret_address->v4.sin_family = AF_INET;
-		ret_address->v4.sin_port = port;
-		return true;
-	}
-	if (len < 4 || len - 2 >= sizeof(inner) || host[0] != '[' ||
-	    host[len - 1] != ']')
-		return false;
-	memcpy(inner, host + 1, len - 2);
-	inner[len - 2] = 0;
-	ret_address->v6.sin6_family = AF_INET6;
-	ret_address->v6.sin6_port = port;
-	return inet_pton(AF_INET6, inner, &ret_address->v6.sin6_addr) == 1;
-}
-
-static bool
-parse_listen(const char *text, union address *ret_address)
-{
-	const char *colon = strrchr(text, ':');
-	union address address = { .v6 = { .sin6_family = AF_UNSPEC } };
-	char host[INET6_ADDRSTRLEN + 2], *end;
-	unsigned long port;
-
-	if (colon == NULL || colon[1] < '0' || colon[1] > '9' ||
-	    (size_t)(colon - text) >= sizeof(host))
-		return false;
-	port = strtoul(colon + 1, &end, 10);
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (*end != 0 || port > 65535 ||
-	    !parse_host(host, htons((in_port_t)port), &address))
-		return false;
-	*ret_address = address;
-	return true;
-}
-
-static bool
-is_loopback(const union address *address)
-{
-	if (address->any.sa_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
-	return ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-}
 
 static STATUS
 check_address(
     const struct rest_config *config, union address *ret_address, char *ret_why)
 {
-	if (!parse_listen(config->listen, ret_address)) {
+	if (!address_parse(config->listen, ret_address)) {
 		snprintf(ret_why, REST_WHY_MAX,
 		    "rest.listen: write a numeric address and port, "
 		    "127.0.0.1:7446 or [::]:7446");
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "rest.listen is no address");
 	}
-	if (config->tls == REST_TLS_OFF && !is_loopback(ret_address)) {
+	if (config->tls == REST_TLS_OFF && !address_is_loopback(ret_address)) {
 		snprintf(ret_why, REST_WHY_MAX,
 		    "rest.tls: off is for loopback addresses, where a proxy "
 		    "beside certd does TLS: tokens would be readable on the "
@@ -111,7 +55,6 @@ static struct rest *
 make(const struct rest_config *config)
 {
 	struct rest *rest = calloc(1, sizeof(*rest));
-	pthread_condattr_t attr;
 
 	if (rest == NULL)
 		return NULL;
@@ -123,10 +66,7 @@ make(const struct rest_config *config)
 	if (rest->config.request_s == 0)
 		rest->config.request_s = 60;
 	pthread_mutex_init(&rest->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&rest->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&rest->wake);
 	return rest;
 }
 
@@ -170,7 +110,7 @@ fill(struct rest *rest, const union address *address, char *ret_why)
 		st = openapi_new(config->api, &rest->openapi);
 	if (failed(st))
 		return st;
-	if (config->address_max == 0 && !is_loopback(address))
+	if (config->address_max == 0 && !address_is_loopback(address))
 		config->address_max = 64;
 	rest->guard = guard_new(config->address_max);
 	rest->reads = work_new(READERS, WAITING_MAX);

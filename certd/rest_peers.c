@@ -140,11 +140,9 @@ watch(void *arg)
 	pthread_mutex_lock(&rest->mutex);
 	while (rest->has_watch) {
 		int64_t until_ns = clock_mono_ns() + WATCH_MS * NS_PER_MS;
-		struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-			.tv_nsec = until_ns % NS_PER_S };
 
 		end_overdue(rest);
-		pthread_cond_timedwait(&rest->wake, &rest->mutex, &until);
+		(void)clock_cond_wait(&rest->wake, &rest->mutex, until_ns);
 	}
 	pthread_mutex_unlock(&rest->mutex);
 	return NULL;

@@ -194,13 +194,11 @@ static bool
 wait_for_turn(struct roster *r)
 {
 	int64_t until_ns = clock_mono_ns() + REFRESH_NS;
-	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	bool stopping;
 
 	pthread_mutex_lock(&r->mutex);
 	while (!r->stopping && !r->is_wanted && clock_mono_ns() < until_ns)
-		pthread_cond_timedwait(&r->changed, &r->mutex, &until);
+		(void)clock_cond_wait(&r->changed, &r->mutex, until_ns);
 	r->is_wanted = false;
 	stopping = r->stopping;
 	pthread_mutex_unlock(&r->mutex);
@@ -299,7 +297,6 @@ roster_new(
     struct store *store, struct custody *custody, struct roster **ret_roster)
 {
 	struct roster *r = calloc(1, sizeof(*r));
-	pthread_condattr_t attr;
 	struct status st;
 
 	if (r == NULL)
@@ -307,10 +304,7 @@ roster_new(
 	r->store = store;
 	r->custody = custody;
 	pthread_mutex_init(&r->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&r->changed);
 	r->answered_ns = r->failed_ns = -1;
 	st = load(r);
 	if (!failed(st) && pthread_create(&r->thread, NULL, run, r) != 0)

@@ -43,7 +43,6 @@ store_open(const struct store_config *config, struct store **ret_store)
 		.readers = 8,
 		.read_only = config->read_only };
 	struct store *store;
-	pthread_condattr_t attr;
 	struct status st;
 
 	if (snprintf(path, sizeof(path), "%s/certd.db", config->state_dir) >=
@@ -54,10 +53,7 @@ store_open(const struct store_config *config, struct store **ret_store)
 	if (store == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	pthread_mutex_init(&store->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&store->committed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&store->committed);
 	st = db_open(&to, &store->db);
 	if (!failed(st) && !config->read_only)
 		st = token_uses_new(store->db, &store->token_uses);
@@ -147,15 +143,13 @@ uint64_t
 store_wait(struct store *store, uint64_t seen, unsigned timeout_ms)
 {
 	int64_t until_ns = clock_mono_ns() + (int64_t)timeout_ms * NS_PER_MS;
-	struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	uint64_t commits;
-	int rc = 0;
+	bool waits = true;
 
 	pthread_mutex_lock(&store->mutex);
-	while (store->commits == seen && rc == 0)
-		rc = pthread_cond_timedwait(
-		    &store->committed, &store->mutex, &until);
+	while (store->commits == seen && waits)
+		waits =
+		    clock_cond_wait(&store->committed, &store->mutex, until_ns);
 	commits = store->commits;
 	pthread_mutex_unlock(&store->mutex);
 	return commits;

@@ -8,6 +8,7 @@
 #include "base/db.h"
 #include "base/status.h"
 #include "certd/caller.h"
+#include "certd/page.h"
 #include "certd/store_users.h"
 #include "certd/text.h"
 
@@ -33,10 +34,10 @@ STATUS store_contacts_update(
     struct db_tx *tx, const struct store_contact *contact);
 STATUS store_contacts_remove(struct db_tx *tx, int64_t contact);
 
-/* In order of ids; account 0: of all. */
-STATUS store_contacts_list(struct db_tx *tx, int64_t account, int64_t after,
-    uint32_t size, bool (*each)(void *ctx, const struct store_contact *contact),
-    void *ctx, bool *ret_more);
+/* In order of ids. */
+STATUS store_contacts_list(struct db_tx *tx, const struct page *page,
+    bool (*each)(void *ctx, const struct store_contact *contact), void *ctx,
+    bool *ret_more);
 STATUS store_contacts_count(struct db_tx *tx, int64_t account, int64_t *ret_n);
 
 #endif

@@ -98,9 +98,8 @@ store_requests_find(
 }
 
 STATUS
-store_requests_list(struct db_tx *tx, int64_t account, int64_t before,
-    uint32_t size, struct status (*each)(void *ctx, int64_t id), void *ctx,
-    bool *ret_more)
+store_requests_list(struct db_tx *tx, const struct page *page,
+    struct status (*each)(void *ctx, int64_t id), void *ctx, bool *ret_more)
 {
 	static const char *const SQL[] = {
 		"SELECT id FROM request WHERE ?1 = 0 AND id < ?2"
@@ -109,14 +108,15 @@ store_requests_list(struct db_tx *tx, int64_t account, int64_t before,
 		" ORDER BY id DESC LIMIT ?3",
 	};
 	scoped(db_rows_free) struct db_rows *rows = NULL;
+	int64_t below = page->from == 0 ? INT64_MAX : page->from;
 	bool row = false;
-	struct status st = db_query(tx, &rows, SQL[account != 0],
-	    DB_VALUES(db_int(account), db_int(before == 0 ? INT64_MAX : before),
-		db_int((int64_t)size + 1)));
+	struct status st = db_query(tx, &rows, SQL[page->account != 0],
+	    DB_VALUES(db_int(page->account), db_int(below),
+		db_int((int64_t)page->size + 1)));
 
 	for (uint32_t n = 0; !failed(st); n++) {
 		st = db_next(rows, &row);
-		if (failed(st) || !row || n == size)
+		if (failed(st) || !row || n == page->size)
 			break;
 		st = each(ctx, db_column_int(rows, 0));
 	}

@@ -10,6 +10,7 @@
 #include "base/signing.h"
 #include "base/status.h"
 #include "certd/caller.h"
+#include "certd/page.h"
 #include "certd/store_certificates.h"
 
 /* Requests for certificates that are bought elsewhere, as they are kept.
@@ -46,11 +47,9 @@ STATUS store_requests_insert(
 STATUS store_requests_find(
     struct db_tx *tx, int64_t id, struct store_request *ret_request);
 struct status store_requests_none(void);
-/* Newest first, at most size before that id (0: from the newest); of all
- * accounts for 0.  *ret_more: there are more. */
-STATUS store_requests_list(struct db_tx *tx, int64_t account, int64_t before,
-    uint32_t size, struct status (*each)(void *ctx, int64_t id), void *ctx,
-    bool *ret_more);
+/* Newest first. */
+STATUS store_requests_list(struct db_tx *tx, const struct page *page,
+    struct status (*each)(void *ctx, int64_t id), void *ctx, bool *ret_more);
 /* ABORTED when one was attached meanwhile. */
 STATUS store_requests_attach(struct db_tx *tx, int64_t id, int64_t certificate);
 STATUS store_requests_delete(struct db_tx *tx, int64_t id);

@@ -56,24 +56,26 @@ show(void *ctx, struct db_rows *row)
 	" FROM event LEFT JOIN account ON account.id = event.account "
 
 STATUS
-store_status_history(struct db_tx *tx, int64_t account, int64_t before,
-    uint32_t size, bool (*each)(void *ctx, const struct store_event_row *event),
-    void *ctx, bool *ret_more)
+store_status_history(struct db_tx *tx, const struct page *page,
+    bool (*each)(void *ctx, const struct store_event_row *event), void *ctx,
+    bool *ret_more)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
 	struct show to = { each, ctx };
-	int64_t below = before == 0 ? INT64_MAX : before;
+	int64_t below = page->from == 0 ? INT64_MAX : page->from;
 	struct status st =
-	    account != 0
+	    page->account != 0
 		? db_query(tx, &rows,
 		      SELECT "WHERE event.account = ?1 AND event.id < ?2"
 			     " ORDER BY event.id DESC LIMIT ?3",
-		      DB_VALUES(
-			  db_int(account), db_int(below), db_int(size + 1)))
+		      DB_VALUES(db_int(page->account), db_int(below),
+			  db_int((int64_t)page->size + 1)))
 		: db_query(tx, &rows,
 		      SELECT "WHERE event.id < ?1"
 			     " ORDER BY event.id DESC LIMIT ?2",
-		      DB_VALUES(db_int(below), db_int(size + 1)));
+		      DB_VALUES(
+			  db_int(below), db_int((int64_t)page->size + 1)));
 
-	return failed(st) ? st : page_rows(rows, size, show, &to, ret_more);
+	return failed(st) ? st
+			  : page_rows(rows, page->size, show, &to, ret_more);
 }

@@ -8,6 +8,7 @@
 #include "base/db.h"
 #include "base/status.h"
 #include "certd/caller.h"
+#include "certd/page.h"
 
 /* What certd holds, and what was done.  Within the caller's transaction. */
 struct store_counts {
@@ -28,10 +29,9 @@ struct store_event_row {
 	char detail[STORE_EVENT_TEXT_MAX];
 };
 
-/* Newest first; account 0: of all.  before: ids less than that; 0: from the
- * newest. */
-STATUS store_status_history(struct db_tx *tx, int64_t account, int64_t before,
-    uint32_t size, bool (*each)(void *ctx, const struct store_event_row *event),
-    void *ctx, bool *ret_more);
+/* Newest first. */
+STATUS store_status_history(struct db_tx *tx, const struct page *page,
+    bool (*each)(void *ctx, const struct store_event_row *event), void *ctx,
+    bool *ret_more);
 
 #endif

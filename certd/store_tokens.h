@@ -8,6 +8,7 @@
 #include "base/db.h"
 #include "base/status.h"
 #include "certd/caller.h"
+#include "certd/page.h"
 
 /* API tokens as they are kept: of a secret only its SHA-256.  Within the
  * caller's transaction. */
@@ -37,10 +38,10 @@ STATUS store_tokens_get(
     struct db_tx *tx, int64_t token, struct store_token *ret_token);
 STATUS store_tokens_revoke(struct db_tx *tx, int64_t token, int64_t now_s);
 
-/* In order of ids; account 0: of all. */
-STATUS store_tokens_list(struct db_tx *tx, int64_t account, int64_t after,
-    uint32_t size, bool (*each)(void *ctx, const struct store_token *token),
-    void *ctx, bool *ret_more);
+/* In order of ids. */
+STATUS store_tokens_list(struct db_tx *tx, const struct page *page,
+    bool (*each)(void *ctx, const struct store_token *token), void *ctx,
+    bool *ret_more);
 /* Of an account, in force; and whether one of that name is. */
 STATUS store_tokens_in_force(struct db_tx *tx, int64_t account,
     const char *name, int64_t now_s, int64_t *ret_n, bool *ret_named);

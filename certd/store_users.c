@@ -97,24 +97,26 @@ show(void *ctx, struct db_rows *row)
 }
 
 STATUS
-store_users_list(struct db_tx *tx, int64_t account, int64_t after,
-    uint32_t size, bool (*each)(void *ctx, const struct store_user *user),
-    void *ctx, bool *ret_more)
+store_users_list(struct db_tx *tx, const struct page *page,
+    bool (*each)(void *ctx, const struct store_user *user), void *ctx,
+    bool *ret_more)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
 	struct show to = { each, ctx };
 	struct status st =
-	    account != 0
+	    page->account != 0
 		? db_query(tx, &rows,
 		      SELECT "WHERE account = ?1 AND user_.id > ?2"
 			     " ORDER BY user_.id LIMIT ?3",
-		      DB_VALUES(
-			  db_int(account), db_int(after), db_int(size + 1)))
+		      DB_VALUES(db_int(page->account), db_int(page->from),
+			  db_int((int64_t)page->size + 1)))
 		: db_query(tx, &rows,
 		      SELECT "WHERE user_.id > ?1 ORDER BY user_.id LIMIT ?2",
-		      DB_VALUES(db_int(after), db_int(size + 1)));
+		      DB_VALUES(
+			  db_int(page->from), db_int((int64_t)page->size + 1)));
 
-	return failed(st) ? st : page_rows(rows, size, show, &to, ret_more);
+	return failed(st) ? st
+			  : page_rows(rows, page->size, show, &to, ret_more);
 }
 
 STATUS

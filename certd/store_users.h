@@ -8,6 +8,7 @@
 #include "base/db.h"
 #include "base/status.h"
 #include "certd/caller.h"
+#include "certd/page.h"
 
 /* Users of accounts as they are kept.  Within the caller's transaction. */
 #define STORE_EMAIL_MAX 255
@@ -35,10 +36,10 @@ STATUS store_users_update(struct db_tx *tx, const struct store_user *user);
 /* With the user's tokens. */
 STATUS store_users_remove(struct db_tx *tx, int64_t user);
 
-/* In order of ids; account 0: of all. */
-STATUS store_users_list(struct db_tx *tx, int64_t account, int64_t after,
-    uint32_t size, bool (*each)(void *ctx, const struct store_user *user),
-    void *ctx, bool *ret_more);
+/* In order of ids. */
+STATUS store_users_list(struct db_tx *tx, const struct page *page,
+    bool (*each)(void *ctx, const struct store_user *user), void *ctx,
+    bool *ret_more);
 
 STATUS store_users_count(struct db_tx *tx, int64_t account, int64_t *ret_n);
 /* Of that role and not disabled, without this one. */

@@ -82,6 +82,7 @@ agree(struct watch *watch, struct watcher *w, const struct roster_edge *known,
     bool anew)
 {
 	enum sites_resume resume = SITES_SNAPSHOT;
+	int64_t now_s = store_now_s();
 	bool is_due;
 	struct db_tx *tx;
 	struct status st = store_write(watch->config.store, &tx);
@@ -94,10 +95,10 @@ agree(struct watch *watch, struct watcher *w, const struct roster_edge *known,
 		st = heard_agreed(
 		    watch->config.heard, w->name, resume != SITES_UNKNOWN);
 	if (!failed(st))
-		st = heard_now(
-		    watch->config.heard, w->name, store_now_s(), &is_due);
+		st = heard_now(watch->config.heard, w->name, now_s, &is_due);
 	if (failed(st))
 		return st;
+	heard_is_written(watch->config.heard, w->name, now_s);
 	if (resume == SITES_UNKNOWN) {
 		log_error("an edge is held back: it has applied a version "
 			  "that this database does not know",

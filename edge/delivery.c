@@ -20,7 +20,7 @@
  * second. */
 #define QUEUE_FULL ((size_t)16 * 1024 * 1024)
 #define QUEUE_MAX ((size_t)64 * 1024 * 1024)
-#define OPEN_AGAIN_NS (5 * NS_PER_S)
+#define AGAIN_NS (5 * NS_PER_S)
 #define SAVE_LAZY_NS (10 * NS_PER_S)
 #define EXPIRE_NS (60 * NS_PER_S)
 
@@ -119,7 +119,7 @@ take_item(struct delivery *d, const struct delivery_item *item)
 		d->distrusts = true;
 		intake_done(&d->intake);
 		pthread_mutex_lock(&d->mutex);
-		d->stream_ns = clock_mono_ns() + OPEN_AGAIN_NS;
+		d->stream_ns = clock_mono_ns() + d->config.again_ns;
 		pthread_mutex_unlock(&d->mutex);
 	}
 	if (!d->intake.is_complete)
@@ -205,9 +205,7 @@ static bool
 wait_until(struct delivery *d, int64_t until_ns)
 {
 	if (!d->stopping && clock_mono_ns() < until_ns)
-		pthread_cond_timedwait(&d->changed, &d->mutex,
-		    &(struct timespec){ .tv_sec = until_ns / NS_PER_S,
-			.tv_nsec = until_ns % NS_PER_S });
+		(void)clock_cond_wait(&d->changed, &d->mutex, until_ns);
 	return !d->stopping;
 }
 
@@ -217,7 +215,7 @@ open_files(struct delivery *d)
 {
 	for (;;) {
 		struct status st = files_open(&d->config.files, &d->files);
-		int64_t until_ns = clock_mono_ns() + OPEN_AGAIN_NS;
+		int64_t until_ns = clock_mono_ns() + AGAIN_NS;
 		bool go_on = true;
 
 		if (!failed(st))
@@ -387,17 +385,15 @@ delivery_new(
     const struct delivery_config *config, struct delivery **ret_delivery)
 {
 	struct delivery *d = calloc(1, sizeof(*d));
-	pthread_condattr_t attr;
 	struct status st;
 
 	if (d == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	d->config = *config;
+	if (d->config.again_ns == 0)
+		d->config.again_ns = AGAIN_NS;
 	pthread_mutex_init(&d->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&d->changed);
 	d->m_sites = metrics_gauge(config->metrics, "edged_sites",
 	    "Sites whose files are in place.", "");
 	d->m_served = metrics_gauge(config->metrics, "edged_sites_served",

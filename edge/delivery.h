@@ -34,6 +34,9 @@ struct delivery_config {
 	int64_t probe_timeout_ns;
 	int64_t probe_interval_ns; /* each site again after this */
 	int64_t keep_removed_s;    /* how long files of gone hosts stay */
+	/* The stream begins again after this, and after twice as long each time
+	 * that something could still not be put in place; 0: 5 s */
+	int64_t again_ns;
 	/* There is something to report, or to ask.  Any thread, its locks are
 	 * not ours; must not block. */
 	void (*tell)(void *ctx);

@@ -20,7 +20,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STREAM_FIRST_NS (5 * NS_PER_S)
 #define STREAM_MAX_NS (300 * NS_PER_S)
 
 /* --- Who owns a host name ---------------------------------------------------
@@ -357,7 +356,7 @@ needs_stream(const struct delivery *d)
 static int64_t
 stream_delay_ns(const struct delivery *d)
 {
-	int64_t delay_ns = STREAM_FIRST_NS;
+	int64_t delay_ns = d->config.again_ns;
 
 	for (unsigned i = 1; i < d->fails && delay_ns < STREAM_MAX_NS; i++)
 		delay_ns *= 2;

@@ -29,9 +29,9 @@
 #include "base/metrics.h"
 #include "base/process.h"
 #include "edge/pending.h"
-#include "edge/renewal.h"
 #include "edge/serving.h"
 #include "edge/upstream.h"
+#include "rpc/renewal.h"
 
 #define IN_FLIGHT_PER_CONNECTION 64
 #define DRAIN_NS (5 * NS_PER_S)
@@ -216,6 +216,23 @@ make_metrics(struct edged *e, struct metrics *m)
 	    "Requests that wait for an answer.", "");
 }
 
+static struct renewal_metrics
+renewal_metrics(struct metrics *m)
+{
+	return (struct renewal_metrics){
+		.not_after_s = metrics_gauge(m,
+		    "edged_certificate_not_after_seconds",
+		    "When edged's own certificate expires, seconds since 1970.",
+		    ""),
+		.renewed =
+		    metrics_counter(m, "edged_certificate_renewals_total",
+			"Renewals that succeeded.", ""),
+		.failed = metrics_counter(m,
+		    "edged_certificate_renewal_failures_total",
+		    "Renewals that failed.", ""),
+	};
+}
+
 static void
 before_render(void *ctx)
 {
@@ -316,13 +333,14 @@ make_upstream(struct edged *e, struct metrics *metrics)
 	return st;
 }
 
-static void
+static struct status
 on_renewed(void *ctx, struct enroll_identity *identity)
 {
 	struct edged *e = ctx;
 
 	upstream_set_identity(e->upstream, identity);
 	serving_renewed(e->serving);
+	return status_ok();
 }
 
 /* --- Running and stopping ---------------------------------------------------
@@ -383,12 +401,13 @@ serve(struct edged *e, struct metrics *metrics)
 	}
 	st = renewal_start(
 	    &(struct renewal_config){
+		.program = "edged",
 		.state_dir = config->state_dir,
 		.endpoints = config->keyd.at,
 		.n_endpoints = config->keyd.len,
 		.renewed = on_renewed,
 		.ctx = e,
-		.metrics = metrics,
+		.metrics = renewal_metrics(metrics),
 	    },
 	    &renewal);
 	if (failed(st))

@@ -29,7 +29,7 @@
 #define REPORT_TIMEOUT_MS 5000
 /* The folder cannot be opened yet. */
 #define NOT_READY_NS (200 * NS_PER_MS)
-/* Nothing that has to be noticed waits longer. */
+/* Nothing that has to be noticed waits longer, nor longer than a heartbeat. */
 #define LOOK_NS NS_PER_S
 /* A stream that lived this long was a good one. */
 #define PROVED_NS (5 * NS_PER_S)
@@ -37,6 +37,7 @@
 
 struct follow {
 	struct follow_config config;
+	int64_t look_ns;
 	struct delivery *delivery;
 	pthread_t thread;
 	bool has_thread;
@@ -181,9 +182,7 @@ must_end(const struct follow *f)
 static void
 sleep_until(struct follow *f, int64_t until_ns)
 {
-	pthread_cond_timedwait(&f->changed, &f->mutex,
-	    &(struct timespec){ .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S });
+	(void)clock_cond_wait(&f->changed, &f->mutex, until_ns);
 }
 
 static int64_t
@@ -225,7 +224,7 @@ attend(struct follow *f, struct rpc_client_stream *stream, int64_t until_ns)
 
 	pthread_mutex_lock(&f->mutex);
 	while (!must_end(f) && !(watched && f->closed)) {
-		int64_t now_ns = clock_mono_ns(), next_ns = now_ns + LOOK_NS;
+		int64_t now_ns = clock_mono_ns(), next_ns = now_ns + f->look_ns;
 		bool is_open;
 
 		/* What woke us may be room for more. */
@@ -445,7 +444,6 @@ STATUS
 follow_new(const struct follow_config *config, struct follow **ret_follow)
 {
 	struct follow *f = calloc(1, sizeof(*f));
-	pthread_condattr_t attr;
 
 	if (f == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
@@ -454,14 +452,12 @@ follow_new(const struct follow_config *config, struct follow **ret_follow)
 		f->config.heartbeat_ns = HEARTBEAT_NS;
 	if (f->config.held_retry_ns == 0)
 		f->config.held_retry_ns = HELD_RETRY_NS;
+	f->look_ns = least(LOOK_NS, f->config.heartbeat_ns);
 	f->reported_ns = INT64_MIN / 2;
 	f->m_connected = metrics_gauge(config->metrics, "edged_certd_connected",
 	    "Is a stream from certd open?", "");
 	pthread_mutex_init(&f->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&f->changed);
 	*ret_follow = f;
 	return status_ok();
 }

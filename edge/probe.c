@@ -9,9 +9,7 @@
 
 #include "edge/probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -20,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 
 /* A name that no certificate was made for, below a wildcard. */
@@ -29,8 +28,7 @@ SCOPED_RELEASE(SSL_free, SSL *);
 SCOPED_RELEASE(X509_free, X509 *);
 
 struct probe {
-	struct sockaddr_storage to;
-	socklen_t to_len;
+	union address to;
 	int64_t timeout_ns;
 	int stop_fd;
 	SSL_CTX *contexts[SITE_KINDS];
@@ -58,57 +56,22 @@ static const struct {
  */
 
 static bool
-parse_port(const char *text, in_port_t *ret_port)
+parse_address(const char *text, union address *ret_to)
 {
-	unsigned long port;
+	union address to;
 
-	if (*text == '\0' || strlen(text) > 5 ||
-	    text[strspn(text, "0123456789")] != '\0')
+	if (!address_parse(text, &to) || address_port(&to) == 0)
 		return false;
-	port = strtoul(text, NULL, 10);
-	*ret_port = htons((uint16_t)port);
-	return port > 0 && port <= UINT16_MAX;
-}
-
-static bool
-parse_address(
-    const char *text, struct sockaddr_storage *ret_to, socklen_t *ret_len)
-{
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
-	struct sockaddr_in four = { .sin_family = AF_INET };
-	const char *colon = strrchr(text, ':');
-	char host[64];
-	size_t len = colon == NULL ? 0 : (size_t)(colon - text);
-
-	if (len == 0 || len >= sizeof(host))
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	if (host[0] == '[' && host[len - 1] == ']') {
-		host[len - 1] = '\0';
-		memcpy(ret_to, &six, sizeof(six));
-		*ret_len = sizeof(six);
-		if (inet_pton(AF_INET6, host + 1, &six.sin6_addr) != 1 ||
-		    !parse_port(colon + 1, &six.sin6_port))
-			return false;
-		memcpy(ret_to, &six, sizeof(six));
-		return true;
-	}
-	if (inet_pton(AF_INET, host, &four.sin_addr) != 1 ||
-	    !parse_port(colon + 1, &four.sin_port))
-		return false;
-	memcpy(ret_to, &four, sizeof(four));
-	*ret_len = sizeof(four);
+	*ret_to = to;
 	return true;
 }
 
 bool
 probe_address_ok(const char *connect)
 {
-	struct sockaddr_storage to;
-	socklen_t len;
+	union address to;
 
-	return parse_address(connect, &to, &len);
+	return parse_address(connect, &to);
 }
 
 /* --- Life -------------------------------------------------------------------
@@ -146,7 +109,7 @@ probe_new(const char *connect, int64_t timeout_ns, struct probe **ret_probe)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	probe->timeout_ns = timeout_ns;
 	probe->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!parse_address(connect, &probe->to, &probe->to_len)) {
+	if (!parse_address(connect, &probe->to)) {
 		probe_free(probe);
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "where to look at what is served is not address:port");
@@ -219,15 +182,14 @@ static STATUS
 open_connection(
     const struct probe *probe, int64_t until_ns, int *ret_fd, char *ret_why)
 {
-	int fd = socket(
-	    probe->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(probe->to.any.sa_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int e = 0;
 	socklen_t len = sizeof(e);
 
 	if (fd < 0)
 		return refuse(ret_why, strerrordesc_np(errno));
-	if (connect(fd, (const struct sockaddr *)&probe->to, probe->to_len) !=
-	    0) {
+	if (connect(fd, &probe->to.any, address_len(&probe->to)) != 0) {
 		e = errno;
 		if (e == EINPROGRESS) {
 			e = ETIMEDOUT;

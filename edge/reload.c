@@ -203,9 +203,7 @@ static bool
 wait_until(struct reload *r, int64_t until_ns)
 {
 	while (!r->stopping && clock_mono_ns() < until_ns)
-		pthread_cond_timedwait(&r->changed, &r->mutex,
-		    &(struct timespec){ .tv_sec = until_ns / NS_PER_S,
-			.tv_nsec = until_ns % NS_PER_S });
+		(void)clock_cond_wait(&r->changed, &r->mutex, until_ns);
 	return !r->stopping;
 }
 
@@ -287,7 +285,6 @@ reload_new(const struct reload_config *config, struct reload **ret_reload)
 	static const char help[] =
 	    "Runs of the hook, by result; haproxy: certificates that HAProxy's "
 	    "runtime API took.";
-	pthread_condattr_t attr;
 
 	if (r == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
@@ -301,10 +298,7 @@ reload_new(const struct reload_config *config, struct reload **ret_reload)
 	r->m_haproxy = metrics_counter(config->metrics, "edged_hook_runs_total",
 	    help, "result=\"haproxy\"");
 	pthread_mutex_init(&r->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&r->changed);
 	r->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (r->stop_fd < 0 || pthread_create(&r->thread, NULL, run, r) != 0) {
 		if (r->stop_fd >= 0)

@@ -38,9 +38,8 @@ sleep_until(struct sweep *sweep, unsigned wakes, int64_t until_ns)
 		if (until_ns == INT64_MAX)
 			pthread_cond_wait(&sweep->changed, &sweep->mutex);
 		else
-			pthread_cond_timedwait(&sweep->changed, &sweep->mutex,
-			    &(struct timespec){ .tv_sec = until_ns / NS_PER_S,
-				.tv_nsec = until_ns % NS_PER_S });
+			(void)clock_cond_wait(
+			    &sweep->changed, &sweep->mutex, until_ns);
 	}
 	stopping = sweep->stopping;
 	pthread_mutex_unlock(&sweep->mutex);
@@ -96,7 +95,6 @@ sweep_new(struct probe *probe, unsigned threads, const struct sweep_ops *ops,
     void *ctx, struct sweep **ret_sweep)
 {
 	struct sweep *sweep = calloc(1, sizeof(*sweep));
-	pthread_condattr_t attr;
 
 	if (sweep == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
@@ -104,10 +102,7 @@ sweep_new(struct probe *probe, unsigned threads, const struct sweep_ops *ops,
 	sweep->ops = ops;
 	sweep->ctx = ctx;
 	pthread_mutex_init(&sweep->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&sweep->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&sweep->changed);
 	if (threads == 0 || threads > SWEEP_THREADS)
 		threads = SWEEP_THREADS;
 	while (sweep->n_threads < threads &&

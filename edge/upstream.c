@@ -250,9 +250,8 @@ keep(void *arg)
 		if (next_ns == INT64_MAX)
 			pthread_cond_wait(&up->changed, &up->mutex);
 		else
-			pthread_cond_timedwait(&up->changed, &up->mutex,
-			    &(struct timespec){ .tv_sec = next_ns / NS_PER_S,
-				.tv_nsec = next_ns % NS_PER_S });
+			(void)clock_cond_wait(
+			    &up->changed, &up->mutex, next_ns);
 	}
 	pthread_mutex_unlock(&up->mutex);
 	return NULL;
@@ -336,7 +335,6 @@ upstream_new(
     const struct upstream_config *config, struct upstream **ret_upstream)
 {
 	struct upstream *up;
-	pthread_condattr_t attr;
 
 	if (config->identity->n_endpoints == 0 && config->n_endpoints == 0)
 		return status_fail(STATUS_FAILED_PRECONDITION,
@@ -353,10 +351,7 @@ upstream_new(
 	    up->last_error, sizeof(up->last_error), "still connecting");
 	make_metrics(up, config->metrics);
 	pthread_mutex_init(&up->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&up->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&up->changed);
 	if (pthread_create(&up->keeper, NULL, keep, up) != 0) {
 		pthread_cond_destroy(&up->changed);
 		pthread_mutex_destroy(&up->mutex);

@@ -7,7 +7,6 @@
  * key's id can sign with it on any lane.
  */
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,8 +16,6 @@
 STATUS
 manage_begin(struct hsm *hsm, int64_t deadline_ns)
 {
-	const struct timespec until = { .tv_sec = deadline_ns / NS_PER_S,
-		.tv_nsec = deadline_ns % NS_PER_S };
 	struct lane_pool *pool = &hsm->pool;
 	struct status st = status_ok();
 
@@ -26,8 +23,7 @@ manage_begin(struct hsm *hsm, int64_t deadline_ns)
 		return reason_status(REASON_EXPIRED, 0);
 	pthread_mutex_lock(&pool->lock);
 	while (hsm->managing && !failed(st)) {
-		if (pthread_cond_timedwait(
-			&pool->changed, &pool->lock, &until) == ETIMEDOUT)
+		if (!clock_cond_wait(&pool->changed, &pool->lock, deadline_ns))
 			st = reason_status(REASON_EXPIRED, 0);
 	}
 	if (!failed(st))

@@ -6,7 +6,6 @@
  * step can fail for it.
  */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,14 +128,9 @@ make_metrics(struct hsm *hsm, const char *pool, struct metrics *metrics)
 static void
 init_locks(struct lane_pool *pool)
 {
-	pthread_condattr_t attr;
-
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->idle, &attr);
-	pthread_cond_init(&pool->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&pool->idle);
+	clock_cond_init(&pool->changed);
 }
 
 static bool
@@ -243,8 +237,6 @@ STATUS
 hsm_wait_ready(struct hsm *hsm, int64_t timeout_ns)
 {
 	int64_t deadline_ns = clock_mono_ns() + timeout_ns;
-	const struct timespec until = { .tv_sec = deadline_ns / NS_PER_S,
-		.tv_nsec = deadline_ns % NS_PER_S };
 	struct lane_pool *pool = &hsm->pool;
 	struct status st = status_ok();
 	bool waiting = true;
@@ -264,8 +256,8 @@ hsm_wait_ready(struct hsm *hsm, int64_t timeout_ns)
 		/* A refused PIN does not come right by waiting. */
 		if (!failed(st) || refused == pool->n)
 			break;
-		waiting = pthread_cond_timedwait(
-			      &pool->changed, &pool->lock, &until) != ETIMEDOUT;
+		waiting =
+		    clock_cond_wait(&pool->changed, &pool->lock, deadline_ns);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return st;

@@ -88,16 +88,12 @@ audit_open(const struct audit_config *config, struct audit **ret_audit)
 		.ctx = config->ctx,
 	};
 	scoped(audit_close) struct audit *audit = calloc(1, sizeof(*audit));
-	pthread_condattr_t monotonic;
 	struct status st;
 
 	if (audit == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	pthread_mutex_init(&audit->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&audit->round, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&audit->round);
 	audit->gathering = &audit->groups[0];
 	audit->committed = config->committed;
 	audit->ctx = config->ctx;
@@ -308,11 +304,9 @@ static STATUS
 wait_for_round(struct audit *audit)
 {
 	const int64_t until_ns = clock_mono_ns() + AUDIT_STALL_NS;
-	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	struct status st;
 
-	if (pthread_cond_timedwait(&audit->round, &audit->lock, &until) == 0)
+	if (clock_cond_wait(&audit->round, &audit->lock, until_ns))
 		return status_ok();
 	st = audit_stall(audit);
 	if (failed(st)) {

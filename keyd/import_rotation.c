@@ -259,16 +259,12 @@ import_rotation_start(const struct import_rotation_config *config,
     struct import_rotation **ret_rotation)
 {
 	struct import_rotation *rotation = calloc(1, sizeof(*rotation));
-	pthread_condattr_t attributes;
 
 	if (rotation == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	rotation->config = *config;
 	pthread_mutex_init(&rotation->mutex, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&rotation->stopping, &attributes);
-	pthread_condattr_destroy(&attributes);
+	clock_cond_init(&rotation->stopping);
 	if (pthread_create(&rotation->thread, NULL, run, rotation) != 0) {
 		pthread_cond_destroy(&rotation->stopping);
 		pthread_mutex_destroy(&rotation->mutex);

@@ -10,15 +10,13 @@
 
 #include "keyd/ledger_http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <microhttpd.h>
 
+#include "base/address.h"
 #include "ledger/reader.h"
 
 #define CONNECTIONS_MAX 64
@@ -30,57 +28,6 @@ struct ledger_http {
 	struct MHD_Daemon *daemon;
 	struct reader *reader; /* of the daemon's one thread */
 };
-
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static const char wrong_listen[] =
-    "audit.listen: write a numeric address and port, 127.0.0.1:7480 or "
-    "[::1]:7480";
-
-static bool
-parse_host(const char *host, in_port_t port, union address *ret_address)
-{
-	size_t len = strlen(host);
-	char inner[INET6_ADDRSTRLEN];
-
-	if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1) {
-		ret_address->v4.sin_family = AF_INET;
-		ret_address->v4.sin_port = port;
-		return true;
-	}
-	if (len < 4 || len - 2 >= sizeof(inner) || host[0] != '[' ||
-	    host[len - 1] != ']')
-		return false;
-	memcpy(inner, host + 1, len - 2);
-	inner[len - 2] = 0;
-	ret_address->v6.sin6_family = AF_INET6;
-	ret_address->v6.sin6_port = port;
-	return inet_pton(AF_INET6, inner, &ret_address->v6.sin6_addr) == 1;
-}
-
-static STATUS
-parse_listen(const char *text, union address *ret_address)
-{
-	const char *colon = strrchr(text, ':');
-	union address address = { .v6 = { .sin6_family = AF_UNSPEC } };
-	char host[INET6_ADDRSTRLEN + 2], *end;
-	unsigned long port;
-
-	if (colon == NULL || colon[1] < '0' || colon[1] > '9' ||
-	    (size_t)(colon - text) >= sizeof(host))
-		return status_fail(STATUS_INVALID_ARGUMENT, wrong_listen);
-	port = strtoul(colon + 1, &end, 10);
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (*end != 0 || port > 65535 ||
-	    !parse_host(host, htons((in_port_t)port), &address))
-		return status_fail(STATUS_INVALID_ARGUMENT, wrong_listen);
-	*ret_address = address;
-	return status_ok();
-}
 
 /* ---- what is served ---- */
 
@@ -194,12 +141,15 @@ ledger_http_start(
 	    calloc(1, sizeof(*http));
 	union address address;
 	unsigned v6 = 0;
-	struct status st = parse_listen(listen, &address);
+	struct status st;
 
-	if (!failed(st) && http == NULL)
+	if (!address_parse(listen, &address))
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "audit.listen: write a numeric address and port, "
+		    "127.0.0.1:7480 or [::1]:7480");
+	if (http == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
-	if (!failed(st))
-		st = reader_open(folder, &http->reader);
+	st = reader_open(folder, &http->reader);
 	if (failed(st))
 		return st;
 	if (address.any.sa_family == AF_INET6)

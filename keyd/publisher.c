@@ -10,11 +10,11 @@
 
 #include "keyd/publisher.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "keyd/publisher_int.h"
 
 static STATUS
@@ -74,17 +74,13 @@ publisher_new(
     const struct publisher_config *config, struct publisher **ret_publisher)
 {
 	scoped(publisher_free) struct publisher *p = calloc(1, sizeof(*p));
-	pthread_condattr_t monotonic;
 	struct status st;
 
 	if (p == NULL)
 		return no_memory();
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->work_due, &monotonic);
-	pthread_cond_init(&p->job_done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&p->work_due);
+	clock_cond_init(&p->job_done);
 	p->trouble = status_ok();
 	p->hsm = config->hsm;
 	p->registry = config->registry;
@@ -212,13 +208,6 @@ publisher_committed(
 
 /* ---- asking the thread ---- */
 
-static struct timespec
-timespec_of(int64_t ns)
-{
-	return (struct timespec){ .tv_sec = ns / NS_PER_S,
-		.tv_nsec = ns % NS_PER_S };
-}
-
 static STATUS
 is_stopped(void)
 {
@@ -247,7 +236,6 @@ withdraw(struct publisher *p, struct job *job)
 static STATUS
 ask(struct publisher *p, struct job *job)
 {
-	const struct timespec until = timespec_of(job->deadline_ns);
 	struct job **end = &p->jobs;
 
 	pthread_mutex_lock(&p->lock);
@@ -261,8 +249,7 @@ ask(struct publisher *p, struct job *job)
 	}
 	/* What was begun is waited for: it has the deadline itself. */
 	while (p->runs && !p->stopping && !job->done && !job->taken) {
-		if (pthread_cond_timedwait(&p->job_done, &p->lock, &until) ==
-		    ETIMEDOUT)
+		if (!clock_cond_wait(&p->job_done, &p->lock, job->deadline_ns))
 			break;
 	}
 	while (job->taken && !job->done)
@@ -275,7 +262,6 @@ ask(struct publisher *p, struct job *job)
 STATUS
 publisher_flush(struct publisher *p, int64_t deadline_ns)
 {
-	const struct timespec until = timespec_of(deadline_ns);
 	uint64_t wanted, attempt;
 	struct status st = status_ok();
 
@@ -295,8 +281,7 @@ publisher_flush(struct publisher *p, int64_t deadline_ns)
 			break;
 		p->flush = p->flush || p->current.size < wanted;
 		pthread_cond_signal(&p->work_due);
-		if (pthread_cond_timedwait(&p->job_done, &p->lock, &until) ==
-		    ETIMEDOUT) {
+		if (!clock_cond_wait(&p->job_done, &p->lock, deadline_ns)) {
 			st = failed(p->trouble) ? p->trouble : too_late();
 			break;
 		}

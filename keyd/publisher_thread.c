@@ -10,6 +10,7 @@
 
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "keyd/publisher_int.h"
 
@@ -225,14 +226,12 @@ run_jobs(struct publisher *p)
 static bool
 wait_for_work(struct publisher *p, int64_t until_ns)
 {
-	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	bool stopping;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping && p->jobs == NULL && !p->flush &&
 	       (failed(p->trouble) || p->filling.len < HANDOVER_WAKE)) {
-		if (pthread_cond_timedwait(&p->work_due, &p->lock, &until) != 0)
+		if (!clock_cond_wait(&p->work_due, &p->lock, until_ns))
 			break;
 	}
 	stopping = p->stopping;

@@ -9,7 +9,6 @@
 
 #include "keyd/reaper.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -32,15 +31,13 @@ static bool
 sleep_a_while(struct reaper *reaper)
 {
 	int64_t until_ns = clock_mono_ns() + LOOK_EVERY_NS;
-	struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	bool is_ending;
-	int rc = 0;
+	bool waits = true;
 
 	pthread_mutex_lock(&reaper->mutex);
-	while (!reaper->is_ending && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(
-		    &reaper->ending, &reaper->mutex, &until);
+	while (!reaper->is_ending && waits)
+		waits =
+		    clock_cond_wait(&reaper->ending, &reaper->mutex, until_ns);
 	is_ending = reaper->is_ending;
 	pthread_mutex_unlock(&reaper->mutex);
 	return !is_ending;
@@ -73,17 +70,13 @@ STATUS
 reaper_new(const struct reaper_config *config, struct reaper **ret_reaper)
 {
 	struct reaper *reaper = calloc(1, sizeof(*reaper));
-	pthread_condattr_t monotonic;
 	int error;
 
 	if (reaper == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	reaper->config = *config;
 	pthread_mutex_init(&reaper->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&reaper->ending, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&reaper->ending);
 	error = pthread_create(&reaper->thread, NULL, reap, reaper);
 	if (error != 0) {
 		pthread_cond_destroy(&reaper->ending);

@@ -8,7 +8,6 @@
 
 #include "keyd/report.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,15 +61,13 @@ static bool
 sleep_a_while(struct report *report)
 {
 	int64_t until_ns = clock_mono_ns() + WATCH_EVERY_NS;
-	struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	bool is_ending;
-	int rc = 0;
+	bool waits = true;
 
 	pthread_mutex_lock(&report->mutex);
-	while (!report->is_ending && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(
-		    &report->ending, &report->mutex, &until);
+	while (!report->is_ending && waits)
+		waits =
+		    clock_cond_wait(&report->ending, &report->mutex, until_ns);
 	is_ending = report->is_ending;
 	pthread_mutex_unlock(&report->mutex);
 	return !is_ending;
@@ -277,17 +274,13 @@ STATUS
 report_new(const struct report_config *config, struct report **ret_report)
 {
 	struct report *report = calloc(1, sizeof(*report));
-	pthread_condattr_t monotonic;
 
 	if (report == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	report->config = *config;
 	report->started_s = clock_wall_s();
 	pthread_mutex_init(&report->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&report->ending, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&report->ending);
 	*ret_report = report;
 	return status_ok();
 }

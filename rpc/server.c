@@ -137,11 +137,7 @@ rpc_server_new(
 	rpc_peers_init(&server->peers);
 	pthread_mutex_init(&server->identity_mu, NULL);
 	pthread_mutex_init(&server->mu, NULL);
-	pthread_condattr_t attr;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&server->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&server->changed);
 	server->config = *config;
 	server->listen = strdup(config->listen);
 	server->ca_pem = config->ca_pem == NULL ? NULL : strdup(config->ca_pem);

@@ -469,6 +469,8 @@ a_permission_that_does_not_come_holds_a_site_back_for_seconds_only(void **state)
 
 	atomic_store(&bed->pending,
 	    (int)edge_desk_resource(bed->desk, "www", "standard"));
+	/* Most of SITES_HOLD_S is over. */
+	edge_desk_run(bed->desk, "UPDATE edge_version SET at_s = at_s - 9");
 	f = follow(bed, "a");
 	catch_up(bed, f);
 	assert_int_equal(follower_sites(f), 1);
@@ -787,19 +789,18 @@ a_sign_of_life_costs_no_write(void **state)
 	struct bed *bed = *state;
 	struct rpc_client *client = client_of(bed, "edge", "a");
 	struct follower *f = follower_new(client);
-	int64_t before_s;
 
 	edge_desk_resource(bed->desk, "www", "standard");
 	follower_open(f);
 	catch_up(bed, f);
 	assert_int_equal(report_site(client, 1, 0, 0).code, STATUS_OK);
-	before_s = edge_desk_number(
-	    bed->desk, "SELECT last_seen_s FROM edge WHERE name = 'a'");
+	/* Whatever is written of it says when. */
+	edge_desk_run(bed->desk, "UPDATE edge SET last_seen_s = 1");
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(report_site(client, 1, 0, 0).code, STATUS_OK);
 	assert_int_equal(edge_desk_number(bed->desk,
 			     "SELECT last_seen_s FROM edge WHERE name = 'a'"),
-	    before_s);
+	    1);
 	assert_int_equal(state_of(bed, "a"), STATE(LIVE));
 	follower_free(f);
 	/* It is written down when certd ends. */

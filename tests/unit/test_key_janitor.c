@@ -181,7 +181,7 @@ a_key_that_keyd_does_not_destroy_yet_is_suspended(void **state)
 	desk_sweep(desk, STATUS_OK, 0);
 	assert_false(custody_fake_has(desk->custody, &refused));
 	waits = custody_fake_put(desk->custody, KEY_ALG_EC_P256, "waits", 0);
-	custody_fake_wait_for_approval(desk->custody);
+	custody_fake_wait_for_approval(desk->custody, true);
 	doom(desk, &waits);
 	desk_sweep(desk, STATUS_OK, 0);
 	assert_true(custody_fake_is_suspended(desk->custody, &waits));

@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "edge/renewal.h"
+#include "rpc/renewal.h"
 
 #define PATIENCE_NS (30 * NS_PER_S)
 
@@ -28,7 +28,9 @@
 static int64_t age_s, left_s;
 static bool nothing_joined;
 static atomic_int renew_fails; /* that many more times */
+static atomic_int takes_fail;  /* the same, of handing on */
 static atomic_uint renews, handed_on;
+static char troubles[1024];
 static char asked[32]; /* the endpoint of the last renewal */
 static struct enroll_identity *last;
 
@@ -81,16 +83,28 @@ enroll_renew(const char *state_dir, const struct enroll_identity *identity,
 	return status_ok();
 }
 
-static void
+static struct status
 on_renewed(void *ctx, struct enroll_identity *identity)
 {
 	(void)ctx;
 	enroll_identity_free(last);
 	last = identity;
 	atomic_fetch_add(&handed_on, 1);
+	if (atomic_load(&takes_fail) == 0)
+		return status_ok();
+	atomic_fetch_sub(&takes_fail, 1);
+	return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 }
 
-static struct metrics *metrics;
+/* The sentences end in "\n"; read when no renewal runs. */
+static void
+on_trouble(void *ctx, const char *text)
+{
+	size_t len = strlen(troubles);
+
+	(void)ctx;
+	(void)!snprintf(troubles + len, sizeof(troubles) - len, "%s\n", text);
+}
 
 static int
 setup(void **state)
@@ -98,11 +112,12 @@ setup(void **state)
 	(void)state;
 	/* The complaints are the subject, not news. */
 	log_setup((enum log_level)(LOG_ERROR + 1), LOG_LOGFMT);
-	metrics = metrics_new();
 	age_s = 100;
 	left_s = 1000;
 	nothing_joined = false;
 	atomic_store(&renew_fails, 0);
+	atomic_store(&takes_fail, 0);
+	troubles[0] = '\0';
 	atomic_store(&renews, 0);
 	atomic_store(&handed_on, 0);
 	return 0;
@@ -114,7 +129,6 @@ teardown(void **state)
 	(void)state;
 	enroll_identity_free(last);
 	last = NULL;
-	metrics_free(metrics);
 	return 0;
 }
 
@@ -122,11 +136,12 @@ static struct renewal *
 start(char **endpoints, size_t n_endpoints)
 {
 	struct renewal_config config = {
+		.program = "edged",
 		.state_dir = "state",
 		.endpoints = endpoints,
 		.n_endpoints = n_endpoints,
 		.renewed = on_renewed,
-		.metrics = metrics,
+		.trouble = on_trouble,
 	};
 	struct renewal *renewal = NULL;
 
@@ -214,8 +229,51 @@ tries_even_when_the_certificate_has_expired(void **state)
 	left_s = -5;
 	atomic_store(&renew_fails, 1);
 	renewal = start(NULL, 0);
-	wait_for(&renews, 2);
+	wait_for(&handed_on, 1);
 	renewal_stop(renewal);
+	assert_string_equal(troubles,
+	    "edged's own certificate has expired and cannot be renewed; run "
+	    "edged join with a new join file, then restart edged\n\n");
+}
+
+static void
+says_that_a_renewal_fails_once_little_life_is_left(void **state)
+{
+	struct renewal *renewal;
+
+	(void)state;
+	age_s = 1000;
+	left_s = 20;
+	atomic_store(&renew_fails, 1);
+	renewal = start(NULL, 0);
+	wait_for(&handed_on, 1);
+	renewal_stop(renewal);
+	assert_string_equal(troubles,
+	    "edged's own certificate could not be renewed; will try again\n"
+	    "\n");
+
+	troubles[0] = '\0';
+	age_s = left_s = 19; /* tried again in a second */
+	atomic_store(&renew_fails, 1);
+	renewal = start(NULL, 0);
+	wait_for(&handed_on, 2);
+	renewal_stop(renewal);
+	assert_string_equal(troubles, "\n");
+}
+
+static void
+an_identity_that_cannot_be_taken_is_renewed_again(void **state)
+{
+	struct renewal *renewal;
+
+	(void)state;
+	age_s = 1000;
+	left_s = 20;
+	atomic_store(&takes_fail, 1);
+	renewal = start(NULL, 0);
+	wait_for(&handed_on, 2);
+	renewal_stop(renewal);
+	assert_int_equal(atomic_load(&renews), 2);
 }
 
 static void
@@ -236,8 +294,8 @@ asks_at_the_configured_addresses(void **state)
 static void
 does_not_start_where_nothing_has_joined(void **state)
 {
-	struct renewal_config config = { .state_dir = "state",
-		.metrics = metrics };
+	struct renewal_config config = { .program = "edged",
+		.state_dir = "state" };
 	struct renewal *renewal = NULL;
 
 	(void)state;
@@ -258,6 +316,8 @@ main(void)
 		T(does_not_renew_again_at_once_what_keyd_dated_back),
 		T(tries_again_until_keyd_is_back),
 		T(tries_even_when_the_certificate_has_expired),
+		T(says_that_a_renewal_fails_once_little_life_is_left),
+		T(an_identity_that_cannot_be_taken_is_renewed_again),
 		T(asks_at_the_configured_addresses),
 		T(does_not_start_where_nothing_has_joined),
 	};

@@ -110,6 +110,7 @@ STATUS store_resources_bound(
 /* ---- lists ---- */
 
 #define RESOURCES_TOKEN_MAX (2 * RESOURCE_NAME_MAX + 32)
+#define RESOURCES_LIST_WALK 10000
 
 struct store_resources_query {
 	int64_t account; /* 0: of all */
@@ -122,9 +123,12 @@ struct store_resources_query {
 };
 
 /*
- * Rows to each, which returns false when memory ends.  *ret_token is empty
- * after the last page.  INVALID_ARGUMENT for an order there is not, a token
- * that no such list gave, and a search that asks for nothing.
+ * Rows to each, which returns false when memory ends.  What a page costs is
+ * bounded: where no word and no certificate leaves few, the list is walked past
+ * RESOURCES_LIST_WALK rows at most, so a page may hold fewer than asked for,
+ * even none, and yet not be the last one: *ret_token is empty after that.
+ * INVALID_ARGUMENT for an order there is not, a token that no such list gave,
+ * and a search that asks for nothing.
  */
 STATUS store_resources_list(struct db_tx *tx,
     const struct store_resources_query *query,

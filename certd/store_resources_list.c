@@ -5,9 +5,10 @@
  * the thousandth costs what the first does.  What narrows the list most (the
  * word that fewest have, or a certificate's holders) is gathered first when it
  * is at most FEW rows, and put in order; else so many fit that walking along
- * the order asked for soon has a page full.  Where it has not, for those that
- * fit all lie at the far end, they are gathered after all, from there on.
- * Statements are put together of texts in this file alone.
+ * the order asked for soon has a page full.  Where it has not, the page ends
+ * where the walk did, with fewer rows, and the next one goes on from there:
+ * what a page costs is bounded.  Statements are put together of texts in this
+ * file alone.
  */
 
 #include <stdint.h>
@@ -19,7 +20,6 @@
 #include "proto/message.h"
 
 #define FEW 5000
-#define WALK_MAX 20000
 #define SQL_MAX 1024
 #define VALUES_MAX 12
 #define WORDS_COLUMN 16 /* behind RESOURCES_COLUMNS */
@@ -98,6 +98,7 @@ struct listing {
 	struct resource_place place; /* goes on with what was looked at */
 	uint32_t n;                  /* shown */
 	bool is_more;                /* there is another one behind them */
+	bool is_short;               /* the walk was ended at l->place */
 	struct resource_row last;
 	bool (*each)(void *ctx, const struct resource_row *row);
 	void *ctx;
@@ -305,13 +306,14 @@ offer_one(struct listing *l)
 }
 
 /* In order of ids: only these are gathered, and rows looked at until the page
- * is full. */
+ * is full; *ret_ended as above. */
 static struct status
-gather_ids(struct listing *l)
+gather_ids(struct listing *l, size_t max, bool *ret_ended)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
 	struct select select = { 0 };
 	bool row = false;
+	size_t n = 0;
 	struct status st;
 
 	add_gathered(&select, l);
@@ -325,47 +327,44 @@ gather_ids(struct listing *l)
 	st = db_query(l->tx, &rows, select.sql, select.values, select.n);
 	if (!failed(st))
 		st = db_next(rows, &row);
-	while (!failed(st) && row && !l->is_more) {
+	while (!failed(st) && row && !l->is_more && n < max) {
 		int64_t id = db_column_int(rows, 0);
 		bool is_new = l->place.is_first || id != l->place.id;
 
 		l->place.is_first = false;
 		l->place.id = id;
+		n++;
 		if (is_new)
 			st = offer_one(l);
 		if (!failed(st))
 			st = db_next(rows, &row);
 	}
+	*ret_ended = !row || l->is_more;
 	return st;
 }
 
 /* ---- the page ---- */
 
 static struct status
-gather(struct listing *l)
-{
-	bool ended = false;
-
-	return l->place.by_name ? walk(l, GATHERED, SIZE_MAX, &ended)
-				: gather_ids(l);
-}
-
-static struct status
 fill(struct listing *l)
 {
-	bool ended = false;
+	size_t max = SIZE_MAX;
+	bool ended = true, by_name = l->place.by_name;
 	struct status st = weigh(l);
 
 	if (failed(st))
 		return st;
+	if (l->narrow.is_there && !l->narrow.is_few)
+		max = RESOURCES_LIST_WALK;
 	/* Holders are in order of their ids however many they are; one account
 	 * may have few of them, and few rows. */
-	if (l->narrow.is_few ||
-	    (l->query->certificate != 0 && l->query->account == 0 &&
-		!l->place.by_name))
-		return gather(l);
-	st = walk(l, ALL, l->narrow.is_there ? WALK_MAX : SIZE_MAX, &ended);
-	return failed(st) || ended ? st : gather(l);
+	if (!by_name && (l->narrow.is_few || (l->query->certificate != 0 &&
+						 l->query->account == 0)))
+		st = gather_ids(l, max, &ended);
+	else
+		st = walk(l, l->narrow.is_few ? GATHERED : ALL, max, &ended);
+	l->is_short = !ended;
+	return st;
 }
 
 STATUS
@@ -390,5 +389,8 @@ store_resources_list(struct db_tx *tx,
 	if (l.is_more)
 		resource_place_print(
 		    &l.place, l.last.id, l.last.name, ret_token);
+	if (l.is_short)
+		resource_place_print(
+		    &l.place, l.place.id, l.place.name, ret_token);
 	return st;
 }

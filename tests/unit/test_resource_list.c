@@ -252,6 +252,69 @@ tokens_and_orders_that_are_made_up_are_refused(void **state)
 	    STATUS_INVALID_ARGUMENT);
 }
 
+/* So many that all have two words, which in none but the last one follow each
+ * other. */
+static void
+fill_many(struct desk *desk, int n)
+{
+	struct db_tx *tx;
+	char hosts[64];
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx,
+		db_run(tx, NULL,
+		    "WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL"
+		    " SELECT n + 1 FROM i WHERE n < ?2)"
+		    " INSERT INTO resource (account, name, network,"
+		    " edge_group, target, origin_host, origin_mode, https,"
+		    " mode, created_s, created_by, changed_s, version, words)"
+		    " SELECT ?1, printf('m%06d', n), 'standard', 'web',"
+		    " printf('m%06d', n), '', 0, 1, 1, 0, '', 0, 0,"
+		    " ' left right' || char(10) FROM i",
+		    DB_VALUES(db_int(desk->acme), db_int(n))))
+		.code,
+	    STATUS_OK);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx,
+		db_run(tx, NULL,
+		    "INSERT INTO resource_word (list, word, resource)"
+		    " SELECT l.n, w.t, r.id FROM resource r,"
+		    " (SELECT 0 AS n UNION SELECT ?1) l,"
+		    " (SELECT 'left' AS t UNION SELECT 'right') w",
+		    DB_VALUES(db_int(desk->acme))))
+		.code,
+	    STATUS_OK);
+	snprintf(hosts, sizeof(hosts), "right.left.example.com");
+	desk_resource(desk, desk->acme, "zulu", hosts, MODE_AUTOMATIC);
+}
+
+static void
+a_page_is_short_rather_than_dear_and_the_list_is_still_whole(void **state)
+{
+	static const char *const orders[] = { "id", "name" };
+	struct desk *desk = *state;
+	list_msg asked = asking("", 10);
+	listed_msg *reply = NULL;
+
+	fill_many(desk, RESOURCES_LIST_WALK + 10);
+	asked.search = text("right.left");
+	for (size_t i = 0; i < 2; i++) {
+		asked.order_by = text(orders[i]);
+		asked.page_token = text("");
+		assert_int_equal(desk_ask(desk, &desk_alice, "Resources/List",
+				     &asked, &reply)
+				     .code,
+		    STATUS_OK);
+		assert_int_equal(reply->n_resources, 0);
+		assert_string_not_equal(reply->next_page_token, "");
+		message_free(&reply->base);
+		assert_string_equal(walk(desk, &desk_alice, asked), "zulu");
+		assert_string_equal(walk(desk, &desk_operator, asked), "zulu");
+	}
+}
+
 #define T(test)                                                                \
 	cmocka_unit_test_setup_teardown(test, desk_set_up_all, desk_tear_down)
 
@@ -264,6 +327,7 @@ main(void)
 		T(a_search_stays_in_the_account),
 		T(a_new_name_is_found_and_the_old_one_no_longer),
 		T(groups_and_holders_narrow_the_list),
+		T(a_page_is_short_rather_than_dear_and_the_list_is_still_whole),
 		T(tokens_and_orders_that_are_made_up_are_refused),
 	};
 

@@ -17,8 +17,10 @@
 struct db_rows {
 	struct db_tx *tx;
 	sqlite3_stmt *stmt;
-	bool is_kept; /* goes back to its connection, else is finalized */
+	int kept; /* its place at its connection; NOT_KEPT: is finalized */
 };
+
+#define NOT_KEPT (-1)
 
 /* SQLite's errors, in our vocabulary. */
 struct status
@@ -68,43 +70,44 @@ db_int_status(sqlite3 *handle)
 
 /* ---- statements ---- */
 
-/* One of those kept that is not in use; NULL when there is none. */
-static sqlite3_stmt *
-find_kept(struct db_tx *tx, const char *sql)
+/* The place of one of those kept that nobody has taken. */
+static int
+find_kept(const struct db_tx *tx, const char *sql)
 {
 	for (size_t i = 0; i < tx->n_kept; i++)
-		if (strcmp(sqlite3_sql(tx->kept[i]), sql) == 0 &&
-		    sqlite3_stmt_busy(tx->kept[i]) == 0)
-			return tx->kept[i];
-	return NULL;
+		if (!tx->is_taken[i] &&
+		    strcmp(sqlite3_sql(tx->kept[i]), sql) == 0)
+			return (int)i;
+	return NOT_KEPT;
 }
 
-/* Keep it if there is room, or in place of an idle one; false: it is not. */
-static bool
+/* Keep it if there is room, or in place of an idle one. */
+static int
 keep(struct db_tx *tx, sqlite3_stmt *stmt)
 {
 	size_t at = tx->next_victim;
 
 	if (tx->n_kept < DB_KEPT_MAX) {
-		tx->kept[tx->n_kept++] = stmt;
-		return true;
+		tx->kept[tx->n_kept] = stmt;
+		return (int)tx->n_kept++;
 	}
 	tx->next_victim = (at + 1) % DB_KEPT_MAX;
-	if (sqlite3_stmt_busy(tx->kept[at]) != 0)
-		return false;
+	if (tx->is_taken[at])
+		return NOT_KEPT;
 	sqlite3_finalize(tx->kept[at]);
 	tx->kept[at] = stmt;
-	return true;
+	return (int)at;
 }
 
 static void
-release(sqlite3_stmt *stmt, bool is_kept)
+release(struct db_rows *rows)
 {
-	if (is_kept) {
-		sqlite3_reset(stmt);
-		sqlite3_clear_bindings(stmt);
+	if (rows->kept != NOT_KEPT) {
+		sqlite3_reset(rows->stmt);
+		sqlite3_clear_bindings(rows->stmt);
+		rows->tx->is_taken[rows->kept] = false;
 	} else {
-		sqlite3_finalize(stmt);
+		sqlite3_finalize(rows->stmt);
 	}
 }
 
@@ -133,23 +136,25 @@ static struct status
 prepare(struct db_tx *tx, const char *sql, const struct db_value *values,
     size_t n_values, struct db_rows *ret)
 {
-	sqlite3_stmt *stmt = find_kept(tx, sql);
-	bool is_kept = stmt != NULL;
+	struct db_rows rows = { tx, NULL, find_kept(tx, sql) };
 
-	if (stmt == NULL) {
-		if (sqlite3_prepare_v3(tx->handle, sql, -1,
-			SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK)
-			return db_int_status(tx->handle);
-		is_kept = keep(tx, stmt);
-	}
+	if (rows.kept != NOT_KEPT)
+		rows.stmt = tx->kept[rows.kept];
+	else if (sqlite3_prepare_v3(tx->handle, sql, -1,
+		     SQLITE_PREPARE_PERSISTENT, &rows.stmt, NULL) != SQLITE_OK)
+		return db_int_status(tx->handle);
+	else
+		rows.kept = keep(tx, rows.stmt);
+	if (rows.kept != NOT_KEPT)
+		tx->is_taken[rows.kept] = true;
 	for (size_t i = 0; i < n_values; i++)
-		if (bind(stmt, (int)i + 1, &values[i]) != SQLITE_OK) {
+		if (bind(rows.stmt, (int)i + 1, &values[i]) != SQLITE_OK) {
 			struct status st = db_int_status(tx->handle);
 
-			release(stmt, is_kept);
+			release(&rows);
 			return st;
 		}
-	*ret = (struct db_rows){ tx, stmt, is_kept };
+	*ret = rows;
 	return status_ok();
 }
 
@@ -177,7 +182,7 @@ db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
 	st = step(&rows, &row);
 	if (!failed(st) && ret_changed != NULL)
 		*ret_changed = sqlite3_changes64(tx->handle);
-	release(rows.stmt, rows.is_kept);
+	release(&rows);
 	return st;
 }
 
@@ -215,7 +220,7 @@ db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
 		st = status_fail(STATUS_NOT_FOUND, "no such row");
 	if (!failed(st))
 		*ret_number = sqlite3_column_int64(rows.stmt, 0);
-	release(rows.stmt, rows.is_kept);
+	release(&rows);
 	return st;
 }
 
@@ -242,7 +247,7 @@ db_rows_free(struct db_rows *rows)
 {
 	if (rows == NULL)
 		return;
-	release(rows->stmt, rows->is_kept);
+	release(rows);
 	free(rows);
 }
 

@@ -21,6 +21,9 @@ struct db_tx {
 	int64_t mark; /* the caller's, of this transaction */
 	bool in_use;  /* readers; guarded by db->mutex */
 	sqlite3_stmt *kept[DB_KEPT_MAX];
+	/* By who has not given it back: SQLite knows of a statement only that
+	 * it stands at a row. */
+	bool is_taken[DB_KEPT_MAX];
 	size_t n_kept, next_victim;
 };
 

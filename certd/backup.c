@@ -57,8 +57,9 @@ backup_run(const char *state_dir, const char *path)
 	if (stat(path, &sb) != 0)
 		sb.st_size = 0;
 	printf("Backed up to %s (%.1f MB).\nTo restore it: stop certd, put it "
-	       "in place of %s/certd.db, start certd, and have edges follow "
-	       "it again (Resync).\n",
+	       "in place of %s/certd.db, remove certd.db-wal and certd.db-shm "
+	       "if they are there, start certd, and have edges follow it again "
+	       "(Resync).\n",
 	    path, (double)sb.st_size / MEGA, state_dir);
 	return st;
 }

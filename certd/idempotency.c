@@ -9,6 +9,7 @@
 
 #include "certd/idempotency.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,9 +88,13 @@ idempotency_init(struct idempotency *idempotency, const char *key,
 	    !hash((const struct bytes[]){ bytes_of(method->service->name),
 		      bytes_of(method->name), { packed, len } },
 		3, idempotency->request))
-		return message_no_memory();
-	bytes_to_hex(
-	    (struct bytes){ caller, sizeof(caller) }, idempotency->caller);
+		st = message_no_memory();
+	/* There may be a key in it. */
+	if (packed != NULL)
+		OPENSSL_cleanse(packed, len);
+	if (!failed(st))
+		bytes_to_hex((struct bytes){ caller, sizeof(caller) },
+		    idempotency->caller);
 	return st;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "certd/store_accounts.h"
 #include "certd/store_keys.h"
 
 #define RANDOM_LEN 8
@@ -28,19 +29,34 @@ key_birth_for_whom(
 
 /* What all labels of an account begin with. */
 static size_t
-print_prefix(int64_t account, char ret_text[CUSTODY_LABEL_MAX])
+print_prefix(
+    int64_t account, int64_t created_s, char ret_text[CUSTODY_LABEL_MAX])
 {
-	return (size_t)snprintf(
-	    ret_text, CUSTODY_LABEL_MAX, "c-%lld-", (long long)account);
+	return (size_t)snprintf(ret_text, CUSTODY_LABEL_MAX, "c-%lld-%llx-",
+	    (long long)account, (unsigned long long)created_s);
 }
 
 bool
-key_birth_is_of(int64_t account, const char *label)
+key_birth_is_of(int64_t account, int64_t created_s, const char *label)
 {
 	char prefix[CUSTODY_LABEL_MAX];
-	size_t len = print_prefix(account, prefix);
+	size_t len = print_prefix(account, created_s, prefix);
 
 	return strncmp(label, prefix, len) == 0;
+}
+
+static struct status
+intend(struct db_tx *tx, int64_t account, struct bytes random,
+    char ret_label[CUSTODY_LABEL_MAX])
+{
+	struct store_account of;
+	struct status st = store_accounts_get(tx, account, &of);
+
+	if (failed(st))
+		return st;
+	bytes_to_hex(
+	    random, ret_label + print_prefix(account, of.created_s, ret_label));
+	return store_keys_intend(tx, ret_label, account);
 }
 
 STATUS
@@ -49,18 +65,17 @@ key_birth_begin(
 {
 	char label[CUSTODY_LABEL_MAX];
 	uint8_t random[RANDOM_LEN];
-	size_t len = print_prefix(account, label);
 	struct db_tx *tx;
 	struct status st;
 
 	if (RAND_bytes(random, sizeof(random)) != 1)
 		return status_fail(
 		    STATUS_INTERNAL, "the random generator failed");
-	bytes_to_hex((struct bytes){ random, sizeof(random) }, label + len);
 	st = store_write(store, &tx);
 	if (failed(st))
 		return st;
-	st = store_commit(store, tx, store_keys_intend(tx, label, account));
+	st = store_commit(store, tx,
+	    intend(tx, account, (struct bytes){ random, RANDOM_LEN }, label));
 	if (!failed(st))
 		memcpy(ret_label, label, sizeof(label));
 	return st;

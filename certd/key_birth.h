@@ -22,11 +22,15 @@
 void key_birth_for_whom(
     const char *account, const char *actor, char ret_text[KEY_BIRTH_WHOM_MAX]);
 
-/* A new label, "c-17-8f14e45fceea167a" of account 17, and its intent. */
+/*
+ * A new label, "c-17-65a1c0de-8f14e45fceea167a" of account 17, which was made
+ * then, and its intent.  After a database was put back, the next account gets a
+ * number that another one had: by its time it is told from that one.
+ */
 STATUS key_birth_begin(
     struct store *store, int64_t account, char ret_label[CUSTODY_LABEL_MAX]);
-/* Was it made so, for this account? */
-bool key_birth_is_of(int64_t account, const char *label);
+/* Was it made so, for this account, which was made then? */
+bool key_birth_is_of(int64_t account, int64_t created_s, const char *label);
 /* keyd failed with st: the intent ends, unless keyd may have done it. */
 void key_birth_failed(struct store *store, const char *label, struct status st);
 /* The key is there and not wanted: it is doomed. */

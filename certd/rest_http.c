@@ -220,6 +220,15 @@ hand_over(struct rest_request *request, struct work *work,
 
 /* ---- the body ---- */
 
+/* There may be a key in it. */
+static void
+free_body(struct rest_request *request)
+{
+	if (request->body != NULL)
+		explicit_bzero(request->body, request->body_max);
+	free(request->body);
+}
+
 /* Room for len more, as far as was promised. */
 static bool
 make_room(struct rest_request *request, size_t len)
@@ -233,9 +242,12 @@ make_room(struct rest_request *request, size_t len)
 		max = request->body_promised;
 	if (max == request->body_max)
 		return true;
-	grown = realloc(request->body, max);
+	grown = malloc(max);
 	if (grown == NULL)
 		return false;
+	if (request->body != NULL)
+		memcpy(grown, request->body, request->body_len);
+	free_body(request);
 	request->body = grown;
 	request->body_max = max;
 	return true;
@@ -354,7 +366,7 @@ on_completed(void *cls, struct MHD_Connection *of, void **context,
 	rest_peers_turn(request, true);
 	atomic_fetch_sub(&rest->bodies, request->body_promised);
 	free(request->reply.body);
-	free(request->body);
+	free_body(request);
 	free(request->path);
 	free(request);
 	*context = NULL;

@@ -160,6 +160,7 @@ check_account(struct upload *upload, struct api_call *call,
 		return st;
 	memcpy(
 	    upload->account_name, account.name, sizeof(upload->account_name));
+	upload->account_created_s = account.created_s;
 	st = check_new(upload, call, tx);
 	if (!failed(st))
 		st = check_scope(upload, call, tx);

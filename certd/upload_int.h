@@ -20,6 +20,7 @@ struct upload {
 	struct certificates *certificates;
 	int64_t account;
 	char account_name[ACCOUNT_NAME_MAX];
+	int64_t account_created_s;
 	char actor[ACTOR_MAX];
 	char name[CERTIFICATE_NAME_MAX];
 	int kind;

@@ -314,9 +314,11 @@ claim(struct bringing *bringing, const char *our_label,
 static struct status
 check_found(struct bringing *bringing, const struct custody_key *key)
 {
-	const struct network *network = bringing->upload->network;
+	const struct upload *upload = bringing->upload;
+	const struct network *network = upload->network;
 
-	if (!key_birth_is_of(bringing->upload->account, key->label))
+	if (!key_birth_is_of(
+		upload->account, upload->account_created_s, key->label))
 		return refuse_foreign(bringing->call);
 	if (key->state != 0 && key->state != ACTIVE)
 		return refuse_doomed(bringing->call);

@@ -51,27 +51,37 @@ static void
 expire(struct delivery *d)
 {
 	int64_t before_s = clock_wall_s() - d->config.keep_removed_s;
-	uint64_t serial = 0;
+	scoped(free) const char **hosts = NULL;
+	uint64_t serial;
+	size_t n = 0;
+	struct status st;
 
-	for (size_t i = 0; i < d->sites.n_gone;) {
-		const char *host = d->sites.gone[i].host;
-
-		if (d->sites.gone[i].since_s > before_s) {
-			i++;
-			continue;
-		}
-		log_info("files of a host that is gone are removed",
-		    LOG_STR("host", host));
-		files_remove(d->files, host);
-		pthread_mutex_lock(&d->mutex);
-		sites_gone_drop(&d->sites, host);
-		d->must_save = true;
-		if (serial == 0)
-			serial = ++d->serial;
-		pthread_mutex_unlock(&d->mutex);
+	for (size_t i = 0; i < d->sites.n_gone; i++)
+		n += d->sites.gone[i].since_s <= before_s;
+	if (n > 0)
+		hosts = calloc(n, sizeof(*hosts));
+	if (hosts == NULL)
+		return;
+	n = 0;
+	for (size_t i = 0; i < d->sites.n_gone; i++)
+		if (d->sites.gone[i].since_s <= before_s)
+			hosts[n++] = d->sites.gone[i].host;
+	st = files_remove(d->files, hosts, n);
+	if (failed(st)) {
+		log_warn("files of hosts that are gone stay for now",
+		    LOG_STATUS(st));
+		return;
 	}
-	if (serial != 0)
-		reload_due(d->reload, serial, NULL, 0, true);
+	for (size_t i = 0; i < n; i++)
+		log_info("files of a host that is gone are removed",
+		    LOG_STR("host", hosts[i]));
+	pthread_mutex_lock(&d->mutex);
+	for (size_t i = 0; i < n; i++)
+		sites_gone_drop(&d->sites, hosts[i]);
+	d->must_save = true;
+	serial = ++d->serial;
+	pthread_mutex_unlock(&d->mutex);
+	reload_due(d->reload, serial, NULL, 0, true);
 }
 
 /* With the mutex held: is the mark for a change that is told by now? */

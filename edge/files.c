@@ -45,6 +45,8 @@ files_open(const struct files_config *config, struct files **ret_files)
 	if (!failed(st))
 		st = files_disk_open(
 		    files, files->dir, "haproxy", &files->haproxy);
+	/* A full disk keeps edged from nothing: it is written with a change. */
+	files->is_list_old = !failed(st) && failed(files_list(files, NULL, 0));
 	if (failed(st)) {
 		files_close(files);
 		return st;
@@ -279,6 +281,7 @@ files_swap(struct files *files, const struct site *site, const char *host)
 
 	site_folder(host, folder);
 	print_target(folder, site->version, target);
+	files->is_list_old |= !files_is_live(files, host);
 	st = put_haproxy_links(files, site, folder);
 	if (!failed(st))
 		st = files_disk_link(files->live, folder, target);
@@ -290,6 +293,12 @@ files_swap(struct files *files, const struct site *site, const char *host)
 STATUS
 files_settle(struct files *files)
 {
+	struct status st =
+	    files->is_list_old ? files_list(files, NULL, 0) : status_ok();
+
+	if (failed(st))
+		return st;
+	files->is_list_old = false;
 	return fsync(files->live) == 0 && fsync(files->haproxy) == 0
 		   ? status_ok()
 		   : files_disk_failed(
@@ -366,8 +375,8 @@ files_prune(
 	closedir(versions);
 }
 
-void
-files_remove(struct files *files, const char *host)
+static void
+remove_host(struct files *files, const char *host)
 {
 	char folder[SITE_HOST_MAX];
 
@@ -376,4 +385,14 @@ files_remove(struct files *files, const char *host)
 	unlinkat(files->live, folder, 0);
 	files_prune(files, host, 0, 0);
 	unlinkat(files->versions, folder, AT_REMOVEDIR);
+}
+
+STATUS
+files_remove(struct files *files, const char *const *hosts, size_t n)
+{
+	struct status st = files_list(files, hosts, n);
+
+	for (size_t i = 0; i < n && !failed(st); i++)
+		remove_host(files, hosts[i]);
+	return st;
 }

@@ -19,6 +19,7 @@
  *     versions/HOST/VERSION/    fullchain.pem, privkey.pem (the stub),
  *                               haproxy.pem (both in one)
  *     haproxy/HOST.pem       -> ../live/HOST/haproxy.pem
+ *     haproxy.list              for HAProxy: each of these, for HOST alone
  *
  * One rename(2) of the link live/HOST changes all that is served for a host.
  * A host with several kinds of keys has the first, ECDSA before RSA before
@@ -64,8 +65,8 @@ bool files_is_live(struct files *files, const char *host);
  * removed stays. */
 void files_prune(
     struct files *files, const char *host, int64_t keep, int64_t keep_too);
-/* Remove all there is of a host. */
-void files_remove(struct files *files, const char *host);
+/* Remove all there is of these hosts; on failure nothing is. */
+STATUS files_remove(struct files *files, const char *const *hosts, size_t n);
 /* Call with each host that is live. */
 void files_each(
     struct files *files, void (*fn)(void *ctx, const char *host), void *ctx);

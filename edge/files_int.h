@@ -4,16 +4,23 @@
 
 #include "edge/files.h"
 
-/* What files.c (the layout) and files_disk.c (its means) share. */
+/* What files.c (the layout), files_list.c (HAProxy's list of it) and
+ * files_disk.c (their means) share. */
 
 /* What is being made; renamed once it is whole. */
 #define FILES_NEW ".new"
+#define FILES_LIST "haproxy.list"
 #define FILES_LINK_MAX (2 * SITE_HOST_MAX)
 
 struct files {
 	struct files_config config;
 	int dir, live, versions, haproxy;
+	bool is_list_old; /* there is a host that it does not name */
 };
+
+/* Write the list anew, of all hosts that are live, without those. */
+STATUS files_list(
+    struct files *files, const char *const *without, size_t n_without);
 
 /* UNAVAILABLE with errno. */
 struct status files_disk_failed(const char *why);

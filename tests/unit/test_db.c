@@ -358,11 +358,59 @@ a_damaged_file_is_told(void **state)
 	assert_int_equal(open_steps(desk, 2, false).code, STATUS_DATA_LOSS);
 }
 
+/* Whoever has rows has them until they are given back, whatever else is
+ * asked meanwhile, and however much. */
+static void
+rows_are_their_askers_until_they_are_given_back(void **state)
+{
+	static const char ASKED[] = "SELECT name FROM thing WHERE name = ?1";
+	struct desk *desk = *state;
+	struct db_rows *first = NULL, *second = NULL, *ended = NULL;
+	char name[16], sql[64];
+	struct db_tx *tx;
+	int64_t number;
+	bool row = false;
+
+	assert_int_equal(add(desk->db, "one").code, STATUS_OK);
+	assert_int_equal(add(desk->db, "two").code, STATUS_OK);
+	assert_int_equal(db_read(desk->db, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    db_query(tx, &ended, "SELECT 1 FROM part", DB_NONE).code,
+	    STATUS_OK);
+	assert_int_equal(db_next(ended, &row).code, STATUS_OK);
+	assert_false(row);
+	assert_int_equal(
+	    db_query(tx, &first, ASKED, DB_VALUES(db_text("one"))).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    db_query(tx, &second, ASKED, DB_VALUES(db_text("two"))).code,
+	    STATUS_OK);
+	/* More than are kept. */
+	for (int i = 0; i < 300; i++) {
+		snprintf(sql, sizeof(sql), "SELECT %d", i);
+		assert_int_equal(
+		    db_number(tx, &number, sql, DB_NONE).code, STATUS_OK);
+	}
+	assert_int_equal(db_next(first, &row).code, STATUS_OK);
+	assert_true(row);
+	db_column_text(first, 0, name, sizeof(name));
+	assert_string_equal(name, "one");
+	assert_int_equal(db_next(second, &row).code, STATUS_OK);
+	assert_true(row);
+	db_column_text(second, 0, name, sizeof(name));
+	assert_string_equal(name, "two");
+	db_rows_free(first);
+	db_rows_free(second);
+	db_rows_free(ended);
+	db_end(tx);
+}
+
 int
 main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(rows_are_their_askers_until_they_are_given_back),
 		T(keeps_what_is_committed_and_nothing_else),
 		T(tells_a_row_that_is_there_already_and_a_dangling_reference),
 		T(reads_a_snapshot_beside_a_writer),

@@ -239,12 +239,34 @@ old_versions_go_when_told_and_others_stay(void **state)
 	assert_null(text_of("versions/" HOST "/2/fullchain.pem"));
 	assert_non_null(text_of("versions/" HOST "/3/fullchain.pem"));
 	assert_non_null(text_of("live/" HOST "/fullchain.pem"));
-	files_remove(files, HOST);
+	assert_false(
+	    failed(files_remove(files, (const char *const[]){ HOST }, 1)));
 	assert_false(files_is_live(files, HOST));
 	assert_null(text_of("haproxy/" HOST ".pem"));
 	assert_null(text_of("versions/" HOST "/4/fullchain.pem"));
 	/* Nothing is left to remove. */
-	files_remove(files, HOST);
+	assert_false(
+	    failed(files_remove(files, (const char *const[]){ HOST }, 1)));
+}
+
+/* What else stands in its certificate is another's. */
+static void
+haproxy_is_given_each_certificate_for_its_own_host_alone(void **state)
+{
+	char whole[512];
+
+	(void)state;
+	assert_string_equal(text_of("haproxy.list"), "");
+	site_unref(serve(made_site_of(2, 7, "*.example.com", ec)));
+	site_unref(serve(made_site_of(1, 7, HOST, ec)));
+	(void)snprintf(whole, sizeof(whole),
+	    "%s/haproxy/_wildcard.example.com.pem *.example.com\n"
+	    "%s/haproxy/" HOST ".pem " HOST "\n",
+	    folder, folder);
+	assert_string_equal(text_of("haproxy.list"), whole);
+	assert_false(failed(
+	    files_remove(files, (const char *const[]){ "*.example.com" }, 1)));
+	assert_string_equal(text_of("haproxy.list"), strchr(whole, '\n') + 1);
 }
 
 static void
@@ -369,6 +391,7 @@ main(void)
 		T(what_is_staged_is_not_served),
 		T(a_version_that_comes_again_with_other_content_replaces_it),
 		T(old_versions_go_when_told_and_others_stay),
+		T(haproxy_is_given_each_certificate_for_its_own_host_alone),
 		T(lists_the_hosts_that_are_live),
 		T(a_link_in_place_of_a_folder_is_not_followed),
 		T(a_kill_at_any_moment_leaves_one_whole_version),

@@ -34,9 +34,11 @@
 
 #define HOST "www.example.com"
 #define DUAL "dual.example.com"
+#define GRAB "a.grab.example"
 #define PATIENCE_NS (60 * NS_PER_S)
 
-static struct made_cert *ec, *ec2, *dual_ec, *dual_ec2, *dual_rsa, *dual_rsa2;
+static struct made_cert *ec, *ec2, *dual_ec, *dual_ec2, *dual_rsa, *dual_rsa2,
+    *grab;
 
 struct world {
 	char folder[64], socket[128], address[32];
@@ -62,6 +64,7 @@ setup_all(void **state)
 	dual_ec2 = made_cert_new(DUAL, SITE_EC);
 	dual_rsa = made_cert_new(DUAL, SITE_RSA);
 	dual_rsa2 = made_cert_new(DUAL, SITE_RSA);
+	grab = made_cert_new(HOST, SITE_EC);
 	return 0;
 }
 
@@ -75,6 +78,7 @@ teardown_all(void **state)
 	made_cert_free(dual_ec2);
 	made_cert_free(dual_rsa);
 	made_cert_free(dual_rsa2);
+	made_cert_free(grab);
 	return 0;
 }
 
@@ -105,6 +109,23 @@ free_port(void)
 	return ntohs(at.sin_port);
 }
 
+/* As edged writes it. */
+static void
+write_list(struct world *w)
+{
+	static const char *const hosts[] = { GRAB, DUAL, HOST };
+	char path[256];
+	FILE *to;
+
+	(void)!snprintf(path, sizeof(path), "%s/haproxy.list", w->folder);
+	to = fopen(path, "w");
+	assert_non_null(to);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		fprintf(to, "%s/haproxy/%s.pem %s\n", w->folder, hosts[i],
+		    hosts[i]);
+	fclose(to);
+}
+
 static void
 write_config(struct world *w, const char *path)
 {
@@ -121,7 +142,7 @@ write_config(struct world *w, const char *path)
 	    "    timeout server 10s\n"
 	    "    timeout connect 5s\n"
 	    "frontend f\n"
-	    "    bind 127.0.0.1:%d ssl crt %s/haproxy\n"
+	    "    bind 127.0.0.1:%d ssl crt-list %s/haproxy.list\n"
 	    "    http-request return status 200\n",
 	    w->socket, port, w->folder);
 	fclose(to);
@@ -177,6 +198,9 @@ setup(void **state)
 	put(w, HOST ".pem", ec);
 	put(w, DUAL ".pem.ecdsa", dual_ec);
 	put(w, DUAL ".pem.rsa", dual_rsa);
+	/* Somebody had the other's name certified, too. */
+	put(w, GRAB ".pem", grab);
+	write_list(w);
 	(void)!snprintf(config, sizeof(config), "%s/cfg", w->folder);
 	write_config(w, config);
 	assert_int_equal(
@@ -240,6 +264,16 @@ tell(struct world *w, const char *host)
 		assert_true(clock_mono_ns() < until_ns);
 		usleep(2000);
 	}
+}
+
+static void
+a_certificate_is_served_for_its_own_host_alone(void **state)
+{
+	struct world *w = *state;
+
+	await_seen(w, GRAB, grab);
+	await_seen(w, HOST, ec);
+	assert_false(sees(w, HOST, grab));
 }
 
 static void
@@ -313,6 +347,7 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(a_certificate_is_served_for_its_own_host_alone),
 		T(takes_a_new_certificate_without_a_reload),
 		T(takes_both_kinds_of_a_host_with_two),
 		T(says_what_haproxy_does_not_take),

@@ -543,6 +543,30 @@ a_key_of_an_attempt_that_was_cut_off_is_used_when_it_is_tried_again(
 	made_free(leaf);
 }
 
+/* The number of an account that came after the backup is given out again. */
+static void
+a_key_of_an_account_that_a_restore_lost_is_not_its_successors(void **state)
+{
+	struct desk *desk = *state;
+	struct made *leaf = desk_leaf(desk, "DNS:a.example", NULL);
+	upload_message *request = desk_request(desk, leaf);
+
+	desk_upload(desk, leaf);
+	desk_ask(desk, &desk->engineer, "Certificates/Delete",
+	    desk_delete(1, false), STATUS_OK);
+	desk_run(desk, "DELETE FROM key_doomed");
+	desk_run(desk, "UPDATE account SET created_s = created_s + 1");
+	desk_wrap(desk, request, leaf);
+	desk_ask(desk, &desk->engineer, UPLOAD, &request->base,
+	    STATUS_FAILED_PRECONDITION);
+	desk_assert_said(desk, "was given to this service before");
+	/* The account itself, put back with the database, has it again. */
+	desk_run(desk, "UPDATE account SET created_s = created_s - 1");
+	desk_upload(desk, leaf);
+	assert_true(has_note(desk, "had come to the token before"));
+	made_free(leaf);
+}
+
 static void
 a_key_that_is_being_destroyed_is_not_taken_again(void **state)
 {
@@ -835,6 +859,8 @@ main(void)
 		TEST(a_key_that_came_though_the_answer_was_lost_is_destroyed),
 		TEST(
 		    a_key_of_an_attempt_that_was_cut_off_is_used_when_it_is_tried_again),
+		TEST(
+		    a_key_of_an_account_that_a_restore_lost_is_not_its_successors),
 		TEST(a_key_that_is_being_destroyed_is_not_taken_again),
 		TEST(
 		    a_binding_that_is_refused_undoes_the_upload_and_dooms_its_key),

@@ -20,6 +20,8 @@
  * second. */
 #define QUEUE_FULL ((size_t)16 * 1024 * 1024)
 #define QUEUE_MAX ((size_t)64 * 1024 * 1024)
+/* Sites that are applied as one while more waits. */
+#define MERGE_MAX 1000
 #define AGAIN_NS (5 * NS_PER_S)
 #define SAVE_LAZY_NS (10 * NS_PER_S)
 #define EXPIRE_NS (60 * NS_PER_S)
@@ -110,12 +112,37 @@ unmark(struct delivery *d)
 /* --- The thread -------------------------------------------------------------
  */
 
+static bool
+more_waits(struct delivery *d)
+{
+	bool more;
+
+	pthread_mutex_lock(&d->mutex);
+	more = d->first != NULL && !d->stopping;
+	pthread_mutex_unlock(&d->mutex);
+	return more;
+}
+
+static void
+apply(struct delivery *d)
+{
+	if (!d->intake.is_complete)
+		return;
+	intake_close(&d->intake);
+	delivery_apply(d);
+	intake_done(&d->intake);
+	d->config.tell(d->config.ctx);
+}
+
+/* Updates that come faster than the disk takes them are applied as one. */
 static void
 take_item(struct delivery *d, const struct delivery_item *item)
 {
+	bool more = more_waits(d);
 	struct status st;
 
 	if (item->begins) {
+		apply(d);
 		intake_done(&d->intake);
 		d->distrusts = false;
 		return;
@@ -123,7 +150,7 @@ take_item(struct delivery *d, const struct delivery_item *item)
 	if (d->distrusts)
 		return;
 	st = intake_message(&d->intake, (struct bytes){ item->at, item->len },
-	    &d->sites, d->files);
+	    &d->sites, d->files, more);
 	if (failed(st)) {
 		log_error("certd's updates are not believed", LOG_STATUS(st));
 		d->distrusts = true;
@@ -131,12 +158,10 @@ take_item(struct delivery *d, const struct delivery_item *item)
 		pthread_mutex_lock(&d->mutex);
 		d->stream_ns = clock_mono_ns() + d->config.again_ns;
 		pthread_mutex_unlock(&d->mutex);
-	}
-	if (!d->intake.is_complete)
 		return;
-	delivery_apply(d);
-	intake_done(&d->intake);
-	d->config.tell(d->config.ctx);
+	}
+	if (!more || d->intake.n >= MERGE_MAX)
+		apply(d);
 }
 
 /* With the mutex held: the next message, taken off the queue. */

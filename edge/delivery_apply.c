@@ -326,7 +326,7 @@ take_over(struct delivery *d, const struct owners *owners)
 	for (size_t i = 0; i < d->intake.n; i++) {
 		struct intake_site *incoming = &d->intake.sites[i];
 
-		if (incoming->is_unchanged)
+		if (incoming->is_unchanged || incoming->is_removed)
 			continue;
 		if (!intake_is_good(incoming) || !adopt(d, incoming, owners))
 			complete = false;

@@ -17,6 +17,8 @@
 
 /* More sites in one message are synced together, later. */
 #define DURABLE_MAX 16
+/* Of sites, and removals; some come more than once. */
+#define INTAKE_MAX ((size_t)2 * SITES_MAX)
 
 void
 intake_done(struct intake *intake)
@@ -26,7 +28,6 @@ intake_done(struct intake *intake)
 		free(intake->sites[i].why);
 	}
 	free(intake->sites);
-	free(intake->removed);
 	*intake = (struct intake){ 0 };
 }
 
@@ -69,7 +70,7 @@ add_site(struct intake *intake, int64_t id, int64_t version)
 	}
 	site = &intake->sites[intake->n];
 	*site = (struct intake_site){
-		.id = id, .version = version, .order = intake->n
+		.id = id, .version = version, .order = intake->next_order++
 	};
 	intake->n++;
 	return site;
@@ -158,16 +159,14 @@ take_site(struct intake *intake, const Holdfast__Certd__V1__Site *message,
 static STATUS
 take_removed(struct intake *intake, const int64_t *removed, size_t n)
 {
-	int64_t *all;
+	for (size_t i = 0; i < n; i++) {
+		struct intake_site *site = add_site(intake, removed[i], 0);
 
-	if (n == 0)
-		return status_ok();
-	all = realloc(intake->removed, (intake->n_removed + n) * sizeof(*all));
-	if (all == NULL)
-		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	memcpy(all + intake->n_removed, removed, n * sizeof(*all));
-	intake->removed = all;
-	intake->n_removed += n;
+		if (site == NULL)
+			return status_fail(
+			    STATUS_RESOURCE_EXHAUSTED, "out of memory");
+		site->is_removed = true;
+	}
 	return status_ok();
 }
 
@@ -181,17 +180,8 @@ by_id(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Each site once, as it was said last. */
-static void
-finish(struct intake *intake)
+void
+intake_close(struct intake *intake)
 {
 	size_t n = 0;
 
@@ -206,26 +196,21 @@ finish(struct intake *intake)
 		intake->sites[n++] = intake->sites[i];
 	}
 	intake->n = n;
-	if (intake->n_removed > 0)
-		qsort(intake->removed, intake->n_removed,
-		    sizeof(*intake->removed), by_number);
-	intake->is_complete = true;
 }
 
 static STATUS
 take_message(struct intake *intake,
     const Holdfast__Certd__V1__WatchUpdate *update, const struct sites *known,
-    struct files *files)
+    struct files *files, bool hurried)
 {
-	bool durable = update->n_sites <= DURABLE_MAX;
+	bool durable = !hurried && update->n_sites <= DURABLE_MAX;
 	struct status st = status_ok();
 
 	if (update->complete &&
 	    (update->version <= 0 || update->tag.len != SITES_TAG_LEN))
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "certd sent an update without its version and tag");
-	if (intake->n + update->n_sites > SITES_MAX ||
-	    intake->n_removed + update->n_removed > SITES_MAX)
+	if (intake->n + update->n_sites + update->n_removed > INTAKE_MAX)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "certd sent more sites than an edge takes");
 	/* What came before it may be of another group. */
@@ -233,21 +218,22 @@ take_message(struct intake *intake,
 		intake_done(intake);
 	intake->is_snapshot |= update->snapshot;
 	intake->needs_sync |= !durable;
+	intake->is_complete = false;
+	/* Within one message, a site that is named is there. */
+	st = take_removed(intake, update->removed, update->n_removed);
 	for (size_t i = 0; i < update->n_sites && !failed(st); i++)
 		st = take_site(intake, update->sites[i], known, files, durable);
-	if (!failed(st))
-		st = take_removed(intake, update->removed, update->n_removed);
 	if (failed(st) || !update->complete)
 		return st;
+	intake->is_complete = true;
 	intake->version = update->version;
 	memcpy(intake->tag, update->tag.data, SITES_TAG_LEN);
-	finish(intake);
 	return status_ok();
 }
 
 STATUS
 intake_message(struct intake *intake, struct bytes message,
-    const struct sites *known, struct files *files)
+    const struct sites *known, struct files *files, bool hurried)
 {
 	Holdfast__Certd__V1__WatchUpdate *update =
 	    holdfast__certd__v1__watch_update__unpack(
@@ -257,7 +243,7 @@ intake_message(struct intake *intake, struct bytes message,
 	if (update == NULL)
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "certd sent what is no update");
-	st = take_message(intake, update, known, files);
+	st = take_message(intake, update, known, files, hurried);
 	holdfast__certd__v1__watch_update__free_unpacked(update, NULL);
 	return st;
 }
@@ -283,10 +269,7 @@ intake_find(const struct intake *intake, int64_t id)
 bool
 intake_removes(const struct intake *intake, int64_t id)
 {
-	if (intake_find(intake, id) != NULL)
-		return false;
-	return intake->is_snapshot ||
-	       (intake->n_removed > 0 &&
-		   bsearch(&id, intake->removed, intake->n_removed, sizeof(id),
-		       by_number) != NULL);
+	const struct intake_site *site = intake_find(intake, id);
+
+	return site != NULL ? site->is_removed : intake->is_snapshot;
 }

@@ -93,7 +93,7 @@ cli_account_list(struct cli *cli, int argc, char **argv)
 	holdfast__certd__v1__list_accounts_request__init(&request);
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
-	if (!cli_rest(argc, argv, 0, 0, "account list"))
+	if (!cli_rest(argc, argv, 0, 0, "account list [--page-token T]"))
 		return EXIT_USAGE;
 	request.page_size = PAGE;
 	rc = certd_call(cli, ACCOUNTS, "List", &request.base, &reply);
@@ -146,7 +146,8 @@ cli_account_history(struct cli *cli, int argc, char **argv)
 	holdfast__certd__v1__history_request__init(&request);
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
-	if (!cli_rest(argc, argv, 0, 1, "account history [NAME]"))
+	if (!cli_rest(
+		argc, argv, 0, 1, "account history [NAME] [--page-token T]"))
 		return EXIT_USAGE;
 	request.account = certd_lend(argc > 0 ? argv[0] : NULL);
 	request.page_size = 100;
@@ -164,7 +165,7 @@ cli_account_history(struct cli *cli, int argc, char **argv)
 		table_add(table, (const char *const[]){ age, e->actor, e->act,
 				     e->object, e->account, e->detail });
 	}
-	table_print(table);
+	table_print_list(table, "nothing was done yet");
 	table_free(table);
 	say_more(list->next_page_token);
 	return rc;
@@ -210,7 +211,8 @@ cli_user_list(struct cli *cli, int argc, char **argv)
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
-	if (!cli_rest(argc, argv, 0, 0, "user list [--account ACCOUNT]"))
+	if (!cli_rest(argc, argv, 0, 0,
+		"user list [--account ACCOUNT] [--page-token T]"))
 		return EXIT_USAGE;
 	request.page_size = PAGE;
 	rc = certd_call(cli, USERS, "List", &request.base, &reply);
@@ -228,11 +230,16 @@ cli_user_list(struct cli *cli, int argc, char **argv)
 				     role_text(u->role), u->account,
 				     u->disabled ? "disabled" : "" });
 	}
-	table_print(table);
+	table_print_list(table, "none found; holdfast user create EMAIL "
+				"--account ACCOUNT adds one");
 	table_free(table);
 	say_more(list->next_page_token);
 	return rc;
 }
+
+#define SET_USAGE                                                              \
+	"user set ID [--email EMAIL] [--name TEXT] [--role ROLE] "             \
+	"[--disable|--enable]"
 
 int
 cli_user_set(struct cli *cli, int argc, char **argv)
@@ -248,10 +255,11 @@ cli_user_set(struct cli *cli, int argc, char **argv)
 	request.disable = cli_flag(&argc, argv, "--disable");
 	request.enable = cli_flag(&argc, argv, "--enable");
 	if (!take_role(&argc, argv, &request.role) ||
-	    !cli_rest(argc, argv, 1, 1,
-		"user set ID [--email EMAIL] [--name TEXT] [--role ROLE] "
-		"[--disable|--enable]"))
+	    !cli_rest(argc, argv, 1, 1, SET_USAGE))
 		return EXIT_USAGE;
+	if (request.email[0] == '\0' && request.name[0] == '\0' &&
+	    request.role == 0 && !request.disable && !request.enable)
+		return cli_nothing_to_change(SET_USAGE);
 	if (!certd_parse_id(argv[0], &request.id))
 		return cli_fail(
 		    EXIT_USAGE, "ID is a number; holdfast user list shows it");
@@ -377,7 +385,8 @@ cli_token_list(struct cli *cli, int argc, char **argv)
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
-	if (!cli_rest(argc, argv, 0, 0, "token list [--account ACCOUNT]"))
+	if (!cli_rest(argc, argv, 0, 0,
+		"token list [--account ACCOUNT] [--page-token T]"))
 		return EXIT_USAGE;
 	request.page_size = PAGE;
 	rc = certd_call(cli, TOKENS, "List", &request.base, &reply);
@@ -388,7 +397,8 @@ cli_token_list(struct cli *cli, int argc, char **argv)
 	    "SCOPES", "USED", "EXPIRES", "ACCOUNT", NULL });
 	for (size_t i = 0; i < list->n_tokens; i++)
 		add_token(table, list->tokens[i]);
-	table_print(table);
+	table_print_list(table, "none found; holdfast token create NAME "
+				"--account ACCOUNT makes one");
 	table_free(table);
 	say_more(list->next_page_token);
 	return rc;

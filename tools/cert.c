@@ -97,7 +97,10 @@ cert_print(const Holdfast__Certd__V1__Certificate *c)
 	expiry_text(c, when);
 	certd_join(c->hostnames, c->n_hostnames, names, sizeof(names));
 	resources_text(c, used, sizeof(used));
-	printf("certificate %" PRId64 "  %s\n", c->id, c->name);
+	if (c->id == 0)
+		printf("certificate (not kept)  %s\n", c->name);
+	else
+		printf("certificate %" PRId64 "  %s\n", c->id, c->name);
 	printf("account     %s, %s\n", c->account, kind_text(c->kind));
 	printf("host names  %s\n", names);
 	printf("issuer      %s\n", c->issuer);
@@ -145,7 +148,7 @@ list_page(struct cli *cli,
 	for (size_t i = 0; i < list->n_certificates; i++) {
 		const Holdfast__Certd__V1__Certificate *c =
 		    list->certificates[i];
-		char id[24], when[48], names[60], used[60];
+		char id[24], when[48], names[40], used[32];
 
 		snprintf(id, sizeof(id), "%" PRId64, c->id);
 		expiry_text(c, when);
@@ -191,7 +194,7 @@ list_options(int *argc, char **argv,
 #define LIST_USAGE                                                             \
 	"cert list [--account ACCOUNT] [--search TEXT] [--order "              \
 	"[-]id|name|expires] [--expires-within DAYS] [--unused] [--all-kinds]" \
-	" [--for RESOURCE]"
+	" [--for RESOURCE] [--page-token T]"
 
 /* For scripts: one page of JSON after the other would be no document. */
 static int
@@ -241,7 +244,8 @@ cli_cert_list(struct cli *cli, int argc, char **argv)
 		n++;
 	} while (rc == 0 && next[0] != '\0' && n < 20);
 	if (rc == 0)
-		table_print(table);
+		table_print_list(
+		    table, "none found; holdfast cert upload FILE adds one");
 	if (rc == 0 && next[0] != '\0')
 		printf("there are more: narrow it with --search, or go on with "
 		       "--page-token %s\n",
@@ -278,6 +282,8 @@ cli_cert_show(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
+#define SET_USAGE "cert set CERT [--name NAME] [--scope RESOURCE,...|all]"
+
 int
 cli_cert_set(struct cli *cli, int argc, char **argv)
 {
@@ -289,9 +295,10 @@ cli_cert_set(struct cli *cli, int argc, char **argv)
 	int rc;
 
 	request.name = certd_lend(cli_option(&argc, argv, "--name"));
-	if (!cli_rest(argc, argv, 1, 1,
-		"cert set CERT [--name NAME] [--scope RESOURCE,...|all]"))
+	if (!cli_rest(argc, argv, 1, 1, SET_USAGE))
 		return EXIT_USAGE;
+	if (request.name[0] == '\0' && scope == NULL)
+		return cli_nothing_to_change(SET_USAGE);
 	rc = certd_certificate_id(cli, NULL, argv[0], &request.id);
 	if (rc == 0 && scope != NULL) {
 		request.set_scope = true;

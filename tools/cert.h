@@ -29,7 +29,7 @@ struct cert_files_options {
 	size_t n_paths;
 	const char *network; /* NULL: standard */
 	int passphrase_fd;   /* -1: ask on the terminal */
-	bool check_only;     /* wrap nothing */
+	bool skip_key;       /* wrap nothing */
 };
 
 /* 0, or an exit code after printing. */

@@ -73,7 +73,8 @@ cli_cert_requests(struct cli *cli, int argc, char **argv)
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
-	if (!cli_rest(argc, argv, 0, 0, "cert requests [--account ACCOUNT]"))
+	if (!cli_rest(argc, argv, 0, 0,
+		"cert requests [--account ACCOUNT] [--page-token T]"))
 		return EXIT_USAGE;
 	request.page_size = 500;
 	rc = certd_call(cli, REQUESTS, "List", &request.base, &reply);
@@ -96,7 +97,8 @@ cli_cert_requests(struct cli *cli, int argc, char **argv)
 		table_add(table, (const char *const[]){ id, r->name, names, age,
 				     has, r->account });
 	}
-	table_print(table);
+	table_print_list(
+	    table, "none found; holdfast cert csr HOSTNAME makes one");
 	table_free(table);
 	if (list->next_page_token[0] != '\0')
 		printf(

@@ -220,7 +220,7 @@ cert_files_read(struct cli *cli, const struct cert_files_options *options,
 	rc = read_bundle(files);
 	if (rc == 0)
 		rc = check_bundle(files);
-	if (rc == 0 && files->bundle->has_key && !options->check_only)
+	if (rc == 0 && files->bundle->has_key && !options->skip_key)
 		rc = get_parameters(cli, files);
 	if (rc == 0 && files->parameters != NULL)
 		rc = wrap_key(files);

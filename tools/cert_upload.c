@@ -115,7 +115,6 @@ cli_cert_upload(struct cli *cli, int argc, char **argv)
 	options.paths = argv;
 	options.n_paths = (size_t)argc;
 	options.network = request.network;
-	options.check_only = request.validate_only;
 	if (!stdin_is_free(&options))
 		return EXIT_USAGE;
 	rc = cert_files_read(cli, &options, &files);
@@ -129,7 +128,8 @@ cli_cert_upload(struct cli *cli, int argc, char **argv)
 	print_answer(
 	    (const Holdfast__Certd__V1__UploadCertificateResponse *)reply,
 	    files, request.validate_only);
-	cert_files_say_what_is_left(files);
+	if (!request.validate_only)
+		cert_files_say_what_is_left(files);
 	return rc;
 }
 
@@ -154,7 +154,7 @@ cli_cert_attach(struct cli *cli, int argc, char **argv)
 		    "REQUEST is a number; holdfast cert requests lists them");
 	options.paths = argv + 1;
 	options.n_paths = (size_t)argc - 1;
-	options.check_only = true;
+	options.skip_key = true;
 	rc = cert_files_read(cli, &options, &files);
 	if (rc != 0)
 		return rc;

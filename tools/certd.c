@@ -48,6 +48,20 @@ beside_keyd(const struct cli *cli, char *ret_target, size_t max)
 	snprintf(ret_target, max, "%.*s:%s", len, keyd, CERTD_PORT);
 }
 
+/* Where it is, by option, environment or guess. */
+static void
+find_certd(const struct cli *cli, char *ret_target, size_t max)
+{
+	const char *named = cli->certd;
+
+	if (named == NULL)
+		named = getenv("HOLDFAST_CERTD");
+	if (named != NULL && named[0] != '\0')
+		snprintf(ret_target, max, "%s", named);
+	else
+		beside_keyd(cli, ret_target, max);
+}
+
 static int
 connect_certd(struct cli *cli)
 {
@@ -62,12 +76,7 @@ connect_certd(struct cli *cli)
 		rc = cli_connect(cli);
 	if (rc != 0)
 		return rc;
-	if (cli->certd == NULL)
-		cli->certd = getenv("HOLDFAST_CERTD");
-	if (cli->certd != NULL)
-		snprintf(target, sizeof(target), "%s", cli->certd);
-	else
-		beside_keyd(cli, target, sizeof(target));
+	find_certd(cli, target, sizeof(target));
 	config = enroll_certd_config(cli->identity, target);
 	config.message_max = CLI_MESSAGE_MAX;
 	st = rpc_client_new(&config, &cli->certd_client);
@@ -88,12 +97,20 @@ certd_try(struct cli *cli, const ProtobufCServiceDescriptor *service,
 	    cli->timeout_ms, ret_reply, ret_why);
 }
 
+/* In gRPC core's words; certd itself says UNAVAILABLE of others. */
+static bool
+is_unreached(const char *why)
+{
+	return strncmp(why, "failed to connect", 17) == 0 ||
+	       strncmp(why, "DNS resolution failed", 21) == 0;
+}
+
 int
 certd_call(struct cli *cli, const ProtobufCServiceDescriptor *service,
     const char *method, const ProtobufCMessage *request,
     ProtobufCMessage **ret_reply)
 {
-	char why[RPC_WHY_MAX];
+	char why[RPC_WHY_MAX], target[300];
 	struct status st;
 	int rc = connect_certd(cli);
 
@@ -102,13 +119,17 @@ certd_call(struct cli *cli, const ProtobufCServiceDescriptor *service,
 	st = certd_try(cli, service, method, request, ret_reply, why);
 	if (!failed(st))
 		return 0;
-	if (st.code == STATUS_UNAVAILABLE && cli->certd == NULL)
+	if (why[0] == '\0')
+		snprintf(why, sizeof(why), "%s", st.why);
+	if (st.code == STATUS_UNAVAILABLE && is_unreached(why)) {
+		find_certd(cli, target, sizeof(target));
 		return cli_fail(EXIT_UNREACHABLE,
-		    "%s (%s)\nwhere certd is, is said by --certd HOST:PORT or "
-		    "HOLDFAST_CERTD",
-		    why[0] != '\0' ? why : st.why, status_name(st.code));
-	return cli_fail(cli_exit_of(st.code), "%s (%s)",
-	    why[0] != '\0' ? why : st.why, status_name(st.code));
+		    "certd does not answer at %s: %s (%s)\nwhere it is, is "
+		    "said by --certd HOST:PORT or HOLDFAST_CERTD",
+		    target, why, status_name(st.code));
+	}
+	return cli_fail(
+	    cli_exit_of(st.code), "%s (%s)", why, status_name(st.code));
 }
 
 /* ---- by name ---- */

@@ -28,6 +28,42 @@ cli_fail(enum cli_exit code, const char *format, ...)
 	return (int)code;
 }
 
+#define LINE_MAX_COLUMNS 100
+
+/* The length of the next word; what stands in brackets is one. */
+static size_t
+word_len(const char *text)
+{
+	size_t n = 0, depth = 0;
+
+	for (; text[n] != '\0' && (depth > 0 || text[n] != ' '); n++) {
+		depth += text[n] == '[';
+		depth -= text[n] == ']';
+	}
+	return n;
+}
+
+void
+cli_usage(FILE *to, const char *before, const char *usage)
+{
+	size_t column = strlen(before);
+
+	fputs(before, to);
+	while (*usage != '\0') {
+		size_t n = word_len(usage);
+
+		if (column + 1 + n > LINE_MAX_COLUMNS) {
+			fputs("\n       ", to);
+			column = 7;
+		}
+		fprintf(to, " %.*s", (int)n, usage);
+		column += 1 + n;
+		usage += n;
+		usage += strspn(usage, " ");
+	}
+	fputc('\n', to);
+}
+
 static void
 take_out(int *argc, char **argv, int at, int n)
 {
@@ -79,20 +115,27 @@ cli_rest(int argc, char **argv, int min, int max, const char *usage)
 {
 	for (int i = 0; i < argc; i++) {
 		if (argv[i][0] == '-' && argv[i][1] != '\0') {
-			cli_fail(EXIT_USAGE,
-			    "unknown or incomplete option %s\n"
-			    "usage: holdfast %s",
-			    argv[i], usage);
+			cli_fail(EXIT_USAGE, "unknown or incomplete option %s",
+			    argv[i]);
+			cli_usage(stderr, "usage: holdfast", usage);
 			return false;
 		}
 	}
 	if (argc < min || argc > max) {
-		cli_fail(EXIT_USAGE, "%s\nusage: holdfast %s",
-		    argc < min ? "something is missing" : "too many arguments",
-		    usage);
+		cli_fail(EXIT_USAGE, "%s",
+		    argc < min ? "something is missing" : "too many arguments");
+		cli_usage(stderr, "usage: holdfast", usage);
 		return false;
 	}
 	return true;
+}
+
+int
+cli_nothing_to_change(const char *usage)
+{
+	cli_fail(EXIT_USAGE, "say what is to change");
+	cli_usage(stderr, "usage: holdfast", usage);
+	return EXIT_USAGE;
 }
 
 bool

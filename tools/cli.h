@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -126,6 +127,10 @@ int cli_fail(enum cli_exit code, const char *format, ...)
 const char *cli_option(int *argc, char **argv, const char *name);
 bool cli_flag(int *argc, char **argv, const char *name);
 bool cli_rest(int argc, char **argv, int min, int max, const char *usage);
+/* Of a command that was given nothing to change: EXIT_USAGE, printed. */
+int cli_nothing_to_change(const char *usage);
+/* Words after "before", in lines of at most 100 columns. */
+void cli_usage(FILE *to, const char *before, const char *usage);
 /* A whole number within min..max, or false with a complaint printed. */
 bool cli_number(const char *name, const char *text, unsigned long min,
     unsigned long max, unsigned *ret_number);
@@ -151,11 +156,12 @@ int cli_call(struct cli *cli, const ProtobufCServiceDescriptor *service,
 /* ---- output (tools/output.c) ---- */
 
 /* A table for people; cells are copied, the header is printed only with rows.
- */
+ * table_print_list says on stderr, without rows, what none means. */
 struct table;
 struct table *table_new(const char *const *header); /* NULL-terminated */
 void table_add(struct table *table, const char *const *cells);
 void table_print(const struct table *table); /* to stdout */
+void table_print_list(const struct table *table, const char *none);
 void table_free(struct table *table);
 
 #define AGE_TEXT_MAX 32

@@ -150,6 +150,16 @@ print_identities_json(const Holdfast__Keyd__V1__ListIdentitiesResponse *list)
 	json_decref(array);
 }
 
+/* "edge/fra-1", as commands take it; the whole of it is in the JSON. */
+static const char *
+short_identity(const char *identity)
+{
+	const char *domain = strstr(identity, "://");
+	const char *path = domain == NULL ? NULL : strchr(domain + 3, '/');
+
+	return path == NULL ? identity : path + 1;
+}
+
 static void
 print_identities(const char *role,
     const Holdfast__Keyd__V1__ListIdentitiesResponse *list,
@@ -163,7 +173,7 @@ print_identities(const char *role,
 		const Holdfast__Keyd__V1__IdentityRecord *r =
 		    list->identities[i];
 		char age[AGE_TEXT_MAX], out[AGE_TEXT_MAX], streams[16];
-		char cells[EDGE_SERVED_CELLS][32];
+		char cells[EDGE_SERVED_CELLS][48];
 
 		cli_age(r->expires_s, age);
 		cli_age(r->quarantined_s, out);
@@ -171,9 +181,10 @@ print_identities(const char *role,
 		edge_served_find(
 		    (const Holdfast__Certd__V1__ListEdgesResponse *)served,
 		    r->identity, cells);
-		table_add(table, (const char *const[]){ r->identity,
-				     state_text(r->state), r->group, out, age,
-				     streams, cells[0], cells[1], cells[2] });
+		table_add(
+		    table, (const char *const[]){ short_identity(r->identity),
+			       state_text(r->state), r->group, out, age,
+			       streams, cells[0], cells[1], cells[2] });
 	}
 	if (list->n_identities == 0)
 		printf("no %s yet; invite one: holdfast edge invite NAME\n",

@@ -13,6 +13,7 @@
 #include "tools/certd.h"
 #include "tools/edge_served.h"
 
+#define VERSION_TEXT 48
 #define EDGES (&holdfast__certd__v1__edges__descriptor)
 
 static const char *
@@ -22,6 +23,19 @@ state_text(Holdfast__Certd__V1__EdgeState state)
 		"quarantined", "HELD BACK" };
 
 	return (unsigned)state < 6 ? STATES[state] : "?";
+}
+
+/* An edge is often beyond the last change of its own group. */
+static void
+print_version(const Holdfast__Certd__V1__Edge *e, const char *between,
+    char ret_text[VERSION_TEXT])
+{
+	if (e->applied_version >= e->current_version)
+		snprintf(
+		    ret_text, VERSION_TEXT, "%" PRId64, e->applied_version);
+	else
+		snprintf(ret_text, VERSION_TEXT, "%" PRId64 "%s%" PRId64,
+		    e->applied_version, between, e->current_version);
 }
 
 static void
@@ -49,15 +63,15 @@ print_sites(const Holdfast__Certd__V1__Edge *e)
 static void
 print_edge(const Holdfast__Certd__V1__Edge *e)
 {
-	char age[AGE_TEXT_MAX];
+	char age[AGE_TEXT_MAX], version[VERSION_TEXT];
 
 	cli_age(e->last_seen_s, age);
 	printf("edge %s, group %s: %s\n", e->name, e->edge_group,
 	    state_text(e->state));
 	printf("heard of    %s%s%s\n", age,
 	    e->program[0] == '\0' ? "" : ", edged ", e->program);
-	printf("version     %" PRId64 " of %" PRId64 "\n", e->applied_version,
-	    e->current_version);
+	print_version(e, " of ", version);
+	printf("version     %s\n", version);
 	printf("sites       %" PRIu32 " of %" PRIu32
 	       " were seen served as they "
 	       "should be\n",
@@ -112,22 +126,21 @@ cli_edge_resync(struct cli *cli, int argc, char **argv)
 
 void
 edge_served_find(const Holdfast__Certd__V1__ListEdgesResponse *list,
-    const char *identity, char ret_cells[EDGE_SERVED_CELLS][32])
+    const char *identity, char ret_cells[EDGE_SERVED_CELLS][48])
 {
 	const char *name = strstr(identity, "/edge/");
 
 	for (int i = 0; i < EDGE_SERVED_CELLS; i++)
-		snprintf(ret_cells[i], 32, "-");
+		snprintf(ret_cells[i], 48, "-");
 	for (size_t i = 0; list != NULL && name != NULL && i < list->n_edges;
 	     i++) {
 		const Holdfast__Certd__V1__Edge *e = list->edges[i];
 
 		if (strcmp(e->name, name + 6) != 0)
 			continue;
-		snprintf(ret_cells[0], 32, "%s", state_text(e->state));
-		snprintf(ret_cells[1], 32, "%" PRId64 "/%" PRId64,
-		    e->applied_version, e->current_version);
-		snprintf(ret_cells[2], 32, "%" PRIu32 "/%" PRIu32, e->served,
+		snprintf(ret_cells[0], 48, "%s", state_text(e->state));
+		print_version(e, "/", ret_cells[1]);
+		snprintf(ret_cells[2], 48, "%" PRIu32 "/%" PRIu32, e->served,
 		    e->sites);
 	}
 }

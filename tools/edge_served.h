@@ -15,6 +15,6 @@ void edge_served_get(struct cli *cli, ProtobufCMessage **ret_list);
 /* State, version of the newest, and sites served of all, of an edge by its
  * SPIFFE ID; "-" each where certd does not know it or list is NULL. */
 void edge_served_find(const Holdfast__Certd__V1__ListEdgesResponse *list,
-    const char *identity, char ret_cells[EDGE_SERVED_CELLS][32]);
+    const char *identity, char ret_cells[EDGE_SERVED_CELLS][48]);
 
 #endif

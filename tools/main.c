@@ -82,16 +82,17 @@ static const struct cli_command commands[] = {
 	{ "account", "create", "NAME [--title TEXT]",
 	    "make an account, to which certificates belong",
 	    cli_account_create },
-	{ "account", "list", "", "list the accounts", cli_account_list },
-	{ "account", "history", "[NAME]", "tell who did what",
+	{ "account", "list", "[--page-token T]", "list the accounts",
+	    cli_account_list },
+	{ "account", "history", "[NAME] [--page-token T]", "tell who did what",
 	    cli_account_history },
 	{ "account", "delete", "NAME", "delete an account that is empty",
 	    cli_account_delete },
 	{ "user", "create",
 	    "EMAIL --account ACCOUNT [--name TEXT] [--role ROLE]",
 	    "add a person to an account", cli_user_create },
-	{ "user", "list", "[--account ACCOUNT]", "list the people",
-	    cli_user_list },
+	{ "user", "list", "[--account ACCOUNT] [--page-token T]",
+	    "list the people", cli_user_list },
 	{ "user", "set",
 	    "ID [--email EMAIL] [--name TEXT] [--role ROLE] "
 	    "[--disable|--enable]",
@@ -103,21 +104,21 @@ static const struct cli_command commands[] = {
 	    "NAME --account ACCOUNT [--role ROLE] [--scope SCOPE,...] "
 	    "[--days N] [--user ID]",
 	    "make a token for the REST API; shown once", cli_token_create },
-	{ "token", "list", "[--account ACCOUNT]", "list the tokens",
-	    cli_token_list },
+	{ "token", "list", "[--account ACCOUNT] [--page-token T]",
+	    "list the tokens", cli_token_list },
 	{ "token", "revoke", "ID", "have a token work no longer",
 	    cli_token_revoke },
 	{ "cert", "upload",
 	    "FILE... [--account ACCOUNT] [--name NAME] [--network NETWORK] "
-	    "[--scope RESOURCE,...]\n"
-	    "        [--shared] [--acme RESOURCE] [--passphrase-fd N] "
+	    "[--scope RESOURCE,...] "
+	    "[--shared] [--acme RESOURCE] [--passphrase-fd N] "
 	    "[--check]",
 	    "add a certificate; a private key is wrapped here first",
 	    cli_cert_upload },
 	{ "cert", "list",
 	    "[--account ACCOUNT] [--search TEXT] [--order [-]id|name|expires] "
-	    "[--expires-within DAYS]\n"
-	    "        [--unused] [--all-kinds] [--for RESOURCE] [--page-token "
+	    "[--expires-within DAYS] "
+	    "[--unused] [--all-kinds] [--for RESOURCE] [--page-token "
 	    "T]",
 	    "list the certificates", cli_cert_list },
 	{ "cert", "show", "CERT", "show one certificate, and where it is used",
@@ -144,10 +145,10 @@ static const struct cli_command commands[] = {
 	    cli_cert_withdraw },
 	{ "resource", "create",
 	    "NAME [HOSTNAME...] [--account ACCOUNT] [--cert CERT,...] "
-	    "[--upload FILE]\n"
-	    "        [--passphrase-fd N] [--network NETWORK] [--group GROUP] "
-	    "[--origin HOST[:PORT]]\n"
-	    "        [--origin-mode MODE] [--mode MODE] [--plain-http]",
+	    "[--upload FILE] "
+	    "[--passphrase-fd N] [--network NETWORK] [--group GROUP] "
+	    "[--origin HOST[:PORT]] "
+	    "[--origin-mode MODE] [--mode MODE] [--plain-http]",
 	    "make a resource: host names and what serves them",
 	    cli_resource_create },
 	{ "resource", "list",
@@ -159,8 +160,8 @@ static const struct cli_command commands[] = {
 	    cli_resource_show },
 	{ "resource", "set",
 	    "RESOURCE [--name NAME] [--hostnames NAME,...] [--group GROUP] "
-	    "[--origin HOST[:PORT]]\n"
-	    "        [--origin-mode MODE] [--mode MODE] [--https on|off] "
+	    "[--origin HOST[:PORT]] "
+	    "[--origin-mode MODE] [--mode MODE] [--https on|off] "
 	    "[--cert CERT,...]",
 	    "change a resource", cli_resource_set },
 	{ "resource", "bind", "RESOURCE CERT...",
@@ -185,8 +186,8 @@ static const struct cli_command commands[] = {
 	    "write entries for other programs", cli_audit_export },
 	{ "audit", "verify",
 	    "[FOLDER] [--key VKEY|@FILE] [--remembered FILE] "
-	    "[--witness VKEY]... [--witnesses-needed N] [--no-remember]\n"
-	    "        [--proof FILE --entry FILE] [--dossier FILE]",
+	    "[--witness VKEY]... [--witnesses-needed N] [--no-remember] "
+	    "[--proof FILE --entry FILE] [--dossier FILE]",
 	    "check that a ledger, a proof or a dossier is what keyd signed",
 	    cli_audit_verify },
 	{ "audit", "key", "[--no-remember]",
@@ -198,29 +199,54 @@ static const struct cli_command commands[] = {
 	    cli_audit_cosign },
 	{ "audit", "rotate-key", "", "change over to a new ledger key",
 	    cli_audit_rotate_key },
-	{ "status", NULL, "", "say how keyd and its token are", cli_status },
+	{ "status", NULL, "", "say how keyd, its token and certd are",
+	    cli_status },
 	{ "bench", "sign", "KEY [--keys N] [--in-flight N] [--seconds N]",
 	    "measure signatures a second, latency and CPU", cli_bench_sign },
 };
 
 static void
-print_help(FILE *to)
+print_command(FILE *to, const char *before, const struct cli_command *c)
 {
-	fputs("usage: holdfast [--state DIR] [--keyd HOST:PORT] "
-	      "[--certd HOST:PORT] [--timeout SECONDS] [--json] COMMAND\n\n",
-	    to);
+	char usage[512];
+
+	snprintf(usage, sizeof(usage), "%s %s%s%s", c->noun,
+	    c->verb == NULL ? "" : c->verb, c->verb == NULL ? "" : " ",
+	    c->arguments);
+	cli_usage(to, before, usage);
+}
+
+/* Of all commands, those of a noun, or one. */
+static void
+print_commands(FILE *to, const char *noun, const char *verb)
+{
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct cli_command *c = &commands[i];
 
-		fprintf(to, "  %s%s%s %s\n        %s\n", c->noun,
-		    c->verb == NULL ? "" : " ", c->verb == NULL ? "" : c->verb,
-		    c->arguments, c->summary);
+		if (noun != NULL && strcmp(c->noun, noun) != 0)
+			continue;
+		if (verb != NULL && c->verb != NULL &&
+		    strcmp(c->verb, verb) != 0)
+			continue;
+		print_command(to, " ", c);
+		fprintf(to, "        %s\n", c->summary);
 	}
+}
+
+static void
+print_help(FILE *to)
+{
+	fputs("usage: holdfast [--state DIR] [--keyd HOST:PORT] "
+	      "[--certd HOST:PORT] [--timeout SECONDS]\n"
+	      "                [--json] COMMAND\n\n",
+	    to);
+	print_commands(to, NULL, NULL);
 	fputs(
 	    "\nKEY is a label or a 64-digit key id.  CONTEXT is one of tls "
 	    "(both of the next two),\ntls13_server, tls12_server_ecdhe, "
-	    "tls13_client, csr, acme_jws, raw.  CERT and RESOURCE are ids, or "
-	    "names that only one has.\nMore in holdfast(1).\n",
+	    "tls13_client, csr, acme_jws, raw.  CERT and RESOURCE\nare ids, "
+	    "or names that only one has.  holdfast COMMAND --help shows one.\n"
+	    "More in holdfast(1).\n",
 	    to);
 }
 
@@ -239,29 +265,57 @@ find_command(const char *noun, const char *verb)
 	return NULL;
 }
 
+static bool
+is_noun(const char *noun)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].noun, noun) == 0)
+			return true;
+	return false;
+}
+
 /* "holdfast key" alone, or a verb that is not one: say which there are. */
 static int
 explain_noun(const char *noun, const char *verb)
 {
-	bool is_known = false;
-
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].noun, noun) == 0)
-			is_known = true;
-	}
-	if (!is_known) {
+	if (!is_noun(noun))
 		return cli_fail(EXIT_USAGE,
 		    "there is no command \"%s\"; `holdfast --help` lists them",
 		    noun);
-	}
 	fprintf(stderr, "holdfast: %s%s%s: choose one of\n", noun,
 	    verb == NULL ? "" : " ", verb == NULL ? "" : verb);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i].noun, noun) == 0)
-			fprintf(stderr, "  holdfast %s %s %s\n", noun,
-			    commands[i].verb, commands[i].arguments);
-	}
+			print_command(stderr, "  holdfast", &commands[i]);
 	return EXIT_USAGE;
+}
+
+/* --help, or help, wherever it stands; false: it was not asked for. */
+static bool
+is_help(int *argc, char **argv)
+{
+	bool asked = cli_flag(argc, argv, "--help");
+
+	if (*argc == 0 || strcmp(argv[0], "help") != 0)
+		return asked;
+	(*argc)--;
+	memmove(argv, argv + 1, (size_t)*argc * sizeof(*argv));
+	return true;
+}
+
+static int
+help(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : NULL;
+
+	if (argc == 0) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	if (find_command(argv[0], verb) == NULL && (verb || !is_noun(argv[0])))
+		return explain_noun(argv[0], verb);
+	print_commands(stdout, argv[0], verb);
+	return EXIT_DONE;
 }
 
 /* Where `holdfast join` puts the identity when nothing else is said. */
@@ -308,10 +362,11 @@ main(int argc, char **argv)
 		puts("holdfast " HOLDFAST_VERSION);
 		return EXIT_DONE;
 	}
-	if (argc == 0 || strcmp(argv[0], "--help") == 0 ||
-	    strcmp(argv[0], "help") == 0) {
-		print_help(argc == 0 ? stderr : stdout);
-		return argc == 0 ? EXIT_USAGE : EXIT_DONE;
+	if (is_help(&argc, argv))
+		return help(argc, argv);
+	if (argc == 0) {
+		print_help(stderr);
+		return EXIT_USAGE;
 	}
 	command = find_command(argv[0], argc > 1 ? argv[1] : NULL);
 	if (command == NULL)

@@ -94,8 +94,16 @@ table_print(const struct table *table)
 			printf("%s%*s", cells[i],
 			    (int)(table->width[i] - width_of(cells[i]) + 2),
 			    "");
-		printf("%s\n", cells[table->n_columns - 1]);
+		puts(cells[table->n_columns - 1]);
 	}
+}
+
+void
+table_print_list(const struct table *table, const char *none)
+{
+	table_print(table);
+	if (table->n_rows <= 1)
+		fprintf(stderr, "%s\n", none);
 }
 
 void

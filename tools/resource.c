@@ -33,11 +33,18 @@ mode_text(Holdfast__Certd__V1__ResourceMode mode)
 /* ---- output ---- */
 
 static void
-print_convergence(const Holdfast__Certd__V1__Convergence *c)
+print_convergence(
+    const Holdfast__Certd__V1__Convergence *c, bool has_certificates)
 {
 	char bar[21];
 	unsigned full = c->percent > 100 ? 20 : c->percent / 5;
 
+	if (!has_certificates) {
+		printf("edges       %" PRIu32 " of %" PRIu32
+		       " have it, without a certificate to be seen\n",
+		    c->applied, c->edges);
+		return;
+	}
 	memset(bar, '.', 20);
 	memset(bar, '#', full);
 	bar[20] = '\0';
@@ -76,7 +83,8 @@ resource_print(const Holdfast__Certd__V1__Resource *r)
 	cli_age(r->changed_s, age);
 	printf("changed     %s, edge version %" PRId64 "\n", age, r->version);
 	if (r->convergence != NULL)
-		print_convergence(r->convergence);
+		print_convergence(
+		    r->convergence, r->https && r->n_certificates > 0);
 	if (r->permission_trouble[0] != '\0')
 		printf("NOT YET     %s\n", r->permission_trouble);
 	for (size_t i = 0; i < r->n_warnings; i++)
@@ -111,7 +119,7 @@ list_page(struct cli *cli, Holdfast__Certd__V1__ListResourcesRequest *request,
 	list = (const Holdfast__Certd__V1__ListResourcesResponse *)reply;
 	for (size_t i = 0; i < list->n_resources; i++) {
 		const Holdfast__Certd__V1__Resource *r = list->resources[i];
-		char id[24], names[60], certs[60] = "-";
+		char id[24], names[44], certs[60] = "-";
 		size_t used = 0;
 
 		snprintf(id, sizeof(id), "%" PRId64, r->id);
@@ -148,7 +156,7 @@ cli_resource_list(struct cli *cli, int argc, char **argv)
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
 	if (!cli_rest(argc, argv, 0, 0,
 		"resource list [--account ACCOUNT] [--search TEXT] [--order "
-		"[-]id|name] [--group GROUP] [--cert CERT]"))
+		"[-]id|name] [--group GROUP] [--cert CERT] [--page-token T]"))
 		return EXIT_USAGE;
 	if (cert != NULL)
 		rc = certd_certificate_id(
@@ -170,7 +178,8 @@ cli_resource_list(struct cli *cli, int argc, char **argv)
 		rc = list_page(cli, &request, table, next);
 	} while (rc == 0 && next[0] != '\0' && pages < 20);
 	if (rc == 0)
-		table_print(table);
+		table_print_list(table,
+		    "none found; holdfast resource create NAME makes one");
 	if (rc == 0 && next[0] != '\0')
 		printf("there are more: narrow it with --search, or go on with "
 		       "--page-token %s\n",

@@ -285,6 +285,8 @@ cli_resource_set(struct cli *cli, int argc, char **argv)
 
 	if (!take_setting(&argc, argv, &s))
 		return EXIT_USAGE;
+	if (s.request.n_change == 0 && s.certificates == NULL)
+		return cli_nothing_to_change(SET_USAGE);
 	rc = certd_resource_id(cli, NULL, argv[0], &s.request.id);
 	if (rc == 0 && s.certificates != NULL) {
 		s.request.certificates = s.ids;

@@ -72,6 +72,18 @@ def test_the_key_is_wrapped_before_it_is_sent_and_born_on_record_so(bed):
     assert key["attributes"]["sensitive"] and not key["attributes"]["extractable"]
 
 
+def test_a_check_takes_the_key_along_and_keeps_nothing(bed):
+    key, leaf = bed.pki.leaf("checked.example.com")
+    chain, private = bed.pki.files(bed.dir / "up", "checked", key, leaf)
+    keys = len(bed.json("key", "list"))
+    text = bed.cli("cert", "upload", chain, private, "--account", "acme", "--check")
+    assert "nothing was kept" in text and "certificate 0" not in text
+    assert bed.json("cert", "list", "--search", "checked")["certificates"] == []
+    assert len(bed.json("key", "list")) == keys
+    assert "cert upload" in bed.run("cert", "list", "--search", "checked").stderr
+    private.unlink()
+
+
 @pytest.mark.feature("C04")
 def test_the_list_sorts_searches_and_pages(bed, token):
     upload(bed, "alpha.search.example", days=30, extra=("--name", "zz-alpha"))

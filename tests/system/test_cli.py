@@ -79,6 +79,15 @@ ERRORS = [
     (["key", "list", "--bogus"], 2, "--bogus"),
     (["edge", "invite", "x", "--role", "king"], 2, "edge"),
     (["--keyd", "127.0.0.1:1", "--timeout", "2", "status"], 3, ""),
+    (["cert", "frob"], 2, "cert upload"),
+    (["cert", "upload"], 2, "FILE..."),
+    (["cert", "show"], 2, "CERT"),
+    (["cert", "set", "1"], 2, "--scope"),
+    (["resource", "set", "1"], 2, "--hostnames"),
+    (["user", "set", "1"], 2, "--role"),
+    (["--certd", "127.0.0.1:1", "--timeout", "2", "cert", "list"], 3, "127.0.0.1:1"),
+    (["--certd", "127.0.0.1:1", "--timeout", "2", "cert", "list"], 3, "HOLDFAST_CERTD"),
+    (["frob", "--help"], 2, "--help"),
 ]
 
 
@@ -130,6 +139,21 @@ def test_help_names_every_command_of_the_manual():
         words = [w for w in command.split() if w.isalpha() and w.islower()]
         for word in words[:2]:
             assert word in manual, f"holdfast.1 does not mention {word}"
+
+
+@pytest.mark.parametrize("argv", [["cert", "--help"], ["help", "cert"], ["--help", "cert"],
+                                  ["cert", "upload", "--help"], ["help", "cert", "upload"],
+                                  ["status", "--help"]], ids=" ".join)
+def test_help_is_there_for_a_noun_and_for_a_command(argv):
+    done = subprocess.run([HOLDFAST, *argv], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done
+    assert ("wrapped here" if "cert" in argv else "certd") in done.stdout
+    assert ("cert replace" in done.stdout) == ("upload" not in argv and "cert" in argv)
+
+
+def test_help_fits_a_terminal_of_100_columns():
+    text = subprocess.run([HOLDFAST, "--help"], capture_output=True, text=True).stdout
+    assert max(len(line) for line in text.splitlines()) <= 100
 
 
 def test_bash_completes_commands_and_their_options():

@@ -456,6 +456,66 @@ a_snapshot_ends_what_was_begun_before_it(void **state)
 }
 
 static void
+say_removed(struct world *w, int64_t id, int64_t version)
+{
+	Holdfast__Certd__V1__WatchUpdate update;
+	uint8_t tag[8] = { 'c', 'e', 'r', 't', 'd', 0, 0, 1 };
+
+	holdfast__certd__v1__watch_update__init(&update);
+	update.removed = &id;
+	update.n_removed = 1;
+	update.complete = 1;
+	update.version = version;
+	update.tag.data = tag;
+	update.tag.len = sizeof(tag);
+	certd_stub_say(w->certd, &update);
+}
+
+static void
+a_site_that_goes_while_an_update_comes_in_parts_is_gone(void **state)
+{
+	struct world *w = *state;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	say(w, made_site_of(2, 2, "b.example", ec), true, 0);
+	say(w, made_site_of(3, 2, "c.example", ec), false, 0);
+	say_removed(w, 2, 3);
+	certd_stub_await_applied(w->certd, 3);
+	assert_true(exists(w, "live/c.example"));
+	assert_false(exists(w, "live/b.example"));
+}
+
+static void
+changes_that_come_faster_than_the_disk_are_applied_as_one(void **state)
+{
+	struct world *w = *state;
+	int64_t version = 0;
+
+	w->looks = false;
+	start(w);
+	for (int i = 0; i < 200; i++) {
+		version = certd_stub_put_one(
+		    w->certd, made_site_of(1, 1, HOST, i % 2 == 0 ? ec2 : ec));
+		if (i == 100)
+			certd_stub_put_one(
+			    w->certd, made_site_of(2, 1, "b.example", ec));
+		if (i == 101)
+			version = certd_stub_drop(w->certd, 2);
+	}
+	certd_stub_await_applied(w->certd, version);
+	assert_string_equal(
+	    text_of(w, "live/" HOST "/fullchain.pem"), ec->chain_pem);
+	/* Maybe it never was; it is not now. */
+	if (exists(w, "live/b.example"))
+		assert_true(certd_stub_site(w->certd, 2).removed);
+	else
+		assert_int_equal(
+		    certd_stub_site(w->certd, 2).applied_version, 0);
+}
+
+static void
 a_version_that_comes_again_with_something_else_is_applied(void **state)
 {
 	struct world *w = *state;
@@ -796,6 +856,8 @@ main(void)
 		T(a_host_name_that_another_site_has_is_refused_and_a_move_is_not),
 		T(a_host_name_that_is_given_up_later_is_taken_then),
 		T(a_snapshot_ends_what_was_begun_before_it),
+		T(a_site_that_goes_while_an_update_comes_in_parts_is_gone),
+		T(changes_that_come_faster_than_the_disk_are_applied_as_one),
 		T(a_version_that_comes_again_with_something_else_is_applied),
 		T(after_a_lost_message_nothing_of_its_stream_is_taken),
 		T(files_of_a_site_that_is_gone_stay_for_a_while),

@@ -579,6 +579,43 @@ a_tag_of_another_length_is_refused(void **state)
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, set_up, edge_desk_tear_down)
 
+static void
+a_version_that_an_edge_makes_up_leaves_others_to_go_on_with(void **state)
+{
+	struct edge_desk *desk = *state;
+	int64_t most = edge_desk_version(desk) + (INT64_C(1) << 40);
+	enum sites_resume how;
+	int64_t version = 0;
+	struct db_tx *tx;
+
+	add_edge(desk, "a", "standard", 0);
+	assert_int_equal(store_read(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    sites_resume(tx, "standard", most, bytes_of("12345678"), &how).code,
+	    STATUS_OK);
+	assert_int_equal(how, SITES_UNKNOWN);
+	assert_int_equal(
+	    sites_resume(tx, "standard", most + 1, bytes_of("12345678"), &how)
+		.code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(sites_resume(tx, "standard", INT64_MAX - 1,
+			     bytes_of("12345678"), &how)
+			     .code,
+	    STATUS_INVALID_ARGUMENT);
+	db_end(tx);
+	tx = begin(desk);
+	commit(desk, tx, fleet_hold(tx, edge_of(desk, "a").id, "edged", most));
+	tx = begin(desk);
+	commit(desk, tx, sites_resync(tx, NOW, &version));
+	assert_int_equal(version, most + 1);
+	edge_desk_resource(desk, "next", "standard");
+	assert_int_equal(edge_desk_version(desk), most + 2);
+	/* And so does who follows. */
+	assert_int_equal(resume(desk, "standard", most + 2,
+			     (const uint8_t[STORE_TAG_LEN]){ 1 }),
+	    SITES_UNKNOWN);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -605,6 +642,8 @@ main(int argc, char **argv)
 		TEST(an_edge_resumes_from_a_version_of_this_history_alone),
 		TEST(a_resync_goes_on_beyond_all_that_edges_reported),
 		TEST(a_tag_of_another_length_is_refused),
+		TEST(
+		    a_version_that_an_edge_makes_up_leaves_others_to_go_on_with),
 	};
 
 	if (argc > 1)

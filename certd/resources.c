@@ -65,11 +65,27 @@ tell_surplus(
 	return st;
 }
 
-/* keys: what was bound before a change; none when there was no change. */
+/* Of a change that was made. */
+struct done {
+	struct key_set keys; /* what was bound before */
+	int64_t revision;    /* that it came to */
+};
+
+static inline void
+scoped_done_done(struct done *done)
+{
+	key_set_done(&done->keys);
+}
+
+/*
+ * What others did since is shown too, but its etag is the caller's own change's
+ * (done; NULL: there was none): who goes on from it, goes on from what it saw.
+ */
 static struct status
-answer(struct resources *resources, int64_t id, const struct key_set *keys,
+answer(struct resources *resources, int64_t id, const struct done *done,
     ProtobufCMessage **ret_reply)
 {
+	char etag[STORE_ETAG_MAX];
 	scoped(message_free) ProtobufCMessage *reply =
 	    message_new(&holdfast__certd__v1__resource__descriptor);
 	resource_msg *to = (resource_msg *)(void *)reply;
@@ -78,8 +94,13 @@ answer(struct resources *resources, int64_t id, const struct key_set *keys,
 	if (reply == NULL)
 		return message_no_memory();
 	st = resources_show(resources, id, to);
-	if (!failed(st))
-		st = tell_surplus(resources, keys, &to->permission_trouble);
+	if (!failed(st) && done != NULL) {
+		st = tell_surplus(
+		    resources, &done->keys, &to->permission_trouble);
+		store_etag_print(done->revision, etag);
+		if (!failed(st) && !message_text(&to->etag, etag))
+			st = message_no_memory();
+	}
 	if (failed(st))
 		return st;
 	*ret_reply = reply;
@@ -89,7 +110,7 @@ answer(struct resources *resources, int64_t id, const struct key_set *keys,
 
 static struct status
 do_in(struct resources *resources, struct db_tx *tx, struct api_call *call,
-    const struct resources_change *change, struct key_set *keys)
+    const struct resources_change *change, struct done *done)
 {
 	struct resource_row row;
 	struct status st =
@@ -98,12 +119,15 @@ do_in(struct resources *resources, struct db_tx *tx, struct api_call *call,
 	if (!failed(st))
 		st = store_etag_check(change->etag, row.revision);
 	if (!failed(st))
-		st = bindings_keys(tx, row.id, keys);
+		st = bindings_keys(tx, row.id, &done->keys);
 	if (!failed(st))
 		st = change->act(resources, tx, call, &row, change->request);
 	if (!failed(st))
 		st = store_resources_save(tx, call, &row);
-	return failed(st) ? st : bindings_event(tx, call, &row, change->name);
+	if (failed(st))
+		return st;
+	done->revision = row.revision;
+	return bindings_event(tx, call, &row, change->name);
 }
 
 STATUS
@@ -111,17 +135,17 @@ resources_do(struct resources *resources, struct api_call *call,
     const struct resources_change *change, ProtobufCMessage **ret_reply)
 {
 	struct store *store = resources->config.store;
-	scoped(key_set_done) struct key_set keys = { 0 };
+	scoped(done_done) struct done done = { .revision = 0 };
 	struct db_tx *tx;
 	struct status st = store_write(store, &tx);
 
 	if (failed(st))
 		return st;
-	st = store_commit(store, tx, do_in(resources, tx, call, change, &keys));
+	st = store_commit(store, tx, do_in(resources, tx, call, change, &done));
 	if (failed(st))
 		return st;
 	resources_wait(resources);
-	return answer(resources, change->id, &keys, ret_reply);
+	return answer(resources, change->id, &done, ret_reply);
 }
 
 STATUS
@@ -208,7 +232,6 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 {
 	const Holdfast__Certd__V1__GetResourceRequest *asked =
 	    (const void *)request;
-	static const struct key_set none = { 0 };
 	struct resources *resources = ctx;
 	struct resource_row row;
 	struct db_tx *tx;
@@ -218,7 +241,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		return st;
 	st = store_resources_find(tx, call->caller, asked->id, &row);
 	db_end(tx);
-	return failed(st) ? st : answer(resources, asked->id, &none, ret_reply);
+	return failed(st) ? st : answer(resources, asked->id, NULL, ret_reply);
 }
 
 struct listing {

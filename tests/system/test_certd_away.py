@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """certd while keyd is away: what goes on, what is refused, and what is made good."""
 
+import grpc
 import pytest
 
 from bed import wait_for
@@ -26,7 +27,7 @@ def bed():
 def away(bed):
     """Stops keyd when called; it is back after the test at the latest."""
     def stop():
-        bed.daemons["keyd"].stop()
+        bed.daemons["keyd"].kill()
     yield stop
     if not bed.daemons["keyd"].running():
         bed.start_keyd()
@@ -45,12 +46,14 @@ def make(bed, name, certificate):
 
 def signs(bed, certificate):
     key = {"id": certificate["key"]["id"], "algorithm": "ec-p256"}
-    return bool(bed.signer.sign(key, tls13_content()))
+    request = bed.signer.request(key, tls13_content())
+    return bool(bed.signer.stub.Sign(request, timeout=30, wait_for_ready=True).signature)
 
 
 def is_refused(bed, certificate):
-    key = {"id": certificate["key"]["id"], "algorithm": "ec-p256"}
-    return bed.signer.error(key, tls13_content()).code().name == "PERMISSION_DENIED"
+    with pytest.raises(grpc.RpcError) as refused:
+        signs(bed, certificate)
+    return refused.value.code().name == "PERMISSION_DENIED"
 
 
 def pending(bed):
@@ -137,6 +140,7 @@ def test_what_needs_keyd_is_refused_whole_with_the_reason(bed, away):
         assert done.returncode != 0 and "keyd" in done.stderr, done
     assert counts(bed) == before
     bed.start_keyd()
+    wait_for("certd reaches keyd", lambda: bed.call("Certificates", "ImportParameters"))
     # The same again: nothing of the first is in its way.
     done = bed.json("resource", "create", "refused", "refused.example.com", "--account", "acme",
                     "--upload", bundle)

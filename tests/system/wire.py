@@ -59,7 +59,8 @@ def channel(bed, folder, port=None, server="keyd"):
         ca.encode(), key.encode(), certificates.encode())
     return grpc.secure_channel(
         f"127.0.0.1:{port or bed.port}", credentials,
-        (("grpc.ssl_target_name_override", f"{server}.{DOMAIN}"), ("grpc.enable_http_proxy", 0)))
+        (("grpc.ssl_target_name_override", f"{server}.{DOMAIN}"), ("grpc.enable_http_proxy", 0),
+         ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)))
 
 
 class Signer:

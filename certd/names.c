@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/message.h"
+
 void
 names_done(struct names *names)
 {
@@ -29,6 +31,31 @@ names_add(struct names *names, const char *name)
 	}
 	snprintf(names->at[names->n++], HOSTNAME_MAX, "%s", name);
 	return true;
+}
+
+STATUS
+names_read(
+    struct db_tx *tx, const char *sql, int64_t id, struct names *ret_names)
+{
+	scoped(names_done) struct names names = { 0 };
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	struct status st = db_query(tx, &rows, sql, DB_VALUES(db_int(id)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	while (!failed(st) && row) {
+		char name[HOSTNAME_MAX];
+
+		db_column_text(rows, 0, name, sizeof(name));
+		st = names_add(&names, name) ? db_next(rows, &row)
+					     : message_no_memory();
+	}
+	if (failed(st))
+		return st;
+	*ret_names = names;
+	names = (struct names){ 0 };
+	return st;
 }
 
 bool

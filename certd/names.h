@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "base/db.h"
+#include "base/status.h"
 #include "pki/hostname.h"
 
 /*
@@ -25,6 +28,9 @@ scoped_names_done(struct names *names)
 
 /* A copy; false when memory ends. */
 bool names_add(struct names *names, const char *name);
+/* The first column of a query about one id; ret_names is not ended before. */
+STATUS names_read(
+    struct db_tx *tx, const char *sql, int64_t id, struct names *ret_names);
 bool names_has(const struct names *names, const char *name);
 
 /* May a certificate for these be used for name (pki/hostname.h)? */

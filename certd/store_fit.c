@@ -68,27 +68,9 @@ store_fit_load(
 STATUS
 store_fit_names(struct db_tx *tx, int64_t certificate, struct names *ret_names)
 {
-	scoped(names_done) struct names names = { 0 };
-	scoped(db_rows_free) struct db_rows *rows = NULL;
-	bool row = false;
-	struct status st = db_query(tx, &rows,
+	return names_read(tx,
 	    "SELECT name FROM certificate_hostname WHERE certificate = ?1",
-	    DB_VALUES(db_int(certificate)));
-
-	if (!failed(st))
-		st = db_next(rows, &row);
-	while (!failed(st) && row) {
-		char name[HOSTNAME_MAX];
-
-		db_column_text(rows, 0, name, sizeof(name));
-		st = names_add(&names, name) ? db_next(rows, &row)
-					     : message_no_memory();
-	}
-	if (failed(st))
-		return st;
-	*ret_names = names;
-	names = (struct names){ 0 };
-	return st;
+	    certificate, ret_names);
 }
 
 /* ---- the rules ---- */

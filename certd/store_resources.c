@@ -155,27 +155,9 @@ store_resources_save(
 STATUS
 store_resources_names(struct db_tx *tx, int64_t id, struct names *ret_names)
 {
-	scoped(names_done) struct names names = { 0 };
-	scoped(db_rows_free) struct db_rows *rows = NULL;
-	bool row = false;
-	struct status st = db_query(tx, &rows,
-	    "SELECT name FROM hostname WHERE resource = ?1 ORDER BY name",
-	    DB_VALUES(db_int(id)));
-
-	if (!failed(st))
-		st = db_next(rows, &row);
-	while (!failed(st) && row) {
-		char name[HOSTNAME_MAX];
-
-		db_column_text(rows, 0, name, sizeof(name));
-		st = names_add(&names, name) ? db_next(rows, &row)
-					     : message_no_memory();
-	}
-	if (failed(st))
-		return st;
-	*ret_names = names;
-	names = (struct names){ 0 };
-	return st;
+	return names_read(tx,
+	    "SELECT name FROM hostname WHERE resource = ?1 ORDER BY name", id,
+	    ret_names);
 }
 
 STATUS

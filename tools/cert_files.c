@@ -8,13 +8,9 @@
  * anything is sent.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,10 +19,10 @@
 #include "pki/key_file.h"
 #include "tools/cert.h"
 #include "tools/certd.h"
+#include "tools/key_wrap.h"
 #include "tools/passphrase.h"
 
 #define CERTIFICATES (&holdfast__certd__v1__certificates__descriptor)
-#define FILE_MAX 65536 /* the most that one piece of locked memory holds */
 
 struct cert_files {
 	struct cert_files_options options;
@@ -38,59 +34,6 @@ struct cert_files {
 	Holdfast__Certd__V1__CertificateParts parts;
 	Holdfast__Certd__V1__WrappedKey key;
 };
-
-/* Before anything secret is read. */
-static void
-protect_process(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	/* Nothing has used OpenSSL yet; were it otherwise, so be it. */
-	(void)key_file_guard();
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-}
-
-static int
-read_file(const char *path, struct secret **ret_octets, size_t *ret_len)
-{
-	const bool is_stdin = strcmp(path, "-") == 0;
-	scoped(close) int fd =
-	    is_stdin ? dup(STDIN_FILENO)
-		     : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	scoped(secret_free) struct secret *octets = secret_new(FILE_MAX);
-	size_t len = 0;
-
-	if (fd < 0)
-		return cli_fail(EXIT_REFUSED, "%s: %s", path, strerror(errno));
-	if (octets == NULL)
-		return cli_fail(EXIT_REFUSED,
-		    "no locked memory is left for %s; raise its limit "
-		    "(ulimit -l)",
-		    path);
-	for (;;) {
-		ssize_t n = len == FILE_MAX ? 0
-					    : read(fd, secret_at(octets) + len,
-						  FILE_MAX - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return cli_fail(
-			    EXIT_REFUSED, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	if (len == FILE_MAX)
-		return cli_fail(EXIT_REFUSED,
-		    "%s: longer than any certificate file (%d octets)", path,
-		    FILE_MAX - 1);
-	*ret_octets = octets;
-	*ret_len = len;
-	octets = NULL;
-	return 0;
-}
 
 static struct status
 ask(void *ctx, struct secret **ret_passphrase)
@@ -114,8 +57,8 @@ read_bundle(struct cert_files *files)
 
 	for (size_t i = 0; i < input.n_parts; i++) {
 		size_t len = 0;
-		int rc =
-		    read_file(files->options.paths[i], &files->octets[i], &len);
+		int rc = key_wrap_read(
+		    files->options.paths[i], &files->octets[i], &len);
 
 		if (rc != 0)
 			return rc;
@@ -173,13 +116,10 @@ wrap_key(struct cert_files *files)
 {
 	const Holdfast__Keyd__V1__ImportParametersResponse *p =
 	    files->parameters;
-	const bool sha256 =
-	    p->wrapping ==
-	    HOLDFAST__KEYD__V1__IMPORT_WRAPPING__IMPORT_WRAPPING_RSA_OAEP_SHA256_AES_256_KWP;
 	struct key_file *key = &files->bundle->key;
 	bool is_taken = false;
 	size_t len = 0;
-	struct status st;
+	int rc;
 
 	for (size_t i = 0; i < p->n_algorithms; i++)
 		if ((enum key_alg)p->algorithms[i] == key->alg)
@@ -189,17 +129,13 @@ wrap_key(struct cert_files *files)
 		    "the token cannot take in %s keys; make one inside it: "
 		    "holdfast cert csr",
 		    key_alg_name(key->alg));
-	st = key_file_wrap(key,
-	    (struct bytes){ p->wrapping_key.data, p->wrapping_key.len }, sha256,
-	    files->blob, &len);
-	if (failed(st))
-		return cli_fail(EXIT_REFUSED, "%s", st.why);
+	rc = key_wrap_now(p, key, files->blob, &len);
+	if (rc != 0)
+		return rc;
 	files->key.wrapping_key_id = p->wrapping_key_id;
 	files->key.blob = (ProtobufCBinaryData){ len, files->blob };
 	/* The public half stays: it is sent. */
 	files->key.spki = (ProtobufCBinaryData){ key->spki_len, key->spki };
-	secret_free(key->pkcs8);
-	key->pkcs8 = NULL;
 	return 0;
 }
 
@@ -216,7 +152,7 @@ cert_files_read(struct cli *cli, const struct cert_files_options *options,
 	files->options = *options;
 	holdfast__certd__v1__certificate_parts__init(&files->parts);
 	holdfast__certd__v1__wrapped_key__init(&files->key);
-	protect_process();
+	key_wrap_guard();
 	rc = read_bundle(files);
 	if (rc == 0)
 		rc = check_bundle(files);

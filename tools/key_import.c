@@ -8,19 +8,16 @@
  * cannot do is take back copies that were made before: it says so.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "pki/key_file.h"
 #include "tools/key.h"
+#include "tools/key_wrap.h"
 #include "tools/passphrase.h"
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
@@ -63,39 +60,6 @@ text(const char *borrowed)
 
 /* ---- the file ---- */
 
-static int
-read_all(int fd, const char *path, struct secret **ret_octets, size_t *ret_len)
-{
-	scoped(secret_free) struct secret *octets = secret_new(KEY_FILE_MAX);
-	size_t len = 0;
-
-	if (octets == NULL)
-		return cli_fail(EXIT_REFUSED,
-		    "no locked memory is left for the key; raise its limit "
-		    "(ulimit -l)");
-	while (len < KEY_FILE_MAX) {
-		ssize_t n =
-		    read(fd, secret_at(octets) + len, KEY_FILE_MAX - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return cli_fail(
-			    EXIT_REFUSED, "%s: %s", path, strerror(errno));
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	if (len == KEY_FILE_MAX)
-		return cli_fail(EXIT_REFUSED,
-		    "%s: longer than any key file (%d octets)", path,
-		    KEY_FILE_MAX - 1);
-	*ret_octets = octets;
-	*ret_len = len;
-	octets = NULL;
-	return 0;
-}
-
 static struct status
 ask(void *ctx, struct secret **ret_passphrase)
 {
@@ -113,28 +77,20 @@ ask(void *ctx, struct secret **ret_passphrase)
 static int
 read_key(struct import *import)
 {
-	const bool is_stdin = strcmp(import->path, "-") == 0;
-	const char *name = is_stdin ? "stdin" : import->path;
-	scoped(close) int fd =
-	    is_stdin ? dup(STDIN_FILENO)
-		     : open(import->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	scoped(secret_free) struct secret *octets = NULL;
 	const struct key_file_passphrase passphrase = { ask, import };
 	char why[KEY_FILE_WHY_MAX] = "";
 	size_t len = 0;
 	struct status st;
-	int rc;
+	int rc = key_wrap_read(import->path, &octets, &len);
 
-	if (fd < 0)
-		return cli_fail(
-		    EXIT_REFUSED, "%s: %s", import->path, strerror(errno));
-	rc = read_all(fd, name, &octets, &len);
 	if (rc != 0)
 		return rc;
 	st = key_file_read((struct bytes){ secret_bytes(octets).at, len },
 	    &passphrase, &import->file, why);
 	if (failed(st))
-		return cli_fail(EXIT_REFUSED, "%s: %s", name, why);
+		return cli_fail(
+		    EXIT_REFUSED, "%s: %s", key_wrap_name(import->path), why);
 	return 0;
 }
 
@@ -182,46 +138,6 @@ check_algorithm(const struct import *import)
 	    "make a new one inside it instead:\n"
 	    "  holdfast key generate %s --alg %s --pool %s",
 	    p->pool, name, import->label, name, p->pool);
-}
-
-/* From here on only the token can open it. */
-static int
-wrap(struct import *import)
-{
-	const Holdfast__Keyd__V1__ImportParametersResponse *p =
-	    import->parameters;
-	struct key_id id;
-	struct status st;
-	bool sha256;
-
-	switch ((int)p->wrapping) {
-	case HOLDFAST__KEYD__V1__IMPORT_WRAPPING__IMPORT_WRAPPING_RSA_OAEP_SHA1_AES_256_KWP:
-		sha256 = false;
-		break;
-	case HOLDFAST__KEYD__V1__IMPORT_WRAPPING__IMPORT_WRAPPING_RSA_OAEP_SHA256_AES_256_KWP:
-		sha256 = true;
-		break;
-	default:
-		return cli_fail(EXIT_REFUSED,
-		    "keyd names a way of wrapping that this holdfast does not "
-		    "know; use the holdfast of keyd's version");
-	}
-	if (!key_id_of_spki(
-		(struct bytes){ p->wrapping_key.data, p->wrapping_key.len },
-		&id) ||
-	    p->wrapping_key_id.len != KEY_ID_LEN ||
-	    memcmp(id.at, p->wrapping_key_id.data, KEY_ID_LEN) != 0)
-		return cli_fail(EXIT_REFUSED,
-		    "keyd's wrapping key is not the one that its id names; "
-		    "nothing was sent");
-	st = key_file_wrap(&import->file,
-	    (struct bytes){ p->wrapping_key.data, p->wrapping_key.len }, sha256,
-	    import->blob, &import->request.blob.len);
-	if (failed(st))
-		return cli_fail(EXIT_REFUSED, "%s", st.why);
-	secret_free(import->file.pkcs8);
-	import->file.pkcs8 = NULL;
-	return 0;
 }
 
 static int
@@ -278,18 +194,6 @@ say_what_is_left(const struct import *import)
 	    stderr);
 }
 
-/* Before anything secret is read. */
-static void
-protect_process(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	/* Nothing has used OpenSSL yet; were it otherwise, so be it. */
-	(void)key_file_guard();
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-}
-
 static bool
 take_options(int *argc, char **argv, struct import *import)
 {
@@ -329,7 +233,7 @@ cli_key_import(struct cli *cli, int argc, char **argv)
 
 	if (!take_options(&argc, argv, &import))
 		return EXIT_USAGE;
-	protect_process();
+	key_wrap_guard();
 	/* The parameters first: then the clear key lives for as long as it
 	 * takes to wrap it, not while keyd is waited for. */
 	rc = get_parameters(cli, &import);
@@ -338,7 +242,8 @@ cli_key_import(struct cli *cli, int argc, char **argv)
 	if (rc == 0)
 		rc = check_algorithm(&import);
 	if (rc == 0)
-		rc = wrap(&import);
+		rc = key_wrap_now(import.parameters, &import.file, import.blob,
+		    &import.request.blob.len);
 	if (rc == 0)
 		rc = send_key(cli, &import);
 	if (rc == 0 && !cli->json)

@@ -3,9 +3,9 @@
 /* Makes and removes a SoftHSM token of a test's own: see softhsm.h. */
 
 #include "tests/unit/softhsm.h"
+#include "tests/unit/scratch.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,15 +73,8 @@ softhsm_init(struct softhsm *hsm, const char *token_label)
 	posix_spawn_file_actions_destroy(&quiet);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 void
 softhsm_done(struct softhsm *hsm)
 {
-	nftw(hsm->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(hsm->folder);
 }

@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include "base/log.h"
 #include "rpc/member_file.h"
 #include "tests/fake/keyd_stub.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/sock_client.h"
 
 #define PATIENCE_NS (30 * NS_PER_S)
@@ -108,15 +108,6 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int
 wait_for_exit(struct world *w)
 {
 	int status = -1;
@@ -139,7 +130,7 @@ teardown(void **state)
 		assert_int_equal(wait_for_exit(w), 0);
 	}
 	keyd_stub_free(w->stub);
-	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(w->folder);
 	free(w);
 	return 0;
 }

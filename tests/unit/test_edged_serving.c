@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,7 @@
 #include "tests/fake/certd_stub.h"
 #include "tests/fake/keyd_stub.h"
 #include "tests/unit/member_maker.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/site_maker.h"
 #include "tests/unit/sock_client.h"
 
@@ -83,15 +83,6 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int
 end(struct world *w, int number)
 {
 	int status = -1;
@@ -114,7 +105,7 @@ teardown(void **state)
 		end(w, SIGTERM);
 	certd_stub_free(w->certd);
 	keyd_stub_free(w->keyd);
-	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(w->folder);
 	free(w);
 	return 0;
 }

@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 #include "rpc/member_file.h"
 #include "rpc/member_key.h"
 #include "tests/unit/pki.h"
+#include "tests/unit/scratch.h"
 
 #define DOMAIN "example.test"
 #define EDGE "spiffe://" DOMAIN "/edge/fra-1"
@@ -501,13 +501,6 @@ a_csr_is_proven_by_its_own_key(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
-static int
 set_up(void **state)
 {
 	(void)state;
@@ -521,7 +514,7 @@ tear_down(void **state)
 {
 	(void)state;
 	pki_ca_free(ca);
-	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return scratch_remove(folder);
 }
 
 int

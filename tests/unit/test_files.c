@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "edge/files.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/site_maker.h"
 
 #define HOST "www.example.com"
@@ -40,21 +40,12 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
 	files_close(files);
 	files = NULL;
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(folder);
 	return 0;
 }
 

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include "edge/follow.h"
 #include "tests/fake/certd_stub.h"
 #include "tests/unit/member_maker.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/tls_server.h"
 
 #define PATIENCE_NS (60 * NS_PER_S)
@@ -106,15 +106,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
 static void
 stop(struct world *w)
 {
@@ -136,7 +127,7 @@ teardown(void **state)
 	tls_server_free(w->web);
 	pki_ca_free(w->ca);
 	metrics_free(w->metrics);
-	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(w->folder);
 	free(w);
 	return 0;
 }

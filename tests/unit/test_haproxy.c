@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -30,6 +29,7 @@
 #include "edge/haproxy.h"
 #include "edge/probe.h"
 #include "edge/reload.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/site_maker.h"
 
 #define HOST "www.example.com"
@@ -215,15 +215,6 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	struct world *w = *state;
@@ -233,7 +224,7 @@ teardown(void **state)
 	metrics_free(w->metrics);
 	kill(w->pid, SIGTERM);
 	waitpid(w->pid, NULL, 0);
-	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(w->folder);
 	free(w);
 	return 0;
 }

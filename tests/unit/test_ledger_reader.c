@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ledger/reader.h"
 #include "tests/unit/ledger_maker.h"
+#include "tests/unit/scratch.h"
 
 #define SIZE 70000
 
@@ -37,20 +37,11 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
-{
-	(void)info;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
 	reader_close(reader);
-	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return scratch_remove(folder);
 }
 
 static struct checkpoint
@@ -230,7 +221,7 @@ times_out_of_order_by_a_minute_are_allowed_for(void **state)
 		    STATUS_OK);
 		assert_int_equal(number, i + i % 2);
 	}
-	nftw(other, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(other);
 }
 
 static void

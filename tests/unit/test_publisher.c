@@ -9,7 +9,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <openssl/evp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -28,6 +27,7 @@
 #include "ledger/builder.h"
 #include "ledger/reader.h"
 #include "ledger/verify.h"
+#include "tests/unit/scratch.h"
 
 #define ORIGIN "holdfast.test/keyd/keyd"
 #define SELF "spiffe://holdfast.test/keyd/keyd"
@@ -459,19 +459,10 @@ check_ledger(const char *label)
 
 /* ---- folders ---- */
 
-static int
-remove_one(const char *path, const struct stat *at, int kind, struct FTW *ftw)
-{
-	(void)at;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 remove_all(const char *path)
 {
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(path);
 }
 
 static void

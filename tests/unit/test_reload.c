@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "edge/reload.h"
+#include "tests/unit/scratch.h"
 
 #define PATIENCE_NS (60 * NS_PER_S)
 
@@ -63,22 +63,13 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	struct world *w = *state;
 
 	reload_free(w->reload);
 	metrics_free(w->metrics);
-	nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(w->folder);
 	pthread_mutex_destroy(&w->mutex);
 	free(w);
 	return 0;

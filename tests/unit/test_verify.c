@@ -22,6 +22,7 @@
 
 #include "ledger/verify.h"
 #include "tests/unit/ledger_maker.h"
+#include "tests/unit/scratch.h"
 
 #define PATH_LEN 256
 
@@ -47,21 +48,12 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *ftw)
-{
-	(void)info;
-	(void)kind;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	struct bed *bed = *state;
 
 	ledger_maker_free(bed->maker);
-	nftw(bed->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove(bed->folder);
 	free(bed);
 	return 0;
 }

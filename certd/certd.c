@@ -35,6 +35,7 @@
 #include "certd/requests.h"
 #include "certd/resources.h"
 #include "certd/rest.h"
+#include "certd/settings.h"
 #include "certd/shared.h"
 #include "certd/store.h"
 #include "pki/key_file.h"
@@ -81,44 +82,6 @@ complain_of(const char *what, struct status st, const char *why)
 		    LOG_STR("code", status_name(st.code)),
 		    LOG_STR("why", why[0] != 0 ? why : st.why));
 	return st;
-}
-
-/* ---- configuration ---- */
-
-static struct status
-load_config(const char *path, struct config **ret_config)
-{
-	char error[CONF_ERROR_MAX];
-	struct config *config = NULL;
-	struct status st = config_load(path, &config, error);
-
-	if (failed(st))
-		return complain_of("configuration", st, error);
-	log_setup((enum log_level)config->log.level,
-	    (enum log_format)config->log.format);
-	*ret_config = config;
-	return st;
-}
-
-/* A file that is wrong when it is read again changes nothing. */
-static void
-reload(const char *path)
-{
-	/* certd itself may not open the file any more. */
-	scoped(close) int fd = path != NULL ? opener_open(path) : -1;
-	scoped(config_free) struct config *config = NULL;
-	char error[CONF_ERROR_MAX];
-
-	process_notify("RELOADING=1");
-	if (failed(config_load_fd(fd, path, &config, error))) {
-		log_error("the configuration stays as it was",
-		    LOG_STR("config", error));
-	} else {
-		log_setup((enum log_level)config->log.level,
-		    (enum log_format)config->log.format);
-		log_info("log settings read again; all else takes a restart");
-	}
-	process_notify("READY=1");
 }
 
 /* ---- the parts, in the order of their making ---- */
@@ -438,7 +401,7 @@ serve(struct certd *certd, const char *config_path)
 
 		(void)sandbox_log_refused();
 		if (signal_number == SIGHUP)
-			reload(config_path);
+			settings_reload(config_path);
 		if (signal_number == SIGTERM || signal_number == SIGINT)
 			break;
 	}
@@ -476,7 +439,7 @@ certd_run(const char *config_path)
 	/* Of keys that come in the clear, where that is allowed, nothing stays
 	 * in memory that OpenSSL has freed. */
 	const bool guarded = key_file_guard();
-	struct status st = load_config(config_path, &certd.config);
+	struct status st = settings_load(config_path, &certd.config);
 
 	if (!failed(st) && !guarded)
 		log_warn("pieces of uploaded keys may stay in freed memory");

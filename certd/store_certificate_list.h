@@ -16,7 +16,7 @@
  * a page may hold fewer than asked for, even none, and yet not be the last one.
  */
 #define CERTIFICATE_LIST_FEW 5000
-#define CERTIFICATE_LIST_WALK 10000
+#define CERTIFICATE_LIST_WALK 5000
 
 enum certificate_order {
 	CERTIFICATE_BY_ID,

@@ -110,7 +110,7 @@ STATUS store_resources_bound(
 /* ---- lists ---- */
 
 #define RESOURCES_TOKEN_MAX (2 * RESOURCE_NAME_MAX + 32)
-#define RESOURCES_LIST_WALK 10000
+#define RESOURCES_LIST_WALK 5000
 
 struct store_resources_query {
 	int64_t account; /* 0: of all */

@@ -268,6 +268,42 @@ a_key_that_keyd_does_not_know_does_not_hold_up_the_others(void **state)
 	assert_true(pending(desk, resource));
 }
 
+/* The first question is for all grants; the next one for one of the rows. */
+static void
+fail_the_second(void *ctx)
+{
+	struct desk *desk = ctx;
+
+	if (custody_fake_asked(desk->custody, "") == 1)
+		custody_fake_fail(desk->custody, STATUS_INTERNAL, "damaged");
+}
+
+static void
+a_row_that_keyd_stumbles_over_does_not_hold_up_the_others(void **state)
+{
+	struct desk *desk = *state;
+	const struct grants_config config = { .store = desk->store,
+		.custody = desk->custody,
+		.settle_s = 3600,
+		.retry_ms = 2 * LONG_MS };
+	scoped(grants_free) struct grants *grants = NULL;
+	int64_t one = key_at_keyd(desk);
+	int64_t two = desk_certificate(
+	    desk, (struct desk_certificate){
+		      .hostnames = "blog.example.com", .is_at_keyd = true });
+	int64_t blog = desk_resource(
+	    desk, desk->acme, "blog", "blog.example.com", MODE_PERSONAL);
+
+	bind_it(desk, shop(desk), one);
+	bind_it(desk, blog, two);
+	custody_fake_before(desk->custody, fail_the_second, desk);
+	assert_int_equal(grants_new(&config, &grants).code, STATUS_OK);
+	grants_wait(grants, LONG_MS);
+	assert_int_equal(
+	    granted(desk, one, "web") + granted(desk, two, "web"), 1);
+	custody_fake_before(desk->custody, NULL, NULL);
+}
+
 static void
 a_grant_that_keyd_lost_comes_back(void **state)
 {
@@ -439,6 +475,7 @@ main(void)
 		T(a_right_that_was_taken_away_while_keyd_was_away_goes_when_it_is_back),
 		T(a_grant_whose_answer_was_lost_is_taken_away_when_unwanted),
 		T(a_key_that_keyd_does_not_know_does_not_hold_up_the_others),
+		T(a_row_that_keyd_stumbles_over_does_not_hold_up_the_others),
 		T(a_grant_that_keyd_lost_comes_back),
 		T(a_grant_that_nothing_asks_for_is_taken_away),
 		T(nothing_is_taken_away_while_an_edge_is_held_back),

@@ -292,7 +292,7 @@ may_take_away(struct grants *grants, bool *ret_may)
 	st = store_read(grants->config.store, &tx);
 	if (failed(st))
 		return st;
-	st = store_grants_edge_held_back(tx, &held);
+	st = store_grants_edge_held_back(tx, store_now_s(), &held);
 	db_end(tx);
 	*ret_may = !held;
 	return st;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "certd/grants.h"
 #include "certd/store_bindings.h"
+#include "certd/store_edges.h"
 #include "certd/store_grants.h"
 #include "certd/store_resources.h"
 #include "tests/fake/custody_fake.h"
@@ -339,6 +340,40 @@ a_grant_that_nothing_asks_for_is_taken_away(void **state)
 	wait_until(desk, grants, certificate, "web", false);
 }
 
+static bool
+is_held_back(struct desk *desk, int64_t now_s)
+{
+	bool held = false;
+	struct db_tx *tx;
+
+	assert_int_equal(store_read(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_grants_edge_held_back(tx, now_s, &held).code, STATUS_OK);
+	db_end(tx);
+	return held;
+}
+
+/* Else one that was taken over, and then stopped, keeps rights for ever. */
+static void
+an_edge_that_was_stopped_or_is_gone_holds_nothing_back(void **state)
+{
+	struct desk *desk = *state;
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     db_run(tx, NULL,
+				 "INSERT INTO edge (name, edge_group, first_s,"
+				 " held_version, last_seen_s, quarantined)"
+				 " VALUES ('gone', 'web', 1, 7, 1000000, 0),"
+				 " ('bad', 'web', 1, 7, 2000000, 1)",
+				 DB_NONE))
+			     .code,
+	    STATUS_OK);
+	assert_true(is_held_back(desk, 1000000 + EDGE_GRACE_S));
+	assert_false(is_held_back(desk, 1000001 + EDGE_GRACE_S));
+}
+
 static void
 nothing_is_taken_away_while_an_edge_is_held_back(void **state)
 {
@@ -355,14 +390,12 @@ nothing_is_taken_away_while_an_edge_is_held_back(void **state)
 	assert_int_equal(store_commit(desk->store, tx,
 			     db_run(tx, NULL,
 				 "INSERT INTO edge (name, edge_group, first_s,"
-				 " held_version) VALUES ('fra-1', 'web', 1, 7)",
+				 " held_version, last_seen_s) VALUES ('fra-1',"
+				 " 'web', 1, 7, 1000000)",
 				 DB_NONE))
 			     .code,
 	    STATUS_OK);
-	assert_int_equal(store_read(desk->store, &tx).code, STATUS_OK);
-	assert_int_equal(
-	    store_grants_edge_held_back(tx, &held).code, STATUS_OK);
-	db_end(tx);
+	held = is_held_back(desk, 1000000 + EDGE_GRACE_S);
 	assert_true(held);
 	/* What the thread does then: */
 	assert_int_equal(
@@ -479,6 +512,7 @@ main(void)
 		T(a_grant_that_keyd_lost_comes_back),
 		T(a_grant_that_nothing_asks_for_is_taken_away),
 		T(nothing_is_taken_away_while_an_edge_is_held_back),
+		T(an_edge_that_was_stopped_or_is_gone_holds_nothing_back),
 		T(a_comparison_of_very_many_finds_each_difference),
 		T(a_keyd_that_lost_all_is_told_all),
 		T(a_comparison_without_keyd_changes_nothing),

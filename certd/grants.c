@@ -74,12 +74,29 @@ static bool
 is_away(struct status st)
 {
 	switch (st.code) {
+	case STATUS_UNAVAILABLE:
+	case STATUS_DEADLINE_EXCEEDED:
+	case STATUS_CANCELLED:
+	case STATUS_UNAUTHENTICATED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* May it have been done nevertheless? */
+static bool
+is_uncertain(struct status st)
+{
+	switch (st.code) {
 	case STATUS_OK:
 	case STATUS_INVALID_ARGUMENT:
 	case STATUS_NOT_FOUND:
 	case STATUS_ALREADY_EXISTS:
 	case STATUS_PERMISSION_DENIED:
 	case STATUS_FAILED_PRECONDITION:
+	case STATUS_RESOURCE_EXHAUSTED:
+	case STATUS_UNAUTHENTICATED:
 		return false;
 	default:
 		return true;
@@ -111,7 +128,7 @@ write_down(struct db_tx *tx, const struct grant_row *row,
 		return store_grants_told(
 		    tx, row, row->wanted ? GRANT_YES : GRANT_NO);
 	/* It may have been done, and the answer lost. */
-	if (row->wanted && is_away(outcome->st))
+	if (row->wanted && is_uncertain(outcome->st))
 		granted = GRANT_PERHAPS;
 	return store_grants_refused(tx, row, granted, outcome->why);
 }
@@ -275,7 +292,7 @@ may_take_away(struct grants *grants, bool *ret_may)
 	st = store_read(grants->config.store, &tx);
 	if (failed(st))
 		return st;
-	st = store_grants_edge_held_back(tx, &held);
+	st = store_grants_edge_held_back(tx, store_now_s(), &held);
 	db_end(tx);
 	*ret_may = !held;
 	return st;

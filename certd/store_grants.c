@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certd/store_edges.h"
+
 /* Of one key; networks have few. */
 #define GROUPS_MAX 128
 
@@ -307,11 +309,13 @@ store_grants_between(struct db_tx *tx, const struct key_id *from,
 }
 
 STATUS
-store_grants_edge_held_back(struct db_tx *tx, bool *ret_held)
+store_grants_edge_held_back(struct db_tx *tx, int64_t now_s, bool *ret_held)
 {
 	int64_t n = 0;
 	struct status st = db_number(tx, &n,
-	    "SELECT count(*) FROM edge WHERE held_version > 0", DB_NONE);
+	    "SELECT count(*) FROM edge WHERE held_version > 0"
+	    " AND quarantined = 0 AND last_seen_s >= ?1",
+	    DB_VALUES(db_int(now_s - EDGE_GRACE_S)));
 
 	if (!failed(st))
 		*ret_held = n > 0;

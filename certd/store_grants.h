@@ -60,8 +60,11 @@ STATUS store_grants_between(struct db_tx *tx, const struct key_id *from,
     const struct key_id *to, struct grant_row *ret_rows, size_t max,
     size_t *ret_n);
 
-/* An edge keeps newer files than this database's, or may do (store_edges.h). */
-STATUS store_grants_edge_held_back(struct db_tx *tx, bool *ret_held);
+/* An edge keeps newer files than this database's, and serves them: one that an
+ * operator has stopped, or that was not heard of for EDGE_GRACE_S, does not
+ * (store_edges.h). */
+STATUS store_grants_edge_held_back(
+    struct db_tx *tx, int64_t now_s, bool *ret_held);
 
 /* ---- of a resource ---- */
 

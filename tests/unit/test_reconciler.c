@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "certd/grants.h"
 #include "certd/store_bindings.h"
+#include "certd/store_edges.h"
 #include "certd/store_grants.h"
 #include "certd/store_resources.h"
 #include "tests/fake/custody_fake.h"
@@ -268,6 +269,42 @@ a_key_that_keyd_does_not_know_does_not_hold_up_the_others(void **state)
 	assert_true(pending(desk, resource));
 }
 
+/* The first question is for all grants; the next one for one of the rows. */
+static void
+fail_the_second(void *ctx)
+{
+	struct desk *desk = ctx;
+
+	if (custody_fake_asked(desk->custody, "") == 1)
+		custody_fake_fail(desk->custody, STATUS_INTERNAL, "damaged");
+}
+
+static void
+a_row_that_keyd_stumbles_over_does_not_hold_up_the_others(void **state)
+{
+	struct desk *desk = *state;
+	const struct grants_config config = { .store = desk->store,
+		.custody = desk->custody,
+		.settle_s = 3600,
+		.retry_ms = 2 * LONG_MS };
+	scoped(grants_free) struct grants *grants = NULL;
+	int64_t one = key_at_keyd(desk);
+	int64_t two = desk_certificate(
+	    desk, (struct desk_certificate){
+		      .hostnames = "blog.example.com", .is_at_keyd = true });
+	int64_t blog = desk_resource(
+	    desk, desk->acme, "blog", "blog.example.com", MODE_PERSONAL);
+
+	bind_it(desk, shop(desk), one);
+	bind_it(desk, blog, two);
+	custody_fake_before(desk->custody, fail_the_second, desk);
+	assert_int_equal(grants_new(&config, &grants).code, STATUS_OK);
+	grants_wait(grants, LONG_MS);
+	assert_int_equal(
+	    granted(desk, one, "web") + granted(desk, two, "web"), 1);
+	custody_fake_before(desk->custody, NULL, NULL);
+}
+
 static void
 a_grant_that_keyd_lost_comes_back(void **state)
 {
@@ -303,6 +340,40 @@ a_grant_that_nothing_asks_for_is_taken_away(void **state)
 	wait_until(desk, grants, certificate, "web", false);
 }
 
+static bool
+is_held_back(struct desk *desk, int64_t now_s)
+{
+	bool held = false;
+	struct db_tx *tx;
+
+	assert_int_equal(store_read(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_grants_edge_held_back(tx, now_s, &held).code, STATUS_OK);
+	db_end(tx);
+	return held;
+}
+
+/* Else one that was taken over, and then stopped, keeps rights for ever. */
+static void
+an_edge_that_was_stopped_or_is_gone_holds_nothing_back(void **state)
+{
+	struct desk *desk = *state;
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     db_run(tx, NULL,
+				 "INSERT INTO edge (name, edge_group, first_s,"
+				 " held_version, last_seen_s, quarantined)"
+				 " VALUES ('gone', 'web', 1, 7, 1000000, 0),"
+				 " ('bad', 'web', 1, 7, 2000000, 1)",
+				 DB_NONE))
+			     .code,
+	    STATUS_OK);
+	assert_true(is_held_back(desk, 1000000 + EDGE_GRACE_S));
+	assert_false(is_held_back(desk, 1000001 + EDGE_GRACE_S));
+}
+
 static void
 nothing_is_taken_away_while_an_edge_is_held_back(void **state)
 {
@@ -319,14 +390,12 @@ nothing_is_taken_away_while_an_edge_is_held_back(void **state)
 	assert_int_equal(store_commit(desk->store, tx,
 			     db_run(tx, NULL,
 				 "INSERT INTO edge (name, edge_group, first_s,"
-				 " held_version) VALUES ('fra-1', 'web', 1, 7)",
+				 " held_version, last_seen_s) VALUES ('fra-1',"
+				 " 'web', 1, 7, 1000000)",
 				 DB_NONE))
 			     .code,
 	    STATUS_OK);
-	assert_int_equal(store_read(desk->store, &tx).code, STATUS_OK);
-	assert_int_equal(
-	    store_grants_edge_held_back(tx, &held).code, STATUS_OK);
-	db_end(tx);
+	held = is_held_back(desk, 1000000 + EDGE_GRACE_S);
 	assert_true(held);
 	/* What the thread does then: */
 	assert_int_equal(
@@ -439,9 +508,11 @@ main(void)
 		T(a_right_that_was_taken_away_while_keyd_was_away_goes_when_it_is_back),
 		T(a_grant_whose_answer_was_lost_is_taken_away_when_unwanted),
 		T(a_key_that_keyd_does_not_know_does_not_hold_up_the_others),
+		T(a_row_that_keyd_stumbles_over_does_not_hold_up_the_others),
 		T(a_grant_that_keyd_lost_comes_back),
 		T(a_grant_that_nothing_asks_for_is_taken_away),
 		T(nothing_is_taken_away_while_an_edge_is_held_back),
+		T(an_edge_that_was_stopped_or_is_gone_holds_nothing_back),
 		T(a_comparison_of_very_many_finds_each_difference),
 		T(a_keyd_that_lost_all_is_told_all),
 		T(a_comparison_without_keyd_changes_nothing),

@@ -27,6 +27,7 @@ struct entry {
 	struct sites_cursor from;
 	struct chunk chunk;
 	uint64_t round;
+	bool is_complete; /* all there was is sent with it */
 	size_t len;
 	uint8_t octets[];
 };
@@ -228,12 +229,25 @@ read_chunk(struct chunks *chunks, const struct chunks_round *round,
 	    entry->edge_group, sizeof(entry->edge_group), "%s", edge_group);
 	entry->from = *from;
 	entry->round = round->number;
+	entry->is_complete =
+	    ((const Holdfast__Certd__V1__WatchUpdate *)(const void *)update)
+		->complete;
 	entry->chunk.next = next;
 	entry->chunk.is_held = ask.horizon != INT64_MAX;
 	entry->chunk.as_of = round->current;
 	chunks->read++;
 	*ret_entry = entry;
 	return st;
+}
+
+/*
+ * One that ended with what there was: who comes to it later gets that and all
+ * that followed in one, and not each change of the past by itself.
+ */
+static bool
+is_outdated(const struct entry *entry, const struct chunks_round *round)
+{
+	return entry->is_complete && entry->chunk.as_of < round->current;
 }
 
 STATUS
@@ -247,7 +261,7 @@ chunks_get(struct chunks *chunks, const struct chunks_round *round,
 	/* Nothing, or a wait, is only true of the moment it was found. */
 	if (entry != NULL && entry->round != round->number &&
 	    (entry->chunk.is_held || entry->chunk.octets.len == 0 ||
-		entry->chunk.as_of < as_of))
+		entry->chunk.as_of < as_of || is_outdated(entry, round)))
 		entry = NULL;
 	if (entry == NULL) {
 		st = read_chunk(chunks, round, edge_group, from, &entry);

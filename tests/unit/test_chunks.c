@@ -126,16 +126,16 @@ a_reader_never_goes_back_to_an_older_look(void **state)
 	    chunks_new(CHUNKS_OCTETS_MAX);
 	int64_t first = edge_desk_resources(desk,
 	    "a-name-of-some-length.that-fills.updates.example.com", "standard",
-	    4000);
+	    12000);
 	struct reader slow = reader_of(chunks), quick = reader_of(chunks);
 	update_msg *update;
 	size_t n;
 
 	/* The quick one leaves chunks of now behind. */
-	assert_int_equal(read_all(desk, &quick), 4000);
+	assert_int_equal(read_all(desk, &quick), 12000);
 	/* A site of the second chunk changes, and the slow one begins with a
 	 * look at the database as it then is. */
-	edge_desk_move(desk, first + 3500, "standard");
+	edge_desk_move(desk, first + 5000, "standard");
 	chunks_free(chunks);
 	chunks = chunks_new(CHUNKS_OCTETS_MAX);
 	quick = reader_of(chunks);
@@ -145,12 +145,33 @@ a_reader_never_goes_back_to_an_older_look(void **state)
 	assert_false(update->complete);
 	drop(update);
 	(void)read_all(desk, &quick);
-	edge_desk_move(desk, first + 3600, "standard");
+	edge_desk_move(desk, first + 5100, "standard");
 	/* What is kept from before that may be taken, for it is no older than
 	 * what the slow one has; what changed comes at the end. */
 	n += read_all(desk, &slow);
-	assert_int_equal(n, 4001);
+	assert_int_equal(n, 12001);
 	assert_int_equal(slow.at.version, edge_desk_version(desk));
+}
+
+static void
+who_comes_late_gets_what_followed_in_one(void **state)
+{
+	static const char *const names[] = { "first", "second", "third" };
+	struct edge_desk *desk = *state;
+	scoped(chunks_free) struct chunks *chunks =
+	    chunks_new(CHUNKS_OCTETS_MAX);
+	struct reader quick = reader_of(chunks), late = reader_of(chunks);
+	update_msg *update;
+
+	/* The quick one leaves a chunk of each change behind. */
+	for (int i = 0; i < 3; i++) {
+		edge_desk_resource(desk, names[i], "standard");
+		(void)read_all(desk, &quick);
+	}
+	(void)next(desk, &late, &update);
+	assert_true(update->complete);
+	assert_int_equal(update->n_sites, 3);
+	drop(update);
 }
 
 static void
@@ -272,6 +293,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(a_second_reader_costs_no_read),
 		TEST(a_reader_never_goes_back_to_an_older_look),
+		TEST(who_comes_late_gets_what_followed_in_one),
 		TEST(an_older_chunk_is_read_anew_for_who_has_seen_more),
 		TEST(that_there_is_nothing_more_is_never_kept),
 		TEST(a_wait_is_told_and_ends_with_the_permission),

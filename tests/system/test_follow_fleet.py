@@ -12,6 +12,7 @@ from certs import Pki
 
 EDGES = 20
 HOST = "shop.example.com"
+LIVE = 2
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,9 @@ def test_a_switch_reaches_all_of_twenty_edges_and_unlocks_the_old_one(bed, recor
     assert shown.returncode == 4, "the old one was deleted once all were seen"
     status = bed.call("Status", "Get")
     assert (status.edges_live, status.edges_held_back) == (EDGES, 0)
-    assert all(e["state"] == "live" and e["served"] == e["sites"]
-               for e in bed.json("edge", "list"))
+    edges = bed.call("Edges", "List").edges
+    assert [e.name for e in edges] == sorted(bed.names)
+    assert {(e.state, e.sites, e.served) for e in edges} == {(LIVE, 1, 1)}
 
 
 def test_edges_that_were_away_meanwhile_get_everything(bed):

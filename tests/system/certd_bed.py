@@ -279,8 +279,10 @@ class FollowBed(CertdBed):
     loads that edge's files.
     """
 
-    def __init__(self, edges=1, **kw):
+    def __init__(self, edges=1, edge_lines="", **kw):
+        """edge_lines: more of edged.yaml."""
         super().__init__(**kw)
+        self.edge_lines = edge_lines
         self.names = [f"e{i}" for i in range(1, edges + 1)]
         self.ports = {name: free_port() for name in self.names}
         self.hosts = []
@@ -316,7 +318,7 @@ hook: [{self.hook}, {name}]
 probe:
   connect: 127.0.0.1:{self.ports[name]}
   timeout: 5s
-""")
+{self.edge_lines}""")
             join = folder / "edge.join"
             self.cli("edge", "invite", name, "--group", group, "-o", join)
             done = subprocess.run([EDGED, "join", join, "-c", config], env=self.env,

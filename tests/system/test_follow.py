@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import ssl
 import threading
 import time
@@ -260,6 +261,48 @@ def test_certd_refuses_an_edge_that_keyd_has_quarantined(bed):
     finally:
         bed.cli("edge", "release", "e2")
     wait_for("released it follows", lambda: bed.converged("shop"), 120)
+
+
+def was_heard(bed, name, ago_s):
+    """certd heard of that edge so long ago, and not since."""
+    with sqlite3.connect(bed.dir / "certd/certd.db", timeout=30) as db:
+        db.execute("UPDATE edge SET last_seen_s = ? WHERE name = ?",
+                   (int(time.time()) - ago_s, name))
+    db.close()
+    return True
+
+
+def may_sign(bed, key):
+    return (key, "standard") in bed.keyd_grants()
+
+
+@pytest.mark.feature("C10")
+def test_an_edge_that_stays_away_holds_up_nothing_and_gets_everything_when_it_is_back(bed):
+    wait_for("all is well", lambda: bed.converged("shop"), 60)
+    bed.daemons["edged-e2"].kill()
+    old = bed.json("cert", "show", bound(bed)[0])
+    new = add(bed, HOST, "www.shop.example.com")
+    bed.json("cert", "replace", old["id"], new["id"])
+    wait_for("the other one serves it", lambda: bed.served("e1", HOST) == new["fingerprint"], 30)
+    # certd itself must have run for two minutes before it concludes that one is away.
+    found = wait_for("it does not count", lambda: was_heard(bed, "e2", 600) and (
+        lambda c: c["edges"] == 1 and c["percent"] == 100 and c)(
+            bed.json("resource", "show", "shop")["convergence"]), 180)
+    assert found["served"] == 1 and bed.json("edge", "show", "e2")["state"] != "held_back"
+    assert bed.json("cert", "show", old["id"])["waiting_edges"] == 0, "the old one may be deleted"
+    # It may serve the old one still, and may do so for a day.
+    assert may_sign(bed, old["key"]["id"]) and may_sign(bed, new["key"]["id"])
+    was_heard(bed, "e2", 2 * 86400)
+    bed.json("resource", "set", "shop", "--hostnames",
+             f"{HOST},www.shop.example.com,later.shop.example.com", "--cert",
+             add(bed, HOST, "www.shop.example.com", "later.shop.example.com")["id"])
+    wait_for("after a day the right is gone", lambda: not may_sign(bed, old["key"]["id"]), 90)
+    assert bed.json("cert", "delete", old["id"])["key_destroyed"]
+    bed.start_edge("e2")
+    wait_for("back, it has everything", lambda: bed.converged("shop"), 90)
+    live = bed.live("e2", "later.shop.example.com")
+    assert (live / "fullchain.pem").read_text() == bed.json("cert", "show", bound(bed)[0])[
+        "chain_pem"]
 
 
 def pem_of(bed, certificate):

@@ -545,16 +545,25 @@ custody_each_grant(struct custody *custody,
     void *ctx, char *ret_why)
 {
 	struct status st = enter(custody, "each_grant", ret_why);
+	scoped(free) struct fake_grant *grants = NULL;
+	size_t n;
 
 	if (failed(st))
 		return st;
-	qsort(custody->grants, custody->n_grants, sizeof(custody->grants[0]),
-	    by_key);
-	for (size_t i = 0; i < custody->n_grants; i++)
-		if (!each(ctx, &custody->grants[i].key,
-			custody->grants[i].edge_group))
+	/* As the real one: no lock is held while they are told. */
+	n = custody->n_grants;
+	grants = calloc(n + 1, sizeof(*grants));
+	if (grants == NULL)
+		return leave(custody,
+		    status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory"),
+		    ret_why);
+	memcpy(grants, custody->grants, n * sizeof(*grants));
+	st = leave(custody, st, ret_why);
+	qsort(grants, n, sizeof(*grants), by_key);
+	for (size_t i = 0; i < n && !failed(st); i++)
+		if (!each(ctx, &grants[i].key, grants[i].edge_group))
 			break;
-	return leave(custody, st, ret_why);
+	return st;
 }
 
 /* ---- the end of a key ---- */

@@ -4,7 +4,6 @@
 
 #include "tests/unit/certd_desk.h"
 
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +16,7 @@
 #include <cmocka.h>
 
 #include "certd/store_accounts.h"
+#include "tests/unit/scratch.h"
 
 static void
 add_accounts(struct desk *desk)
@@ -38,9 +38,7 @@ certd_desk_set_up(void **state)
 	struct store_config config = { .state_dir = desk->folder };
 
 	assert_non_null(desk);
-	snprintf(
-	    desk->folder, sizeof(desk->folder), "/tmp/holdfast-certd-XXXXXX");
-	assert_non_null(mkdtemp(desk->folder));
+	assert_true(scratch_new(desk->folder, sizeof(desk->folder)));
 	assert_int_equal(store_open(&config, &desk->store).code, STATUS_OK);
 	desk->api = api_new();
 	assert_non_null(desk->api);
@@ -53,17 +51,10 @@ int
 certd_desk_tear_down(void **state)
 {
 	struct desk *desk = *state;
-	struct dirent *entry;
-	DIR *dir;
 
 	api_free(desk->api);
 	store_close(desk->store);
-	dir = opendir(desk->folder);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
-		(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	closedir(dir);
-	assert_int_equal(rmdir(desk->folder), 0);
+	assert_int_equal(scratch_remove(desk->folder), 0);
 	free(desk);
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "pki/key_file.h"
 #include "proto/message.h"
+#include "tests/unit/scratch.h"
 
 static const char *const STANDARD_GROUPS[] = { "standard" };
 static const char *const ENHANCED_GROUPS[] = { "enhanced" };
@@ -96,9 +97,7 @@ certificates_desk_set_up(void **state)
 	struct store_config config = { .read_only = false };
 
 	assert_non_null(desk);
-	(void)!snprintf(
-	    desk->folder, sizeof(desk->folder), "/tmp/holdfast-crt-XXXXXX");
-	assert_non_null(mkdtemp(desk->folder));
+	assert_true(scratch_new(desk->folder, sizeof(desk->folder)));
 	config.state_dir = desk->folder;
 	assert_int_equal(store_open(&config, &desk->store).code, STATUS_OK);
 	desk->custody = custody_fake_new();
@@ -126,7 +125,6 @@ certificates_desk_set_up(void **state)
 int
 certificates_desk_tear_down(void **state)
 {
-	static const char *const ENDS[] = { "", "-wal", "-shm" };
 	struct desk *desk = *state;
 
 	stop(desk);
@@ -135,14 +133,7 @@ certificates_desk_tear_down(void **state)
 	custody_close(desk->custody);
 	made_free(desk->issuer);
 	made_free(desk->root);
-	for (size_t i = 0; i < 3; i++) {
-		char path[128];
-
-		(void)!snprintf(
-		    path, sizeof(path), "%s/certd.db%s", desk->folder, ENDS[i]);
-		(void)unlink(path);
-	}
-	assert_int_equal(rmdir(desk->folder), 0);
+	assert_int_equal(scratch_remove(desk->folder), 0);
 	free(desk);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "base/db.h"
 #include "certd/store_bindings.h"
 #include "tests/unit/edge_desk.h"
+#include "tests/unit/scratch.h"
 
 #define EDGES_MAX 64
 
@@ -135,8 +136,7 @@ edge_desk_set_up(void **state)
 	desk->custody = calloc(1, sizeof(*desk->custody));
 	assert_non_null(desk->custody);
 	pthread_mutex_init(&desk->custody->mutex, NULL);
-	snprintf(desk->dir, sizeof(desk->dir), "/tmp/hf-edges-XXXXXX");
-	assert_non_null(mkdtemp(desk->dir));
+	assert_true(scratch_new(desk->dir, sizeof(desk->dir)));
 	open_store(desk);
 	edge_desk_run(desk, "INSERT INTO account (id, name, title, created_s)"
 			    " VALUES (1, 'acme', '', 0)");
@@ -151,9 +151,7 @@ edge_desk_tear_down(void **state)
 	struct edge_desk *desk = *state;
 
 	store_close(desk->store);
-	remove_database(desk);
-	remove_file(desk, "backup.db");
-	assert_int_equal(rmdir(desk->dir), 0);
+	assert_int_equal(scratch_remove(desk->dir), 0);
 	pthread_mutex_destroy(&desk->custody->mutex);
 	free(desk->custody);
 	free(desk);

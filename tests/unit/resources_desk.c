@@ -24,6 +24,7 @@
 #include "certd/store_resources.h"
 #include "proto/message.h"
 #include "tests/fake/custody_fake.h"
+#include "tests/unit/scratch.h"
 
 struct caller desk_operator = { .is = ALLOW_OPERATOR,
 	.actor = "operator/admin" };
@@ -95,8 +96,7 @@ desk_set_up(void **state)
 	struct status st;
 
 	assert_non_null(desk);
-	snprintf(desk->folder, sizeof(desk->folder), "/tmp/hf-res-XXXXXX");
-	assert_non_null(mkdtemp(desk->folder));
+	assert_true(scratch_new(desk->folder, sizeof(desk->folder)));
 	assert_int_equal(store_open(&config, &desk->store).code, STATUS_OK);
 	desk->custody = custody_fake_new();
 	assert_non_null(desk->custody);
@@ -153,7 +153,6 @@ desk_set_up_all(void **state)
 int
 desk_tear_down(void **state)
 {
-	static const char *const ends[] = { "", "-wal", "-shm" };
 	struct desk *desk = *state;
 
 	api_free(desk->api);
@@ -161,14 +160,7 @@ desk_tear_down(void **state)
 	certificates_free(desk->certificates);
 	custody_close(desk->custody);
 	store_close(desk->store);
-	for (size_t i = 0; i < 3; i++) {
-		char path[128];
-
-		snprintf(
-		    path, sizeof(path), "%s/certd.db%s", desk->folder, ends[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(desk->folder), 0);
+	assert_int_equal(scratch_remove(desk->folder), 0);
 	free(desk);
 	return 0;
 }

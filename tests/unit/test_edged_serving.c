@@ -68,8 +68,7 @@ setup(void **state)
 	char path[128];
 
 	assert_non_null(w);
-	(void)!snprintf(w->folder, sizeof(w->folder), "/tmp/serving.XXXXXX");
-	assert_non_null(mkdtemp(w->folder));
+	assert_true(scratch_new(w->folder, sizeof(w->folder)));
 	(void)!snprintf(w->socket, sizeof(w->socket), "%s/sock", w->folder);
 	w->keyd = keyd_stub_new(STUB_ANSWERS);
 	keyd_stub_start(w->keyd);

@@ -84,14 +84,7 @@ setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	/* Thousands of files, each synced to the disk: where a disk is memory
-	 * that costs nothing. */
-	(void)!snprintf(w->folder, sizeof(w->folder), "/dev/shm/follow.XXXXXX");
-	if (mkdtemp(w->folder) == NULL) {
-		(void)!snprintf(
-		    w->folder, sizeof(w->folder), "/tmp/follow.XXXXXX");
-		assert_non_null(mkdtemp(w->folder));
-	}
+	assert_true(scratch_new(w->folder, sizeof(w->folder)));
 	(void)!snprintf(
 	    w->state_dir, sizeof(w->state_dir), "%s/state", w->folder);
 	w->ca = pki_ca_new("edges");

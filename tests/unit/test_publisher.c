@@ -490,8 +490,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	snprintf(root, sizeof(root), "/tmp/test_publisher.XXXXXX");
-	if (mkdtemp(root) == NULL)
+	if (!scratch_new(root, sizeof(root)))
 		return 1;
 	token.away = status_ok();
 	renames = stop_after = 0;

@@ -39,8 +39,7 @@ setup(void **state)
 	struct bed *bed = calloc(1, sizeof(*bed));
 
 	assert_non_null(bed);
-	snprintf(bed->folder, sizeof(bed->folder), "/tmp/ledger.XXXXXX");
-	assert_non_null(mkdtemp(bed->folder));
+	assert_true(scratch_new(bed->folder, sizeof(bed->folder)));
 	bed->maker = ledger_maker_new(bed->folder);
 	bed->options.key = ledger_maker_key(1);
 	*state = bed;

@@ -135,7 +135,9 @@ rest:
     def start_certd(self, name="one"):
         certd = self.daemons.get("certd") or self.join_certd(name)
         certd.start()
-        wait_for("certd listens", lambda: self._listens(certd, self.certd_port))
+        # REST comes last.
+        for port in (self.certd_port, self.rest_port):
+            wait_for("certd listens", lambda: self._listens(certd, port))
         return certd
 
     def up(self):

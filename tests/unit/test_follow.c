@@ -767,7 +767,7 @@ static void
 thousands_of_sites_come_and_are_reported_in_parts(void **state)
 {
 	enum {
-		N = 1200
+		N = 1010
 	};
 	struct world *w = *state;
 	Holdfast__Certd__V1__Site **sites = calloc(N, sizeof(*sites));
@@ -793,7 +793,7 @@ thousands_of_sites_come_and_are_reported_in_parts(void **state)
 	}
 	assert_true(certd_stub_edge(w->certd).most_sites <= 1000);
 	assert_int_equal(runs(w), 1);
-	assert_true(exists(w, "live/h1200.example.com/fullchain.pem"));
+	assert_true(exists(w, "live/h1010.example.com/fullchain.pem"));
 	/* Without a probe nothing is claimed. */
 	assert_int_equal(certd_stub_site(w->certd, 7).served_version, 0);
 	certd_stub_await_problem(w->certd, 0, "no probe");

@@ -8,6 +8,7 @@ Programs come from HOLDFAST_BUILD (default build/release).
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -42,10 +43,19 @@ def wait_for(what, question, seconds=20):
     raise AssertionError(f"{what}: not within {seconds} s; last: {last!r}")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port(given=set()):  # noqa: B006 (of this process)
+    """Below those that the kernel gives to clients: nobody gets it by chance before the
+    daemon that it is for."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 class Daemon:

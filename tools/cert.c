@@ -214,8 +214,7 @@ list_json(
 int
 cli_cert_list(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ListCertificatesRequest request =
-	    HOLDFAST__CERTD__V1__LIST_CERTIFICATES_REQUEST__INIT;
+	Holdfast__Certd__V1__ListCertificatesRequest request;
 	const char *resource = cli_option(&argc, argv, "--for");
 	const char *page = cli_option(&argc, argv, "--page-token");
 	Holdfast__Certd__V1__CertificateKind kinds[3];
@@ -224,6 +223,7 @@ cli_cert_list(struct cli *cli, int argc, char **argv)
 	size_t n = 0;
 	int rc = 0;
 
+	holdfast__certd__v1__list_certificates_request__init(&request);
 	if (!list_options(&argc, argv, &request, kinds) ||
 	    !cli_rest(argc, argv, 0, 0, LIST_USAGE))
 		return EXIT_USAGE;
@@ -259,10 +259,11 @@ cli_cert_list(struct cli *cli, int argc, char **argv)
 static int
 get(struct cli *cli, const char *name, ProtobufCMessage **ret_reply)
 {
-	Holdfast__Certd__V1__GetCertificateRequest request =
-	    HOLDFAST__CERTD__V1__GET_CERTIFICATE_REQUEST__INIT;
-	int rc = certd_certificate_id(cli, NULL, name, &request.id);
+	Holdfast__Certd__V1__GetCertificateRequest request;
+	int rc;
 
+	holdfast__certd__v1__get_certificate_request__init(&request);
+	rc = certd_certificate_id(cli, NULL, name, &request.id);
 	if (rc != 0)
 		return rc;
 	return certd_call(cli, CERTIFICATES, "Get", &request.base, ret_reply);
@@ -287,13 +288,13 @@ cli_cert_show(struct cli *cli, int argc, char **argv)
 int
 cli_cert_set(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__UpdateCertificateRequest request =
-	    HOLDFAST__CERTD__V1__UPDATE_CERTIFICATE_REQUEST__INIT;
+	Holdfast__Certd__V1__UpdateCertificateRequest request;
 	const char *scope = cli_option(&argc, argv, "--scope");
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int64_t ids[CERT_SCOPE_MAX];
 	int rc;
 
+	holdfast__certd__v1__update_certificate_request__init(&request);
 	request.name = certd_lend(cli_option(&argc, argv, "--name"));
 	if (!cli_rest(argc, argv, 1, 1, SET_USAGE))
 		return EXIT_USAGE;
@@ -345,12 +346,12 @@ cert_scope(struct cli *cli, const char *account, const char *text,
 int
 cli_cert_replace(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ReplaceCertificateRequest request =
-	    HOLDFAST__CERTD__V1__REPLACE_CERTIFICATE_REQUEST__INIT;
+	Holdfast__Certd__V1__ReplaceCertificateRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__ReplaceCertificateResponse *done;
 	int rc;
 
+	holdfast__certd__v1__replace_certificate_request__init(&request);
 	if (!cli_rest(argc, argv, 2, 2, "cert replace OLD NEW"))
 		return EXIT_USAGE;
 	rc = certd_certificate_id(cli, NULL, argv[0], &request.old_id);
@@ -378,12 +379,12 @@ cli_cert_replace(struct cli *cli, int argc, char **argv)
 int
 cli_cert_delete(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__DeleteCertificateRequest request =
-	    HOLDFAST__CERTD__V1__DELETE_CERTIFICATE_REQUEST__INIT;
+	Holdfast__Certd__V1__DeleteCertificateRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__DeleteCertificateResponse *done;
 	int rc;
 
+	holdfast__certd__v1__delete_certificate_request__init(&request);
 	request.force = cli_flag(&argc, argv, "--force");
 	if (!cli_rest(argc, argv, 1, 1, "cert delete CERT [--force]"))
 		return EXIT_USAGE;
@@ -426,13 +427,13 @@ int
 cli_cert_export(struct cli *cli, int argc, char **argv)
 {
 	static const char *const FORMATS[] = { "pem", "der", "p7b-pem", "p7b" };
-	Holdfast__Certd__V1__ExportCertificateRequest request =
-	    HOLDFAST__CERTD__V1__EXPORT_CERTIFICATE_REQUEST__INIT;
+	Holdfast__Certd__V1__ExportCertificateRequest request;
 	const char *format = cli_option(&argc, argv, "--format");
 	const char *path = cli_option(&argc, argv, "-o");
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__export_certificate_request__init(&request);
 	request.private_key = cli_flag(&argc, argv, "--private-key");
 	if (!cli_rest(argc, argv, 1, 1,
 		"cert export CERT [--format pem|der|p7b|p7b-pem] [-o FILE]"))

@@ -140,14 +140,14 @@ list_page(struct cli *cli, Holdfast__Certd__V1__ListResourcesRequest *request,
 int
 cli_resource_list(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__ListResourcesRequest request =
-	    HOLDFAST__CERTD__V1__LIST_RESOURCES_REQUEST__INIT;
+	Holdfast__Certd__V1__ListResourcesRequest request;
 	const char *cert = cli_option(&argc, argv, "--cert");
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	struct table *table;
 	char next[512] = "";
 	int rc = 0, pages = 0;
 
+	holdfast__certd__v1__list_resources_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
 	request.search = certd_lend(cli_option(&argc, argv, "--search"));
 	request.order_by = certd_lend(cli_option(&argc, argv, "--order"));
@@ -191,11 +191,11 @@ cli_resource_list(struct cli *cli, int argc, char **argv)
 int
 cli_resource_show(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__GetResourceRequest request =
-	    HOLDFAST__CERTD__V1__GET_RESOURCE_REQUEST__INIT;
+	Holdfast__Certd__V1__GetResourceRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
+	holdfast__certd__v1__get_resource_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1, "resource show RESOURCE"))
 		return EXIT_USAGE;
 	rc = certd_resource_id(cli, NULL, argv[0], &request.id);
@@ -224,11 +224,11 @@ named_certificates(
 int
 cli_resource_bind(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__BindRequest request =
-	    HOLDFAST__CERTD__V1__BIND_REQUEST__INIT;
+	Holdfast__Certd__V1__BindRequest request;
 	int64_t ids[3];
 	int rc;
 
+	holdfast__certd__v1__bind_request__init(&request);
 	if (!cli_rest(argc, argv, 2, 4, "resource bind RESOURCE CERT..."))
 		return EXIT_USAGE;
 	request.certificates = ids;
@@ -242,11 +242,11 @@ cli_resource_bind(struct cli *cli, int argc, char **argv)
 int
 cli_resource_unbind(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__UnbindRequest request =
-	    HOLDFAST__CERTD__V1__UNBIND_REQUEST__INIT;
+	Holdfast__Certd__V1__UnbindRequest request;
 	int64_t ids[3];
 	int rc;
 
+	holdfast__certd__v1__unbind_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 4, "resource unbind RESOURCE [CERT...]"))
 		return EXIT_USAGE;
 	request.certificates = ids;
@@ -260,12 +260,12 @@ cli_resource_unbind(struct cli *cli, int argc, char **argv)
 int
 cli_resource_delete(struct cli *cli, int argc, char **argv)
 {
-	Holdfast__Certd__V1__DeleteResourceRequest request =
-	    HOLDFAST__CERTD__V1__DELETE_RESOURCE_REQUEST__INIT;
+	Holdfast__Certd__V1__DeleteResourceRequest request;
 	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Certd__V1__DeleteResourceResponse *done;
 	int rc;
 
+	holdfast__certd__v1__delete_resource_request__init(&request);
 	if (!cli_rest(argc, argv, 1, 1, "resource delete RESOURCE"))
 		return EXIT_USAGE;
 	rc = certd_resource_id(cli, NULL, argv[0], &request.id);

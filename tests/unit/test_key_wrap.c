@@ -41,7 +41,7 @@ cli_fail(enum cli_exit code, const char *format, ...)
 	va_start(arguments, format);
 	(void)!vsnprintf(said, sizeof(said), format, arguments);
 	va_end(arguments);
-	return code;
+	return (int)code;
 }
 
 static int
@@ -62,9 +62,9 @@ setup_all(void **state)
 static Holdfast__Keyd__V1__ImportParametersResponse
 parameters(void)
 {
-	Holdfast__Keyd__V1__ImportParametersResponse p =
-	    HOLDFAST__KEYD__V1__IMPORT_PARAMETERS_RESPONSE__INIT;
+	Holdfast__Keyd__V1__ImportParametersResponse p;
 
+	holdfast__keyd__v1__import_parameters_response__init(&p);
 	p.wrapping = SHA256;
 	p.wrapping_key = (ProtobufCBinaryData){ spki_len, spki };
 	p.wrapping_key_id = (ProtobufCBinaryData){ KEY_ID_LEN, id.at };

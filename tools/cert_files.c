@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -194,12 +195,19 @@ cert_files_key(struct cert_files *files)
 	return files->key.blob.len == 0 ? NULL : &files->key;
 }
 
+/* certd makes a sentence of what is a clause here: "Left out ... ." */
 static bool
 was_said(const struct cert_files *files, const char *note)
 {
-	for (size_t i = 0; i < files->bundle->n_notes; i++)
-		if (strcmp(files->bundle->notes[i], note) == 0)
+	for (size_t i = 0; i < files->bundle->n_notes; i++) {
+		const char *said = files->bundle->notes[i];
+		size_t len = strlen(said);
+
+		if (len > 0 && strncasecmp(said, note, 1) == 0 &&
+		    strncmp(said + 1, note + 1, len - 1) == 0 &&
+		    strcmp(note + len, ".") == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -21,7 +21,8 @@
 
 #define CERTIFICATES (&holdfast__certd__v1__certificates__descriptor)
 #define RESOURCES (&holdfast__certd__v1__resources__descriptor)
-#define SAME_NAME_MAX 50
+#define PAGE 1000
+#define NEXT_MAX 512 /* a page token, and its zero */
 
 void
 certd_free(ProtobufCMessage *reply)
@@ -180,39 +181,71 @@ only_one(const struct namesakes *same, int64_t *ret_id)
 	return 0;
 }
 
+static int
+count_certificates(struct cli *cli,
+    Holdfast__Certd__V1__ListCertificatesRequest *request,
+    struct namesakes *same, char ret_next[NEXT_MAX])
+{
+	scoped(certd_free) ProtobufCMessage *reply = NULL;
+	const Holdfast__Certd__V1__ListCertificatesResponse *list;
+	int rc = certd_call(cli, CERTIFICATES, "List", &request->base, &reply);
+
+	if (rc != 0)
+		return rc;
+	list = (const Holdfast__Certd__V1__ListCertificatesResponse *)reply;
+	for (size_t i = 0; i < list->n_certificates; i++)
+		count_namesake(same, list->certificates[i]->id,
+		    list->certificates[i]->name);
+	snprintf(ret_next, NEXT_MAX, "%s", list->next_page_token);
+	return 0;
+}
+
 int
 certd_certificate_id(
     struct cli *cli, const char *account, const char *name, int64_t *ret_id)
 {
 	Holdfast__Certd__V1__ListCertificatesRequest request;
-	static const Holdfast__Certd__V1__CertificateKind KINDS[] = {
+	Holdfast__Certd__V1__CertificateKind kinds[] = {
 		HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_PERSONAL,
 		HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_ACME,
 		HOLDFAST__CERTD__V1__CERTIFICATE_KIND__CERTIFICATE_KIND_SHARED,
 	};
-	Holdfast__Certd__V1__CertificateKind kinds[3];
 	struct namesakes same = { .noun = "cert", .name = name };
-	scoped(certd_free) ProtobufCMessage *reply = NULL;
-	const Holdfast__Certd__V1__ListCertificatesResponse *list;
+	char next[NEXT_MAX] = "";
 	int rc;
 
 	holdfast__certd__v1__list_certificates_request__init(&request);
 	if (certd_parse_id(name, ret_id))
 		return 0;
-	memcpy(kinds, KINDS, sizeof(kinds));
 	request.account = certd_lend(account);
 	request.search = certd_lend(name);
-	request.page_size = SAME_NAME_MAX;
+	request.page_size = PAGE;
+	request.page_token = next;
 	request.kinds = kinds;
-	request.n_kinds = 3;
-	rc = certd_call(cli, CERTIFICATES, "List", &request.base, &reply);
+	request.n_kinds = sizeof(kinds) / sizeof(kinds[0]);
+	do {
+		rc = count_certificates(cli, &request, &same, next);
+	} while (rc == 0 && next[0] != '\0');
+	return rc != 0 ? rc : only_one(&same, ret_id);
+}
+
+static int
+count_resources(struct cli *cli,
+    Holdfast__Certd__V1__ListResourcesRequest *request, struct namesakes *same,
+    char ret_next[NEXT_MAX])
+{
+	scoped(certd_free) ProtobufCMessage *reply = NULL;
+	const Holdfast__Certd__V1__ListResourcesResponse *list;
+	int rc = certd_call(cli, RESOURCES, "List", &request->base, &reply);
+
 	if (rc != 0)
 		return rc;
-	list = (const Holdfast__Certd__V1__ListCertificatesResponse *)reply;
-	for (size_t i = 0; i < list->n_certificates; i++)
-		count_namesake(&same, list->certificates[i]->id,
-		    list->certificates[i]->name);
-	return only_one(&same, ret_id);
+	list = (const Holdfast__Certd__V1__ListResourcesResponse *)reply;
+	for (size_t i = 0; i < list->n_resources; i++)
+		count_namesake(
+		    same, list->resources[i]->id, list->resources[i]->name);
+	snprintf(ret_next, NEXT_MAX, "%s", list->next_page_token);
+	return 0;
 }
 
 int
@@ -221,8 +254,7 @@ certd_resource_id(
 {
 	Holdfast__Certd__V1__ListResourcesRequest request;
 	struct namesakes same = { .noun = "resource", .name = name };
-	scoped(certd_free) ProtobufCMessage *reply = NULL;
-	const Holdfast__Certd__V1__ListResourcesResponse *list;
+	char next[NEXT_MAX] = "";
 	int rc;
 
 	holdfast__certd__v1__list_resources_request__init(&request);
@@ -230,15 +262,12 @@ certd_resource_id(
 		return 0;
 	request.account = certd_lend(account);
 	request.search = certd_lend(name);
-	request.page_size = SAME_NAME_MAX;
-	rc = certd_call(cli, RESOURCES, "List", &request.base, &reply);
-	if (rc != 0)
-		return rc;
-	list = (const Holdfast__Certd__V1__ListResourcesResponse *)reply;
-	for (size_t i = 0; i < list->n_resources; i++)
-		count_namesake(
-		    &same, list->resources[i]->id, list->resources[i]->name);
-	return only_one(&same, ret_id);
+	request.page_size = PAGE;
+	request.page_token = next;
+	do {
+		rc = count_resources(cli, &request, &same, next);
+	} while (rc == 0 && next[0] != '\0');
+	return rc != 0 ? rc : only_one(&same, ret_id);
 }
 
 /* ---- output ---- */

@@ -142,13 +142,13 @@ def test_a_certd_that_is_killed_at_work_leaves_nothing_half_done(bed):
             time.sleep(chance.uniform(0, 0.1))
             bed.daemons["certd"].kill()
             bed.start_certd()
+        wait_for("each act was done", lambda: all(
+            sum(w.done[what] for w in writers) > 0 for what in writers[0].done), 60)
     finally:
         stop.set()
         for writer in writers:
             writer.join()
     assert [w for writer in writers for w in writer.wrong] == []
-    done = {what: sum(w.done[what] for w in writers) for what in writers[0].done}
-    assert all(n > 0 for n in done.values()), done
 
     # What was asked of keyd when certd died is looked after once keyd must be done with
     # it, after 90 s; it counts as asked longer ago.

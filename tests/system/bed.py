@@ -58,6 +58,21 @@ def free_port(given=set()):  # noqa: B006 (of this process)
             return port
 
 
+def children(pid):
+    """Child processes, as {pid: command line}."""
+    found = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            # The name before it, in brackets, may hold anything.
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(
+                    b"\0", b" ").decode(errors="replace").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
 class Daemon:
     """One process with its log in a file."""
 

@@ -20,7 +20,7 @@ import grpc
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from bed import BUILD, DOMAIN, EDGED, TOP, Bed, Daemon, free_port, wait_for
+from bed import BUILD, DOMAIN, EDGED, TOP, Bed, Daemon, children, free_port, wait_for
 from wire import channel, keys_pb2, keys_pb2_grpc, member
 
 from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
@@ -369,9 +369,8 @@ probe:
 
     def nginx_workers(self):
         """Those that still take connections."""
-        found = subprocess.run(["pgrep", "-P", str(self.daemons["nginx"].pid), "-f",
-                                "worker process$"], capture_output=True, text=True)
-        return set(found.stdout.split())
+        return {pid for pid, line in children(self.daemons["nginx"].pid).items()
+                if line.endswith("worker process")}
 
     def reload_nginx(self):
         """Until no worker with another configuration takes connections: it would serve

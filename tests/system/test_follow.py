@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from bed import wait_for
+from bed import children, wait_for
 from certd_bed import FollowBed
 from certs import Pki, pem
 
@@ -75,7 +75,7 @@ def test_a_switch_reaches_every_edge_and_unlocks_the_deletion_of_the_old(bed):
     new = add(bed, HOST, "www.shop.example.com")
     # While an edge's web server does not show it, the old one stays.
     bed.daemons["nginx"].process.send_signal(signal.SIGSTOP)
-    stopped = [int(p) for p in os.popen(f"pgrep -P {bed.daemons['nginx'].pid}").read().split()]
+    stopped = list(children(bed.daemons["nginx"].pid))
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:

@@ -6,13 +6,12 @@ import os
 import re
 import signal
 import ssl
-import subprocess
 import threading
 import urllib.request
 
 import pytest
 
-from bed import Daemon, free_port, wait_for
+from bed import Daemon, children, free_port, wait_for
 from certd_bed import FollowBed
 from certs import Pki
 
@@ -71,9 +70,7 @@ frontend https
         (self.dir / "haproxy.pid").write_text(f"{haproxy.pid}\n")
 
     def serving(self):
-        found = subprocess.run(["pgrep", "-P", str(self.daemons["haproxy"].pid)],
-                               capture_output=True, text=True)
-        return set(found.stdout.split())
+        return set(children(self.daemons["haproxy"].pid))
 
     def reloads(self):
         """How often the hook ran, and how many hosts the runtime API took."""

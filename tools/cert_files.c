@@ -23,6 +23,8 @@
 #include "tools/key_wrap.h"
 #include "tools/passphrase.h"
 
+#define KEYS (&holdfast__keyd__v1__keys__descriptor)
+#define POOL_MAX 64
 #define CERTIFICATES (&holdfast__certd__v1__certificates__descriptor)
 
 struct cert_files {
@@ -93,18 +95,42 @@ check_bundle(struct cert_files *files)
 	return 0;
 }
 
+/* The pool that certd would have the key in. */
 static int
-get_parameters(struct cli *cli, struct cert_files *files)
+find_pool(struct cli *cli, const char *network, char ret_pool[POOL_MAX])
 {
 	Holdfast__Certd__V1__CertificateImportParametersRequest request;
-	ProtobufCMessage *reply = NULL;
+	scoped(certd_free) ProtobufCMessage *reply = NULL;
 	int rc;
 
 	holdfast__certd__v1__certificate_import_parameters_request__init(
 	    &request);
-	request.network = certd_lend(files->options.network);
+	request.network = certd_lend(network);
 	rc = certd_call(
 	    cli, CERTIFICATES, "ImportParameters", &request.base, &reply);
+	if (rc == 0)
+		snprintf(ret_pool, POOL_MAX, "%s",
+		    ((const Holdfast__Keyd__V1__ImportParametersResponse *)
+			    reply)
+			->pool);
+	return rc;
+}
+
+/* What to wrap it for is asked of keyd itself: whoever has got into certd is to
+ * have no say in who can open it. */
+static int
+get_parameters(struct cli *cli, struct cert_files *files)
+{
+	Holdfast__Keyd__V1__ImportParametersRequest request;
+	ProtobufCMessage *reply = NULL;
+	char pool[POOL_MAX] = "";
+	int rc = find_pool(cli, files->options.network, pool);
+
+	if (rc != 0)
+		return rc;
+	holdfast__keyd__v1__import_parameters_request__init(&request);
+	request.pool = pool;
+	rc = cli_call(cli, KEYS, "ImportParameters", &request.base, &reply);
 	if (rc == 0)
 		files->parameters =
 		    (Holdfast__Keyd__V1__ImportParametersResponse *)reply;

@@ -147,7 +147,8 @@ def test_unbinding_takes_the_permission_away_at_once(bed):
     assert bed.json("resource", "unbind", "gone")["permission_trouble"] == ""
     # The files may still be loaded; the signature is refused.
     assert_not_signed(bed, host, c)
-    assert "PERMISSION_DENIED" in bed.nginx_errors()
+    # The log comes after the alert.
+    wait_for("nginx says why", lambda: "PERMISSION_DENIED" in bed.nginx_errors())
     assert bed.served("e1", HOST), "and only for this one"
     bed.json("resource", "bind", "gone", c["id"])
     wait_for("bound again it serves again", lambda: bed.served("e1", host) == c["fingerprint"], 30)

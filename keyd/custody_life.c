@@ -354,8 +354,11 @@ resume(struct custody *custody, const struct rpc_call *call,
 
 	if (key->state == KEY_SUSPENDED || key->state == KEY_ACTIVE)
 		st = set_use(custody, call, key, true);
-	if (failed(st) || key->state == KEY_ACTIVE)
+	if (failed(st))
 		return st;
+	/* It was active when it was looked at: somebody may suspend it now. */
+	if (key->state == KEY_ACTIVE)
+		return custody_settle_copies(custody, call, &key->id);
 	st = registry_key_state(custody->config.registry, &key->id,
 	    KEY_SUSPENDED, KEY_ACTIVE, 0, clock_wall_s());
 	if (failed(st)) {

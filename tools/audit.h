@@ -58,6 +58,8 @@ struct audit_row {
 	const char *label; /* of its key; NULL: not known */
 };
 
+/* Seconds as nanoseconds; the last bar of a plot may end after all times. */
+int64_t audit_ns_of(int64_t at_s);
 /* "2026-11-21 14:00:05.123", in the time zone of whoever reads. */
 void audit_local_time(int64_t time_ns, char ret_text[40]);
 /* "edge/fra-1" of this domain, the whole identity of another. */

@@ -113,8 +113,8 @@ put_axes(const struct report_plot *plot, uint64_t max, FILE *to)
 	int64_t end_s = plot->start_s + (int64_t)plot->n * plot->width_s;
 	char first[CLOCK_TEXT_MAX], last[CLOCK_TEXT_MAX];
 
-	clock_print(plot->start_s * NS_PER_S, first);
-	clock_print(end_s * NS_PER_S, last);
+	clock_print(audit_ns_of(plot->start_s), first);
+	clock_print(audit_ns_of(end_s), last);
 	fprintf(to,
 	    "<path class=\"axis\" fill=\"none\" d=\"M%d %dV%dH%d\"/>\n"
 	    "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%" PRIu64

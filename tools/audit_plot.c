@@ -85,8 +85,8 @@ print_span(const struct report_plot *plot, size_t n, FILE *to)
 	char first[40], last[40];
 	int gap;
 
-	audit_local_time(plot->start_s * NS_PER_S, first);
-	audit_local_time(end_s * NS_PER_S, last);
+	audit_local_time(audit_ns_of(plot->start_s), first);
+	audit_local_time(audit_ns_of(end_s), last);
 	/* Without the milliseconds. */
 	first[strcspn(first, ".")] = '\0';
 	last[strcspn(last, ".")] = '\0';

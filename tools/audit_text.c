@@ -13,6 +13,12 @@
 #include "base/spiffe.h"
 #include "tools/audit.h"
 
+int64_t
+audit_ns_of(int64_t at_s)
+{
+	return at_s > INT64_MAX / NS_PER_S ? INT64_MAX : at_s * NS_PER_S;
+}
+
 void
 audit_local_time(int64_t time_ns, char ret_text[40])
 {

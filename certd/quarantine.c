@@ -178,13 +178,12 @@ static bool
 wait_for_turn(struct quarantine *q)
 {
 	int64_t until_ns = clock_mono_ns() + q->config.refresh_ms * NS_PER_MS;
-	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
 	bool stopping;
 
 	pthread_mutex_lock(&q->mutex);
-	while (!q->stopping && !q->is_wanted && clock_mono_ns() < until_ns)
-		pthread_cond_timedwait(&q->changed, &q->mutex, &until);
+	while (!q->stopping && !q->is_wanted &&
+	       clock_cond_wait(&q->changed, &q->mutex, until_ns))
+		;
 	q->is_wanted = false;
 	stopping = q->stopping;
 	pthread_mutex_unlock(&q->mutex);
@@ -256,7 +255,6 @@ quarantine_new(
     const struct quarantine_config *config, struct quarantine **ret_quarantine)
 {
 	struct quarantine *q = calloc(1, sizeof(*q));
-	pthread_condattr_t attr;
 	struct status st;
 
 	if (q == NULL)
@@ -268,10 +266,7 @@ quarantine_new(
 		q->config.haste_ms = HASTE_MS;
 	q->asked_ns = clock_mono_ns();
 	pthread_mutex_init(&q->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&q->changed);
 	st = load(q);
 	if (!failed(st) && pthread_create(&q->thread, NULL, run, q) != 0)
 		st = status_fail(

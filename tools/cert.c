@@ -124,13 +124,6 @@ cert_print(const Holdfast__Certd__V1__Certificate *c)
 		    c->waiting_edges);
 }
 
-void
-cert_print_notes(char *const *notes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		printf("note        %s\n", notes[i]);
-}
-
 /* ---- list ---- */
 
 static int

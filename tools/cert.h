@@ -12,9 +12,8 @@
 
 #define CERT_SCOPE_MAX 100
 
-/* One certificate for people, and what is worth knowing of how it came. */
+/* One certificate for people. */
 void cert_print(const Holdfast__Certd__V1__Certificate *certificate);
-void cert_print_notes(char *const *notes, size_t n);
 
 /* "shop,www" as ids of resources; "all" is none.  0 or an exit code. */
 int cert_scope(struct cli *cli, const char *account, const char *text,

@@ -6,6 +6,7 @@
  */
 
 #include "certd/config.h"
+#include "certd/config_int.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -72,6 +73,87 @@ static const struct conf_field NETWORK[] = {
 	    .max = 64,
 	    .help = "Groups of edges that serve it; the first is where a "
 		    "resource goes that names none." },
+	{ .key = NULL },
+};
+
+/* ---- the parts of a schema that ACME has: certd/config_acme.c ---- */
+
+static const struct conf_field ACME[] = {
+	{ .key = "authorities",
+	    .type = CONF_MAPS,
+	    .offset = AT(acme.authorities) - AT(acme),
+	    .max = 16,
+	    .fields = config_authority_schema,
+	    .elem_size = sizeof(struct config_authority),
+	    .help = "CAs that certificates are obtained from; the first that "
+		    "answers is asked." },
+	{ .key = "standby",
+	    .type = CONF_STRING,
+	    .offset = AT(acme.standby) - AT(acme),
+	    .default_text = "\"\"",
+	    .max = AUTHORITY_NAME_MAX - 1,
+	    .help = "The authority of standby certificates; empty for none." },
+	{ .key = "http_listen",
+	    .type = CONF_STRING,
+	    .offset = AT(acme.http_listen) - AT(acme),
+	    .default_text = "\"\"",
+	    .max = 255,
+	    .help = "Address and port where certd itself answers http-01 "
+		    "challenges; empty: only edges do." },
+	{ .key = "workers",
+	    .type = CONF_UINT,
+	    .offset = AT(acme.workers) - AT(acme),
+	    .default_text = "16",
+	    .min = 1,
+	    .max = 256,
+	    .help = "Changes that are worked on at once." },
+	{ .key = "preflight",
+	    .type = CONF_BOOL,
+	    .offset = AT(acme.preflight) - AT(acme),
+	    .default_text = "true",
+	    .help = "Look at DNS and web servers before the CA is asked." },
+	{ .key = NULL },
+};
+
+static const struct conf_field DNS[] = {
+	{ .key = "resolvers",
+	    .type = CONF_STRINGS,
+	    .offset = AT(dns.resolvers) - AT(dns),
+	    .max = 8,
+	    .help = "DNS servers to ask, as address:port; none for those of "
+		    "resolv.conf." },
+	{ .key = "authoritative_port",
+	    .type = CONF_UINT,
+	    .offset = AT(dns.authoritative_port) - AT(dns),
+	    .default_text = "53",
+	    .min = 1,
+	    .max = 65535,
+	    .help = "Port of authoritative servers." },
+	{ .key = "providers",
+	    .type = CONF_MAPS,
+	    .offset = AT(dns.providers) - AT(dns),
+	    .max = 64,
+	    .fields = config_dns_provider_schema,
+	    .elem_size = sizeof(struct config_dns_provider),
+	    .help = "Ways to put TXT records in place for dns-01." },
+	{ .key = NULL },
+};
+
+static const struct conf_field CHECKS[] = {
+	{ .key = "http_port",
+	    .type = CONF_UINT,
+	    .offset = AT(checks.http_port) - AT(checks),
+	    .default_text = "80",
+	    .min = 1,
+	    .max = 65535,
+	    .help = "Where checks look for a host name's web server." },
+	{ .key = "https_port",
+	    .type = CONF_UINT,
+	    .offset = AT(checks.https_port) - AT(checks),
+	    .default_text = "443",
+	    .min = 1,
+	    .max = 65535,
+	    .help = "The same over TLS." },
 	{ .key = NULL },
 };
 
@@ -145,6 +227,21 @@ const struct conf_field config_schema[] = {
 	    .max = 255,
 	    .help = "Loopback address and port of /metrics for Prometheus; "
 		    "empty for none." },
+	{ .key = "acme",
+	    .type = CONF_MAP,
+	    .offset = AT(acme),
+	    .fields = ACME,
+	    .help = "Certificates by ACME." },
+	{ .key = "dns",
+	    .type = CONF_MAP,
+	    .offset = AT(dns),
+	    .fields = DNS,
+	    .help = "How the DNS is asked, and changed." },
+	{ .key = "checks",
+	    .type = CONF_MAP,
+	    .offset = AT(checks),
+	    .fields = CHECKS,
+	    .help = "Preflight and diagnose." },
 	{ .key = "log",
 	    .type = CONF_MAP,
 	    .offset = AT(log),

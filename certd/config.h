@@ -16,6 +16,8 @@
  */
 #define CONFIG_PATH_DEFAULT "/etc/holdfast/certd.yaml"
 
+#define AUTHORITY_NAME_MAX 41
+
 enum config_tls {
 	CONFIG_TLS_IDENTITY, /* certd's own certificate, of keyd's CA */
 	CONFIG_TLS_FILES,
@@ -33,6 +35,65 @@ struct config_network {
 	struct conf_strings edge_groups;
 };
 
+/* ---- ACME ---- */
+
+enum config_dns_type {
+	CONFIG_DNS_RFC2136,
+	CONFIG_DNS_ACME_DNS,
+	CONFIG_DNS_EXEC
+};
+enum config_hook_style {
+	CONFIG_HOOK_LEGO,
+	CONFIG_HOOK_CERTBOT
+};
+
+/* A CA.  Limits are Let's Encrypt's unless told otherwise; 0: none. */
+struct config_authority {
+	char *name;
+	char *directory;
+	char *ca_file;   /* "": the system's */
+	char *ca_domain; /* by which CAA names it; "": not checked */
+	struct conf_strings contacts;
+	bool terms_agreed;
+	bool standby_only;
+	char *eab_kid;      /* "": none */
+	char *eab_key_file; /* base64url in a file of mode 0600 */
+	char *profile;
+	char *preferred_chain;
+	struct {
+		uint64_t orders; /* in orders_window_ns */
+		int64_t orders_window_ns;
+		uint64_t per_domain; /* certificates of a registered domain */
+		int64_t per_domain_window_ns;
+		uint64_t failures; /* failed validations of a name */
+		int64_t failures_window_ns;
+		uint64_t requests_per_s;
+	} limits;
+	uint64_t connections;
+};
+
+struct config_dns_provider {
+	char *name;
+	int type;                  /* enum config_dns_type */
+	struct conf_strings zones; /* names in or under these */
+	/* rfc2136 */
+	char *server; /* host:port */
+	char *zone;   /* "": the one of zones that the name is in */
+	char *tsig_name;
+	int tsig_algorithm; /* enum dns_tsig_algorithm */
+	char *tsig_key_file;
+	uint64_t ttl_s;
+	/* acme_dns */
+	char *url;
+	char *ca_file;
+	char *credentials_file; /* JSON, of mode 0600 */
+	/* exec */
+	struct conf_strings command;
+	int style; /* enum config_hook_style */
+	int64_t timeout_ns;
+	int64_t propagation_timeout_ns;
+};
+
 struct config {
 	char *listen;
 	char *state_dir;
@@ -46,6 +107,23 @@ struct config {
 	struct conf_maps networks; /* of struct config_network */
 	bool allow_exposed_upload;
 	char *metrics_listen; /* "": none */
+	struct {
+		struct conf_maps authorities; /* of struct config_authority */
+		char *standby;     /* name of the CA of standby certificates */
+		char *http_listen; /* certd's own http-01 port; "": none */
+		uint64_t workers;
+		bool preflight; /* look before the CA is asked */
+	} acme;
+	struct {
+		struct conf_strings
+		    resolvers; /* host:port; none: the system's */
+		uint64_t authoritative_port;
+		struct conf_maps providers; /* of struct config_dns_provider */
+	} dns;
+	/* Where checks look for web servers; other ports are for tests. */
+	struct {
+		uint64_t http_port, https_port;
+	} checks;
 	struct {
 		int level;  /* enum log_level */
 		int format; /* enum log_format */

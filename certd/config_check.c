@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/config.h"
+#include "certd/config_int.h"
 
 #define LOWER_NUMBER "abcdefghijklmnopqrstuvwxyz0123456789"
 #define GROUP_MAX 63
 #define LABEL_MAX 63
 
-static bool
-is_address(const char *text)
+bool
+config_is_address(const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	unsigned port = 0;
@@ -42,14 +42,14 @@ is_loopback(const char *address)
 static const char *
 wrong_addresses(const struct config *config)
 {
-	if (!is_address(config->listen))
+	if (!config_is_address(config->listen))
 		return "listen: write address:port, such as 127.0.0.1:7445";
 	if (config->metrics_listen[0] != 0 &&
-	    !is_address(config->metrics_listen))
+	    !config_is_address(config->metrics_listen))
 		return "metrics_listen: write address:port, such as "
 		       "127.0.0.1:9445";
 	for (size_t i = 0; i < config->keyd.len; i++)
-		if (!is_address(config->keyd.at[i]))
+		if (!config_is_address(config->keyd.at[i]))
 			return "keyd: write host:port, such as "
 			       "keyd.example:7443";
 	return NULL;
@@ -63,7 +63,7 @@ wrong_rest(const struct config *config)
 
 	if (config->rest.listen[0] == 0)
 		return NULL;
-	if (!is_address(config->rest.listen))
+	if (!config_is_address(config->rest.listen))
 		return "rest.listen: write address:port, such as "
 		       "127.0.0.1:7446, or \"\" for none";
 	if (config->rest.tls == CONFIG_TLS_OFF &&
@@ -153,5 +153,7 @@ config_check(const struct config *config)
 			"its end, such as edge.example.net";
 	if (wrong == NULL)
 		wrong = wrong_networks(&config->all_networks);
+	if (wrong == NULL)
+		wrong = config_check_acme(config);
 	return wrong;
 }

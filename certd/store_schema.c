@@ -325,6 +325,8 @@ const char *const store_migrations[] = {
 	" at_s INTEGER NOT NULL,"
 	" PRIMARY KEY (caller, key)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX idempotency_by_age ON idempotency (at_s);",
+
+	store_schema_acme,
 };
 const size_t store_n_migrations =
     sizeof(store_migrations) / sizeof(store_migrations[0]);

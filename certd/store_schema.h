@@ -8,4 +8,7 @@
 extern const char *const store_migrations[];
 extern const size_t store_n_migrations;
 
+/* One of them, in a file of its own. */
+extern const char store_schema_acme[];
+
 #endif

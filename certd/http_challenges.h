@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_HTTP_CHALLENGES_H
+#define CERTD_HTTP_CHALLENGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "acme/client.h"
+#include "base/scoped.h"
+#include "base/status.h"
+
+/*
+ * The answers to http-01 challenges that are to be given now: a table in
+ * memory, which Edges.Watch sends to every edge and certd's own port answers
+ * from.  After a start it is filled from the store by the steps that present
+ * challenges.  Any thread.
+ */
+struct http_challenges;
+
+STATUS http_challenges_new(struct http_challenges **ret_challenges);
+void http_challenges_free(struct http_challenges *challenges);
+SCOPED_RELEASE(http_challenges_free, struct http_challenges *);
+
+/* ALREADY there is OK. */
+STATUS http_challenges_add(struct http_challenges *challenges,
+    const char *token, const char *key_authorization);
+void http_challenges_remove(
+    struct http_challenges *challenges, const char *token);
+bool http_challenges_find(struct http_challenges *challenges, const char *token,
+    char ret_text[ACME_KEY_AUTHORIZATION_MAX]);
+
+/* ---- for the streams to edges ---- */
+
+/* The number of the newest change. */
+uint64_t http_challenges_mark(struct http_challenges *challenges);
+/* Each that was added (text) or removed (NULL) after since, in order; all there
+ * are with since 0, or when what was removed since is no longer known
+ * (*ret_reset).  *ret_mark: where that stands. */
+STATUS http_challenges_since(struct http_challenges *challenges, uint64_t since,
+    bool (*each)(void *ctx, const char *token, const char *key_authorization),
+    void *ctx, bool *ret_reset, uint64_t *ret_mark);
+/* Called after each change, without locks held; once, before threads. */
+void http_challenges_on_change(
+    struct http_challenges *challenges, void (*changed)(void *ctx), void *ctx);
+
+/* An edge has them all in force up to mark; gone: its stream has ended. */
+void http_challenges_edge(struct http_challenges *challenges, const char *edge,
+    const char *edge_group, uint64_t mark);
+void http_challenges_edge_gone(
+    struct http_challenges *challenges, const char *edge);
+/* Do all edges that have a stream (of a group, or all with NULL) have the
+ * token's answer?  ret_why names those that have not.  With none at all:
+ * *ret_n_edges = 0. */
+bool http_challenges_in_force(struct http_challenges *challenges,
+    const char *token, const char *edge_group, size_t *ret_n_edges,
+    char *ret_why, size_t max);
+
+#endif

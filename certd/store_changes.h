@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CERTD_STORE_CHANGES_H
+#define CERTD_STORE_CHANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "acme/client.h"
+#include "base/db.h"
+#include "base/signing.h"
+#include "base/status.h"
+#include "certd/custody.h"
+#include "certd/store_enrollments.h"
+
+/*
+ * Changes as they are kept: rows that are saved before each of their steps.
+ * All within the caller's transaction.
+ */
+
+/* holdfast.certd.v1.ChangeState, ChangeKind, ChangeInput, Challenge.State. */
+enum {
+	CHANGE_QUEUED = 1,
+	CHANGE_CHECKING = 2,
+	CHANGE_ORDERING = 3,
+	CHANGE_PRESENTING = 4,
+	CHANGE_AWAITING_VERIFY = 5,
+	CHANGE_VALIDATING = 6,
+	CHANGE_AWAITING_ISSUE = 7,
+	CHANGE_FINALIZING = 8,
+	CHANGE_INSTALLING = 9,
+	CHANGE_PROVING = 10,
+	CHANGE_DONE = 11, /* from here on it has ended */
+	CHANGE_FAILED = 12,
+	CHANGE_CANCELLED = 13,
+	CHANGE_EXPIRED = 14,
+};
+enum {
+	CHANGE_KIND_ISSUE = 1,
+	CHANGE_KIND_RENEWAL = 2,
+	CHANGE_KIND_REISSUE = 3,
+	CHANGE_KIND_REPLACEMENT = 4,
+};
+enum {
+	CHANGE_INPUT_VERIFY = 1,
+	CHANGE_INPUT_ISSUE = 2,
+	CHANGE_INPUT_RETRY = 3,
+	CHANGE_INPUT_CANCEL = 4,
+};
+enum {
+	CHALLENGE_PENDING = 1,
+	CHALLENGE_PRESENT = 2,
+	CHALLENGE_VALIDATING = 3,
+	CHALLENGE_VALID = 4,
+	CHALLENGE_INVALID = 5,
+};
+
+#define CHANGE_DOING_MAX 256
+
+struct change_row {
+	int64_t id, enrollment, account, resource;
+	int64_t plan; /* 0: none */
+	int purpose, kind, state;
+	int64_t due_s;     /* 0: when an input comes */
+	int input;         /* given and not taken yet; 0: none */
+	unsigned attempts; /* of the present state */
+	unsigned percent;
+	char doing[CHANGE_DOING_MAX];
+	char problem[PROBLEM_MAX];
+	char authority[AUTHORITY_NAME_MAX];
+	char order_url[ACME_URL_MAX];
+	char finalize_url[ACME_URL_MAX];
+	char certificate_url[ACME_URL_MAX];
+	int64_t expires_s;
+	char key_label[CUSTODY_LABEL_MAX];
+	bool has_key;
+	struct key_id key;
+	int64_t replaces, certificate, diagnosis;
+	int64_t created_s, ended_s;
+	char created_by[ACTOR_MAX];
+};
+
+static inline bool
+change_has_ended(const struct change_row *row)
+{
+	return row->state >= CHANGE_DONE;
+}
+
+/*
+ * A new one, QUEUED and due now, with its first event; sets id and created_s.
+ * Its names are the enrollment's.  ALREADY_EXISTS: that purpose of the
+ * enrollment has one under way, *ret_other says which.
+ */
+STATUS store_changes_insert(
+    struct db_tx *tx, struct change_row *row, int64_t *ret_other);
+STATUS store_changes_load(
+    struct db_tx *tx, int64_t id, struct change_row *ret_row);
+STATUS store_changes_names(
+    struct db_tx *tx, int64_t id, struct names *ret_names);
+/* The one under way; NOT_FOUND: none. */
+STATUS store_changes_alive(struct db_tx *tx, int64_t enrollment, int purpose,
+    struct change_row *ret_row);
+/* That, else the newest of that purpose; NOT_FOUND: there never was one. */
+STATUS store_changes_newest(struct db_tx *tx, int64_t enrollment, int purpose,
+    struct change_row *ret_row);
+/* Of a resource's enrollment, purpose main. */
+STATUS store_changes_of_resource(
+    struct db_tx *tx, int64_t resource, struct change_row *ret_row);
+
+/*
+ * Everything of the row but input and names.  With text not NULL the history
+ * gets a line of the new state.  An ended one gets ended_s and is due no more.
+ */
+STATUS store_changes_save(
+    struct db_tx *tx, struct change_row *row, const char *text);
+/* Put an input there, due now; the machine takes it (store_changes_save leaves
+ * it, store_changes_take_input ends it). */
+STATUS store_changes_give_input(struct db_tx *tx, int64_t id, int input);
+STATUS store_changes_take_input(struct db_tx *tx, struct change_row *row);
+
+/* Due at now_s, earliest first, those that are not in skip (ids that are being
+ * worked on).  *ret_next_s: when the next one is due; 0: none. */
+STATUS store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
+    size_t n_skip, int64_t *ret_ids, size_t max, size_t *ret_n,
+    int64_t *ret_next_s);
+/* Another change that has not ended, has an order, and is of the same names at
+ * the same CA; 0: none (single flight). */
+STATUS store_changes_same_names(
+    struct db_tx *tx, const struct change_row *row, int64_t *ret_other);
+
+/* ---- challenges ---- */
+
+struct challenge_row {
+	int64_t change;
+	char hostname[256];
+	char type[24]; /* "http-01" */
+	char authorization_url[ACME_URL_MAX];
+	char url[ACME_URL_MAX];
+	char token[ACME_TOKEN_MAX];
+	char key_authorization[ACME_KEY_AUTHORIZATION_MAX];
+	char dns_name[256], dns_target[256], dns_value[512];
+	bool presented;
+	int state;
+	char problem[PROBLEM_MAX];
+};
+
+STATUS store_challenges_put(
+    struct db_tx *tx, const struct challenge_row *row); /* or replaces it */
+/* malloc'd, by host name; free it. */
+STATUS store_challenges_of(struct db_tx *tx, int64_t change,
+    struct challenge_row **ret_rows, size_t *ret_n);
+/* All that certd has put in place for http-01 (type, presented): for edges that
+ * come, and for certd's own port after a start. */
+STATUS store_challenges_presented(struct db_tx *tx, const char *type,
+    bool (*each)(void *ctx, const struct challenge_row *row), void *ctx);
+
+/* ---- history and lists ---- */
+
+STATUS store_changes_events(struct db_tx *tx, int64_t change,
+    bool (*each)(void *ctx, int64_t at_s, int state, const char *text),
+    void *ctx);
+
+struct store_changes_query {
+	int64_t account, enrollment, resource; /* 0: of all */
+	bool under_way;
+	uint32_t size;
+	const char *page_token;
+};
+#define CHANGES_TOKEN_MAX 32
+STATUS store_changes_list(struct db_tx *tx,
+    const struct store_changes_query *query,
+    bool (*each)(void *ctx, const struct change_row *row), void *ctx,
+    char ret_token[CHANGES_TOKEN_MAX]);
+
+#endif

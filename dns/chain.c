@@ -76,6 +76,8 @@ take_addresses(struct dns_chain *chain, const struct dns_answer *answer)
 	     i++) {
 		const struct dns_record *record = &answer->records[i];
 
+		if (answer->code != DNS_OK)
+			continue;
 		if ((record->type == DNS_A || record->type == DNS_AAAA) &&
 		    strcmp(record->name, last(chain)) == 0)
 			memcpy(chain->addresses[chain->n_addresses++],

@@ -141,7 +141,8 @@ add_addresses(struct dns_zone *zone, const char *name,
 			    &answers[k].records[i];
 			char address[64];
 
-			if (record->type != DNS_A && record->type != DNS_AAAA)
+			if (answers[k].code != DNS_OK ||
+			    (record->type != DNS_A && record->type != DNS_AAAA))
 				continue;
 			n_found++;
 			(void)!snprintf(address, sizeof(address),

@@ -259,7 +259,12 @@ authorities_may(struct authorities *authorities, const char *name,
 	rests_ns = authority_health_wait_ns(&a->health, now_ns);
 	pthread_mutex_unlock(&a->mutex);
 	if (rests_ns > 0) {
-		*ret_wait_ms = rests_ns / NS_PER_MS + 1;
+		int64_t paused_ns =
+		    limiter_paused_until(a->limiter, now_ns) - now_ns;
+
+		*ret_wait_ms =
+		    (paused_ns > rests_ns ? paused_ns : rests_ns) / NS_PER_MS +
+		    1;
 		return false;
 	}
 	return limiter_take(

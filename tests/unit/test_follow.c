@@ -41,6 +41,7 @@ struct world {
 	struct metrics *metrics;
 	struct follow *follow;
 	struct delivery *delivery;
+	struct challenges *challenges;
 	char dead_end[32], other[32]; /* "": a dead end */
 	bool looks;                   /* by probes */
 	int64_t keep_removed_s;
@@ -106,6 +107,8 @@ stop(struct world *w)
 		follow_stop(w->follow);
 	delivery_free(w->delivery);
 	follow_free(w->follow);
+	challenges_free(w->challenges);
+	w->challenges = NULL;
 	w->delivery = NULL;
 	w->follow = NULL;
 }
@@ -181,7 +184,9 @@ start(struct world *w)
 		.metrics = w->metrics,
 	    },
 	    &w->delivery)));
-	assert_false(failed(follow_start(w->follow, w->delivery)));
+	assert_false(failed(challenges_new(&w->challenges)));
+	assert_false(
+	    failed(follow_start(w->follow, w->delivery, w->challenges)));
 }
 
 static const char *

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "edge/http_reply.h"
@@ -83,7 +84,7 @@ what_has_not_come_whole_goes_on_and_is_bad_when_it_does_not(void **state)
 static void
 where_it_sends_to_is_kept_and_cut(void **state)
 {
-	char text[512];
+	char text[512], long_one[300];
 	struct http_reply reply;
 
 	(void)state;
@@ -93,10 +94,12 @@ where_it_sends_to_is_kept_and_cut(void **state)
 		false, &reply),
 	    HTTP_REPLY_DONE);
 	assert_string_equal(reply.location, "https://x/");
-	strcpy(text, "HTTP/1.1 301 Moved\r\nLocation: ");
-	memset(text + strlen(text), 'x', 300);
-	strcpy(text + strlen("HTTP/1.1 301 Moved\r\nLocation: ") + 300,
-	    "\r\nContent-Length: 0\r\n\r\n");
+	memset(long_one, 'x', sizeof(long_one) - 1);
+	long_one[sizeof(long_one) - 1] = '\0';
+	snprintf(text, sizeof(text),
+	    "HTTP/1.1 301 Moved\r\nLocation: %s\r\n"
+	    "Content-Length: 0\r\n\r\n",
+	    long_one);
 	assert_int_equal(parse(text, false, &reply), HTTP_REPLY_DONE);
 	assert_int_equal(strlen(reply.location), HTTP_REPLY_LOCATION_MAX - 1);
 }

@@ -58,6 +58,65 @@ names_read(
 	return st;
 }
 
+static int
+by_spelling(const void *a, const void *b)
+{
+	const char *const *left = a, *const *right = b;
+
+	return strcmp(*left, *right);
+}
+
+static char *
+print_sorted(const char *const *sorted, size_t n)
+{
+	size_t len = 1;
+	char *text, *at;
+
+	for (size_t i = 0; i < n; i++)
+		len += strlen(sorted[i]) + 1;
+	text = at = calloc(1, len);
+	for (size_t i = 0; text != NULL && i < n; i++)
+		if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0)
+			at += snprintf(at, len - (size_t)(at - text), "%s%s",
+			    at == text ? "" : " ", sorted[i]);
+	return text;
+}
+
+char *
+names_print(const struct names *names)
+{
+	const char **sorted = calloc(names->n + 1, sizeof(*sorted));
+	char *text;
+
+	if (sorted == NULL)
+		return NULL;
+	for (size_t i = 0; i < names->n; i++)
+		sorted[i] = names->at[i];
+	qsort(sorted, names->n, sizeof(*sorted), by_spelling);
+	text = print_sorted(sorted, names->n);
+	free(sorted);
+	return text;
+}
+
+STATUS
+names_parse(const char *text, struct names *ret_names)
+{
+	scoped(names_done) struct names names = { 0 };
+
+	while (*text != 0) {
+		size_t len = strcspn(text, " ");
+		char name[HOSTNAME_MAX];
+
+		snprintf(name, sizeof(name), "%.*s", (int)len, text);
+		if (!names_add(&names, name))
+			return message_no_memory();
+		text += len + (text[len] == ' ');
+	}
+	*ret_names = names;
+	names = (struct names){ 0 };
+	return status_ok();
+}
+
 bool
 names_has(const struct names *names, const char *name)
 {

@@ -31,6 +31,10 @@ bool names_add(struct names *names, const char *name);
 /* The first column of a query about one id; ret_names is not ended before. */
 STATUS names_read(
     struct db_tx *tx, const char *sql, int64_t id, struct names *ret_names);
+/* In one text, separated by blanks: sorted, each once; malloc'd, NULL when
+ * memory ends.  And back again; ret_names is not ended before. */
+char *names_print(const struct names *names);
+STATUS names_parse(const char *text, struct names *ret_names);
 bool names_has(const struct names *names, const char *name);
 
 /* May a certificate for these be used for name (pki/hostname.h)? */

@@ -64,6 +64,7 @@ struct change_row {
 	int64_t due_s;     /* 0: when an input comes */
 	int input;         /* given and not taken yet; 0: none */
 	unsigned attempts; /* of the present state */
+	/* At least what store_changes_percent says; saving never lowers it. */
 	unsigned percent;
 	char doing[CHANGE_DOING_MAX];
 	char problem[PROBLEM_MAX];
@@ -76,6 +77,9 @@ struct change_row {
 	bool has_key;
 	struct key_id key;
 	int64_t replaces, certificate, diagnosis;
+	/* What is wanted has changed since: when it ends, another one follows
+	 * by itself (store_changes_outdate). */
+	bool is_outdated;
 	int64_t created_s, ended_s;
 	char created_by[ACTOR_MAX];
 };
@@ -85,6 +89,17 @@ change_has_ended(const struct change_row *row)
 {
 	return row->state >= CHANGE_DONE;
 }
+
+/*
+ * How far one in that state is, in percent: QUEUED 0, CHECKING 5, ORDERING 10,
+ * PRESENTING 20, AWAITING_VERIFY 30, VALIDATING 40, AWAITING_ISSUE 60,
+ * FINALIZING 65, INSTALLING 85, PROVING 90, DONE 100; the other ends: as far as
+ * it came, so 0.
+ */
+unsigned store_changes_percent(int state);
+
+/* What all below say of one that is not there. */
+struct status store_changes_none(void);
 
 /*
  * A new one, QUEUED and due now, with its first event; sets id and created_s.
@@ -108,15 +123,30 @@ STATUS store_changes_of_resource(
     struct db_tx *tx, int64_t resource, struct change_row *ret_row);
 
 /*
- * Everything of the row but input and names.  With text not NULL the history
- * gets a line of the new state.  An ended one gets ended_s and is due no more.
+ * Everything of the row but input, is_outdated and names.  With text not NULL
+ * the history gets a line of the new state.  While an input is there that was
+ * not taken, the row stays due now whatever due_s says.
+ *
+ * An ended one gets ended_s and is due no more; in the same transaction what
+ * waited for that happens: revocations of what it took the place of become due,
+ * the change after an outdated one is queued, an enrollment that leaves is
+ * deleted.
  */
 STATUS store_changes_save(
     struct db_tx *tx, struct change_row *row, const char *text);
-/* Put an input there, due now; the machine takes it (store_changes_save leaves
- * it, store_changes_take_input ends it). */
+/*
+ * Put an input there, due now; the machine takes it (store_changes_save leaves
+ * it, store_changes_take_input ends the one that the row was read with).  A
+ * CANCEL that waits stays; a person's CANCEL means it: no other change follows.
+ *
+ * The machine takes VERIFY in the transaction that saves what came of it:
+ * whoever gave it waits until it is gone, and then reads state and problem.
+ */
 STATUS store_changes_give_input(struct db_tx *tx, int64_t id, int input);
 STATUS store_changes_take_input(struct db_tx *tx, struct change_row *row);
+/* What is wanted has changed: cancel it if it can be, and have another one
+ * follow it. */
+STATUS store_changes_outdate(struct db_tx *tx, int64_t id);
 
 /* Due at now_s, earliest first, those that are not in skip (ids that are being
  * worked on).  *ret_next_s: when the next one is due; 0: none. */

@@ -64,8 +64,13 @@ struct enrollment_row {
 	int64_t created_s;
 	char created_by[ACTOR_MAX];
 	int64_t revision;
+	/* Given up; it is there until its changes have ended, and no list or
+	 * find shows it.  Kept by store_enrollments_leave. */
+	bool leaves;
 };
 
+/* What all below say of one that is not there. */
+struct status store_enrollments_none(void);
 /* NOT_FOUND when there is none (find: that the caller may see). */
 STATUS store_enrollments_load(
     struct db_tx *tx, int64_t id, struct enrollment_row *ret_row);
@@ -83,9 +88,17 @@ STATUS store_enrollments_set_names(
  * ALREADY_EXISTS: the name is taken in the account, or the resource has one. */
 STATUS store_enrollments_insert(
     struct db_tx *tx, struct enrollment_row *row, const struct names *names);
+/* All but account, resource and who made it; the revision goes up by one, in
+ * row too.  ALREADY_EXISTS: the name is taken. */
 STATUS store_enrollments_save(struct db_tx *tx, struct enrollment_row *row);
-/* With its renewals; a change of it must have ended. */
+/* How it stands, for the machine: an etag that somebody holds stays good. */
+STATUS store_enrollments_set_state(
+    struct db_tx *tx, int64_t id, int state, const char *problem);
+/* With its renewals; its changes must have ended. */
 STATUS store_enrollments_delete(struct db_tx *tx, int64_t id);
+/* Delete it; with a change under way it only lets go of name and resource, and
+ * is deleted by the store_changes_save that ends the last one. */
+STATUS store_enrollments_leave(struct db_tx *tx, int64_t id);
 
 struct store_enrollments_query {
 	int64_t account, resource; /* 0: of all */
@@ -94,6 +107,7 @@ struct store_enrollments_query {
 	const char *page_token;
 };
 #define ENROLLMENTS_TOKEN_MAX 32
+/* Newest first. */
 STATUS store_enrollments_list(struct db_tx *tx,
     const struct store_enrollments_query *query,
     bool (*each)(void *ctx, const struct enrollment_row *row), void *ctx,

@@ -47,6 +47,8 @@ const char store_schema_acme[] =
     " created_s INTEGER NOT NULL,"
     " created_by TEXT NOT NULL,"
     " revision INTEGER NOT NULL DEFAULT 1,"
+    /* Nobody wants it any more; it goes when its changes have ended. */
+    " leaves INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE (account, name)) STRICT;"
     "CREATE INDEX enrollment_by_account ON enrollment (account, id);"
     "CREATE INDEX enrollment_by_state ON enrollment (account, state, id);"
@@ -104,6 +106,8 @@ const char store_schema_acme[] =
     " replaces INTEGER NOT NULL DEFAULT 0,"
     " certificate INTEGER NOT NULL DEFAULT 0,"
     " diagnosis INTEGER NOT NULL DEFAULT 0,"
+    /* What is wanted has changed since: when it ends, another one follows. */
+    " outdated INTEGER NOT NULL DEFAULT 0,"
     " created_s INTEGER NOT NULL,"
     " created_by TEXT NOT NULL,"
     " ended_s INTEGER NOT NULL DEFAULT 0) STRICT;"
@@ -117,6 +121,9 @@ const char store_schema_acme[] =
     "CREATE INDEX change_by_account ON change (account, id);"
     "CREATE INDEX change_by_enrollment ON change (enrollment, id);"
     "CREATE INDEX change_by_resource ON change (resource, id);"
+    "CREATE INDEX change_under_way ON change (account, id)"
+    " WHERE ended_s = 0;"
+    "CREATE INDEX change_under_way_all ON change (id) WHERE ended_s = 0;"
     "CREATE INDEX change_by_plan ON change (plan, id) WHERE plan <> 0;"
     "CREATE TABLE change_event ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -141,8 +148,29 @@ const char store_schema_acme[] =
     " state INTEGER NOT NULL,"
     " problem TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (change, hostname)) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX challenge_by_token ON challenge (token)"
+    "CREATE INDEX challenge_presented ON challenge (type, token)"
     " WHERE presented = 1;"
+    /* ---- revocations that were asked for ---- */
+    "CREATE TABLE revocation ("
+    /* No references: the wish outlives both. */
+    " certificate INTEGER PRIMARY KEY,"
+    " enrollment INTEGER NOT NULL,"
+    " account INTEGER NOT NULL,"
+    " authority TEXT NOT NULL,"
+    /* RFC 5280 5.3.1. */
+    " reason INTEGER NOT NULL,"
+    /* DER. */
+    " leaf BLOB NOT NULL,"
+    /* When the CA is next asked; 0: waits for the enrollment's next change to
+     * be done, or the CA has revoked it. */
+    " due_s INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " problem TEXT NOT NULL DEFAULT '',"
+    " asked_s INTEGER NOT NULL,"
+    " asked_by TEXT NOT NULL,"
+    " done_s INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX revocation_due ON revocation (due_s) WHERE due_s > 0;"
+    "CREATE INDEX revocation_by_enrollment ON revocation (enrollment);"
 
     /* ---- what was looked at ---- */
     "CREATE TABLE diagnosis ("

@@ -263,7 +263,7 @@ check_empty(struct db_tx *tx, struct api_call *call,
     const struct store_account *account)
 {
 	struct store_holds holds;
-	char left[160] = "";
+	char left[192] = "";
 	struct status st = store_accounts_holds(tx, account->id, &holds);
 
 	if (failed(st))
@@ -271,6 +271,7 @@ check_empty(struct db_tx *tx, struct api_call *call,
 	print_left(left, sizeof(left), holds.resources, "resource");
 	print_left(left, sizeof(left), holds.certificates, "certificate");
 	print_left(left, sizeof(left), holds.requests, "certificate request");
+	print_left(left, sizeof(left), holds.enrollments, "enrollment");
 	/* Those of the above count with them. */
 	if (left[0] == 0)
 		print_left(left, sizeof(left), holds.keys, "key");

@@ -164,16 +164,21 @@ certificates_view_new(struct db_tx *tx, const struct api_call *call, int64_t id,
 
 /* The resource is the account's, and gets it in this very transaction. */
 static struct status
-bind_acme(struct db_tx *tx, struct api_call *call, int64_t account,
-    int64_t resource, int64_t certificate)
+bind_acme(const struct certificates_config *config, struct db_tx *tx,
+    struct api_call *call, int64_t account, int64_t resource,
+    int64_t certificate)
 {
 	int64_t missing = 0;
 	struct status st =
 	    store_certificates_check_scope(tx, account, &resource, 1, &missing);
 
-	if (failed(st))
-		return st;
-	return bindings_set(tx, call, resource, &certificate, 1);
+	if (!failed(st) && config->acme_allow != NULL)
+		st = config->acme_allow(tx, call, resource);
+	if (!failed(st))
+		st = bindings_set(tx, call, resource, &certificate, 1);
+	if (!failed(st) && config->acme_bound != NULL)
+		st = config->acme_bound(config->acme_ctx, tx, call, resource);
+	return st;
 }
 
 static struct status
@@ -191,7 +196,8 @@ keep(struct certificates *certificates, struct api_call *call, int64_t account,
 		return st;
 	st = upload_insert(upload, tx, call, &id);
 	if (!failed(st) && asked->kind == KIND_ACME)
-		st = bind_acme(tx, call, account, asked->resource, id);
+		st = bind_acme(&certificates->config, tx, call, account,
+		    asked->resource, id);
 	if (!failed(st))
 		st = certificates_view_new(tx, call, id, upload, reply);
 	return store_commit(store, tx, st);

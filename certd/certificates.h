@@ -35,6 +35,14 @@ struct certificates_config {
 	 * (shared_apply_all); may be NULL. */
 	struct status (*shared_added)(
 	    struct db_tx *tx, struct api_call *call, int64_t certificate);
+	/* Around the binding of an ACME certificate that was uploaded for a
+	 * resource, in its transaction: may it be (acme_allow), and what
+	 * follows (acme_bound).  Either may be NULL. */
+	struct status (*acme_allow)(
+	    struct db_tx *tx, struct api_call *call, int64_t resource);
+	struct status (*acme_bound)(void *ctx, struct db_tx *tx,
+	    struct api_call *call, int64_t resource);
+	void *acme_ctx;
 };
 
 STATUS certificates_new(const struct certificates_config *config,

@@ -297,6 +297,22 @@ check_edges(struct db_tx *tx, struct api_call *call, int64_t id, bool force)
 }
 
 static struct status
+check_renewed(struct db_tx *tx, struct api_call *call, int64_t id)
+{
+	int64_t enrollment = 0;
+	struct status st = store_certificates_renewed_by(tx, id, &enrollment);
+
+	if (failed(st) || enrollment == 0)
+		return st;
+	return api_explain(call,
+	    status_fail(STATUS_FAILED_PRECONDITION,
+		"an enrollment keeps the certificate up"),
+	    "enrollment %" PRId64 " renews certificate %" PRId64
+	    " and would obtain another one; delete the enrollment first",
+	    enrollment, id);
+}
+
+static struct status
 check_leave(struct db_tx *tx, struct api_call *call,
     const Holdfast__Certd__V1__DeleteCertificateRequest *asked,
     struct store_certificate *ret_found)
@@ -311,6 +327,8 @@ check_leave(struct db_tx *tx, struct api_call *call,
 		st = store_certificates_bound(tx, asked->id, &bound);
 	if (!failed(st) && bound > 0)
 		st = refuse_held(tx, call, asked->id, bound);
+	if (!failed(st))
+		st = check_renewed(tx, call, asked->id);
 	if (!failed(st))
 		st = check_edges(tx, call, asked->id, asked->force);
 	return st;

@@ -45,15 +45,74 @@ check(struct db_tx *tx, struct api_call *call, const replace_msg *asked)
 	return failed(st) ? st : store_etag_check(asked->etag, old.revision);
 }
 
+/* A resource's own (ACME), of which there is one resource at most. */
 static struct status
-replace_in(struct db_tx *tx, struct api_call *call, const replace_msg *asked,
-    replaced_msg *to)
+is_own(struct db_tx *tx, int64_t certificate, bool *ret_is)
 {
+	struct fit_certificate facts;
+	struct status st = store_fit_load(tx, certificate, &facts);
+
+	*ret_is = !failed(st) && facts.kind == KIND_ACME;
+	return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+}
+
+static bool
+take_holder(void *ctx, int64_t resource, const char *name)
+{
+	int64_t *holder = ctx;
+
+	(void)name;
+	*holder = resource;
+	return true;
+}
+
+/* A change that obtains the one for the other would undo this. */
+static struct status
+allow(struct db_tx *tx, struct api_call *call, const replace_msg *asked,
+    int64_t *ret_holder)
+{
+	bool old = false, new = false;
+	size_t n = 0;
+	struct status st = is_own(tx, asked->old_id, &old);
+
+	*ret_holder = 0;
+	if (!failed(st))
+		st = is_own(tx, asked->new_id, &new);
+	if (failed(st) || (!old && !new))
+		return st;
+	st =
+	    bindings_holders(tx, asked->old_id, 1, take_holder, ret_holder, &n);
+	return failed(st) || n == 0
+		   ? st
+		   : enrollments_allow(tx, call, *ret_holder, false);
+}
+
+static struct status
+follow(struct resources *resources, struct db_tx *tx, struct api_call *call,
+    int64_t holder)
+{
+	struct resource_row row;
+	struct status st = store_resources_load(tx, holder, &row);
+
+	return failed(st) ? st
+			  : enrollments_follow(
+				resources->config.enrollments, tx, call, &row);
+}
+
+static struct status
+replace_in(struct resources *resources, struct db_tx *tx, struct api_call *call,
+    const replace_msg *asked, replaced_msg *to)
+{
+	int64_t holder = 0;
 	struct status st = check(tx, call, asked);
 
 	if (!failed(st))
+		st = allow(tx, call, asked, &holder);
+	if (!failed(st))
 		st = bindings_replace(
 		    tx, call, asked->old_id, asked->new_id, list_one, to);
+	if (!failed(st) && holder != 0)
+		st = follow(resources, tx, call, holder);
 	/* The one that this transaction made. */
 	if (!failed(st))
 		st = store_new_version(tx, store_now_s(), &to->version);
@@ -77,7 +136,8 @@ resources_replace(void *ctx, struct api_call *call,
 	if (failed(st))
 		return st;
 	st = store_commit(store, tx,
-	    replace_in(tx, call, (const void *)request, (void *)reply));
+	    replace_in(
+		resources, tx, call, (const void *)request, (void *)reply));
 	if (failed(st))
 		return st;
 	resources_wait(resources);

@@ -3,7 +3,8 @@
 /*
  * Resources for people and programs.  Warnings are sentences about what is
  * allowed and yet not as it should be: plain HTTP, certificates that expire
- * soon or have, names that are not covered, edges that may not sign yet.
+ * soon or have, names that are not covered, edges that may not sign yet, and
+ * how the certificate comes along that is being obtained.
  */
 
 #include "certd/resource_view.h"
@@ -16,6 +17,7 @@
 
 #include "certd/store.h"
 #include "certd/store_bindings.h"
+#include "certd/store_changes.h"
 #include "certd/store_edges.h"
 #include "certd/store_fit.h"
 #include "certd/store_grants.h"
@@ -141,51 +143,141 @@ fill_bound(struct db_tx *tx, resource_msg *to)
 	return st;
 }
 
+/* ---- what obtains its certificate ---- */
+
+/* As far as warnings need it. */
+struct obtaining {
+	bool can_issue; /* by itself, from an authority of certd.yaml */
+	bool is_there;  /* an enrollment is */
+	bool under_way; /* a change is; then it */
+	struct enrollment_row enrollment;
+	struct change_row change;
+};
+
+static struct status
+look_at_enrollment(struct db_tx *tx, struct obtaining *by, resource_msg *to)
+{
+	struct renewal_row renewal;
+	const char *problem = by->enrollment.problem;
+	struct status st =
+	    store_renewals_load(tx, by->enrollment.id, PURPOSE_MAIN, &renewal);
+
+	if (failed(st))
+		return st;
+	to->enrollment = by->enrollment.id;
+	if (problem[0] == 0)
+		problem = renewal.problem;
+	st = store_changes_newest(
+	    tx, by->enrollment.id, PURPOSE_MAIN, &by->change);
+	if (!failed(st)) {
+		to->change = by->change.id;
+		by->under_way = !change_has_ended(&by->change);
+		if (by->under_way && by->change.problem[0] != 0)
+			problem = by->change.problem;
+	} else if (st.code != STATUS_NOT_FOUND) {
+		return st;
+	}
+	return message_text(&to->acme_problem, problem) ? status_ok()
+							: message_no_memory();
+}
+
+static struct status
+look_at_obtaining(struct db_tx *tx, struct obtaining *by, resource_msg *to)
+{
+	struct status st =
+	    store_enrollments_of_resource(tx, to->id, &by->enrollment);
+
+	if (st.code == STATUS_NOT_FOUND)
+		return status_ok();
+	by->is_there = !failed(st);
+	return failed(st) ? st : look_at_enrollment(tx, by, to);
+}
+
 /* ---- warnings ---- */
 
 static struct status
-warn_of_plain(const struct resource_row *row, resource_msg *to)
+warn_of_obtaining(const struct obtaining *by, resource_msg *to)
+{
+	struct status st = status_ok();
+
+	if (by->under_way)
+		st = warn(to,
+		    "a certificate is being obtained (change %" PRId64 "): %s",
+		    by->change.id, by->change.doing);
+	if (failed(st) || to->acme_problem[0] == 0)
+		return st;
+	return warn(to, "%s: %.600s",
+	    by->under_way ? "the last attempt at it failed"
+			  : "no certificate could be obtained",
+	    to->acme_problem);
+}
+
+/* Nothing is bound, and it is wanted. */
+static struct status
+warn_of_none(const struct resource_row *row, const struct obtaining *by,
+    resource_msg *to)
+{
+	if (by->is_there)
+		return warn(to,
+		    "has no certificate yet; until then it is served by plain "
+		    "HTTP");
+	if (row->mode == MODE_ACME && !by->can_issue)
+		return warn(to,
+		    "has no ACME certificate yet, and none comes by itself: no "
+		    "certificate authority is configured (acme.authorities in "
+		    "certd.yaml); until then it is served by plain HTTP");
+	if (row->mode == MODE_ACME)
+		return warn(to,
+		    "has no ACME certificate yet; until then it is served by "
+		    "plain HTTP");
+	if (row->mode == MODE_SHARED)
+		return warn(to,
+		    "no shared certificate covers all of its host names yet; "
+		    "until then it is served by plain HTTP");
+	if (row->mode == MODE_AUTOMATIC && !by->can_issue)
+		return warn(to,
+		    "has no certificate yet: no shared one covers all of its "
+		    "host names, and no certificate authority is configured "
+		    "(acme.authorities in certd.yaml); until then it is served "
+		    "by plain HTTP");
+	return warn(to,
+	    "has no certificate yet; until then it is served by plain HTTP");
+}
+
+static struct status
+warn_of_plain(const struct resource_row *row, const struct obtaining *by,
+    resource_msg *to)
 {
 	if (!row->https)
 		return warn(to,
 		    "serves plain HTTP only, which is not recommended: what "
 		    "visitors send and see can be read and changed on the way; "
 		    "bind a certificate");
-	if (to->n_certificates > 0)
-		return status_ok();
-	switch (row->mode) {
-	case MODE_ACME:
-		return warn(to,
-		    "has no ACME certificate yet; until then it is served by "
-		    "plain HTTP");
-	case MODE_SHARED:
-		return warn(to,
-		    "no shared certificate covers all of its host names yet; "
-		    "until then it is served by plain HTTP");
-	default:
-		return warn(to,
-		    "has no certificate yet; until then it is served by plain "
-		    "HTTP");
-	}
+	return to->n_certificates > 0 ? status_ok() : warn_of_none(row, by, to);
 }
 
+/* Renewed is what an enrollment keeps up: of that an expiry that is near is no
+ * news, and what went wrong is said elsewhere. */
 static struct status
-warn_of_dates(const bound_msg *bound, int64_t now_s, resource_msg *to)
+warn_of_dates(
+    const bound_msg *bound, bool is_renewed, int64_t now_s, resource_msg *to)
 {
 	time_t at = (time_t)bound->not_after_s;
 	int64_t left_s = bound->not_after_s - now_s;
 	char date[16] = "?";
 	struct tm tm;
 
-	if (left_s > (int64_t)SOON_DAYS * DAY_S)
+	if (left_s > (int64_t)SOON_DAYS * DAY_S || (is_renewed && left_s > 0))
 		return status_ok();
 	if (gmtime_r(&at, &tm) != NULL)
 		(void)strftime(date, sizeof(date), "%Y-%m-%d", &tm);
 	if (left_s <= 0)
 		return warn(to,
 		    "certificate %" PRId64 " (%s) expired on %s: browsers "
-		    "refuse it; bind another one",
-		    bound->id, bound->name, date);
+		    "refuse it; %s",
+		    bound->id, bound->name, date,
+		    is_renewed ? "another one is to be obtained"
+			       : "bind another one");
 	return warn(to,
 	    "certificate %" PRId64 " (%s) expires in %" PRId64
 	    " days, on %s; bind another one",
@@ -194,7 +286,7 @@ warn_of_dates(const bound_msg *bound, int64_t now_s, resource_msg *to)
 
 static struct status
 warn_of_names(struct db_tx *tx, const bound_msg *bound,
-    const struct names *names, resource_msg *to)
+    const struct names *names, bool under_way, resource_msg *to)
 {
 	scoped(names_done) struct names covered = { 0 };
 	struct word_list missing = { 0 };
@@ -207,8 +299,9 @@ warn_of_names(struct db_tx *tx, const bound_msg *bound,
 		return st;
 	return warn(to,
 	    "certificate %" PRId64 " (%s) does not cover %s: browsers refuse "
-	    "it there; bind another one",
-	    bound->id, bound->name, word_list_end(&missing));
+	    "it there; %s",
+	    bound->id, bound->name, word_list_end(&missing),
+	    under_way ? "another one is being obtained" : "bind another one");
 }
 
 static struct status
@@ -229,15 +322,20 @@ warn_of_permission(
 
 static struct status
 fill_warnings(struct db_tx *tx, const struct resource_row *row,
-    const struct names *names, resource_msg *to)
+    const struct names *names, const struct obtaining *by, resource_msg *to)
 {
 	int64_t now_s = store_now_s();
-	struct status st = warn_of_plain(row, to);
+	struct status st = warn_of_plain(row, by, to);
 
+	if (!failed(st))
+		st = warn_of_obtaining(by, to);
 	for (size_t i = 0; i < to->n_certificates && !failed(st); i++) {
-		st = warn_of_dates(to->certificates[i], now_s, to);
+		const bound_msg *bound = to->certificates[i];
+
+		st = warn_of_dates(bound,
+		    by->is_there && (int)bound->kind == KIND_ACME, now_s, to);
 		if (!failed(st))
-			st = warn_of_names(tx, to->certificates[i], names, to);
+			st = warn_of_names(tx, bound, names, by->under_way, to);
 	}
 	return failed(st) ? st : warn_of_permission(tx, row, to);
 }
@@ -273,8 +371,9 @@ fill_convergence(
 
 STATUS
 resource_view_fill(struct db_tx *tx, const struct resource_row *row,
-    bool with_convergence, Holdfast__Certd__V1__Resource *to)
+    const struct resource_view *view, Holdfast__Certd__V1__Resource *to)
 {
+	struct obtaining by = { .can_issue = view->can_issue };
 	scoped(names_done) struct names names = { 0 };
 	struct status st = store_resources_names(tx, row->id, &names);
 
@@ -285,8 +384,10 @@ resource_view_fill(struct db_tx *tx, const struct resource_row *row,
 	if (!failed(st))
 		st = fill_bound(tx, to);
 	if (!failed(st))
-		st = fill_warnings(tx, row, &names, to);
-	if (!failed(st) && with_convergence)
+		st = look_at_obtaining(tx, &by, to);
+	if (!failed(st))
+		st = fill_warnings(tx, row, &names, &by, to);
+	if (!failed(st) && view->with_convergence)
 		st = fill_convergence(tx, row, to);
 	return st;
 }

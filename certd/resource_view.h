@@ -10,11 +10,16 @@
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
 
 /*
- * A resource as it is shown: the row, what it binds, and warnings, which are
- * worked out each time and kept nowhere.  to is empty and the caller's; within
- * the caller's transaction.
+ * A resource as it is shown: the row, what it binds, how its certificate is
+ * being obtained, and warnings, which are worked out each time and kept
+ * nowhere.  to is empty and the caller's; within the caller's transaction.
  */
+struct resource_view {
+	bool with_convergence;
+	/* Is there an authority that certificates come from by themselves? */
+	bool can_issue;
+};
 STATUS resource_view_fill(struct db_tx *tx, const struct resource_row *row,
-    bool with_convergence, Holdfast__Certd__V1__Resource *to);
+    const struct resource_view *view, Holdfast__Certd__V1__Resource *to);
 
 #endif

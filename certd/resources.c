@@ -40,12 +40,14 @@ STATUS
 resources_show(struct resources *resources, int64_t id, resource_msg *to)
 {
 	scoped(db_end) struct db_tx *tx = NULL;
+	const struct resource_view view = { true,
+		enrollments_can_issue(resources->config.enrollments) };
 	struct resource_row row;
 	struct status st = store_read(resources->config.store, &tx);
 
 	if (!failed(st))
 		st = store_resources_load(tx, id, &row);
-	return failed(st) ? st : resource_view_fill(tx, &row, true, to);
+	return failed(st) ? st : resource_view_fill(tx, &row, &view, to);
 }
 
 /* May edges still sign with one of these keys, though nothing asks for it?  Of
@@ -170,6 +172,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 struct listing {
 	struct db_tx *tx;
+	struct resource_view view;
 	Holdfast__Certd__V1__ListResourcesResponse *to;
 	struct status st;
 };
@@ -182,9 +185,9 @@ list_one(void *ctx, const struct resource_row *row)
 	    message_append(&listing->to->n_resources, &listing->to->resources,
 		&holdfast__certd__v1__resource__descriptor);
 
-	listing->st = to == NULL
-			  ? message_no_memory()
-			  : resource_view_fill(listing->tx, row, false, to);
+	listing->st = to == NULL ? message_no_memory()
+				 : resource_view_fill(
+				       listing->tx, row, &listing->view, to);
 	return !failed(listing->st);
 }
 
@@ -220,7 +223,11 @@ list(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	struct resources *resources = ctx;
 	scoped(message_free) ProtobufCMessage *reply = message_new(
 	    &holdfast__certd__v1__list_resources_response__descriptor);
-	struct listing listing = { .to = (void *)reply, .st = status_ok() };
+	struct listing listing = { .view = { false,
+				       enrollments_can_issue(
+					   resources->config.enrollments) },
+		.to = (void *)reply,
+		.st = status_ok() };
 	struct status st;
 
 	if (reply == NULL)
@@ -244,10 +251,15 @@ bind_act(struct resources *resources, struct db_tx *tx, struct api_call *call,
     struct resource_row *row, const ProtobufCMessage *request)
 {
 	const Holdfast__Certd__V1__BindRequest *asked = (const void *)request;
+	struct status st =
+	    enrollments_allow(tx, call, row->id, asked->cancel_change);
 
-	(void)resources;
-	return bindings_put(
-	    tx, call, row, asked->certificates, asked->n_certificates, false);
+	if (!failed(st))
+		st = bindings_put(tx, call, row, asked->certificates,
+		    asked->n_certificates, false);
+	return failed(st) ? st
+			  : enrollments_follow(
+				resources->config.enrollments, tx, call, row);
 }
 
 static struct status
@@ -266,10 +278,18 @@ unbind_act(struct resources *resources, struct db_tx *tx, struct api_call *call,
     struct resource_row *row, const ProtobufCMessage *request)
 {
 	const Holdfast__Certd__V1__UnbindRequest *asked = (const void *)request;
+	struct status st =
+	    enrollments_allow(tx, call, row->id, asked->cancel_change);
 
-	(void)resources;
-	return bindings_take(
-	    tx, call, row, asked->certificates, asked->n_certificates);
+	if (!failed(st))
+		st = bindings_take(
+		    tx, call, row, asked->certificates, asked->n_certificates);
+	if (failed(st))
+		return st;
+	/* With nothing left HTTPS is off, and none is wanted. */
+	return row->https ? enrollments_follow(
+				resources->config.enrollments, tx, call, row)
+			  : enrollments_leave(tx, call, row);
 }
 
 static struct status
@@ -297,7 +317,11 @@ delete_in(struct db_tx *tx, struct api_call *call,
 	if (!failed(st))
 		st = store_etag_check(asked->etag, row.revision);
 	if (!failed(st))
+		st = enrollments_allow(tx, call, row.id, asked->cancel_change);
+	if (!failed(st))
 		st = bindings_event(tx, call, &row, "resource deleted");
+	if (!failed(st))
+		st = enrollments_leave(tx, call, &row);
 	if (!failed(st))
 		st = bindings_keys(tx, row.id, keys);
 	if (!failed(st))

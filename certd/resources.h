@@ -16,6 +16,7 @@
  */
 struct resources;
 struct certificates; /* certd/certificates.h */
+struct enrollments;  /* certd/enrollments.h */
 
 struct resources_config {
 	struct store *store; /* all borrowed */
@@ -24,6 +25,8 @@ struct resources_config {
 	const char *zone; /* the operator's own; empty: none */
 	/* For certificates that come with a new resource. */
 	struct certificates *certificates;
+	/* What obtains certificates for resources; NULL: nothing does. */
+	struct enrollments *enrollments;
 	/* How long a change waits for keyd to be told, so that its answer says
 	 * whether edges may sign; 0: 5,000. */
 	unsigned wait_ms;

@@ -256,6 +256,9 @@ create_in(struct making *making, struct db_tx *tx)
 		st = bind_what_it_serves(making, tx);
 	if (!failed(st))
 		st = store_resources_save(tx, call, row);
+	if (!failed(st))
+		st = enrollments_follow(
+		    making->resources->config.enrollments, tx, call, row);
 	return failed(st) ? st
 			  : bindings_event(tx, call, row, "resource created");
 }

@@ -6,6 +6,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "certd/enrollments.h"
 #include "certd/grants.h"
 #include "certd/resources.h"
 #include "certd/shared.h"

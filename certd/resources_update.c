@@ -143,6 +143,8 @@ bind_asked(struct update *u)
 static struct status
 keep_what_is_bound(struct update *u)
 {
+	const struct enrollments *enrollments =
+	    u->resources->config.enrollments;
 	bool changed = false;
 	struct status st = status_ok();
 
@@ -153,9 +155,41 @@ keep_what_is_bound(struct update *u)
 		    u->resources, u->tx, u->call, u->row);
 	if (!failed(st))
 		st = shared_fill(u->tx, u->call, u->row, &changed);
-	if (!failed(st) && (u->fields & FIELD(HOSTNAMES)) != 0)
+	/* What is bound serves on until a certificate for all names is there,
+	 * where one is obtained. */
+	if (!failed(st) && (u->fields & FIELD(HOSTNAMES)) != 0 &&
+	    !enrollments_will_follow(enrollments, u->row))
 		st = bindings_recheck(u->tx, u->call, u->row);
 	return st;
+}
+
+/* ---- what obtains its certificate ---- */
+
+/* Would what is asked for upset a change that obtains its certificate? */
+static struct status
+allow(struct update *u)
+{
+	bool upsets = u->asked->n_certificates > 0 ||
+		      u->row->mode != u->before.mode ||
+		      (u->before.https && !u->row->https);
+
+	return upsets ? enrollments_allow(
+			    u->tx, u->call, u->row->id, u->asked->cancel_change)
+		      : status_ok();
+}
+
+static struct status
+follow(struct update *u)
+{
+	static const unsigned fields =
+	    FIELD(HOSTNAMES) | FIELD(MODE) | FIELD(HTTPS);
+
+	if ((u->fields & fields) == 0 && u->asked->n_certificates == 0)
+		return status_ok();
+	if ((u->fields & FIELD(HTTPS)) != 0 && !u->row->https)
+		return enrollments_leave(u->tx, u->call, u->row);
+	return enrollments_follow(
+	    u->resources->config.enrollments, u->tx, u->call, u->row);
 }
 
 static bool
@@ -179,12 +213,14 @@ act(struct resources *resources, struct db_tx *tx, struct api_call *call,
 
 	if (!failed(st))
 		st = change_row(&u);
+	if (!failed(st))
+		st = allow(&u);
 	if (!failed(st) && has_moved(&u))
 		st = bindings_moved(tx, row, u.before.edge_group);
-	if (failed(st))
-		return st;
-	return u.asked->n_certificates > 0 ? bind_asked(&u)
-					   : keep_what_is_bound(&u);
+	if (!failed(st))
+		st = u.asked->n_certificates > 0 ? bind_asked(&u)
+						 : keep_what_is_bound(&u);
+	return failed(st) ? st : follow(&u);
 }
 
 struct status

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "certd/enrollments.h"
 #include "certd/store_bindings.h"
 #include "certd/store_fit.h"
 #include "certd/store_resources.h"
@@ -139,6 +140,9 @@ shared_apply(struct db_tx *tx, struct api_call *call, int64_t resource)
 		return st;
 	snprintf(object, sizeof(object), "resource %" PRId64, resource);
 	st = store_resources_save(tx, call, &row);
+	/* What obtained another one for it has nothing more to do. */
+	if (!failed(st))
+		st = enrollments_follow(NULL, tx, call, &row);
 	return failed(st) ? st
 			  : store_event(tx, row.account, call->caller->actor,
 				"shared certificate bound", object, row.name);

@@ -123,10 +123,11 @@ store_accounts_holds(
 	"SELECT count(*) FROM"                                                 \
 	" (SELECT 1 FROM " table " WHERE account = ?1 LIMIT ?2)"
 	static const char *const SQL[] = { COUNT("certificate"),
-		COUNT("resource"), COUNT("request"), COUNT("key") };
+		COUNT("resource"), COUNT("request"), COUNT("key"),
+		COUNT("enrollment") };
 	struct store_holds holds = { 0 };
 	int64_t *const to[] = { &holds.certificates, &holds.resources,
-		&holds.requests, &holds.keys };
+		&holds.requests, &holds.keys, &holds.enrollments };
 
 	for (size_t i = 0; i < sizeof(SQL) / sizeof(SQL[0]); i++) {
 		struct status st = db_number(tx, to[i], SQL[i],

@@ -41,7 +41,7 @@ STATUS store_accounts_count(struct db_tx *tx, int64_t account,
 /* What must be deleted before the account can be; each at most this many. */
 #define STORE_HOLDS_MAX 1000
 struct store_holds {
-	int64_t certificates, resources, requests, keys;
+	int64_t certificates, resources, requests, keys, enrollments;
 };
 STATUS store_accounts_holds(
     struct db_tx *tx, int64_t account, struct store_holds *ret_holds);

@@ -475,6 +475,7 @@ store_certificates_delete(struct db_tx *tx, int64_t id)
 		"DELETE FROM certificate_scope WHERE certificate = ?1",
 		"DELETE FROM retirement WHERE certificate = ?1",
 		"UPDATE request SET certificate = NULL WHERE certificate = ?1",
+		"UPDATE renewal SET certificate = NULL WHERE certificate = ?1",
 		"DELETE FROM certificate WHERE id = ?1",
 	};
 	scoped(free) char *words = NULL;

@@ -107,6 +107,10 @@ STATUS store_certificates_rename(
 STATUS store_certificates_set_scope(
     struct db_tx *tx, int64_t id, const int64_t *scope, size_t n);
 
+/* The enrollment that renews it, or obtains another in its place; 0: none. */
+STATUS store_certificates_renewed_by(
+    struct db_tx *tx, int64_t id, int64_t *ret_enrollment);
+
 /*
  * The certificate and all that is kept of it, its retirements and a request's
  * reference to it too; not its key.  FAILED_PRECONDITION: a resource holds it.

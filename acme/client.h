@@ -40,6 +40,8 @@ struct acme_config {
 	const char *directory; /* https URL; http on loopback only */
 	const char *ca_file;   /* PEM that its TLS is verified by; NULL: the
 				  system's */
+	const char *ca_pem;    /* the same as text, in place of ca_file, for
+				  who cannot read files any more; copied */
 	const char *user_agent;
 	unsigned timeout_ms;  /* of one request; 0: 30,000 */
 	unsigned connections; /* at most at once; 0: 16 */

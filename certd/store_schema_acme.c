@@ -121,6 +121,8 @@ const char store_schema_acme[] =
     "CREATE INDEX change_given ON change (id)"
     " WHERE input <> 0 AND ended_s = 0;"
     "CREATE INDEX change_by_account ON change (account, id);"
+    /* What of a CA's limits is used, after a start. */
+    "CREATE INDEX change_by_age ON change (created_s);"
     "CREATE INDEX change_by_enrollment ON change (enrollment, id);"
     "CREATE INDEX change_by_resource ON change (resource, id);"
     "CREATE INDEX change_under_way ON change (account, id)"

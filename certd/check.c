@@ -106,7 +106,7 @@ check_cut(char *text, size_t room)
 		text[from] = 0;
 }
 
-/* Line by line, for lines are what it may have of control characters; max
+/* Lines, and tabs as blanks, are what it may have of control characters; max
  * octets with the zero. */
 static bool
 set_clean(char **field, const char *text, size_t max)
@@ -120,17 +120,17 @@ set_clean(char **field, const char *text, size_t max)
 	clean = malloc(room);
 	if (clean == NULL)
 		return false;
+	clean[0] = 0;
 	while (*text != 0) {
-		size_t line = strcspn(text, "\n");
+		size_t line = strcspn(text, "\n\t");
 
 		len += printable_print(
 		    (struct bytes){ (const uint8_t *)text, line }, clean + len,
 		    room - len);
 		text += line;
-		if (*text == '\n' && len + 1 < room) {
-			clean[len++] = '\n';
-			text++;
-		}
+		if (*text != 0)
+			clean[len++] = *text++ == '\n' ? '\n' : ' ';
+		clean[len] = 0;
 	}
 	if (len >= max) {
 		clean[max - 1] = 0;

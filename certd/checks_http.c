@@ -30,6 +30,7 @@ struct transfer {
 	struct curl_slist *connect_to;
 	struct checks_http_reply *reply;
 	size_t header_octets;
+	bool tls_begun, is_connected;
 };
 
 static struct status
@@ -165,6 +166,32 @@ on_body(char *at, size_t size, size_t n, void *ctx)
 		   : 0;
 }
 
+/* TCP stands, and TLS begins. */
+static CURLcode
+on_tls(CURL *easy, void *context, void *ctx)
+{
+	struct transfer *transfer = ctx;
+
+	(void)easy;
+	(void)context;
+	transfer->tls_begun = true;
+	return CURLE_OK;
+}
+
+/* All that the request goes over stands. */
+static int
+on_connected(void *ctx, char *to, char *from, int to_port, int from_port)
+{
+	struct transfer *transfer = ctx;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	transfer->is_connected = true;
+	return CURL_PREREQFUNC_OK;
+}
+
 #define SET(option, value)                                                     \
 	(curl_easy_setopt(transfer->easy, option, value) == CURLE_OK)
 
@@ -187,6 +214,10 @@ set_what(struct transfer *transfer, const struct checks_http_ask *ask)
 	       SET(CURLOPT_HEADERDATA, transfer) &&
 	       SET(CURLOPT_WRITEFUNCTION, on_body) &&
 	       SET(CURLOPT_WRITEDATA, transfer) &&
+	       SET(CURLOPT_SSL_CTX_FUNCTION, on_tls) &&
+	       SET(CURLOPT_SSL_CTX_DATA, transfer) &&
+	       SET(CURLOPT_PREREQFUNCTION, on_connected) &&
+	       SET(CURLOPT_PREREQDATA, transfer) &&
 	       SET(CURLOPT_ERRORBUFFER, transfer->reply->trouble);
 }
 
@@ -246,22 +277,26 @@ end_of_connect(CURL *easy)
 }
 
 static enum checks_http_end
-end_of(CURL *easy, CURLcode code, const struct http_answer *answer)
+end_of_time(const struct transfer *transfer)
 {
-	curl_off_t connected = 0;
+	if (transfer->is_connected)
+		return CHECKS_HTTP_SILENT;
+	return transfer->tls_begun ? CHECKS_HTTP_TLS : CHECKS_HTTP_TIMEOUT;
+}
 
+static enum checks_http_end
+end_of(const struct transfer *transfer, CURLcode code)
+{
 	/* Cut off where enough was read, or later than what counts. */
-	if (answer->status != 0 &&
+	if (transfer->reply->answer.status != 0 &&
 	    (code == CURLE_OK || code == CURLE_WRITE_ERROR ||
 		code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR))
 		return CHECKS_HTTP_ANSWERED;
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
-		return end_of_connect(easy);
+		return end_of_connect(transfer->easy);
 	case CURLE_OPERATION_TIMEDOUT:
-		(void)curl_easy_getinfo(
-		    easy, CURLINFO_CONNECT_TIME_T, &connected);
-		return connected > 0 ? CHECKS_HTTP_SILENT : CHECKS_HTTP_TIMEOUT;
+		return end_of_time(transfer);
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CIPHER:
 	case CURLE_PEER_FAILED_VERIFICATION:
@@ -326,8 +361,7 @@ take_ended(CURLM *multi)
 		    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
 			&transfer) != CURLE_OK)
 			continue;
-		transfer->reply->end = end_of(message->easy_handle,
-		    message->data.result, &transfer->reply->answer);
+		transfer->reply->end = end_of(transfer, message->data.result);
 		if (transfer->reply->end != CHECKS_HTTP_ANSWERED &&
 		    transfer->reply->trouble[0] == 0)
 			(void)!snprintf(transfer->reply->trouble,

@@ -17,7 +17,7 @@ issue_ask_tell(struct issue *issue, enum authority_cost cost,
     const struct acme_problem *problem)
 {
 	authorities_tell(issue->config->authorities, issue->row.authority, cost,
-	    &issue->names, problem);
+	    cost == AUTHORITY_REQUEST ? NULL : &issue->names, problem);
 	if (issue_boundary != NULL)
 		issue_boundary();
 }
@@ -29,7 +29,8 @@ issue_ask_may(
 	int64_t wait_ms = 0;
 
 	if (authorities_may(issue->config->authorities, issue->row.authority,
-		cost, &issue->names, &wait_ms))
+		cost, cost == AUTHORITY_REQUEST ? NULL : &issue->names,
+		&wait_ms))
 		return true;
 	*ret_pace = issue_poll(issue, wait_ms > 0 ? wait_ms : 1);
 	return false;

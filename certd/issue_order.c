@@ -82,7 +82,7 @@ choose(struct issue *issue, const struct config_authority **ret_authority,
 	const bool standby = issue->row.purpose == PURPOSE_STANDBY;
 	const char *name =
 	    standby ? issue->config->config->acme.standby : issue->of.authority;
-	char why[PROBLEM_MAX] = "";
+	char why[AUTHORITIES_WHY_MAX] = "";
 	int64_t retry_ms = -1;
 	struct status st;
 
@@ -228,13 +228,23 @@ order_refused(struct issue *issue, const struct acme_problem *problem)
 	return issue_ask_trouble(issue, problem);
 }
 
+/* Of a renewal the names are those of the certificate that is there. */
+static enum authority_cost
+cost_of(const struct issue *issue, const struct wanted *wanted)
+{
+	if (wanted->order.replaces != NULL)
+		return AUTHORITY_REPLACING;
+	return issue->row.replaces != 0 &&
+		       (issue->row.kind == CHANGE_KIND_RENEWAL ||
+			   issue->row.kind == CHANGE_KIND_REPLACEMENT)
+		   ? AUTHORITY_RENEWAL
+		   : AUTHORITY_ORDER;
+}
+
 static struct pace
 make_order(struct issue *issue, const struct wanted *wanted)
 {
-	/* What takes another's place is free. */
-	const enum authority_cost cost = wanted->order.replaces != NULL
-					     ? AUTHORITY_REQUEST
-					     : AUTHORITY_ORDER;
+	const enum authority_cost cost = cost_of(issue, wanted);
 	struct acme_problem problem = { .retry_after_ms = -1 };
 	struct acme_order order = { .n_names = 0 };
 	struct pace pace;

@@ -51,6 +51,18 @@ validated(struct issue *issue)
 	return pace_on();
 }
 
+/* CAs count failures of a name, and so does the limiter. */
+static void
+tell_failure(struct issue *issue, const char *hostname,
+    const struct acme_problem *problem)
+{
+	scoped(names_done) struct names names = { 0 };
+
+	if (names_add(&names, hostname))
+		authorities_tell(issue->config->authorities,
+		    issue->row.authority, AUTHORITY_REQUEST, &names, problem);
+}
+
 /* Why it did not work, of one name; false: that one is not to blame. */
 static bool
 read_reason(
@@ -73,6 +85,7 @@ read_reason(
 			challenge = &found->challenges[i];
 	if (challenge == NULL)
 		return false;
+	tell_failure(issue, row->hostname, &challenge->problem);
 	row->state = CHALLENGE_INVALID;
 	(void)!snprintf(
 	    row->problem, sizeof(row->problem), "%s", challenge->problem.why);
@@ -99,8 +112,6 @@ invalid(struct issue *issue)
 	if (why[0] == 0 && issue->order.problem.type != ACME_PROBLEM_NONE)
 		(void)!snprintf(
 		    why, sizeof(why), "%s", issue->order.problem.why);
-	authorities_tell(issue->config->authorities, issue->row.authority,
-	    AUTHORITY_ORDER, &issue->names, &issue->order.problem);
 	return issue_end_with(issue, CHANGE_FAILED,
 	    "CA %s could not validate%s%.700s", issue->row.authority,
 	    why[0] != 0 ? " " : "; it does not say why.", why);

@@ -204,6 +204,23 @@ program(const char *folder, char *ret_path, size_t size)
 		(void)!snprintf(ret_path, size, "%s", NAMED);
 }
 
+/* Has it loaded its zones?  It answers before that. */
+static bool
+is_running(const struct named_desk *desk)
+{
+	char path[128], line[512];
+	bool found = false;
+	FILE *file;
+
+	(void)!snprintf(path, sizeof(path), "%s/named.log", desk->folder);
+	file = fopen(path, "r");
+	while (file != NULL && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, " running\n") != NULL;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
 /* Is there any answer, to a question for the root's SOA? */
 static bool
 answers(const struct named_config *config)
@@ -230,7 +247,7 @@ static void
 await_answers(struct named_desk *desk, const struct named_config *config)
 {
 	for (int ms = 0; ms < PATIENCE_MS; ms += 20) {
-		if (answers(config))
+		if (is_running(desk) && answers(config))
 			return;
 		if (waitpid(desk->pid, NULL, WNOHANG) != 0) {
 			fprintf(stderr, "named has ended: %s/named.log\n",

@@ -19,6 +19,7 @@ struct acme_http;
 
 struct acme_http_config {
 	const char *ca_file; /* PEM; NULL: the system's */
+	const char *ca_pem;  /* PEM text in place of ca_file; copied */
 	const char *user_agent;
 	unsigned timeout_ms;  /* of a whole request */
 	unsigned connections; /* at most at once; more wait */

@@ -526,8 +526,15 @@ windows_are_told_and_strange_ones_refused(void **state)
 	    info.explanation_url, "https://ca.example/why#here");
 	pebble_desk_front(&bed.desk, "/window",
 	    "{\"id\": \"%s\", \"start\": \"2030-01-02T03:04:05Z\", \"end\": "
-	    "\"2030-01-01T03:04:05Z\", \"explanation\": "
-	    "\"javascript:alert(1)\"}",
+	    "\"2030-01-03T03:04:05Z\", \"retry_after\": 99999, "
+	    "\"explanation\": \"javascript:alert(1)\"}",
+	    id);
+	OK(acme_renewal_info(bed.acme, id, &info, &problem));
+	assert_string_equal(info.explanation_url, "");
+	assert_int_equal(info.retry_after_s, 86400);
+	pebble_desk_front(&bed.desk, "/window",
+	    "{\"id\": \"%s\", \"start\": \"2030-01-02T03:04:05Z\", \"end\": "
+	    "\"2030-01-01T03:04:05Z\"}",
 	    id);
 	assert_true(failed(acme_renewal_info(bed.acme, id, &info, &problem)));
 	assert_non_null(strstr(problem.why, "before it begins"));
@@ -612,6 +619,31 @@ a_kept_connection_that_died_is_no_failure(void **state)
 }
 
 static void
+roots_may_be_given_as_text(void **state)
+{
+	struct acme_config config = { .directory = bed.desk.directory };
+	struct acme_directory directory;
+	char pem[4096] = "";
+	struct acme *acme = NULL;
+	FILE *file = fopen(bed.desk.ca_file, "r");
+
+	(void)state;
+	assert_true(fread(pem, 1, sizeof(pem) - 1, file) > 0);
+	fclose(file);
+	config.ca_pem = pem;
+	OK(acme_new(&config, &acme));
+	OK(acme_directory(acme, false, &directory, &problem));
+	acme_free(acme);
+	config.ca_pem = "no certificate";
+	assert_int_equal(
+	    acme_new(&config, &acme).code, STATUS_FAILED_PRECONDITION);
+	pem[strlen(pem) / 2] = '\0';
+	config.ca_pem = pem;
+	assert_int_equal(
+	    acme_new(&config, &acme).code, STATUS_FAILED_PRECONDITION);
+}
+
+static void
 plain_http_is_for_loopback_only(void **state)
 {
 	struct acme_config config = { .directory = "http://ca.example/dir" };
@@ -664,6 +696,7 @@ main(void)
 		TEST(profiles_are_asked_for_by_name),
 		TEST(a_lasting_record_is_offered_with_its_issuer),
 		TEST(a_kept_connection_that_died_is_no_failure),
+		TEST(roots_may_be_given_as_text),
 		TEST(plain_http_is_for_loopback_only),
 	};
 

@@ -140,7 +140,8 @@ struct acme_order {
 	size_t n_authorizations;
 	char (*authorizations)[ACME_URL_MAX]; /* malloc'd */
 	size_t n_names;
-	char (*names)[256];          /* malloc'd */
+	char (*names)[256]; /* malloc'd; "ip:192.0.2.1" for no DNS name */
+	char profile[64];   /* empty: not said */
 	struct acme_problem problem; /* of an invalid one; .type 0: none */
 	int64_t retry_after_ms;      /* from now; -1: not said */
 };

@@ -58,7 +58,8 @@ struct acme_http_reply {
 };
 void acme_http_reply_done(struct acme_http_reply *reply);
 
-/* UNAVAILABLE and RESOURCE_EXHAUSTED (too long) with a sentence in ret_why
+/* UNAVAILABLE, RESOURCE_EXHAUSTED (too long), INVALID_ARGUMENT (a URL that is
+ * neither https nor, where allowed, http on loopback); a sentence is in ret_why
  * (ACME_HTTP_WHY_MAX octets); an answer of any status is OK. */
 #define ACME_HTTP_WHY_MAX 512
 STATUS acme_http_ask(struct acme_http *http,

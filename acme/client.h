@@ -40,6 +40,8 @@ struct acme_config {
 	const char *directory; /* https URL; http on loopback only */
 	const char *ca_file;   /* PEM that its TLS is verified by; NULL: the
 				  system's */
+	const char *ca_pem;    /* the same as text, in place of ca_file, for
+				  who cannot read files any more; copied */
 	const char *user_agent;
 	unsigned timeout_ms;  /* of one request; 0: 30,000 */
 	unsigned connections; /* at most at once; 0: 16 */
@@ -138,7 +140,8 @@ struct acme_order {
 	size_t n_authorizations;
 	char (*authorizations)[ACME_URL_MAX]; /* malloc'd */
 	size_t n_names;
-	char (*names)[256];          /* malloc'd */
+	char (*names)[256]; /* malloc'd; "ip:192.0.2.1" for no DNS name */
+	char profile[64];   /* empty: not said */
 	struct acme_problem problem; /* of an invalid one; .type 0: none */
 	int64_t retry_after_ms;      /* from now; -1: not said */
 };

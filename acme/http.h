@@ -19,6 +19,7 @@ struct acme_http;
 
 struct acme_http_config {
 	const char *ca_file; /* PEM; NULL: the system's */
+	const char *ca_pem;  /* PEM text in place of ca_file; copied */
 	const char *user_agent;
 	unsigned timeout_ms;  /* of a whole request */
 	unsigned connections; /* at most at once; more wait */
@@ -57,7 +58,8 @@ struct acme_http_reply {
 };
 void acme_http_reply_done(struct acme_http_reply *reply);
 
-/* UNAVAILABLE and RESOURCE_EXHAUSTED (too long) with a sentence in ret_why
+/* UNAVAILABLE, RESOURCE_EXHAUSTED (too long), INVALID_ARGUMENT (a URL that is
+ * neither https nor, where allowed, http on loopback); a sentence is in ret_why
  * (ACME_HTTP_WHY_MAX octets); an answer of any status is OK. */
 #define ACME_HTTP_WHY_MAX 512
 STATUS acme_http_ask(struct acme_http *http,

@@ -20,6 +20,7 @@
 
 #define SECRET_MAX 65536
 #define FILE_MAX 4096
+#define LONG_FILE_MAX 65535
 #define CREDENTIALS "$CREDENTIALS_DIRECTORY/"
 
 struct secret {
@@ -141,8 +142,9 @@ check_file(int fd, bool is_credential)
 	return status_ok();
 }
 
-STATUS
-secret_from_file(const char *path, struct secret **ret_secret)
+static STATUS
+read_file(const char *path, size_t max, const char *too_long,
+    struct secret **ret_secret)
 {
 	scoped(close) int fd = -1;
 	scoped(secret_free) struct secret *secret = NULL;
@@ -156,7 +158,7 @@ secret_from_file(const char *path, struct secret **ret_secret)
 	st = check_file(fd, is_credential);
 	if (failed(st))
 		return st;
-	secret = secret_new(FILE_MAX + 1);
+	secret = secret_new(max + 1);
 	if (secret == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED,
 		    "no locked memory is left for a secret; raise"
@@ -174,9 +176,8 @@ secret_from_file(const char *path, struct secret **ret_secret)
 			break;
 		len += (size_t)n;
 	}
-	if (len > FILE_MAX)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "the secret's file is longer than 4096 octets");
+	if (len > max)
+		return status_fail(STATUS_INVALID_ARGUMENT, too_long);
 	if (len > 0 && secret->at[len - 1] == '\n')
 		secret->at[--len] = 0;
 	if (len == 0)
@@ -186,6 +187,20 @@ secret_from_file(const char *path, struct secret **ret_secret)
 	*ret_secret = secret;
 	secret = NULL;
 	return status_ok();
+}
+
+STATUS
+secret_from_file(const char *path, struct secret **ret_secret)
+{
+	return read_file(path, FILE_MAX,
+	    "the secret's file is longer than 4096 octets", ret_secret);
+}
+
+STATUS
+secret_from_long_file(const char *path, struct secret **ret_secret)
+{
+	return read_file(path, LONG_FILE_MAX,
+	    "the secrets' file is longer than 65535 octets", ret_secret);
 }
 
 STATUS

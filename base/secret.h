@@ -31,6 +31,8 @@ struct bytes secret_bytes(const struct secret *secret);
  * "$CREDENTIALS_DIRECTORY/x" resolves as systemd's LoadCredential lays it out.
  */
 STATUS secret_from_file(const char *path, struct secret **ret_secret);
+/* The same of a file of up to 65,535 octets, such as a list of passwords. */
+STATUS secret_from_long_file(const char *path, struct secret **ret_secret);
 
 /* len octets from the system's generator. */
 STATUS secret_random(size_t len, struct secret **ret_secret);

@@ -24,6 +24,17 @@
  */
 struct authorities;
 
+#define AUTHORITIES_WHY_MAX 512
+
+/*
+ * Read what CAs need of files (MAC keys of external accounts, roots for their
+ * web servers, public suffixes) before certd confines itself, once;
+ * authorities_new takes it over.  Without it authorities_new reads them.  A
+ * file that cannot be used is FAILED_PRECONDITION, and ret_why names it.
+ */
+STATUS authorities_preload(
+    const struct config *config, char ret_why[AUTHORITIES_WHY_MAX]);
+
 struct authorities_config {
 	struct store *store; /* all borrowed */
 	struct custody *custody;
@@ -32,7 +43,7 @@ struct authorities_config {
 };
 
 STATUS authorities_new(const struct authorities_config *config,
-    struct authorities **ret_authorities);
+    struct authorities **ret_authorities, char ret_why[AUTHORITIES_WHY_MAX]);
 STATUS authorities_register(struct authorities *authorities, struct api *api);
 void authorities_free(struct authorities *authorities); /* NULL is allowed */
 SCOPED_RELEASE(authorities_free, struct authorities *);
@@ -47,8 +58,16 @@ const struct config_authority *authorities_find(
 /*
  * Which CA to ask now.  name: an enrollment's, or empty: the first that is not
  * for standby only and is well, in order (failover); of one that was begun
- * with, pass its name.  UNAVAILABLE: none is well; *ret_retry_ms says when to
- * look again.
+ * with, pass its name.  standby: with no name, acme.standby's.
+ *
+ * A CA is unwell after the second failure in a row to reach it or of its own
+ * (5xx), and while an operator has to act (terms, external account); it is
+ * tried again after 1 s, then twice that, to 10 min.
+ *
+ * UNAVAILABLE: none is well, or the one that was named is not; *ret_retry_ms
+ * says when to look again.  FAILED_PRECONDITION: there is no such CA.  ret_why
+ * (AUTHORITIES_WHY_MAX octets) says which ones are unwell and why; with OK it
+ * is empty, or says which were passed over.
  */
 STATUS authorities_choose(struct authorities *authorities, const char *name,
     bool standby, const struct config_authority **ret_authority,
@@ -74,16 +93,30 @@ void authorities_leave(struct authority_session *session);
 
 /* What a request to a CA costs by its limits. */
 enum authority_cost {
-	AUTHORITY_ORDER,  /* a new order; with replaces of RFC 9773 it is free
-			     at most CAs, and not counted */
-	AUTHORITY_REQUEST /* anything else */
+	AUTHORITY_ORDER,    /* a new order, for names that are new */
+	AUTHORITY_REQUEST,  /* anything else */
+	AUTHORITY_RENEWAL,  /* a new order for the very names of a certificate
+			       there is: not counted by registered domain */
+	AUTHORITY_REPLACING /* a new order with replaces (RFC 9773 5): free of
+			       both at most CAs */
 };
-/* May it be done now?  false: not before *ret_wait_ms from now. names count for
- * limits by registered domain. */
+/*
+ * May it be done now?  True: its place is taken, so that two who ask at once do
+ * not both get the last one.  False: not before *ret_wait_ms from now.  names
+ * (NULL with AUTHORITY_REQUEST) count for limits by registered domain and of
+ * failed validations.
+ */
 bool authorities_may(struct authorities *authorities, const char *name,
     enum authority_cost cost, const struct names *names, int64_t *ret_wait_ms);
-/* How it went: a success makes the CA well again, an UNREACHABLE or temporary
- * problem counts against it, a Retry-After stops it till then. */
+/*
+ * How it went (problem NULL: well); once for each authorities_may that was
+ * true.  Any answer makes the CA well again; UNREACHABLE and 5xx count against
+ * it.  A Retry-After stops the CA till then; of an order, the registered
+ * domains it was for.  An order that the CA refused gives its place back.
+ * AUTHORITY_REQUEST with names and the problem of a challenge is a failed
+ * validation of them, and no answer.  ACCOUNT_DOES_NOT_EXIST has the account
+ * made again by the next authorities_enter.
+ */
 void authorities_tell(struct authorities *authorities, const char *name,
     enum authority_cost cost, const struct names *names,
     const struct acme_problem *problem);

@@ -7,7 +7,8 @@
  * left, so that one which swallows calls does not use all of it.
  *
  * What keyd refuses is not asked elsewhere.  What is asked is in
- * custody_keys.c and custody_grants.c.
+ * custody_keys.c and custody_grants.c; signatures have a stream of their own
+ * (custody_stream.c).
  */
 
 #include "certd/custody.h"
@@ -101,8 +102,8 @@ hold(struct custody *custody, int64_t ret_answered_ns[CUSTODY_ENDPOINTS_MAX])
 	return links;
 }
 
-static void
-let_go(struct custody *custody, struct custody_links *links)
+void
+custody_let_go(struct custody *custody, struct custody_links *links)
 {
 	bool is_last;
 
@@ -138,9 +139,19 @@ is_silence(struct status st)
 	       st.code == STATUS_DEADLINE_EXCEEDED;
 }
 
+struct custody_links *
+custody_hold(struct custody *custody, size_t *ret_endpoint)
+{
+	int64_t answered_ns[CUSTODY_ENDPOINTS_MAX];
+	struct custody_links *links = hold(custody, answered_ns);
+
+	*ret_endpoint = next_endpoint(custody, answered_ns, 0);
+	return links;
+}
+
 /* Remember how it went, for the order of endpoints and for Status. */
-static void
-note(
+void
+custody_note(
     struct custody *custody, size_t endpoint, struct status st, const char *why)
 {
 	bool is_trouble = is_silence(st) || st.code == STATUS_UNAUTHENTICATED;
@@ -201,8 +212,8 @@ custody_call(struct custody *custody, const struct custody_ask *ask,
 		st = explain_silence(custody, at, why, ret_why);
 	else if (failed(st))
 		(void)custody_explain(ret_why, st, "%s", why);
-	note(custody, at, st, ret_why);
-	let_go(custody, links);
+	custody_note(custody, at, st, ret_why);
+	custody_let_go(custody, links);
 	return st;
 }
 
@@ -268,7 +279,7 @@ on_renewed(void *ctx, struct enroll_identity *identity)
 	custody->links = fresh;
 	custody->serial++;
 	pthread_mutex_unlock(&custody->mutex);
-	let_go(custody, old);
+	custody_let_go(custody, old);
 	return st;
 }
 
@@ -320,6 +331,8 @@ open_all(
 	}
 	st = link_all(custody, identity, &custody->links);
 	if (!failed(st))
+		st = custody_stream_new(custody, &custody->stream);
+	if (!failed(st))
 		st = look_after(custody);
 	return failed(st) ? custody_explain(ret_why, st, "%s", st.why) : st;
 }
@@ -355,6 +368,7 @@ custody_close(struct custody *custody)
 	if (custody == NULL)
 		return;
 	renewal_stop(custody->renewal);
+	custody_stream_free(custody->stream);
 	unlink_all(custody->links);
 	for (size_t i = 0; i < custody->n_endpoints; i++)
 		free(custody->endpoints[i]);

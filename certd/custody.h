@@ -96,6 +96,12 @@ STATUS custody_sign_csr(struct custody *custody, const struct key_id *id,
     enum key_alg alg, struct bytes info, struct signature *ret_signature,
     char *ret_why);
 
+/* Sign a JWS signing input of an ACME request (RFC 8555 6.2) with an account's
+ * key; the same otherwise. */
+STATUS custody_sign_jws(struct custody *custody, const struct key_id *id,
+    enum key_alg alg, struct bytes input, struct signature *ret_signature,
+    char *ret_why);
+
 /* Let the edges of a group sign TLS with a key, or no longer.  Telling what is
  * so already is no error; nor is taking from a key that is no more. */
 STATUS custody_grant(struct custody *custody, const struct key_id *id,

@@ -32,6 +32,7 @@ struct custody {
 	char domain[SPIFFE_DOMAIN_MAX];
 	char self[sizeof("certd/") + SPIFFE_NAME_MAX]; /* "certd/main" */
 	struct renewal *renewal;
+	struct custody_stream *stream;
 	pthread_mutex_t mutex;
 	/* mutex guards the rest */
 	struct custody_links *links;
@@ -62,5 +63,41 @@ struct custody_ask {
  */
 STATUS custody_call(struct custody *custody, const struct custody_ask *ask,
     ProtobufCMessage **ret_reply, unsigned *ret_asked, char *ret_why);
+
+/* The clients there are, held until custody_let_go, and which one to ask first.
+ */
+struct custody_links *custody_hold(
+    struct custody *custody, size_t *ret_endpoint);
+void custody_let_go(struct custody *custody, struct custody_links *links);
+/* An endpoint was asked, and that came of it. */
+void custody_note(struct custody *custody, size_t endpoint, struct status st,
+    const char *why);
+
+/* ---- signatures (custody_stream.c) ---- */
+
+struct custody_signing {
+	const struct key_id *id;
+	uint32_t scheme, context;
+	struct bytes content;
+};
+
+/*
+ * A stream to keyd's signer, which is opened when it is first needed, and again
+ * when it is lost: what waits together goes out together.
+ */
+struct custody_stream;
+
+STATUS custody_stream_new(
+    struct custody *custody, struct custody_stream **ret_stream);
+/* Nobody may be in custody_stream_sign.  NULL is allowed. */
+void custody_stream_free(struct custody_stream *stream);
+/*
+ * False: keyd gave no answer that way until then (monotonic); ask otherwise.
+ * True: *ret_st is keyd's answer, with its sentence in ret_why when it failed.
+ * Blocks; any thread.
+ */
+bool custody_stream_sign(struct custody_stream *stream,
+    const struct custody_signing *signing, int64_t until_ns,
+    struct signature *ret_signature, struct status *ret_st, char *ret_why);
 
 #endif

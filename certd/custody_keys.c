@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What certd asks of keyd about keys: make, import, find, have a certificate
- * request signed, destroy.  keyd's answer is not believed where it can be
+ * What certd asks of keyd about keys: make, import, find, have requests
+ * signed, destroy.  keyd's answer is not believed where it can be
  * checked: a key's id is the hash of its public key, and an imported or named
  * key is the one that was asked for.
  */
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "certd/custody_int.h"
 #include "proto/holdfast/keyd/v1/signer.pb-c.h"
 #include "proto/message.h"
@@ -285,12 +286,12 @@ custody_import_parameters(struct custody *custody, const char *pool,
 	    ret_wrapping, ret_why);
 }
 
-/* ---- certificate requests ---- */
+/* ---- certificate requests, ACME requests ---- */
 
-/* As a request of each algorithm is signed: the curve's own hash, and for RSA
- * the padding that every CA reads. */
+/* As both are signed with a key of each algorithm: the curve's own hash, and
+ * for RSA the padding that every CA reads (RFC 7518 3.1). */
 static enum sign_scheme
-csr_scheme(enum key_alg alg)
+scheme_of(enum key_alg alg)
 {
 	switch (alg) {
 	case KEY_ALG_EC_P256:
@@ -308,15 +309,25 @@ csr_scheme(enum key_alg alg)
 	}
 }
 
+/* By a call of its own: dear, but any endpoint may answer it. */
 static struct status
-sign(struct custody *custody, Holdfast__Keyd__V1__SignRequest *request,
-    struct signature *ret_signature, char *ret_why)
+sign_unary(struct custody *custody, const struct custody_signing *signing,
+    unsigned timeout_ms, struct signature *ret_signature, char *ret_why)
 {
-	const struct custody_ask ask = { SIGNER, "Sign", &request->base, 0 };
+	Holdfast__Keyd__V1__SignRequest request;
+	const struct custody_ask ask = { SIGNER, "Sign", &request.base,
+		timeout_ms };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 	const Holdfast__Keyd__V1__SignResponse *response;
-	struct status st = custody_call(custody, &ask, &reply, NULL, ret_why);
+	struct status st;
 
+	holdfast__keyd__v1__sign_request__init(&request);
+	request.key_id = data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
+	request.scheme = signing->scheme;
+	request.context = (Holdfast__Keyd__V1__Context)signing->context;
+	request.content = data_of(signing->content);
+	request.timeout_ms = timeout_ms;
+	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (failed(st))
 		return st;
 	response = (const Holdfast__Keyd__V1__SignResponse *)reply;
@@ -328,24 +339,53 @@ sign(struct custody *custody, Holdfast__Keyd__V1__SignRequest *request,
 	return st;
 }
 
-/* certd's own right to have requests signed with a key that it had made. */
+/* By the stream; for half of the time, if it must be. */
 static struct status
-grant_itself_csr(
-    struct custody *custody, const struct key_id *id, char *ret_why)
+sign(struct custody *custody, const struct custody_signing *signing,
+    struct signature *ret_signature, char *ret_why)
+{
+	const int64_t begun_ns = clock_mono_ns();
+	const int64_t most_ns = custody->timeout_ms * NS_PER_MS;
+	int64_t left_ms;
+	struct status st;
+
+	if (custody_stream_sign(custody->stream, signing,
+		begun_ns + most_ns / 2, ret_signature, &st, ret_why))
+		return st;
+	left_ms = (begun_ns + most_ns - clock_mono_ns()) / NS_PER_MS;
+	return sign_unary(custody, signing, left_ms > 1 ? (unsigned)left_ms : 1,
+	    ret_signature, ret_why);
+}
+
+/* certd's own right to have such things signed with a key that it had made. */
+static struct status
+grant_itself(struct custody *custody, const struct custody_signing *signing,
+    char *ret_why)
 {
 	Holdfast__Keyd__V1__GrantRequest request;
-	Holdfast__Keyd__V1__Context contexts[] = {
-		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR
-	};
+	Holdfast__Keyd__V1__Context contexts[] = { (
+	    Holdfast__Keyd__V1__Context)signing->context };
 	const struct custody_ask ask = { KEYS, "Grant", &request.base, 0 };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 
 	holdfast__keyd__v1__grant_request__init(&request);
-	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.key_id = data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
 	request.identity = custody->self;
 	request.contexts = contexts;
 	request.n_contexts = 1;
 	return custody_call(custody, &ask, &reply, NULL, ret_why);
+}
+
+static struct status
+sign_granted(struct custody *custody, const struct custody_signing *signing,
+    struct signature *ret_signature, char *ret_why)
+{
+	struct status st = sign(custody, signing, ret_signature, ret_why);
+
+	if (st.code != STATUS_PERMISSION_DENIED)
+		return st;
+	st = grant_itself(custody, signing, ret_why);
+	return failed(st) ? st : sign(custody, signing, ret_signature, ret_why);
 }
 
 STATUS
@@ -353,22 +393,21 @@ custody_sign_csr(struct custody *custody, const struct key_id *id,
     enum key_alg alg, struct bytes info, struct signature *ret_signature,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__SignRequest request;
-	struct status st;
+	const struct custody_signing signing = { id, (uint32_t)scheme_of(alg),
+		CONTEXT_CSR, info };
 
-	holdfast__keyd__v1__sign_request__init(&request);
-	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
-	request.scheme = (uint32_t)csr_scheme(alg);
-	request.context = HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR;
-	request.content = data_of(info);
-	request.timeout_ms = custody->timeout_ms;
-	st = sign(custody, &request, ret_signature, ret_why);
-	if (st.code != STATUS_PERMISSION_DENIED)
-		return st;
-	st = grant_itself_csr(custody, id, ret_why);
-	if (failed(st))
-		return st;
-	return sign(custody, &request, ret_signature, ret_why);
+	return sign_granted(custody, &signing, ret_signature, ret_why);
+}
+
+STATUS
+custody_sign_jws(struct custody *custody, const struct key_id *id,
+    enum key_alg alg, struct bytes input, struct signature *ret_signature,
+    char *ret_why)
+{
+	const struct custody_signing signing = { id, (uint32_t)scheme_of(alg),
+		CONTEXT_ACME_JWS, input };
+
+	return sign_granted(custody, &signing, ret_signature, ret_why);
 }
 
 /* ---- the end ---- */

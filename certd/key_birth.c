@@ -60,22 +60,39 @@ intend(struct db_tx *tx, int64_t account, struct bytes random,
 }
 
 STATUS
-key_birth_begin(
-    struct store *store, int64_t account, char ret_label[CUSTODY_LABEL_MAX])
+key_birth_intend(
+    struct db_tx *tx, int64_t account, char ret_label[CUSTODY_LABEL_MAX])
 {
-	char label[CUSTODY_LABEL_MAX];
 	uint8_t random[RANDOM_LEN];
-	struct db_tx *tx;
-	struct status st;
 
 	if (RAND_bytes(random, sizeof(random)) != 1)
 		return status_fail(
 		    STATUS_INTERNAL, "the random generator failed");
-	st = store_write(store, &tx);
+	return intend(
+	    tx, account, (struct bytes){ random, RANDOM_LEN }, ret_label);
+}
+
+STATUS
+key_birth_renew(struct db_tx *tx, int64_t account, const char *label)
+{
+	bool claimed = false;
+	struct status st = store_keys_claim(tx, label, account, &claimed);
+
+	return failed(st) || claimed ? st
+				     : store_keys_intend(tx, label, account);
+}
+
+STATUS
+key_birth_begin(
+    struct store *store, int64_t account, char ret_label[CUSTODY_LABEL_MAX])
+{
+	char label[CUSTODY_LABEL_MAX];
+	struct db_tx *tx;
+	struct status st = store_write(store, &tx);
+
 	if (failed(st))
 		return st;
-	st = store_commit(store, tx,
-	    intend(tx, account, (struct bytes){ random, RANDOM_LEN }, label));
+	st = store_commit(store, tx, key_birth_intend(tx, account, label));
 	if (!failed(st))
 		memcpy(ret_label, label, sizeof(label));
 	return st;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/db.h"
 #include "base/signing.h"
 #include "base/status.h"
 #include "certd/custody.h"
@@ -29,6 +30,12 @@ void key_birth_for_whom(
  */
 STATUS key_birth_begin(
     struct store *store, int64_t account, char ret_label[CUSTODY_LABEL_MAX]);
+/* The same within the caller's transaction. */
+STATUS key_birth_intend(
+    struct db_tx *tx, int64_t account, char ret_label[CUSTODY_LABEL_MAX]);
+/* The intent of a label that is from before: as new, whether the janitor has
+ * ended it meanwhile or not. */
+STATUS key_birth_renew(struct db_tx *tx, int64_t account, const char *label);
 /* Was it made so, for this account, which was made then? */
 bool key_birth_is_of(int64_t account, int64_t created_s, const char *label);
 /* keyd failed with st: the intent ends, unless keyd may have done it. */

@@ -309,8 +309,33 @@ store_changes_give_input(struct db_tx *tx, int64_t id, int input)
 	    DB_VALUES(db_int(id), db_int(input), db_int(store_now_s())));
 }
 
-_Static_assert(CHANGE_INPUT_CANCEL == 4 && CHANGE_INSTALLING == 9,
+_Static_assert(CHANGE_INPUT_CANCEL == 4 && CHANGE_ORDERING == 3 &&
+		   CHANGE_AWAITING_VERIFY == 5 && CHANGE_AWAITING_ISSUE == 7 &&
+		   CHANGE_INSTALLING == 9,
     "as the statements here have it");
+
+STATUS
+store_changes_given(
+    struct db_tx *tx, int64_t *ret_ids, size_t max, size_t *ret_n)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	size_t n = 0;
+	struct status st = db_query(tx, &rows,
+	    "SELECT id FROM change WHERE input <> 0 AND ended_s = 0"
+	    " ORDER BY id",
+	    DB_NONE);
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	while (!failed(st) && row && n < max) {
+		ret_ids[n++] = db_column_int(rows, 0);
+		st = db_next(rows, &row);
+	}
+	if (!failed(st))
+		*ret_n = n;
+	return st;
+}
 
 STATUS
 store_changes_take_input(struct db_tx *tx, struct change_row *row)
@@ -382,6 +407,17 @@ store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
 	return st;
 }
 
+/* A pause is of a day at most; those that await a person are due when their
+ * order ends. */
+STATUS
+store_changes_clamp(struct db_tx *tx, int64_t now_s)
+{
+	return db_run(tx, NULL,
+	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0"
+	    " AND due_s > ?1 + 90000 AND state <> 5 AND state <> 7",
+	    DB_VALUES(db_int(now_s)));
+}
+
 STATUS
 store_changes_same_names(
     struct db_tx *tx, const struct change_row *row, int64_t *ret_other)
@@ -390,7 +426,7 @@ store_changes_same_names(
 	struct status st = db_number(tx, &other,
 	    "SELECT id FROM change WHERE ended_s = 0 AND id <> ?1"
 	    " AND hostnames = (SELECT hostnames FROM change WHERE id = ?1)"
-	    " AND authority = ?2 AND order_url <> '' ORDER BY id LIMIT 1",
+	    " AND authority = ?2 AND state BETWEEN 3 AND 9 ORDER BY id LIMIT 1",
 	    DB_VALUES(db_int(row->id), db_text(row->authority)));
 
 	if (failed(st) && st.code != STATUS_NOT_FOUND)

@@ -134,6 +134,9 @@ STATUS store_changes_of_resource(
  */
 STATUS store_changes_save(
     struct db_tx *tx, struct change_row *row, const char *text);
+/* A line of history alone, of a state that was passed through. */
+STATUS store_changes_event(
+    struct db_tx *tx, int64_t change, int state, const char *text);
 /*
  * Put an input there, due now; the machine takes it (store_changes_save leaves
  * it, store_changes_take_input ends the one that the row was read with).  A
@@ -144,6 +147,9 @@ STATUS store_changes_save(
  */
 STATUS store_changes_give_input(struct db_tx *tx, int64_t id, int input);
 STATUS store_changes_take_input(struct db_tx *tx, struct change_row *row);
+/* Those with an input that was not taken yet. */
+STATUS store_changes_given(
+    struct db_tx *tx, int64_t *ret_ids, size_t max, size_t *ret_n);
 /* What is wanted has changed: cancel it if it can be, and have another one
  * follow it. */
 STATUS store_changes_outdate(struct db_tx *tx, int64_t id);
@@ -153,8 +159,11 @@ STATUS store_changes_outdate(struct db_tx *tx, int64_t id);
 STATUS store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
     size_t n_skip, int64_t *ret_ids, size_t max, size_t *ret_n,
     int64_t *ret_next_s);
-/* Another change that has not ended, has an order, and is of the same names at
- * the same CA; 0: none (single flight). */
+/* Due at once what was put off by a clock that was ahead of now_s. */
+STATUS store_changes_clamp(struct db_tx *tx, int64_t now_s);
+/* Another change of the same names at the same CA that is ORDERING, or beyond
+ * and not yet proving; 0: none (single flight).  In the transaction that saves
+ * ORDERING, so that of two the first one goes. */
 STATUS store_changes_same_names(
     struct db_tx *tx, const struct change_row *row, int64_t *ret_other);
 

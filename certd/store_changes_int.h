@@ -15,10 +15,6 @@
 	" created_by FROM change"
 void store_changes_take(struct db_rows *rows, struct change_row *ret_row);
 
-/* A line of history. */
-STATUS store_changes_event(
-    struct db_tx *tx, int64_t change, int state, const char *text);
-
 /* It has just ended, and that is kept: do what waited for it. */
 STATUS store_changes_ended(struct db_tx *tx, const struct change_row *row);
 

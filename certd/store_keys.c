@@ -112,8 +112,8 @@ store_keys_expose(struct db_tx *tx, const struct key_id *id)
 	    DB_VALUES(id_of(id)));
 }
 
-static struct status
-doom(struct db_tx *tx, const struct key_id *id)
+STATUS
+store_keys_doom(struct db_tx *tx, const struct key_id *id)
 {
 	return db_run(tx, NULL,
 	    "INSERT INTO key_doomed (id, since_s) VALUES (?1, ?2)"
@@ -133,7 +133,7 @@ store_keys_drop_unused(
 	    DB_VALUES(id_of(id)));
 
 	if (!failed(st) && dropped > 0)
-		st = doom(tx, id);
+		st = store_keys_doom(tx, id);
 	if (!failed(st))
 		*ret_doomed = dropped > 0;
 	return st;
@@ -180,7 +180,7 @@ store_keys_abandon(struct db_tx *tx, const char *label, const struct key_id *id)
 	    exists(tx, "SELECT 1 FROM key WHERE id = ?1", id, &used);
 
 	if (!failed(st) && !used)
-		st = doom(tx, id);
+		st = store_keys_doom(tx, id);
 	if (failed(st))
 		return st;
 	return store_keys_forget(tx, label);

@@ -83,6 +83,9 @@ STATUS store_keys_end_intent(struct db_tx *tx,
 
 /* ---- doomed keys ---- */
 
+/* One that has no row of its own, such as an ACME account's, is not used any
+ * more. */
+STATUS store_keys_doom(struct db_tx *tx, const struct key_id *id);
 STATUS store_keys_is_doomed(
     struct db_tx *tx, const struct key_id *id, bool *ret_doomed);
 struct store_doomed {

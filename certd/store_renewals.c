@@ -124,3 +124,20 @@ store_renewals_due(struct db_tx *tx, int64_t now_s,
 	*ret_next_s = row ? db_column_int(rows, 5) : 0;
 	return st;
 }
+
+/* A pause is of a day and a fifth at most, a question of a day. */
+STATUS
+store_renewals_clamp(struct db_tx *tx, int64_t now_s)
+{
+	struct status st = db_run(tx, NULL,
+	    "UPDATE renewal SET renew_s = ?1, due_s = ?1"
+	    " WHERE failures > 0 AND renew_s > ?1 + 108000",
+	    DB_VALUES(db_int(now_s)));
+
+	if (failed(st))
+		return st;
+	return db_run(tx, NULL,
+	    "UPDATE renewal SET ask_s = ?1, due_s = ?1"
+	    " WHERE ask_s > ?1 + 90000",
+	    DB_VALUES(db_int(now_s)));
+}

@@ -118,7 +118,11 @@ const char store_schema_acme[] =
     "CREATE INDEX change_flight ON change (hostnames) WHERE ended_s = 0;"
     "CREATE INDEX change_due ON change (due_s)"
     " WHERE ended_s = 0 AND due_s > 0;"
+    "CREATE INDEX change_given ON change (id)"
+    " WHERE input <> 0 AND ended_s = 0;"
     "CREATE INDEX change_by_account ON change (account, id);"
+    /* What of a CA's limits is used, after a start. */
+    "CREATE INDEX change_by_age ON change (created_s);"
     "CREATE INDEX change_by_enrollment ON change (enrollment, id);"
     "CREATE INDEX change_by_resource ON change (resource, id);"
     "CREATE INDEX change_under_way ON change (account, id)"
@@ -171,6 +175,15 @@ const char store_schema_acme[] =
     " done_s INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE INDEX revocation_due ON revocation (due_s) WHERE due_s > 0;"
     "CREATE INDEX revocation_by_enrollment ON revocation (enrollment);"
+
+    /* ---- what is going to be deleted ---- */
+    /* A certificate that another took the place of, while an edge may still
+     * serve it. */
+    "CREATE TABLE leaving ("
+    " certificate INTEGER PRIMARY KEY REFERENCES certificate (id)"
+    " ON DELETE CASCADE,"
+    " due_s INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX leaving_due ON leaving (due_s);"
 
     /* ---- what was looked at ---- */
     "CREATE TABLE diagnosis ("

@@ -23,6 +23,7 @@ struct dns_resolver;
 #define DNS_HOPS_MAX 16
 #define DNS_RECORDS_MAX 64
 #define DNS_TXT_MAX 1024
+#define DNS_CONFIGURED_MAX 8
 
 enum dns_type {
 	DNS_A = 1,
@@ -37,7 +38,7 @@ enum dns_type {
 struct dns_resolver_config {
 	/* "192.0.2.1:53", "[2001:db8::1]:53"; none: /etc/resolv.conf's. */
 	const char *const *servers;
-	size_t n_servers;
+	size_t n_servers;    /* the first DNS_CONFIGURED_MAX count */
 	unsigned timeout_ms; /* of one question, with its retries; 0: 5,000 */
 	/* Of authoritative servers, which are asked where their NS say they
 	 * are; 0: 53.  For tests, and for views behind a port. */
@@ -50,11 +51,13 @@ void dns_resolver_free(struct dns_resolver *resolver); /* NULL is allowed */
 SCOPED_RELEASE(dns_resolver_free, struct dns_resolver *);
 
 struct dns_record {
-	char name[DNS_NAME_MAX]; /* lower case, without the last dot */
+	char name[DNS_NAME_MAX]; /* lower case, without the last dot; "." */
 	enum dns_type type;
 	uint32_t ttl_s;
 	/* A, AAAA: the address; NS, CNAME: the name; TXT: its strings joined;
-	 * CAA: "0 issue \"ca.example\""; SOA: the primary server. */
+	 * CAA: "0 issue \"ca.example\""; SOA: the primary server.  A backslash
+	 * is "\\", what is not printable ASCII is "\DDD" (RFC 1035 5.1), in
+	 * names too; what is too long is cut. */
 	char text[DNS_TXT_MAX];
 };
 
@@ -70,11 +73,12 @@ enum dns_code {
 	DNS_GARBAGE = 101    /* an answer that cannot be read */
 };
 const char *dns_code_name(enum dns_code code); /* "NXDOMAIN" */
+const char *dns_type_name(enum dns_type type); /* "CNAME" */
 
 struct dns_answer {
 	enum dns_code code;
 	bool is_authoritative;
-	char server[64]; /* who answered, "192.0.2.1:53" */
+	char server[64]; /* who answered, or was asked last: "192.0.2.1:53" */
 	unsigned took_ms;
 	size_t n_records; /* of the answer section; more are cut off */
 	struct dns_record *records; /* malloc'd */
@@ -89,8 +93,14 @@ struct dns_question {
 	const char *server;
 };
 
-/* All of them at once; one answer each, ended with dns_answer_done.  A question
- * without an answer is no failure: its code says so. */
+/*
+ * All of them at once; one answer each, ended with dns_answer_done.  A question
+ * without an answer is no failure: its code says so.  One server after the
+ * other is asked until one has an answer other than SERVFAIL, REFUSED and the
+ * like. INVALID_ARGUMENT: a name that is none, a server that is no address and
+ * port, more than DNS_SERVERS_MAX different servers.
+ */
+#define DNS_SERVERS_MAX 64
 STATUS dns_ask(struct dns_resolver *resolver,
     const struct dns_question *questions, size_t n,
     struct dns_answer *ret_answers);
@@ -124,8 +134,12 @@ struct dns_chain {
 STATUS dns_chain(struct dns_resolver *resolver, const char *const *names,
     size_t n, struct dns_chain *ret_chains);
 
-/* The zone that holds a name, and the addresses of its authoritative servers,
- * as "address:port".  UNAVAILABLE with a sentence when they cannot be found. */
+/*
+ * The zone that holds a name, and its authoritative servers.  Each address is
+ * one of them, as "address:port"; "": the server's name has none.  Left out are
+ * those that this machine has no route to (IPv6, mostly).  UNAVAILABLE with a
+ * sentence when they cannot be found.
+ */
 struct dns_zone {
 	char name[DNS_NAME_MAX];
 	size_t n_servers;
@@ -141,8 +155,9 @@ STATUS dns_find_zone(struct dns_resolver *resolver, const char *name,
 /*
  * Is there a TXT of that value at name, at every authoritative server of the
  * zone that holds it?  Each is asked itself.  *ret_n_have of *ret_n_servers
- * have it; ret_why says which have not, and what they have.  A lame or
- * unreachable server counts as one that has not.
+ * have it; ret_why says which have not, and what they have; empty: all have it.
+ * A lame or unreachable server counts as one that has not.  CNAMEs are not
+ * followed: name is where they lead to (dns_chain).
  */
 STATUS dns_txt_everywhere(struct dns_resolver *resolver, const char *name,
     const char *value, size_t *ret_n_servers, size_t *ret_n_have,
@@ -151,21 +166,24 @@ STATUS dns_txt_everywhere(struct dns_resolver *resolver, const char *name,
 /*
  * CAA records that apply to a name (RFC 8659 3: the closest ancestor that has
  * any, each name's CNAME followed).  at: where they were found; empty: none
- * anywhere.  UNAVAILABLE: a look-up failed, which a CA takes for a no.
+ * anywhere.  A leading "*." does not count.  UNAVAILABLE: a look-up failed,
+ * which a CA takes for a no.
  */
+#define DNS_CAA_MAX 32
 struct dns_caa {
 	char at[DNS_NAME_MAX];
 	size_t n_records;
 	struct {
 		bool is_critical;
-		char tag[32];
+		char tag[32]; /* lower case */
 		char value[256];
-	} records[16];
+	} records[DNS_CAA_MAX];
 };
 STATUS dns_find_caa(struct dns_resolver *resolver, const char *name,
     struct dns_caa *ret_caa, char ret_why[DNS_WHY_MAX]);
 /* May the CA of that domain ("letsencrypt.org") issue for the name (RFC 8659 4;
- * wildcard: 4.3)? */
+ * wildcard: 4.3)?  Parameters (RFC 8657) limit it further, by account or by
+ * validation method: the CA looks at them, not this. */
 bool dns_caa_allows(
     const struct dns_caa *caa, const char *ca_domain, bool is_wildcard);
 

@@ -23,7 +23,7 @@ enum dns_tsig_algorithm {
 };
 
 struct dns_tsig {
-	char name[256];
+	char name[256]; /* of the key, as a DNS name */
 	enum dns_tsig_algorithm algorithm;
 	const struct secret *key; /* its octets, not base64; borrowed */
 };
@@ -32,16 +32,24 @@ struct dns_update {
 	const char *server; /* "192.0.2.1:53" */
 	const char *zone;
 	const char *name;
-	const char *value; /* at most 255 octets */
+	const char *value; /* 1 to 255 octets */
 	uint32_t ttl_s;
 	bool is_removal;
 	const struct dns_tsig *tsig; /* NULL: not signed */
 	unsigned timeout_ms;         /* 0: 10,000 */
 };
 
-/* Adding what is there and taking away what is not are OK.  Else the status and
+/*
+ * Adding what is there and taking away what is not are OK.  Else the status and
  * ret_why say what the server said (REFUSED, NOTAUTH, BADKEY, BADTIME with both
- * clocks, ...) and what to do.  DNS_WHY_MAX octets. */
+ * clocks, ...) and what to do.  DNS_WHY_MAX octets.
+ *
+ * UNAVAILABLE: no answer, or SERVFAIL; try again.  INVALID_ARGUMENT: what was
+ * asked for cannot be.  PERMISSION_DENIED, UNAUTHENTICATED (the key, on either
+ * side), FAILED_PRECONDITION (zone, clocks, a server without updates): somebody
+ * has to change something.  A server takes no TXT where there is a CNAME, and
+ * says OK: look whether it is there (dns_txt_everywhere).
+ */
 STATUS dns_update_send(const struct dns_update *update, char *ret_why);
 
 #endif

@@ -27,6 +27,10 @@ struct csr {
 	const struct csr_alg *alg;
 	unsigned char *info; /* OpenSSL's memory */
 	size_t info_len;
+	/* The first name is the common name; else it is this one, if any. While
+	 * the request is built. */
+	bool is_first_common;
+	const char *common_name;
 	bool is_signed;
 };
 
@@ -136,7 +140,7 @@ push(GENERAL_NAMES *names, int type, struct bytes octets)
 	return false;
 }
 
-/* The first name is the common name too, where it fits. */
+/* A common name, where it fits. */
 static bool
 set_subject(X509_REQ *req, const char *name)
 {
@@ -155,7 +159,8 @@ static struct status
 take_name(
     struct csr *csr, GENERAL_NAMES *names, const char *text, char *ret_why)
 {
-	const bool is_first = sk_GENERAL_NAME_num(names) == 0;
+	const bool is_first =
+	    csr->is_first_common && sk_GENERAL_NAME_num(names) == 0;
 	char name[HOSTNAME_MAX];
 	uint8_t address[16];
 	const size_t len = parse_address(text, address);
@@ -190,6 +195,9 @@ add_names(struct csr *csr, const char *const *names, size_t n, char *ret_why)
 		st = take_name(csr, san, names[i], ret_why);
 	if (failed(st))
 		return st;
+	if (csr->common_name[0] != 0 &&
+	    !set_subject(csr->req, csr->common_name))
+		return no_memory(ret_why);
 	if (X509V3_add1_i2d(&extensions, NID_subject_alt_name, san, 0,
 		X509V3_ADD_DEFAULT) != 1 ||
 	    X509_REQ_add_extensions(csr->req, extensions) != 1)
@@ -259,9 +267,10 @@ csr_check_names(const char *const *names, size_t n_names, char *ret_why)
 	return st;
 }
 
-STATUS
-csr_new(struct bytes spki, const char *const *names, size_t n_names,
-    struct csr **ret_csr, char *ret_why)
+/* common_name NULL: the first of the names. */
+static struct status
+make(struct bytes spki, const char *common_name, const char *const *names,
+    size_t n_names, struct csr **ret_csr, char *ret_why)
 {
 	struct csr *csr;
 	struct status st;
@@ -272,13 +281,37 @@ csr_new(struct bytes spki, const char *const *names, size_t n_names,
 	csr = calloc(1, sizeof(*csr));
 	if (csr == NULL)
 		return no_memory(ret_why);
+	csr->is_first_common = common_name == NULL;
+	csr->common_name = common_name == NULL ? "" : common_name;
 	st = build(csr, spki, names, n_names, ret_why);
+	csr->common_name = NULL;
 	if (failed(st)) {
 		csr_free(csr);
 		return st;
 	}
 	*ret_csr = csr;
 	return st;
+}
+
+STATUS
+csr_new(struct bytes spki, const char *const *names, size_t n_names,
+    struct csr **ret_csr, char *ret_why)
+{
+	return make(spki, NULL, names, n_names, ret_csr, ret_why);
+}
+
+STATUS
+csr_new_named(struct bytes spki, const char *common_name,
+    const char *const *names, size_t n_names, struct csr **ret_csr,
+    char *ret_why)
+{
+	for (size_t i = 0; i < n_names && common_name[0] != 0; i++)
+		if (strcmp(names[i], common_name) == 0)
+			return make(spki, common_name, names, n_names, ret_csr,
+			    ret_why);
+	if (common_name[0] != 0)
+		return refuse(ret_why, "the common name is none of the names");
+	return make(spki, "", names, n_names, ret_csr, ret_why);
 }
 
 void
@@ -356,5 +389,29 @@ csr_pem(const struct csr *csr, char **ret_pem)
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "there is not enough memory");
 	*ret_pem = text;
+	return status_ok();
+}
+
+STATUS
+csr_der(const struct csr *csr, uint8_t **ret_der, size_t *ret_len)
+{
+	unsigned char *der = NULL;
+	uint8_t *copy = NULL;
+	int len;
+
+	if (!csr->is_signed)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "the request is not signed yet");
+	len = i2d_X509_REQ(csr->req, &der);
+	if (len > 0)
+		copy = malloc((size_t)len);
+	if (copy != NULL)
+		memcpy(copy, der, (size_t)len);
+	OPENSSL_free(der);
+	if (copy == NULL)
+		return status_fail(
+		    STATUS_RESOURCE_EXHAUSTED, "there is not enough memory");
+	*ret_der = copy;
+	*ret_len = (size_t)len;
 	return status_ok();
 }

@@ -3,6 +3,7 @@
 #define PKI_CSR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/scoped.h"
@@ -31,6 +32,11 @@ STATUS csr_check_names(const char *const *names, size_t n_names, char *ret_why);
  */
 STATUS csr_new(struct bytes spki, const char *const *names, size_t n_names,
     struct csr **ret_csr, char *ret_why);
+/* The same with this common name, one of the (normalized) names, and with none
+ * where it is "". */
+STATUS csr_new_named(struct bytes spki, const char *common_name,
+    const char *const *names, size_t n_names, struct csr **ret_csr,
+    char *ret_why);
 void csr_free(struct csr *csr); /* NULL is allowed */
 SCOPED_RELEASE(csr_free, struct csr *);
 
@@ -49,5 +55,7 @@ STATUS csr_sign(struct csr *csr, struct bytes signature);
 /* A signed request as PEM; the caller frees.  FAILED_PRECONDITION: it is not
  * signed. */
 STATUS csr_pem(const struct csr *csr, char **ret_pem);
+/* The same as DER, malloc'd. */
+STATUS csr_der(const struct csr *csr, uint8_t **ret_der, size_t *ret_len);
 
 #endif

@@ -445,30 +445,51 @@ digest_of(enum key_alg alg)
 	return alg == KEY_ALG_EC_P384 ? EVP_sha384() : EVP_sha256();
 }
 
+static struct status
+sign(struct custody *custody, const struct key_id *id, enum key_alg alg,
+    struct bytes content, struct signature *ret_signature)
+{
+	struct fake_key *key = by_id(custody, id);
+	struct signature signature = { .len = SIGNATURE_MAX };
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct status st = status_ok();
+
+	if (key == NULL || ctx == NULL || key->key.alg != alg ||
+	    EVP_DigestSignInit(ctx, NULL, digest_of(alg), NULL, key->pkey) !=
+		1 ||
+	    EVP_DigestSign(ctx, signature.at, &signature.len, content.at,
+		content.len) != 1)
+		st = status_fail(STATUS_NOT_FOUND, "keyd has no such key");
+	else
+		*ret_signature = signature;
+	EVP_MD_CTX_free(ctx);
+	return st;
+}
+
 STATUS
 custody_sign_csr(struct custody *custody, const struct key_id *id,
     enum key_alg alg, struct bytes info, struct signature *ret_signature,
     char *ret_why)
 {
 	struct status st = enter(custody, "sign_csr", ret_why);
-	struct fake_key *key;
-	struct signature signature = { .len = SIGNATURE_MAX };
-	EVP_MD_CTX *ctx;
 
-	if (failed(st))
-		return st;
-	key = by_id(custody, id);
-	ctx = EVP_MD_CTX_new();
-	if (key == NULL || ctx == NULL || key->key.alg != alg ||
-	    EVP_DigestSignInit(ctx, NULL, digest_of(alg), NULL, key->pkey) !=
-		1 ||
-	    EVP_DigestSign(
-		ctx, signature.at, &signature.len, info.at, info.len) != 1)
-		st = status_fail(STATUS_NOT_FOUND, "keyd has no such key");
-	else
-		*ret_signature = signature;
-	EVP_MD_CTX_free(ctx);
-	return leave(custody, st, ret_why);
+	return failed(st)
+		   ? st
+		   : leave(custody, sign(custody, id, alg, info, ret_signature),
+			 ret_why);
+}
+
+STATUS
+custody_sign_jws(struct custody *custody, const struct key_id *id,
+    enum key_alg alg, struct bytes input, struct signature *ret_signature,
+    char *ret_why)
+{
+	struct status st = enter(custody, "sign_jws", ret_why);
+
+	return failed(st)
+		   ? st
+		   : leave(custody,
+			 sign(custody, id, alg, input, ret_signature), ret_why);
 }
 
 /* ---- grants ---- */

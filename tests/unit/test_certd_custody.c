@@ -61,6 +61,13 @@ static struct said {
 	size_t n_contexts;
 	unsigned scheme;
 	unsigned n_csr_grants;
+	bool has_jws_grant;
+	unsigned n_jws_grants;
+	bool has_stream;    /* keyd knows SignStream */
+	bool swallows;      /* and answers nothing on it */
+	bool breaks;        /* it ends with UNAVAILABLE at a message */
+	unsigned n_streams; /* opened */
+	unsigned n_messages, n_streamed, n_unary;
 	atomic_bool hold; /* calls of Get stay until it is cleared */
 	atomic_uint held;
 } said_;
@@ -211,6 +218,11 @@ on_grant(void *ctx, const struct rpc_call *call,
 		said.has_csr_grant = true;
 		said.n_csr_grants++;
 	}
+	if (asked->contexts[0] ==
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS) {
+		said.has_jws_grant = true;
+		said.n_jws_grants++;
+	}
 	rpc_reply_set(reply, &response.base);
 	return st;
 }
@@ -287,6 +299,14 @@ on_list_grants(void *ctx, const struct rpc_call *call,
 	return status_ok();
 }
 
+static bool
+is_granted(unsigned context)
+{
+	return context == HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR
+		   ? said.has_csr_grant
+		   : said.has_jws_grant;
+}
+
 static struct status
 on_sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
     struct rpc_reply *reply)
@@ -298,13 +318,96 @@ on_sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
 	holdfast__keyd__v1__sign_response__init(&response);
 	(void)call;
 	(void)go_wrong(ctx, reply);
-	if (!said.has_csr_grant)
+	said.n_unary++;
+	if (!is_granted(asked->context))
 		return status_fail(STATUS_PERMISSION_DENIED, "no grant");
 	said.scheme = asked->scheme;
 	response.signature = asked->content;
 	rpc_reply_set(reply, &response.base);
 	return status_ok();
 }
+
+/* ---- keyd's stream: signs by giving the content back ---- */
+
+static struct status
+stream_open(void *ctx, struct rpc_stream *stream, const struct rpc_peer *peer,
+    void **ret_state)
+{
+	(void)ctx;
+	(void)peer;
+	if (!said.has_stream)
+		return status_fail(STATUS_UNIMPLEMENTED, "no stream");
+	said.n_streams++;
+	rpc_stream_ref(stream);
+	*ret_state = stream;
+	(void)said_now();
+	return status_ok();
+}
+
+static void
+stream_answer(
+    struct rpc_stream *stream, const Holdfast__Keyd__V1__SignBatch *batch)
+{
+	static char no_grant[] = "no grant";
+	static uint8_t packed[256 * 1024];
+	Holdfast__Keyd__V1__SignReplyBatch replies;
+	Holdfast__Keyd__V1__SignResponse responses[64];
+	Holdfast__Keyd__V1__SignResponse *at[64];
+
+	holdfast__keyd__v1__sign_reply_batch__init(&replies);
+	assert_true(batch->n_requests <= 64);
+	for (size_t i = 0; i < batch->n_requests; i++) {
+		at[i] = &responses[i];
+		holdfast__keyd__v1__sign_response__init(at[i]);
+		at[i]->id = batch->requests[i]->id;
+		at[i]->signature = batch->requests[i]->content;
+		said.scheme = batch->requests[i]->scheme;
+		if (!is_granted(batch->requests[i]->context)) {
+			at[i]->code = STATUS_PERMISSION_DENIED;
+			at[i]->why = no_grant;
+		}
+	}
+	replies.responses = at;
+	replies.n_responses = batch->n_requests;
+	rpc_stream_send(stream,
+	    (struct bytes){ packed,
+		holdfast__keyd__v1__sign_reply_batch__pack(&replies, packed) });
+}
+
+static struct status
+stream_message(void *state, struct bytes message)
+{
+	Holdfast__Keyd__V1__SignBatch *batch =
+	    holdfast__keyd__v1__sign_batch__unpack(
+		NULL, message.len, message.at);
+
+	assert_non_null(batch);
+	said.n_messages++;
+	said.n_streamed += (unsigned)batch->n_requests;
+	if (!said.swallows && !said.breaks)
+		stream_answer(state, batch);
+	holdfast__keyd__v1__sign_batch__free_unpacked(batch, NULL);
+	(void)said_now();
+	return said.breaks ? status_fail(STATUS_UNAVAILABLE, "draining")
+			   : status_ok();
+}
+
+static void
+stream_half_closed(void *state)
+{
+	rpc_stream_end(state, status_ok());
+}
+
+static void
+stream_closed(void *state)
+{
+	rpc_stream_unref(state);
+}
+
+static const struct rpc_stream_ops STREAM = { .open = stream_open,
+	.message = stream_message,
+	.half_closed = stream_half_closed,
+	.closed = stream_closed };
 
 static struct status
 on_list(void *ctx, const struct rpc_call *call, const ProtobufCMessage *request,
@@ -383,6 +486,9 @@ add_methods(struct keyd *keyd)
 	for (size_t i = 0; i < sizeof(METHODS) / sizeof(METHODS[0]); i++)
 		rpc_server_add_unary(keyd->server, METHODS[i].service,
 		    METHODS[i].method, on_call, keyd);
+	rpc_server_add_stream(keyd->server,
+	    &holdfast__keyd__v1__signer__descriptor, "SignStream", &STREAM,
+	    keyd);
 }
 
 /* On a free port, or on the one that it had. */
@@ -678,6 +784,136 @@ certd_grants_itself_requests_once(void **state)
 	assert_int_equal(said.scheme, SCHEME_ECDSA_SECP256R1_SHA256);
 }
 
+/* ---- the stream of signatures ---- */
+
+static struct status
+sign_jws(const char *input, struct signature *ret_signature)
+{
+	return custody_sign_jws(custody, &said.id, KEY_ALG_EC_P256,
+	    bytes_of(input), ret_signature, why);
+}
+
+static void
+certd_grants_itself_acme_requests_once_and_has_them_signed_by_a_stream(
+    void **state)
+{
+	struct signature signature;
+
+	(void)state;
+	said.has_stream = true;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sign_jws("e30.e30", &signature).code, 0);
+		assert_int_equal(signature.len, 7);
+		assert_memory_equal(signature.at, "e30.e30", 7);
+	}
+	assert_int_equal(said.n_jws_grants, 1);
+	assert_int_equal(said.n_csr_grants, 0);
+	assert_string_equal(said.identity, "certd/main");
+	assert_int_equal(said.scheme, SCHEME_ECDSA_SECP256R1_SHA256);
+	assert_int_equal(said.n_streams, 1);
+	assert_int_equal(said.n_streamed, 4);
+	assert_int_equal(said.n_unary, 0);
+}
+
+static void *
+sign_many(void *arg)
+{
+	char input[32], many_why[CUSTODY_WHY_MAX];
+	struct signature signature;
+	size_t bad = 0;
+
+	for (int i = 0; i < 200; i++) {
+		snprintf(input, sizeof(input), "%p.%d", arg, i);
+		bad += custody_sign_jws(custody, &said.id, KEY_ALG_EC_P256,
+			   bytes_of(input), &signature, many_why)
+			       .code != STATUS_OK ||
+		       signature.len != strlen(input) ||
+		       memcmp(signature.at, input, signature.len) != 0;
+	}
+	return bad == 0 ? arg : NULL;
+}
+
+static void
+everyone_who_asks_at_once_gets_his_own_signature(void **state)
+{
+	pthread_t threads[8];
+	int ids[8];
+	void *ok;
+
+	(void)state;
+	said.has_stream = said.has_jws_grant = true;
+	for (size_t i = 0; i < 8; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, sign_many, &ids[i]), 0);
+	for (size_t i = 0; i < 8; i++) {
+		pthread_join(threads[i], &ok);
+		assert_ptr_equal(ok, &ids[i]);
+	}
+	assert_int_equal(said.n_streams, 1);
+	assert_int_equal(said.n_streamed, 1600);
+	assert_int_equal(said.n_unary, 0);
+	assert_true(said.n_messages <= said.n_streamed);
+}
+
+static void
+what_is_on_a_stream_that_breaks_is_asked_for_otherwise(void **state)
+{
+	struct signature signature;
+
+	(void)state;
+	said.has_stream = said.has_jws_grant = said.breaks = true;
+	assert_int_equal(sign_jws("a.b", &signature).code, STATUS_OK);
+	assert_memory_equal(signature.at, "a.b", 3);
+	assert_int_equal(said.n_unary, 1);
+	/* And after a rest by a stream again. */
+	said.breaks = false;
+	for (int i = 0; i < 300 && said.n_streams < 2; i++) {
+		assert_int_equal(sign_jws("a.b", &signature).code, STATUS_OK);
+		usleep(20000);
+	}
+	assert_int_equal(said.n_streams, 2);
+}
+
+static void
+a_stream_that_answers_nothing_is_given_up_for_another_way(void **state)
+{
+	const struct custody_config config = { .state_dir = "state",
+		.timeout_ms = 400 };
+	struct signature signature;
+
+	(void)state;
+	custody_close(custody);
+	assert_int_equal(custody_open(&config, &custody, why).code, STATUS_OK);
+	said.has_stream = said.has_jws_grant = said.swallows = true;
+	/* On a slow machine the rest of the time may not do. */
+	for (int i = 0; i < 50 && failed(sign_jws("a.b", &signature)); i++)
+		;
+	assert_memory_equal(signature.at, "a.b", 3);
+	assert_true(said.n_unary >= 1);
+	assert_true(said.n_messages >= 1);
+}
+
+static void
+the_stream_is_opened_where_keyd_answered_last(void **state)
+{
+	struct custody_key key;
+	struct signature signature;
+
+	(void)state;
+	said.has_stream = said.has_jws_grant = true;
+	keyd_stop(&keyds[0]);
+	assert_int_equal(generate(&key).code, STATUS_OK);
+	assert_int_equal(sign_jws("a.b", &signature).code, STATUS_OK);
+	assert_int_equal(said.n_streamed, 1);
+	assert_int_equal(said.n_unary, 0);
+	/* That one goes, the other one comes. */
+	keyd_start(&keyds[0]);
+	keyd_stop(&keyds[1]);
+	for (int i = 0; i < 300 && failed(sign_jws("c.d", &signature)); i++)
+		usleep(100000);
+	assert_memory_equal(signature.at, "c.d", 3);
+}
+
 static void
 destroying_a_key_says_when_it_waits_for_approval(void **state)
 {
@@ -931,6 +1167,7 @@ a_renewed_identity_is_used_and_calls_under_way_end_well(void **state)
 	struct custody_key key;
 	unsigned seen = 0;
 	bool changed = true;
+	struct signature signature;
 	char *cert = NULL, *pem = NULL;
 	pthread_t thread;
 	void *ok = NULL;
@@ -941,7 +1178,9 @@ a_renewed_identity_is_used_and_calls_under_way_end_well(void **state)
 	age_s = 1000;
 	left_s = 1002;
 	atomic_store(&said.hold, true);
+	said.has_stream = said.has_jws_grant = true;
 	assert_int_equal(open_custody().code, STATUS_OK);
+	assert_int_equal(sign_jws("a.b", &signature).code, STATUS_OK);
 	assert_int_equal(
 	    custody_identity(custody, &seen, &changed, &cert, &pem).code,
 	    STATUS_OK);
@@ -971,6 +1210,10 @@ a_renewed_identity_is_used_and_calls_under_way_end_well(void **state)
 	pthread_join(thread, &ok);
 	assert_ptr_equal(ok, &said);
 	assert_int_equal(generate(&key).code, STATUS_OK);
+	/* The stream is of the new identity, too. */
+	assert_int_equal(sign_jws("a.b", &signature).code, STATUS_OK);
+	assert_int_equal(said.n_streams, 2);
+	assert_int_equal(said.n_unary, 0);
 	changed = false;
 	assert_int_equal(
 	    custody_identity(custody, &seen, &changed, &cert, &pem).code,
@@ -995,6 +1238,12 @@ main(int argc, char **argv)
 		TEST(an_import_says_whether_the_key_was_in_the_clear),
 		TEST(a_destroyed_key_is_not_found),
 		TEST(certd_grants_itself_requests_once),
+		TEST(
+		    certd_grants_itself_acme_requests_once_and_has_them_signed_by_a_stream),
+		TEST(everyone_who_asks_at_once_gets_his_own_signature),
+		TEST(what_is_on_a_stream_that_breaks_is_asked_for_otherwise),
+		TEST(a_stream_that_answers_nothing_is_given_up_for_another_way),
+		TEST(the_stream_is_opened_where_keyd_answered_last),
 		TEST(destroying_a_key_says_when_it_waits_for_approval),
 		TEST(destroying_what_is_gone_or_going_is_no_error),
 		TEST(a_grant_is_to_an_edge_group_for_tls_servers),

@@ -22,8 +22,10 @@ struct octets {
 
 static struct octets made;
 static struct context_names names;
-static const char *const hosts[] = { "ca.test", "ca.test:14000" };
-static const struct context_rules rules = { hosts, 2 };
+static const char *const hosts[] = { "ca.test", "ca.test:14000",
+	"localhost:14000", "[2001:db8::1]", "[::1]:14000" };
+static const struct context_rules rules = { hosts,
+	sizeof(hosts) / sizeof(hosts[0]) };
 static struct spki p256_spki, other_spki;
 static struct policy_key p256 = { .alg = KEY_ALG_EC_P256 };
 static const struct policy_key p384 = { .alg = KEY_ALG_EC_P384 };
@@ -620,6 +622,53 @@ signs_acme_requests_and_tells_their_url(void **state)
 }
 
 static void
+signs_acme_requests_to_hosts_by_address_and_port(void **state)
+{
+	static const char *const bases[] = { "https://localhost:14000/",
+		"https://[2001:db8::1]/", "https://[::1]:14000/dir/" };
+	char header[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+		snprintf(header, sizeof(header),
+		    "{\"alg\":\"ES256\",\"kid\":\"%sa/1\",\"nonce\":\"n\","
+		    "\"url\":\"%sorder\"}",
+		    bases[i], bases[i]);
+		assert_jws(header, NULL);
+	}
+	assert_jws("{\"alg\":\"ES256\",\"kid\":\"https://ca.test/1\","
+		   "\"nonce\":\"n\",\"url\":\"https://[::1]/order\"}",
+	    "acme_hosts");
+	assert_jws("{\"alg\":\"ES256\",\"kid\":\"https://ca.test/1\","
+		   "\"nonce\":\"n\",\"url\":\"https://[2001:db8::1/o\"}",
+	    "acme_hosts");
+}
+
+/* RFC 8555 7.3.4: the payload has a JWS of its own, which another key, a MAC's,
+ * has signed.  What it says is the CA's to judge. */
+static void
+signs_a_new_account_with_an_external_account(void **state)
+{
+	static const char payload[] =
+	    "{\"termsOfServiceAgreed\":true,\"externalAccountBinding\":{"
+	    "\"protected\":\"eyJhbGciOiJIUzI1NiJ9\",\"payload\":\"e30\","
+	    "\"signature\":\"AAAA\"}}";
+	char header[1024], jwk[512];
+
+	(void)state;
+	jwk_of(jwk, false);
+	snprintf(header, sizeof(header),
+	    "{\"alg\":\"ES256\",\"jwk\":%s,\"nonce\":\"n\","
+	    "\"url\":\"https://ca.test/new-acct\"}",
+	    jwk);
+	made.len = 0;
+	add_base64url(header, strlen(header));
+	add(".", 1);
+	add_base64url(payload, strlen(payload));
+	assert_signed(CONTEXT_ACME_JWS, SCHEME_ECDSA_SECP256R1_SHA256, &p256);
+}
+
+static void
 refuses_acme_requests_to_any_other_host(void **state)
 {
 	static const char *const urls[] = { "http://ca.test/order",
@@ -965,6 +1014,9 @@ main(void)
 		cmocka_unit_test(
 		    signs_a_clients_certificate_verify_as_a_clients_alone),
 		cmocka_unit_test(signs_acme_requests_and_tells_their_url),
+		cmocka_unit_test(
+		    signs_acme_requests_to_hosts_by_address_and_port),
+		cmocka_unit_test(signs_a_new_account_with_an_external_account),
 		cmocka_unit_test(refuses_acme_requests_to_any_other_host),
 		cmocka_unit_test(without_acme_hosts_no_acme_request_is_signed),
 		cmocka_unit_test(refuses_a_jws_whose_algorithm_is_not_the_keys),

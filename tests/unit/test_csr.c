@@ -250,6 +250,64 @@ more_names_than_a_token_signs_at_once_are_refused(void **state)
 	made_free(made);
 }
 
+static void
+the_common_name_is_the_one_that_is_told_or_none(void **state)
+{
+	static const char *const names[] = { "a.example", "b.example" };
+	struct made *made = made_new(&(struct maker){ .cn = "k" });
+	static const char *const common[] = { "b.example", "" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		scoped(free) uint8_t *der = NULL;
+		scoped(csr_free) struct csr *csr = NULL;
+		char why[CSR_WHY_MAX] = "", cn[64] = "";
+		uint8_t signature[SIGNATURE_MAX];
+		const unsigned char *at;
+		size_t len = 0;
+		X509_REQ *req;
+
+		assert_int_equal(csr_new_named(spki_of(made->key), common[i],
+				     names, 2, &csr, why)
+				     .code,
+		    STATUS_OK);
+		assert_int_equal(
+		    csr_der(csr, &der, &len).code, STATUS_FAILED_PRECONDITION);
+		len = sign(made->key, csr_info(csr), signature);
+		assert_false(
+		    failed(csr_sign(csr, (struct bytes){ signature, len })));
+		assert_int_equal(csr_der(csr, &der, &len).code, STATUS_OK);
+		at = der;
+		req = d2i_X509_REQ(NULL, &at, (long)len);
+		assert_non_null(req);
+		X509_NAME_get_text_by_NID(X509_REQ_get_subject_name(req),
+		    NID_commonName, cn, sizeof(cn));
+		assert_string_equal(cn, common[i]);
+		assert_int_equal(
+		    X509_NAME_entry_count(X509_REQ_get_subject_name(req)),
+		    i == 0);
+		X509_REQ_free(req);
+	}
+	made_free(made);
+}
+
+static void
+a_common_name_that_is_none_of_the_names_is_refused(void **state)
+{
+	static const char *const names[] = { "a.example" };
+	struct made *made = made_new(&(struct maker){ .cn = "k" });
+	char why[CSR_WHY_MAX] = "";
+	struct csr *csr = NULL;
+
+	(void)state;
+	assert_int_equal(
+	    csr_new_named(spki_of(made->key), "c.example", names, 1, &csr, why)
+		.code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_non_null(strstr(why, "common name"));
+	made_free(made);
+}
+
 int
 main(void)
 {
@@ -266,6 +324,10 @@ main(void)
 		    names_and_keys_that_no_request_can_have_are_refused),
 		cmocka_unit_test(
 		    more_names_than_a_token_signs_at_once_are_refused),
+		cmocka_unit_test(
+		    the_common_name_is_the_one_that_is_told_or_none),
+		cmocka_unit_test(
+		    a_common_name_that_is_none_of_the_names_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * QUEUED and CHECKING: can the CA's validation succeed at all?  What forbids it
+ * ends a change that a person waits for, with the sentence that says what to
+ * put where; one that began by itself looks again later, for the person who is
+ * at it does not know of it.  Checks that could not be run forbid nothing.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "certd/issue.h"
+#include "certd/store_resources.h"
+
+/* Between looks of a change that began by itself. */
+#define FIRST_MS 60000
+#define MOST_MS 3600000
+
+static struct status
+read_mode(struct issue *issue, int *ret_mode)
+{
+	struct resource_row resource;
+	struct db_tx *tx;
+	struct status st = store_read(issue->config->store, &tx);
+
+	if (failed(st))
+		return st;
+	st = store_resources_load(tx, issue->row.resource, &resource);
+	db_end(tx);
+	if (!failed(st))
+		*ret_mode = resource.mode;
+	return st;
+}
+
+/* Does nobody wait for it? */
+static bool
+began_by_itself(struct issue *issue)
+{
+	int mode = 0;
+
+	if (issue->row.kind == CHANGE_KIND_RENEWAL ||
+	    issue->row.kind == CHANGE_KIND_REPLACEMENT ||
+	    strcmp(issue->row.created_by, "certd") == 0)
+		return true;
+	return issue->row.resource != 0 && !failed(read_mode(issue, &mode)) &&
+	       mode == MODE_AUTOMATIC;
+}
+
+/* By which CAA would name the CA that is going to be asked. */
+static const char *
+find_ca_domain(const struct issue *issue)
+{
+	const struct issuer_config *config = issue->config;
+	const struct config_authority *authority = NULL;
+	const char *name = issue->row.purpose == PURPOSE_STANDBY
+			       ? config->config->acme.standby
+			       : issue->of.authority;
+
+	if (name[0] != 0)
+		authority = authorities_find(config->authorities, name);
+	else if (authorities_count(config->authorities) == 1)
+		authority = authorities_at(config->authorities, 0);
+	/* Of several, whichever answers. */
+	return authority == NULL ? "" : authority->ca_domain;
+}
+
+static struct pace
+forbid(struct issue *issue, const char *why)
+{
+	int64_t wait_ms = MOST_MS;
+
+	if (!began_by_itself(issue))
+		return issue_end_with(issue, CHANGE_FAILED, "%s", why);
+	if (issue->row.attempts < 6)
+		wait_ms = (int64_t)FIRST_MS << issue->row.attempts;
+	issue->is_checked = false;
+	issue_doing(issue, "waits until its names can be validated");
+	return issue_later(issue, wait_ms, why);
+}
+
+static struct pace
+run_checks(struct issue *issue)
+{
+	const struct checks_subject subject = { .names = &issue->names,
+		.account = issue->row.account,
+		.resource = issue->row.resource,
+		.change = issue->row.id,
+		.validation = issue->of.validation,
+		.ca_domain = find_ca_domain(issue) };
+	Holdfast__Certd__V1__Diagnosis *report = NULL;
+	char why[PROBLEM_MAX] = "";
+	bool forbids;
+	struct status st = checks_run(issue->config->checks, &subject, &report);
+
+	if (failed(st)) {
+		log_warn("host names could not be checked before the CA is "
+			 "asked",
+		    LOG_INT("change", issue->id), LOG_STATUS(st));
+		return issue_order_claim(issue);
+	}
+	issue->row.diagnosis = report->id;
+	issue->is_checked = true;
+	forbids = checks_forbid(report, why);
+	holdfast__certd__v1__diagnosis__free_unpacked(report, NULL);
+	return forbids ? forbid(issue, why) : issue_order_claim(issue);
+}
+
+struct pace
+issue_check(struct issue *issue)
+{
+	if (!issue->config->config->acme.preflight ||
+	    issue->config->checks == NULL || issue->is_checked)
+		return issue_order_claim(issue);
+	if (issue->row.state == CHANGE_QUEUED)
+		issue_become(issue, CHANGE_CHECKING, "%s",
+		    "Looking whether the names can be validated.");
+	issue_doing(issue, "looks whether the names can be validated");
+	return run_checks(issue);
+}

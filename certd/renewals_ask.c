@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What a CA says of a certificate's renewal (RFC 9773).  Its window is taken as
+ * it is, a past one too: then the certificate is revoked or going to be.  While
+ * attempts fail, their own pauses hold.  A CA that has no such information, is
+ * away or not to be asked just now is asked again later; the certificate is
+ * renewed at its third nevertheless.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "certd/leaf.h"
+#include "certd/renewals.h"
+
+#define HOUR_S 3600
+#define DAY_S 86400
+
+struct asking {
+	const struct renewals_ask *ask;
+	struct acme_renewal_info info;
+	bool has_info;
+	int64_t ask_s;
+};
+
+static struct status
+keep(struct db_tx *tx, void *ctx)
+{
+	struct asking *asking = ctx;
+	const struct renewals_ask *ask = asking->ask;
+	struct renewal_row row;
+	struct status st =
+	    store_renewals_load(tx, ask->enrollment, ask->purpose, &row);
+
+	/* Another one by now. */
+	if (st.code == STATUS_NOT_FOUND ||
+	    (!failed(st) && row.certificate != ask->certificate))
+		return status_ok();
+	if (failed(st))
+		return st;
+	row.ask_s = asking->ask_s;
+	if (asking->has_info) {
+		row.window_start_s = asking->info.window_start_s;
+		row.window_end_s = asking->info.window_end_s;
+		memcpy(row.explanation_url, asking->info.explanation_url,
+		    sizeof(row.explanation_url));
+		row.explanation_url[sizeof(row.explanation_url) - 1] = 0;
+		/* 0: a change is under way. */
+		if (row.renew_s != 0 && row.failures == 0)
+			row.renew_s = renewals_in_window(row.window_start_s,
+			    row.window_end_s, row.not_after_s,
+			    renewals_seed(row.certificate, row.not_after_s));
+	}
+	return store_renewals_save(tx, &row);
+}
+
+/* Of the certificate as it is kept. */
+static struct status
+find_id(struct store *store, int64_t certificate, char ret_id[ACME_CERT_ID_MAX])
+{
+	scoped(free) uint8_t *der = NULL;
+	size_t len = 0;
+	struct db_tx *tx;
+	struct status st = store_read(store, &tx);
+
+	if (failed(st))
+		return st;
+	st = leaf_der(tx, certificate, &der, &len);
+	db_end(tx);
+	return failed(st) ? st
+			  : acme_cert_id((struct bytes){ der, len }, ret_id);
+}
+
+static void
+ask_ca(const struct issuer_config *config, struct asking *asking,
+    const char *cert_id, int64_t now_s)
+{
+	const char *authority = asking->ask->authority;
+	struct authority_session session;
+	struct acme_problem problem = { .retry_after_ms = -1 };
+	struct status st = authorities_enter(
+	    config->authorities, authority, &session, &problem);
+
+	if (failed(st)) {
+		log_info("a CA cannot be asked about renewals",
+		    LOG_STR("authority", authority),
+		    LOG_STR("why", problem.why));
+		return;
+	}
+	problem = (struct acme_problem){ .retry_after_ms = -1 };
+	st = acme_renewal_info(session.acme, cert_id, &asking->info, &problem);
+	authorities_leave(&session);
+	if (st.code != STATUS_UNIMPLEMENTED)
+		authorities_tell(config->authorities, authority,
+		    AUTHORITY_REQUEST, NULL, &problem);
+	asking->has_info = !failed(st);
+	if (!failed(st))
+		asking->ask_s =
+		    renewals_ask_at(now_s, asking->info.retry_after_s,
+			renewals_seed(asking->ask->certificate, now_s));
+	else if (st.code == STATUS_UNIMPLEMENTED)
+		asking->ask_s = now_s + DAY_S;
+	else if (problem.retry_after_ms > 0)
+		asking->ask_s = renewals_ask_at(
+		    now_s, problem.retry_after_ms / 1000 + 1, 0);
+}
+
+/* May it be asked now?  Else when to look again. */
+static bool
+may_ask(
+    const struct issuer_config *config, struct asking *asking, int64_t now_s)
+{
+	const char *authority = asking->ask->authority;
+	int64_t wait_ms = 0;
+
+	if (authorities_find(config->authorities, authority) == NULL) {
+		asking->ask_s = now_s + DAY_S;
+		return false;
+	}
+	if (authorities_may(config->authorities, authority, AUTHORITY_REQUEST,
+		NULL, &wait_ms))
+		return true;
+	asking->ask_s = now_s + wait_ms / 1000 + 1;
+	return false;
+}
+
+void
+renewals_ask(const struct issuer_config *config, struct writer *writer,
+    const struct renewals_ask *ask)
+{
+	const int64_t now_s = store_now_s();
+	struct asking asking = { .ask = ask, .ask_s = now_s + HOUR_S };
+	char cert_id[ACME_CERT_ID_MAX];
+	struct status st;
+
+	if (may_ask(config, &asking, now_s)) {
+		st = find_id(config->store, ask->certificate, cert_id);
+		if (!failed(st))
+			ask_ca(config, &asking, cert_id, now_s);
+		else if (st.code == STATUS_FAILED_PRECONDITION)
+			asking.ask_s = 0; /* it cannot be told of to a CA */
+	}
+	st = writer_run(writer, keep, &asking);
+	if (failed(st))
+		log_warn("what a CA said of a renewal could not be kept",
+		    LOG_INT("certificate", ask->certificate), LOG_STATUS(st));
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Challenges, by their type.  Where a TXT record is to be is asked of the DNS
+ * each time it is prepared: a CNAME of _acme-challenge delegates it (RFC 8555
+ * has the CA follow it), but one that comes of a wildcard does not, for it ends
+ * where the record begins.  That is seen by a name beside it that nobody has.
+ * What was prepared stands in the row, and later steps go by the row alone.
+ */
+
+#include "certd/solver.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "certd/dns_provider.h"
+#include "certd/solver_int.h"
+#include "certd/solver_persist.h"
+
+#define HTTP_PATIENCE_NS (30 * NS_PER_S)
+
+/* ---- what is to be where ---- */
+
+static bool
+is_type(const struct challenge_row *row, const char *type)
+{
+	return strcmp(row->type, type) == 0;
+}
+
+static const char *
+base_of(const struct challenge_row *row)
+{
+	return strncmp(row->hostname, "*.", 2) == 0 ? row->hostname + 2
+						    : row->hostname;
+}
+
+static const char *
+place_of(const struct challenge_row *row)
+{
+	return row->dns_target[0] != 0 ? row->dns_target : row->dns_name;
+}
+
+static bool
+is_by_hand(const struct enrollment_row *of)
+{
+	return of->validation == VALIDATION_DNS_01_BY_HAND;
+}
+
+/* base64url of the SHA-256 (RFC 8555 8.4). */
+static bool
+print_value(const char *key_authorization, char *ret_value, size_t max)
+{
+	uint8_t digest[32];
+	char text[BASE64_MAX(sizeof(digest))];
+
+	if (EVP_Digest(key_authorization, strlen(key_authorization), digest,
+		NULL, EVP_sha256(), NULL) != 1)
+		return false;
+	base64_encode((struct bytes){ digest, sizeof(digest) }, text);
+	for (char *c = text; *c != 0; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+	text[strcspn(text, "=")] = 0;
+	return (size_t)snprintf(ret_value, max, "%s", text) < max;
+}
+
+static bool
+print_name(const char *label, const char *base, char *ret_name, size_t max)
+{
+	int n = snprintf(ret_name, max, "%s.%s", label, base);
+
+	/* RFC 1035 2.3.4 */
+	return n > 0 && (size_t)n < max && n <= 253;
+}
+
+static struct status
+judge_chain(const struct dns_chain *chain, char *ret_why)
+{
+	const char *last =
+	    chain->n_hops > 0 ? chain->hops[chain->n_hops - 1] : "";
+
+	switch (chain->end) {
+	case DNS_CHAIN_LOOP:
+	case DNS_CHAIN_TOO_LONG:
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "the CNAMEs of %.253s %s; correct them in the DNS",
+		    chain->hops[0],
+		    chain->end == DNS_CHAIN_LOOP ? "lead in a circle"
+						 : "are too many");
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "the CNAMEs of _acme-challenge lead nowhere");
+	case DNS_CHAIN_FAILED:
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "the DNS does not say where %.253s leads: %s at %.253s",
+		    chain->hops[0], dns_code_name(chain->code), last);
+		return status_fail(
+		    STATUS_UNAVAILABLE, "the DNS did not answer");
+	default:
+		return status_ok();
+	}
+}
+
+/* Where CNAMEs of row->dns_name end; beside is a name of nobody's. */
+static struct status
+find_target(struct solver *solver, struct challenge_row *row, char *ret_why)
+{
+	scoped(free) struct dns_chain *chains = calloc(2, sizeof(*chains));
+	char beside[DNS_NAME_MAX];
+	const char *names[] = { row->dns_name, beside };
+	const struct dns_chain *chain = &chains[0], *other = &chains[1];
+	struct status st;
+
+	if (chains == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	if (!print_name("_holdfast-none", base_of(row), beside, sizeof(beside)))
+		return status_fail(
+		    STATUS_INVALID_ARGUMENT, "the host name is too long");
+	st = dns_chain(solver->config.resolver, names, 2, chains);
+	if (!failed(st))
+		st = judge_chain(chain, ret_why);
+	if (failed(st))
+		return st;
+	row->dns_target[0] = 0;
+	if (chain->n_hops < 2 ||
+	    (other->n_hops >= 2 &&
+		strcasecmp(chain->hops[1], other->hops[1]) == 0))
+		return st;
+	(void)!snprintf(row->dns_target, sizeof(row->dns_target), "%s",
+	    chain->hops[chain->n_hops - 1]);
+	return st;
+}
+
+/* ---- by whom ---- */
+
+static struct status
+find_provider(const struct enrollment_row *of, const struct challenge_row *row,
+    const struct dns_provider **ret_provider, char *ret_why)
+{
+	const struct dns_provider *found;
+
+	if (of->dns_provider[0] != 0) {
+		found = dns_provider_find(of->dns_provider);
+		if (found == NULL) {
+			(void)!snprintf(ret_why, PROBLEM_MAX,
+			    "there is no DNS provider named %s in "
+			    "dns.providers of certd.yaml",
+			    of->dns_provider);
+			return status_fail(STATUS_FAILED_PRECONDITION,
+			    "there is no such DNS provider");
+		}
+		*ret_provider = found;
+		return status_ok();
+	}
+	found = dns_provider_of(place_of(row));
+	if (found == NULL) {
+		/* acme-dns may have it, where the CNAME is still to come. */
+		found = dns_provider_of(row->dns_name);
+		if (found != NULL && !dns_provider_is_delegate(found))
+			found = NULL;
+	}
+	if (found == NULL) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "no DNS provider has a zone that holds %.253s; add one to "
+		    "dns.providers of certd.yaml, make %.253s a CNAME into a "
+		    "zone that one has, or validate by hand",
+		    place_of(row), row->dns_name);
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "no DNS provider has a zone that holds the name");
+	}
+	*ret_provider = found;
+	return status_ok();
+}
+
+static struct dns_provider_record
+record_of(const struct challenge_row *row)
+{
+	return (struct dns_provider_record){ .hostname = base_of(row),
+		.name = place_of(row),
+		.value = row->dns_value };
+}
+
+/* ---- preparing ---- */
+
+static struct status
+too_long(const struct challenge_row *row, char *ret_why)
+{
+	(void)!snprintf(ret_why, PROBLEM_MAX,
+	    "%.253s is too long for a TXT record before it", row->hostname);
+	return status_fail(
+	    STATUS_FAILED_PRECONDITION, "the host name is too long");
+}
+
+static struct status
+prepare_dns(struct solver *solver, const struct enrollment_row *of,
+    struct challenge_row *row, char *ret_why)
+{
+	const struct dns_provider *provider = NULL;
+	struct dns_provider_record record;
+	struct status st;
+
+	if (!print_name("_acme-challenge", base_of(row), row->dns_name,
+		sizeof(row->dns_name)))
+		return too_long(row, ret_why);
+	if (!print_value(
+		row->key_authorization, row->dns_value, sizeof(row->dns_value)))
+		return status_fail(STATUS_INTERNAL, "no SHA-256 to be had");
+	st = find_target(solver, row, ret_why);
+	if (failed(st) || is_by_hand(of))
+		return st;
+	st = find_provider(of, row, &provider, ret_why);
+	if (failed(st))
+		return st;
+	record = record_of(row);
+	return dns_provider_check(provider, &record, ret_why);
+}
+
+static struct status
+prepare_persist(struct solver *solver, const char *issuer_domain,
+    const char *account_url, struct challenge_row *row, char *ret_why)
+{
+	if (!print_name("_validation-persist", base_of(row), row->dns_name,
+		sizeof(row->dns_name)))
+		return too_long(row, ret_why);
+	if (issuer_domain == NULL || issuer_domain[0] == 0 ||
+	    account_url == NULL || account_url[0] == 0) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "the CA names no domain of its own for dns-persist-01, or "
+		    "has no account of ours");
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "dns-persist-01 lacks the CA's domain or the account");
+	}
+	if (!solver_persist_print(issuer_domain, account_url,
+		row->hostname[0] == '*', row->dns_value,
+		sizeof(row->dns_value))) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "the account's URL is too long for a TXT record");
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "the account's URL is too long");
+	}
+	return find_target(solver, row, ret_why);
+}
+
+static struct status
+unknown_type(const struct challenge_row *row, char *ret_why)
+{
+	(void)!snprintf(ret_why, PROBLEM_MAX,
+	    "challenges of type %s cannot be put in place", row->type);
+	return status_fail(
+	    STATUS_UNIMPLEMENTED, "a challenge of this type is not known");
+}
+
+STATUS
+solver_prepare(struct solver *solver, const struct enrollment_row *of,
+    const char *issuer_domain, const char *account_url,
+    struct challenge_row *row, char ret_why[PROBLEM_MAX])
+{
+	struct status st;
+
+	ret_why[0] = 0;
+	if (is_type(row, "http-01"))
+		return status_ok();
+	if (is_type(row, "dns-01"))
+		st = prepare_dns(solver, of, row, ret_why);
+	else if (is_type(row, "dns-persist-01"))
+		st = prepare_persist(
+		    solver, issuer_domain, account_url, row, ret_why);
+	else
+		st = unknown_type(row, ret_why);
+	if (failed(st) && ret_why[0] == 0)
+		(void)!snprintf(ret_why, PROBLEM_MAX, "%s", st.why);
+	return st;
+}
+
+/* ---- putting there and taking away ---- */
+
+static struct status
+put_dns(struct solver *solver, const struct enrollment_row *of,
+    const struct challenge_row *row, bool is_removal, char *ret_why)
+{
+	const struct dns_provider_record record = record_of(row);
+	const struct dns_provider *provider = NULL;
+	struct status st;
+
+	if (is_by_hand(of))
+		return status_ok();
+	st = find_provider(of, row, &provider, ret_why);
+	if (failed(st))
+		return st;
+	return dns_provider_put(
+	    provider, solver->config.resolver, &record, is_removal, ret_why);
+}
+
+STATUS
+solver_present(struct solver *solver, const struct enrollment_row *of,
+    const struct challenge_row *row, char ret_why[PROBLEM_MAX])
+{
+	struct status st;
+
+	ret_why[0] = 0;
+	if (is_type(row, "http-01"))
+		st = http_challenges_add(
+		    solver->config.http, row->token, row->key_authorization);
+	else if (is_type(row, "dns-01"))
+		st = put_dns(solver, of, row, false, ret_why);
+	else if (is_type(row, "dns-persist-01"))
+		st = status_ok();
+	else
+		st = unknown_type(row, ret_why);
+	if (failed(st) && ret_why[0] == 0)
+		(void)!snprintf(ret_why, PROBLEM_MAX, "%s", st.why);
+	return st;
+}
+
+void
+solver_clean(struct solver *solver, const struct enrollment_row *of,
+    const struct challenge_row *row)
+{
+	char why[PROBLEM_MAX] = "";
+	struct status st = status_ok();
+
+	if (is_type(row, "http-01"))
+		http_challenges_remove(solver->config.http, row->token);
+	else if (is_type(row, "dns-01"))
+		st = put_dns(solver, of, row, true, why);
+	solver_wait_end(solver, row);
+	if (failed(st))
+		log_warn("a TXT record of a challenge could not be taken away; "
+			 "it does no harm",
+		    LOG_STR("name", place_of(row)),
+		    LOG_STR("why", why[0] != 0 ? why : st.why));
+}
+
+int64_t
+solver_patience_ns(struct solver *solver, const struct enrollment_row *of,
+    const struct challenge_row *row)
+{
+	const struct dns_provider *provider = NULL;
+	char why[PROBLEM_MAX];
+
+	if (is_type(row, "http-01"))
+		return solver->http_patience_ns;
+	if (!is_type(row, "dns-01") || is_by_hand(of) ||
+	    failed(find_provider(of, row, &provider, why)))
+		return 0;
+	return dns_provider_patience_ns(provider);
+}
+
+/* ---- the whole ---- */
+
+STATUS
+solver_preload(const struct config *config, char ret_why[PROBLEM_MAX])
+{
+	return dns_provider_preload(config, ret_why);
+}
+
+STATUS
+solver_new(const struct solver_config *config, struct solver **ret_solver)
+{
+	char why[PROBLEM_MAX] = "";
+	struct status st = status_ok();
+	struct solver *solver;
+
+	if (!dns_provider_is_loaded())
+		st = solver_preload(config->config, why);
+	if (failed(st)) {
+		log_error("the DNS providers cannot be used",
+		    LOG_STR("why", why[0] != 0 ? why : st.why));
+		return st;
+	}
+	solver = calloc(1, sizeof(*solver));
+	if (solver == NULL)
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	solver->config = *config;
+	solver->http_patience_ns = HTTP_PATIENCE_NS;
+	pthread_mutex_init(&solver->mutex, NULL);
+	*ret_solver = solver;
+	return st;
+}
+
+void
+solver_free(struct solver *solver)
+{
+	if (solver == NULL)
+		return;
+	dns_provider_unload();
+	solver_wait_end_all(solver);
+	pthread_mutex_destroy(&solver->mutex);
+	free(solver);
+}

@@ -137,7 +137,7 @@ issue_become(struct issue *issue, int state, const char *format, ...)
 	issue->since_ns = clock_mono_ns();
 	issue->poll_ms = 0;
 	issue->at = 0;
-	issue->is_presented = issue->is_answered = false;
+	issue->is_presented = issue->is_answered = issue->stays = false;
 	va_start(args, format);
 	add_line(issue, format, args);
 	va_end(args);

@@ -90,6 +90,7 @@ struct issue {
 	bool without_replaces;   /* the CA said so */
 	struct acme_order order; /* as the CA had it last */
 	bool has_order;
+	bool stays;        /* in memory, however long it polls */
 	bool is_presented; /* all challenges, by this process */
 	bool is_answered;  /* the CA was told of all of them */
 	bool is_dirty;     /* challenges are to be saved */
@@ -148,6 +149,8 @@ struct pace issue_away(struct issue *issue, int64_t due_s);
 /* End it with that state; why is for people. */
 struct pace issue_end_with(struct issue *issue, int state, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
+/* Since it came to its state, or was taken up. */
+int64_t issue_age_ms(const struct issue *issue);
 /* It was waited for long enough: half an hour of polls, or so. */
 bool issue_is_out_of_patience(const struct issue *issue);
 

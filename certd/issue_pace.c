@@ -40,9 +40,8 @@ with_jitter(int64_t ms)
 	return ms + ms * random / (5 * (int64_t)UINT16_MAX);
 }
 
-/* Since it came to its state, or was taken up. */
-static int64_t
-age_ms(const struct issue *issue)
+int64_t
+issue_age_ms(const struct issue *issue)
 {
 	return (clock_mono_ns() - issue->since_ns) / NS_PER_MS;
 }
@@ -103,7 +102,7 @@ issue_poll(struct issue *issue, int64_t asked_ms)
 		if (wait_ms > POLL_MOST_MS)
 			wait_ms = POLL_MOST_MS;
 		issue->poll_ms = wait_ms;
-		if (age_ms(issue) > POLL_PATIENCE_MS) {
+		if (!issue->stays && issue_age_ms(issue) > POLL_PATIENCE_MS) {
 			wait_ms = POLL_SLOW_MS;
 			issue->row.attempts++;
 		}

@@ -8,8 +8,12 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "certd/issue.h"
+
+/* What is waited for no longer than that stays in memory. */
+#define STAY_MS 1800000
 
 static bool
 awaits_person(const struct issue *issue)
@@ -79,14 +83,32 @@ check_one(struct issue *issue, struct challenge_row *row, bool *ret_seen,
 	return st;
 }
 
+/* Whether an edge that hangs has it does not matter to a CA that does not come
+ * to that one. */
 static struct pace
-not_seen(
-    struct issue *issue, struct status st, int64_t retry_ms, const char *why)
+go_without(struct issue *issue, struct challenge_row *row, const char *why)
 {
-	if (st.code == STATUS_FAILED_PRECONDITION ||
-	    issue_is_out_of_patience(issue))
+	issue_note(
+	    issue, "Goes on though it is not seen in place: %.150s", why);
+	row->state = CHALLENGE_PRESENT;
+	return pace_on();
+}
+
+static struct pace
+not_seen(struct issue *issue, struct status st, int64_t retry_ms,
+    struct challenge_row *row, const char *why)
+{
+	const int64_t patience_ms =
+	    1000 * solver_patience_s(issue->config->solver, &issue->of, row);
+	const bool is_over =
+	    patience_ms != 0 && issue_age_ms(issue) > patience_ms;
+
+	issue->stays = patience_ms != 0 && patience_ms <= STAY_MS;
+	if (is_over && strcmp(row->type, "http-01") == 0 && !failed(st))
+		return go_without(issue, row, why);
+	if (st.code == STATUS_FAILED_PRECONDITION || is_over)
 		return issue_end_with(issue, CHANGE_FAILED,
-		    "The challenge is not in place: %s", why);
+		    "The challenge is not in place: %.700s", why);
 	if (failed(st))
 		return issue_later(issue, retry_ms, why);
 	(void)!snprintf(
@@ -119,7 +141,8 @@ check_next(struct issue *issue)
 		    row->state == CHALLENGE_PRESENT)
 			continue;
 		st = check_one(issue, row, &seen, &retry_ms, why);
-		return seen ? pace_on() : not_seen(issue, st, retry_ms, why);
+		return seen ? pace_on()
+			    : not_seen(issue, st, retry_ms, row, why);
 	}
 	return begin_validation(issue);
 }

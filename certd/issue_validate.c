@@ -85,6 +85,7 @@ read_reason(
 			challenge = &found->challenges[i];
 	if (challenge == NULL)
 		return false;
+	tell_failure(issue, row->hostname, &challenge->problem);
 	row->state = CHALLENGE_INVALID;
 	(void)!snprintf(
 	    row->problem, sizeof(row->problem), "%s", challenge->problem.why);

@@ -13,7 +13,7 @@
  * what is to be worked on. */
 
 /* Changes in memory at once; the others wait as rows. */
-#define ISSUER_RUNS_MAX 256
+#define ISSUER_RUNS_MAX 512
 #define ISSUER_ERRANDS_MAX 256
 
 /* A change in memory. */

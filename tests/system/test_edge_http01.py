@@ -81,7 +81,7 @@ def test_the_nginx_example_hands_challenges_on_and_redirects_the_rest(bed):
         assert (status, headers["Location"]) == (301, f"https://{HOSTS[0]}/page?x=y")
 
 
-@pytest.mark.feature("V03")
+@pytest.mark.feature("V02")
 def test_a_web_server_that_redirects_everything_is_seen(bed):
     """Of a site that changed; the others have their turn in a day."""
     with_nginx(bed)

@@ -91,22 +91,26 @@ start_named(void)
 			"_acme-challenge.loop\n"
 			"_acme-challenge.wrong IN CNAME bad.auth.example.net.\n"
 			"_acme-challenge.auth IN CNAME sub.auth.example.net.\n",
-		    .policy = "grant certd-key zonesub ANY;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub ANY; };" },
 		{ .name = "example.net",
 		    .records = "",
-		    .policy = "grant certd-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 		{ .name = "hook.example.com",
 		    .records = "",
-		    .policy = "grant certd-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 		{ .name = "refused.example.com",
 		    .records = "",
-		    .policy = "grant other-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant other-key zonesub TXT; };" },
 		{ .name = "auth.example.net",
 		    .records = "",
-		    .policy = "grant certd-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 	};
-	const struct named_config at = { .host = "127.0.0.1",
-		.port = named_desk_port(),
+	const struct named_config at = { .port = named_desk_port(),
 		.zones = zones,
 		.n_zones = sizeof(zones) / sizeof(zones[0]),
 		.keys = keys,

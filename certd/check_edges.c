@@ -257,9 +257,9 @@ check_edges_http(struct check_run *run)
 		    &finding, ": %s", word_list_end(&looking.http_troubled));
 		check_why(&finding, "%s", looking.first_http);
 		check_remedy(&finding,
-		    "have the web server of these edges pass "
-		    "/.well-known/acme-challenge/ of port 80 on to edged: the "
-		    "snippet of edged(8), before any redirect");
+		    "include nginx-acme.conf (or what there is for HAProxy and "
+		    "Apache) in the web server of these edges, before any "
+		    "redirect");
 	}
 	return check_add(run, &finding);
 }

@@ -4,6 +4,7 @@
 
 #include "tests/fake/dns_fake.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,9 @@ static char caa_failure[DNS_NAME_MAX];
 static struct {
 	char server[64], name[DNS_NAME_MAX], cname[DNS_NAME_MAX];
 } different;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* of is_held */
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static bool is_held;
 
 void
 dns_fake_reset(void)
@@ -82,6 +86,23 @@ dns_fake_differs(const char *server, const char *name, const char *cname)
 	snprintf(different.server, sizeof(different.server), "%s", server);
 	snprintf(different.name, sizeof(different.name), "%s", name);
 	snprintf(different.cname, sizeof(different.cname), "%s", cname);
+}
+
+void
+dns_fake_hold(void)
+{
+	pthread_mutex_lock(&gate);
+	is_held = true;
+	pthread_mutex_unlock(&gate);
+}
+
+void
+dns_fake_let_go(void)
+{
+	pthread_mutex_lock(&gate);
+	is_held = false;
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&gate);
 }
 
 /* ---- dns/resolver.h ---- */
@@ -267,6 +288,10 @@ dns_chain(struct dns_resolver *resolver, const char *const *names, size_t n,
     struct dns_chain *ret_chains)
 {
 	(void)resolver;
+	pthread_mutex_lock(&gate);
+	while (is_held)
+		pthread_cond_wait(&opened, &gate);
+	pthread_mutex_unlock(&gate);
 	for (size_t i = 0; i < n; i++)
 		follow(names[i], &ret_chains[i]);
 	return status_ok();

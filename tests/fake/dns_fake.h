@@ -27,4 +27,8 @@ void dns_fake_caa_fails(const char *name);
 /* The resolver of that server answers with this CNAME in place of others. */
 void dns_fake_differs(const char *server, const char *name, const char *cname);
 
+/* dns_chain waits until dns_fake_let_go. */
+void dns_fake_hold(void);
+void dns_fake_let_go(void);
+
 #endif

@@ -265,7 +265,22 @@ caa_that_names_another_ca_gets_the_line_to_add(void **state)
 	diagnose();
 	checks_desk_expect(&at, "caa", WWW, CHECK_FAIL,
 	    "example.com.  CAA  0 issue \"letsencrypt.org\"");
+	at.ca_domain = "letsencrypt.org";
 	assert_true(is_forbidden(VALIDATION_DNS_01_BY_HAND, "letsencrypt.org"));
+	/* Any CA: which is asked is not known yet. */
+	at.ca_domain = "";
+	dns_fake_zone("example.com", "ns", "198.41.0.4:53", DNS_OK, true);
+	assert_false(is_forbidden(VALIDATION_DNS_01_BY_HAND, ""));
+}
+
+static void
+caa_that_names_the_second_ca_is_a_warning(void **state)
+{
+	(void)state;
+	dns_fake_add("example.com", DNS_CAA, 300, "0 issue \"other.example\"");
+	diagnose();
+	checks_desk_expect(
+	    &at, "caa", WWW, CHECK_WARNING, "authority other may");
 }
 
 static void
@@ -471,6 +486,7 @@ static void
 dns_persist_01_looks_for_its_record(void **state)
 {
 	(void)state;
+	at.ca_domain = "letsencrypt.org";
 	assert_true(is_forbidden(VALIDATION_DNS_PERSIST_01,
 	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org"));
 	dns_fake_add("_validation-persist." WWW, DNS_TXT, 60,
@@ -684,6 +700,7 @@ main(void)
 		TEST(resolvers_that_differ_are_shown_each),
 		TEST(what_foreign_dns_says_cannot_command_a_terminal),
 		TEST(caa_that_names_another_ca_gets_the_line_to_add),
+		TEST(caa_that_names_the_second_ca_is_a_warning),
 		TEST(caa_that_names_the_ca_or_nobody_passes),
 		TEST(a_wildcard_is_judged_by_issuewild),
 		TEST(a_caa_look_up_that_fails_is_a_no),

@@ -5,7 +5,8 @@
  * table in memory.  Anyone may ask, so there is nothing else: no other path, no
  * other method, no body, no state, no file.  A token is what RFC 8555 8.3 lets
  * it be, letter by letter as it came: nothing is unescaped.  Connections are
- * limited, of one address too, and short.
+ * limited, of one address too, and of one request: a CA that keeps them open
+ * for more would take the room of validations that are to come.
  */
 
 #include "certd/http_port.h"
@@ -43,6 +44,7 @@ reply(struct MHD_Connection *connection, unsigned code, const char *text)
 	/* It is gone when the challenge is, from caches between too. */
 	MHD_add_response_header(
 	    response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(
 		    response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");

@@ -20,8 +20,8 @@
 #include "base/address.h"
 
 #define PREFIX "/.well-known/acme-challenge/"
-#define CONNECTIONS_MAX 512
-#define CONNECTIONS_OF_ONE_MAX 128
+#define CONNECTIONS_MAX 1024
+#define CONNECTIONS_OF_ONE_MAX 512
 #define TIMEOUT_S 10
 #define CONNECTION_MEMORY 8192
 

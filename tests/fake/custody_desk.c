@@ -379,7 +379,7 @@ desk_add_key(struct desk *desk, unsigned key, const char *created_by)
 	memset(row.spki, (int)key, row.spki_len);
 	snprintf(row.label, sizeof(row.label), "k%u", key);
 	snprintf(row.created_by, sizeof(row.created_by), "%s", created_by);
-	must(registry_key_add(desk->registry, &row));
+	must(registry_key_add(desk->registry, &row, NULL));
 	must(custody_publish(desk->custody));
 	fake.token.known[key] = fake.token.there[key] = true;
 }

@@ -29,6 +29,7 @@
 #include "certd/grpc_port.h"
 #include "certd/hardening.h"
 #include "certd/key_janitor.h"
+#include "certd/obtain.h"
 #include "certd/opener.h"
 #include "certd/quarantine.h"
 #include "certd/report.h"
@@ -54,6 +55,7 @@ struct certd {
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
+	struct obtain *obtain;
 	struct certificates *certificates;
 	struct requests *requests;
 	struct key_janitor *janitor;
@@ -189,6 +191,21 @@ make_report(struct certd *certd)
 	return failed(st) ? st : report_register(certd->report, certd->api);
 }
 
+/* What obtains certificates; it begins when all else is there. */
+static struct status
+make_obtain(struct certd *certd)
+{
+	const struct obtain_config config = { .store = certd->store,
+		.custody = certd->custody,
+		.config = certd->config,
+		.metrics = certd->metrics };
+	char why[OBTAIN_WHY_MAX] = "";
+	struct status st =
+	    complain_of("acme", obtain_new(&config, &certd->obtain, why), why);
+
+	return failed(st) ? st : obtain_register(certd->obtain, certd->api);
+}
+
 static struct status
 make_certificates(struct certd *certd)
 {
@@ -199,6 +216,9 @@ make_certificates(struct certd *certd)
 		.zone = certd->config->zone,
 		.allow_exposed_upload = certd->config->allow_exposed_upload,
 		.shared_added = shared_apply_all,
+		.acme_allow = enrollments_allow_upload,
+		.acme_bound = enrollments_uploaded,
+		.acme_ctx = obtain_enrollments(certd->obtain),
 	};
 	const struct key_janitor_config janitor = { .store = certd->store,
 		.custody = certd->custody };
@@ -222,6 +242,7 @@ make_resources(struct certd *certd)
 		.networks = &certd->config->all_networks,
 		.zone = certd->config->zone,
 		.certificates = certd->certificates,
+		.enrollments = obtain_enrollments(certd->obtain),
 	};
 	struct status st = resources_new(&config, &certd->resources);
 
@@ -249,6 +270,7 @@ make_edges(struct certd *certd)
 		.domain = custody_domain(certd->custody),
 		.metrics = certd->metrics,
 		.grants_pending = is_pending,
+		.challenges = obtain_challenges(certd->obtain),
 	};
 	struct status st = edges_new(&config, &certd->edges);
 
@@ -261,6 +283,8 @@ make_services(struct certd *certd)
 	struct status st =
 	    complain("accounts", accounts_register(certd->store, certd->api));
 
+	if (!failed(st))
+		st = make_obtain(certd);
 	if (!failed(st))
 		st = complain("certificates", make_certificates(certd));
 	if (!failed(st))
@@ -384,7 +408,11 @@ build(struct certd *certd)
 		st = complain("quarantine", open_quarantine(certd));
 	if (!failed(st))
 		st = make_services(certd);
-	return failed(st) ? st : open_ports(certd);
+	if (!failed(st))
+		st = open_ports(certd);
+	return failed(st) ? st
+			  : complain("acme", obtain_start(certd->obtain,
+						 certd->certificates));
 }
 
 static void
@@ -413,15 +441,18 @@ serve(struct certd *certd, const char *config_path)
 static void
 certd_done(struct certd *certd)
 {
+	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
 	grpc_port_close(certd->port);
+	obtain_stop(certd->obtain);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
 	key_janitor_stop(certd->janitor);
 	requests_free(certd->requests);
 	certificates_free(certd->certificates);
+	obtain_free(certd->obtain);
 	api_free(certd->api);
 	quarantine_free(certd->quarantine);
 	custody_close(certd->custody);
@@ -439,6 +470,7 @@ certd_run(const char *config_path)
 	/* Of keys that come in the clear, where that is allowed, nothing stays
 	 * in memory that OpenSSL has freed. */
 	const bool guarded = key_file_guard();
+	char why[OBTAIN_WHY_MAX] = "";
 	struct status st = settings_load(config_path, &certd.config);
 
 	if (!failed(st) && !guarded)
@@ -446,11 +478,11 @@ certd_run(const char *config_path)
 	if (!failed(st))
 		st = complain("process", process_harden());
 	process_block_signals();
-	/* Keys in the clear pass through: nothing of them stays in memory. */
-	if (!failed(st) && !key_file_guard())
-		log_warn("OpenSSL does not wipe what it frees here");
 	if (!failed(st))
 		st = read_identity(&certd);
+	if (!failed(st))
+		st =
+		    complain_of("acme", obtain_preload(certd.config, why), why);
 	if (!failed(st))
 		st = complain(
 		    "sandbox", hardening_begin(certd.config, config_path));

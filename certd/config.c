@@ -111,7 +111,8 @@ static const struct conf_field ACME[] = {
 	    .type = CONF_BOOL,
 	    .offset = AT(acme.preflight) - AT(acme),
 	    .default_text = "true",
-	    .help = "Look at DNS and web servers before the CA is asked." },
+	    .help = "Look at DNS and web servers before the CA is asked, and "
+		    "do not ask it where that must fail." },
 	{ .key = NULL },
 };
 
@@ -154,6 +155,13 @@ static const struct conf_field CHECKS[] = {
 	    .min = 1,
 	    .max = 65535,
 	    .help = "The same over TLS." },
+	{ .key = "allow_private",
+	    .type = CONF_BOOL,
+	    .offset = AT(checks.allow_private) - AT(checks),
+	    .default_text = "false",
+	    .help = "Connect to private and loopback addresses too, for a CA "
+		    "of your own; whoever may add host names can then probe "
+		    "your network from here." },
 	{ .key = NULL },
 };
 

@@ -112,7 +112,9 @@ struct config {
 		char *standby;     /* name of the CA of standby certificates */
 		char *http_listen; /* certd's own http-01 port; "": none */
 		uint64_t workers;
-		bool preflight; /* look before the CA is asked */
+		/* Look before the CA is asked, and do not ask it where that
+		 * must fail. */
+		bool preflight;
 	} acme;
 	struct {
 		struct conf_strings
@@ -123,6 +125,8 @@ struct config {
 	/* Where checks look for web servers; other ports are for tests. */
 	struct {
 		uint64_t http_port, https_port;
+		/* Connect to addresses that no CA on the internet reaches. */
+		bool allow_private;
 	} checks;
 	struct {
 		int level;  /* enum log_level */

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clock.h"
 #include "certd/dns_provider_int.h"
 
 /* Written before there are threads. */
@@ -151,9 +150,9 @@ dns_provider_name(const struct dns_provider *provider)
 }
 
 int64_t
-dns_provider_patience_s(const struct dns_provider *provider)
+dns_provider_patience_ns(const struct dns_provider *provider)
 {
-	return provider->config->propagation_timeout_ns / NS_PER_S;
+	return provider->config->propagation_timeout_ns;
 }
 
 bool

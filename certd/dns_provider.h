@@ -33,8 +33,8 @@ const struct dns_provider *dns_provider_of(const char *name);
 /* Has it a zone that holds the name? */
 bool dns_provider_has(const struct dns_provider *provider, const char *name);
 const char *dns_provider_name(const struct dns_provider *provider);
-/* Seconds until every authoritative server is to have a record. */
-int64_t dns_provider_patience_s(const struct dns_provider *provider);
+/* Until every authoritative server is to have a record. */
+int64_t dns_provider_patience_ns(const struct dns_provider *provider);
 /* acme-dns has zones that are others' names: what counts is the name before its
  * CNAME. */
 bool dns_provider_is_delegate(const struct dns_provider *provider);

@@ -176,6 +176,10 @@ report(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		st = status_fail(STATUS_UNAVAILABLE,
 		    "certd is not told yet where this edge stands: open the "
 		    "stream, then report");
+	/* A CA waits for that; the disk may take its time. */
+	if (!failed(st) && !asked->held_back && asked->challenges_mark != 0)
+		watch_in_force(edges->watch, edge.name, edge.edge_group,
+		    asked->challenges_mark);
 	if (!failed(st))
 		st = keep_report(edges, edge.name, asked);
 	if (failed(st))
@@ -444,6 +448,7 @@ edges_new(const struct edges_config *config, struct edges **ret_edges)
 		.domain = config->domain,
 		.grants_pending = config->grants_pending,
 		.ctx = config->ctx,
+		.challenges = config->challenges,
 		.metrics = config->metrics };
 	struct status st;
 

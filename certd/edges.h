@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "certd/api.h"
 #include "certd/custody.h"
+#include "certd/http_challenges.h"
 #include "certd/store.h"
 #include "rpc/server.h"
 
@@ -28,6 +29,7 @@ struct edges_config {
 	/* See certd/watch.h; may be NULL. */
 	bool (*grants_pending)(void *ctx, struct db_tx *tx, int64_t resource);
 	void *ctx;
+	struct http_challenges *challenges; /* likewise */
 };
 
 /* Starts its threads; from here on counts what edges_started stands for. */

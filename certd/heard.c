@@ -25,6 +25,7 @@ struct one {
 	char name[FLEET_NAME_MAX];
 	int64_t at_s, written_s;
 	bool is_decided, agreed;
+	bool has_stream;
 	bool is_kept; /* the two below were written */
 	int64_t applied_version;
 	char problem[FLEET_PROBLEM_MAX];
@@ -142,6 +143,30 @@ heard_is_agreed(struct heard *heard, const char *name, unsigned timeout_ms)
 	agreed = one->agreed;
 	pthread_mutex_unlock(&heard->mutex);
 	return agreed;
+}
+
+void
+heard_stream(struct heard *heard, const char *name, bool has)
+{
+	struct one *one = lock_on(heard, name);
+
+	if (one == NULL)
+		return;
+	one->has_stream = has;
+	pthread_mutex_unlock(&heard->mutex);
+}
+
+bool
+heard_has_stream(struct heard *heard, const char *name)
+{
+	struct one *one = lock_on(heard, name);
+	bool has;
+
+	if (one == NULL)
+		return false;
+	has = one->has_stream;
+	pthread_mutex_unlock(&heard->mutex);
+	return has;
 }
 
 STATUS

@@ -30,6 +30,10 @@ STATUS heard_agreed(struct heard *heard, const char *name, bool agreed);
 bool heard_is_agreed(
     struct heard *heard, const char *name, unsigned timeout_ms);
 
+/* Has it a stream that is fed, right now? */
+void heard_stream(struct heard *heard, const char *name, bool has);
+bool heard_has_stream(struct heard *heard, const char *name);
+
 /*
  * A sign of life.  *ret_is_due: what is written down of it is so old that the
  * edge may count as away; then write it down now, and say so.

@@ -442,27 +442,49 @@ name_missing(const struct http_challenges *c, const char *edge_group,
 		    ret_why + len, max - len, " and %zu more", left);
 }
 
+/* Edges of the group, and those of them that have the answer; the mutex is
+ * held.
+ */
+static void
+count(const struct http_challenges *c, const struct answer *at,
+    const char *edge_group, size_t *ret_n, size_t *ret_n_have)
+{
+	*ret_n = *ret_n_have = 0;
+	for (size_t i = 0; i < c->n_edges; i++) {
+		if (!is_of(&c->edges[i], edge_group))
+			continue;
+		++*ret_n;
+		if (at != NULL && c->edges[i].mark >= at->mark)
+			++*ret_n_have;
+	}
+}
+
 bool
 http_challenges_in_force(struct http_challenges *c, const char *token,
     const char *edge_group, size_t *ret_n_edges, char *ret_why, size_t max)
 {
 	const struct answer *at;
-	size_t n = 0, n_have = 0;
+	size_t n_have;
 
 	pthread_mutex_lock(&c->mutex);
 	at = find(c, token);
-	for (size_t i = 0; i < c->n_edges; i++) {
-		if (!is_of(&c->edges[i], edge_group))
-			continue;
-		n++;
-		if (at != NULL && c->edges[i].mark >= at->mark)
-			n_have++;
-	}
+	count(c, at, edge_group, ret_n_edges, &n_have);
 	if (at == NULL)
 		(void)!snprintf(ret_why, max, "the answer is not given");
 	else
 		name_missing(c, edge_group, at->mark, ret_why, max);
 	pthread_mutex_unlock(&c->mutex);
-	*ret_n_edges = n;
-	return at != NULL && n_have == n;
+	return at != NULL && n_have == *ret_n_edges;
+}
+
+size_t
+http_challenges_have(
+    struct http_challenges *c, const char *token, const char *edge_group)
+{
+	size_t n, n_have;
+
+	pthread_mutex_lock(&c->mutex);
+	count(c, find(c, token), edge_group, &n, &n_have);
+	pthread_mutex_unlock(&c->mutex);
+	return n_have;
 }

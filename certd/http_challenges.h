@@ -61,5 +61,8 @@ void http_challenges_edge_gone(
 bool http_challenges_in_force(struct http_challenges *challenges,
     const char *token, const char *edge_group, size_t *ret_n_edges,
     char *ret_why, size_t max);
+/* How many of them have it. */
+size_t http_challenges_have(struct http_challenges *challenges,
+    const char *token, const char *edge_group);
 
 #endif

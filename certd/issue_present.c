@@ -83,30 +83,13 @@ check_one(struct issue *issue, struct challenge_row *row, bool *ret_seen,
 	return st;
 }
 
-/* Whether an edge that hangs has it does not matter to a CA that does not come
- * to that one. */
-static struct pace
-go_without(struct issue *issue, struct challenge_row *row, const char *why)
-{
-	issue_note(
-	    issue, "Goes on though it is not seen in place: %.150s", why);
-	row->state = CHALLENGE_PRESENT;
-	return pace_on();
-}
-
 static struct pace
 not_seen(struct issue *issue, struct status st, int64_t retry_ms,
-    struct challenge_row *row, const char *why)
+    const struct challenge_row *row, const char *why)
 {
-	const int64_t patience_ms =
-	    1000 * solver_patience_s(issue->config->solver, &issue->of, row);
-	const bool is_over =
-	    patience_ms != 0 && issue_age_ms(issue) > patience_ms;
-
-	issue->stays = patience_ms != 0 && patience_ms <= STAY_MS;
-	if (is_over && strcmp(row->type, "http-01") == 0 && !failed(st))
-		return go_without(issue, row, why);
-	if (st.code == STATUS_FAILED_PRECONDITION || is_over)
+	/* Edges take moments, the DNS minutes. */
+	issue->stays = strcmp(row->type, "http-01") == 0;
+	if (st.code == STATUS_FAILED_PRECONDITION)
 		return issue_end_with(issue, CHANGE_FAILED,
 		    "The challenge is not in place: %.700s", why);
 	if (failed(st))

@@ -17,12 +17,13 @@
 #include <strings.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "certd/dns_provider.h"
 #include "certd/solver_int.h"
 #include "certd/solver_persist.h"
 
-#define HTTP_PATIENCE_S 30
+#define HTTP_PATIENCE_NS (30 * NS_PER_S)
 
 /* ---- what is to be where ---- */
 
@@ -335,19 +336,18 @@ solver_clean(struct solver *solver, const struct enrollment_row *of,
 }
 
 int64_t
-solver_patience_s(struct solver *solver, const struct enrollment_row *of,
+solver_patience_ns(struct solver *solver, const struct enrollment_row *of,
     const struct challenge_row *row)
 {
 	const struct dns_provider *provider = NULL;
 	char why[PROBLEM_MAX];
 
-	(void)solver;
 	if (is_type(row, "http-01"))
-		return HTTP_PATIENCE_S;
+		return solver->http_patience_ns;
 	if (!is_type(row, "dns-01") || is_by_hand(of) ||
 	    failed(find_provider(of, row, &provider, why)))
 		return 0;
-	return dns_provider_patience_s(provider);
+	return dns_provider_patience_ns(provider);
 }
 
 /* ---- the whole ---- */
@@ -376,6 +376,7 @@ solver_new(const struct solver_config *config, struct solver **ret_solver)
 	if (solver == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	solver->config = *config;
+	solver->http_patience_ns = HTTP_PATIENCE_NS;
 	pthread_mutex_init(&solver->mutex, NULL);
 	*ret_solver = solver;
 	return st;
@@ -387,6 +388,7 @@ solver_free(struct solver *solver)
 	if (solver == NULL)
 		return;
 	dns_provider_unload();
+	solver_wait_end_all(solver);
 	pthread_mutex_destroy(&solver->mutex);
 	free(solver);
 }

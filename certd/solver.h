@@ -65,21 +65,16 @@ STATUS solver_present(struct solver *solver, const struct enrollment_row *of,
  * Is it seen in place by those whom the CA will ask (every edge of the group
  * that has a stream, every authoritative server)?  *ret_in_place; else ret_why
  * says who has it not, and *ret_retry_ms when to look again.
- * FAILED_PRECONDITION: http-01, and there is no edge and no acme.http_listen.
  *
- * The caller keeps the time.  http-01: name the missing edges after 10 s, go on
- * without them after 30 s, for an edge that hangs must not stop issuance.  DNS:
- * give up after solver_patience_s.
+ * It keeps the time, from the first look on, in memory.  http-01: after 30 s it
+ * goes on without edges that do not confirm, for one that hangs must not stop
+ * issuance; FAILED_PRECONDITION when none has (or there is none) and there is
+ * no acme.http_listen.  dns-01: FAILED_PRECONDITION after the provider's
+ * propagation_timeout.  By hand and persistent: never.
  */
 STATUS solver_check(struct solver *solver, const struct enrollment_row *of,
     const struct challenge_row *row, bool *ret_in_place, int64_t *ret_retry_ms,
     char ret_why[PROBLEM_MAX]);
-
-/* How long it may take until it is seen everywhere: 30 for http-01, the
- * provider's propagation_timeout for dns-01; 0, by hand and persistent: as long
- * as the person takes. */
-int64_t solver_patience_s(struct solver *solver,
-    const struct enrollment_row *of, const struct challenge_row *row);
 
 /* Take it away, this challenge's own record alone.  Done as well as it can be;
  * failures are logged. */

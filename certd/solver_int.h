@@ -9,20 +9,26 @@
 
 #define SOLVER_WAITS 1024
 
+struct solver_wait;
+
 struct solver {
 	struct solver_config config;
+	int64_t http_patience_ns;
 	pthread_mutex_t mutex; /* guards waits */
-	/* How long each challenge waited before it was last looked for, by a
-	 * hash of it; whom two share waits a little longer. */
-	struct solver_wait {
-		uint32_t hash;
-		int64_t retry_ms;
-	} waits[SOLVER_WAITS];
+	struct solver_wait *waits[SOLVER_WAITS];
 };
 
-/* The next wait, twice the last one; and none of it is left. */
-int64_t solver_wait_next(
-    struct solver *solver, const struct challenge_row *row);
+/* How long it may take until a challenge is seen; 0: as long as a person
+ * takes. */
+int64_t solver_patience_ns(struct solver *solver,
+    const struct enrollment_row *of, const struct challenge_row *row);
+
+/* A look saw nothing: how long ago the first such look was, and when to look
+ * again, twice as late as the last time. */
+void solver_wait_look(struct solver *solver, const struct challenge_row *row,
+    int64_t *ret_waited_ns, int64_t *ret_retry_ms);
+/* It was seen, or is taken away. */
 void solver_wait_end(struct solver *solver, const struct challenge_row *row);
+void solver_wait_end_all(struct solver *solver);
 
 #endif

@@ -240,25 +240,29 @@ static struct status
 put_site(struct db_tx *tx, int64_t edge, const report_msg *site, int64_t now_s,
     bool *ret_changed)
 {
-	char problem[FLEET_PROBLEM_MAX];
+	char problem[FLEET_PROBLEM_MAX], http_problem[FLEET_PROBLEM_MAX];
 	struct db_value seen = db_null();
 	int64_t n = 0;
 	struct status st;
 
 	clean(site->problem, problem, sizeof(problem));
+	clean(site->http_problem, http_problem, sizeof(http_problem));
 	if (site->seen.len == HASH_LEN)
 		seen = db_blob((struct bytes){ site->seen.data, HASH_LEN });
 	st = db_run(tx, &n,
 	    "INSERT INTO edge_site (resource, edge, applied_version,"
-	    " served_version, seen, problem, at_s)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+	    " served_version, seen, problem, at_s, http_probed, http_problem)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 	    " ON CONFLICT (resource, edge) DO UPDATE SET applied_version = ?3,"
-	    " served_version = ?4, seen = ?5, problem = ?6, at_s = ?7"
+	    " served_version = ?4, seen = ?5, problem = ?6, at_s = ?7,"
+	    " http_probed = ?8, http_problem = ?9"
 	    " WHERE applied_version <> ?3 OR served_version <> ?4"
-	    " OR seen IS NOT ?5 OR problem <> ?6",
+	    " OR seen IS NOT ?5 OR problem <> ?6"
+	    " OR http_probed <> ?8 OR http_problem <> ?9",
 	    DB_VALUES(db_int(site->id), db_int(edge),
 		db_int(site->applied_version), db_int(site->served_version),
-		seen, db_text(problem), db_int(now_s)));
+		seen, db_text(problem), db_int(now_s),
+		db_int(site->http_probed), db_text(http_problem)));
 	*ret_changed = n > 0;
 	return st;
 }

@@ -5,8 +5,9 @@
  * edges.  A round is one transaction that reads; every stream that is behind
  * and has room gets some chunks in it, which the streams share (chunks.h).  So
  * what a change costs the database does not grow with the edges, and a slow
- * edge keeps nobody else.  Beside that it writes down when edges were heard of,
- * and ends retirements that only time ends.
+ * edge keeps nobody else.  Before that come answers to challenges
+ * (watch_challenges.c), for which a CA waits.  Beside it the hub writes down
+ * when edges were heard of, and ends retirements that only time ends.
  *
  * Read: run, then pump.
  */
@@ -29,7 +30,6 @@
 #define IDLE_MS 5000
 #define FAILED_MS 1000
 #define HELD_MS 500
-#define NO_ROOM_MS 20
 
 /* ---- sending ---- */
 
@@ -45,7 +45,7 @@ pump_one(struct watch *watch, struct watcher *w,
 	if (w->done_at == round->current)
 		return status_ok();
 	for (int n = 0; n < CHUNKS_A_ROUND; n++) {
-		*ret_wait_ms = NO_ROOM_MS;
+		*ret_wait_ms = WATCH_NO_ROOM_MS;
 		if (!rpc_stream_has_room(w->stream))
 			return status_ok();
 		st = chunks_get(watch->chunks, round, w->edge_group, &w->cursor,
@@ -117,6 +117,7 @@ pump(struct watch *watch, unsigned *wait_ms)
 static void
 watcher_free(struct watcher *w)
 {
+	watch_challenges_end(w);
 	rpc_stream_unref(w->stream);
 	free(w);
 }
@@ -261,6 +262,7 @@ run(void *arg)
 
 		look_at_clock();
 		look_round(watch);
+		watch_challenges_pump(watch, &wait_ms);
 		pump(watch, &wait_ms);
 		keep_house(watch);
 		seen = store_wait(watch->config.store, seen, wait_ms);
@@ -283,6 +285,9 @@ make_metrics(struct watch *watch, struct metrics *m)
 	    m, "certd_watch_updates_total", "Updates sent to edges.", "");
 	watch->m_octets = metrics_counter(m, "certd_watch_octets_total",
 	    "Octets of the updates sent to edges.", "");
+	watch->m_challenges =
+	    metrics_counter(m, "certd_watch_challenge_updates_total",
+		"Updates with answers to challenges sent to edges.", "");
 }
 
 static void
@@ -295,9 +300,17 @@ release(struct watch *watch)
 		watch->watchers = w->next;
 		watcher_free(w);
 	}
+	watch_challenges_done(watch);
 	chunks_free(watch->chunks);
 	pthread_mutex_destroy(&watch->mutex);
 	free(watch);
+}
+
+/* The store outlives both. */
+static void
+on_challenges(void *ctx)
+{
+	store_wake(ctx);
 }
 
 STATUS
@@ -317,6 +330,9 @@ watch_new(const struct watch_config *config, struct watch **ret_watch)
 	watch->chunks = chunks_new(CHUNKS_OCTETS_MAX);
 	if (watch->chunks == NULL)
 		st = status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
+	if (config->challenges != NULL)
+		http_challenges_on_change(
+		    config->challenges, on_challenges, config->store);
 	if (!failed(st) && pthread_create(&watch->hub, NULL, run, watch) != 0)
 		st = status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no thread to be had");

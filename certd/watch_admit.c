@@ -18,6 +18,7 @@ void
 watch_end(struct watcher *watcher, struct status st)
 {
 	watcher->is_ended = true;
+	watch_challenges_end(watcher);
 	rpc_stream_end(watcher->stream, st);
 }
 
@@ -162,6 +163,7 @@ watch_admit(struct watch *watch, struct watcher *w)
 	}
 	w->is_admitted = true;
 	end_rivals(watch, w);
+	watch_challenges_begin(w);
 }
 
 void
@@ -171,8 +173,11 @@ watch_recheck(struct watch *watch, struct watcher *w)
 	struct status st = check_standing(watch, w, INT64_MIN, &known);
 
 	/* Moved: all that it has is another group's. */
-	if (!failed(st) && strcmp(known.edge_group, w->edge_group) != 0)
+	if (!failed(st) && strcmp(known.edge_group, w->edge_group) != 0) {
 		st = agree(watch, w, &known, true);
+		if (!failed(st))
+			watch_challenges_begin(w);
+	}
 	if (failed(st))
 		watch_end(w, st);
 }

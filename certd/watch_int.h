@@ -10,7 +10,13 @@
 #include "certd/store_sites.h"
 #include "certd/watch.h"
 
+#define WATCH_NO_ROOM_MS 20
+
 /* What the files of watch share; nobody else includes it. */
+
+/* Updates with all answers that changed between two marks, encoded once for all
+ * streams that stand there.  The hub's. */
+struct watch_batch;
 
 /* One open stream. */
 struct watcher {
@@ -30,6 +36,10 @@ struct watcher {
 	struct sites_cursor cursor;
 	int64_t as_of;   /* of the last chunk */
 	int64_t done_at; /* newest version when there was nothing more; -1 */
+	bool has_place;  /* among the edges that are given challenges */
+	uint64_t mark;   /* of challenges, sent up to here */
+	struct watch_batch *batch; /* being sent; NULL: none */
+	size_t n_sent;             /* updates of it */
 };
 
 struct watch {
@@ -42,11 +52,12 @@ struct watch {
 	/* The hub's: */
 	struct watcher *watchers;
 	struct chunks *chunks;
+	struct watch_batch *batch; /* the newest; NULL: none */
 	uint64_t round, roster_seen;
 	int64_t flushed_ns, settled_ns;
 	atomic_uint_fast64_t reads;
 	struct metric_gauge *m_streams, *m_held;
-	struct metric_counter *m_updates, *m_octets;
+	struct metric_counter *m_updates, *m_octets, *m_challenges;
 };
 
 /* watch_stream.c: the stream's callbacks. */
@@ -59,5 +70,16 @@ void watch_admit(struct watch *watch, struct watcher *watcher);
 /* The list of edges changed: does it still stand as it was admitted? */
 void watch_recheck(struct watch *watch, struct watcher *watcher);
 void watch_end(struct watcher *watcher, struct status st);
+
+/* watch_challenges.c, on the hub; nothing happens without challenges. */
+
+/* It is admitted, or moved to another group: it gets all there are. */
+void watch_challenges_begin(struct watcher *watcher);
+/* It is no more: ended, or closed. */
+void watch_challenges_end(struct watcher *watcher);
+/* Send what changed to those that have room; lessens *wait_ms for others. */
+void watch_challenges_pump(struct watch *watch, unsigned *wait_ms);
+/* Nothing is sent any more. */
+void watch_challenges_done(struct watch *watch);
 
 #endif

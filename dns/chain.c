@@ -72,12 +72,12 @@ take_addresses(struct dns_chain *chain, const struct dns_answer *answer)
 {
 	size_t max = sizeof(chain->addresses) / sizeof(chain->addresses[0]);
 
+	if (answer->code != DNS_OK)
+		return;
 	for (size_t i = 0; i < answer->n_records && chain->n_addresses < max;
 	     i++) {
 		const struct dns_record *record = &answer->records[i];
 
-		if (answer->code != DNS_OK)
-			continue;
 		if ((record->type == DNS_A || record->type == DNS_AAAA) &&
 		    strcmp(record->name, last(chain)) == 0)
 			memcpy(chain->addresses[chain->n_addresses++],

@@ -37,9 +37,13 @@ struct edge_config {
 		char *socket; /* NULL: none */
 	} haproxy;
 	struct {
-		char *connect; /* NULL: what is served is not looked at */
+		char *connect;      /* NULL: what is served is not looked at */
+		char *http_connect; /* NULL: nor the way of http-01 */
 		int64_t timeout_ns, interval_ns;
 	} probe;
+	struct {
+		char *listen; /* "": challenges are not answered */
+	} acme;
 	int64_t request_timeout_ns;
 	uint64_t queue_max;
 	uint64_t connections_max;

@@ -277,6 +277,7 @@ run(void *arg)
 	delivery_load(d);
 	if (d->sweep != NULL)
 		sweep_wake(d->sweep);
+	delivery_http_wake(d);
 	d->config.tell(d->config.ctx);
 	pthread_mutex_lock(&d->mutex);
 	while (!d->stopping)
@@ -411,7 +412,13 @@ start_parts(struct delivery *d)
 		st = probe_new(
 		    config->probe_connect, config->probe_timeout_ns, &d->probe);
 	if (!failed(st) && d->probe != NULL)
-		st = sweep_new(d->probe, 0, &delivery_sweep_ops, d, &d->sweep);
+		st = sweep_new(0, &delivery_sweep_ops, d, &d->sweep);
+	if (!failed(st) && config->http_connect != NULL)
+		st = http_probe_new(config->http_connect,
+		    config->probe_timeout_ns, &d->http_probe);
+	/* One thread, which nothing of the others' waits for. */
+	if (!failed(st) && d->http_probe != NULL)
+		st = sweep_new(1, &delivery_http_ops, d, &d->http_sweep);
 	return st;
 }
 
@@ -468,6 +475,8 @@ delivery_free(struct delivery *d)
 	reload_free(d->reload);
 	sweep_free(d->sweep);
 	probe_free(d->probe);
+	sweep_free(d->http_sweep);
+	http_probe_free(d->http_probe);
 	files_close(d->files);
 	intake_done(&d->intake);
 	sites_done(&d->sites);

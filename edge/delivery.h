@@ -31,9 +31,10 @@ struct delivery_config {
 	char *const *hook;          /* NULL: none; ends with NULL; borrowed */
 	const char *haproxy_socket; /* NULL: none; borrowed */
 	const char *probe_connect;  /* NULL: what is served is not looked at */
-	int64_t probe_timeout_ns;
-	int64_t probe_interval_ns; /* each site again after this */
-	int64_t keep_removed_s;    /* how long files of gone hosts stay */
+	const char *http_connect;   /* NULL: nor is the way of http-01 */
+	int64_t probe_timeout_ns;   /* of one handshake, or one request */
+	int64_t probe_interval_ns;  /* each site again after this */
+	int64_t keep_removed_s;     /* how long files of gone hosts stay */
 	/* The stream begins again after this, and after twice as long each time
 	 * that something could still not be put in place; 0: 5 s */
 	int64_t again_ns;
@@ -65,6 +66,8 @@ bool delivery_message(struct delivery *delivery, struct bytes message);
 bool delivery_has_room(struct delivery *delivery);
 /* certd says that what is served is newer than it knows; or not any more. */
 void delivery_hold(struct delivery *delivery, bool held);
+/* What ails the edge beyond what is known here; "": nothing. */
+void delivery_problem(struct delivery *delivery, const char *problem);
 /* Must the stream begin again, for something of it could not be put in place?
  * Answers once. */
 bool delivery_wants_stream(struct delivery *delivery);

@@ -273,6 +273,7 @@ adopt(struct delivery *d, struct intake_site *incoming,
 	entry->has_seen = false;
 	entry->probe_ns = INT64_MAX;
 	entry->probe_fails = 0;
+	delivery_http_due(entry);
 	entry->reload_serial =
 	    entry->site->n_certificates > 0 ? d->serial + 1 : 0;
 	if (entry->site->n_certificates == 0)
@@ -322,7 +323,7 @@ take_over(struct delivery *d, const struct owners *owners)
 		if (intake_removes(&d->intake, d->sites.at[i]->id))
 			drop_entry(d, d->sites.at[i], owners);
 	sites_compact(&d->sites);
-	d->cursor = 0;
+	d->cursor = d->http_cursor = 0;
 	for (size_t i = 0; i < d->intake.n; i++) {
 		struct intake_site *incoming = &d->intake.sites[i];
 
@@ -451,6 +452,7 @@ delivery_apply(struct delivery *d)
 		    LOG_UINT("sites", d->sites.n));
 	if (has_news)
 		reload_due(d->reload, serial, news.hosts, news.n, news.whole);
+	delivery_http_wake(d);
 	d->expire_ns = 0; /* hosts may have gone */
 	free(news.hosts);
 	free(owners.at);

@@ -5,14 +5,16 @@
 #include <pthread.h>
 
 #include "edge/delivery.h"
+#include "edge/http_probe.h"
 #include "edge/intake.h"
+#include "edge/probe.h"
 #include "edge/reload.h"
 #include "edge/sweep.h"
 
 /*
  * What delivery.c (the thread and its queue), delivery_apply.c (updates),
- * delivery_state.c (the file) and delivery_report.c (what was seen, and told)
- * share.
+ * delivery_state.c (the file), delivery_report.c (what was seen, and told) and
+ * delivery_http.c (the way of http-01) share.
  */
 
 /* There while the web server has not been told of what is in place. */
@@ -33,6 +35,8 @@ struct delivery {
 	struct reload *reload;
 	struct probe *probe; /* NULL: none */
 	struct sweep *sweep;
+	struct http_probe *http_probe; /* NULL: none */
+	struct sweep *http_sweep;
 	struct metric_gauge *m_sites, *m_served, *m_version;
 
 	/* The thread's: */
@@ -59,7 +63,7 @@ struct delivery {
 	bool unsaved;                       /* state that may wait */
 	bool must_save;                     /* state that may not */
 	bool has_old;                       /* some entry has */
-	size_t cursor;                      /* the sweep's */
+	size_t cursor, http_cursor;         /* the sweeps' */
 
 	uint64_t serial;      /* of the newest change that was told */
 	uint64_t told_serial; /* the web server knows of all up to here */
@@ -72,7 +76,8 @@ struct delivery {
 	size_t n_removed;
 	char hook_problem[HOOK_WHY_MAX];
 	char disk_problem[SITE_WHY_MAX];
-	unsigned changes, told; /* of the edge's own */
+	char other_problem[SITE_WHY_MAX]; /* as delivery_problem said */
+	unsigned changes, told;           /* of the edge's own */
 };
 
 /* With the mutex held: certd wants to know of this. */
@@ -93,5 +98,11 @@ STATUS delivery_save(struct delivery *d);
 void delivery_on_reload(
     void *ctx, uint64_t serial, struct status st, const char *why);
 extern const struct sweep_ops delivery_sweep_ops;
+
+/* With the mutex held: the way is looked at again, now. */
+void delivery_http_due(struct sites_entry *entry);
+/* Without the mutex: some may be due. */
+void delivery_http_wake(struct delivery *d);
+extern const struct sweep_ops delivery_http_ops;
 
 #endif

@@ -17,7 +17,7 @@
 
 #define PROBE_FIRST_NS (200 * NS_PER_MS)
 #define PROBE_RETRY_MAX_NS (60 * NS_PER_S)
-#define PROBLEM_MAX (HOOK_WHY_MAX + SITE_WHY_MAX)
+#define PROBLEM_MAX (HOOK_WHY_MAX + 2 * SITE_WHY_MAX)
 
 static char no_probe[] = "what is served is not looked at: edged.yaml has no "
 			 "probe";
@@ -41,6 +41,23 @@ delivery_disk_problem(struct delivery *d, const char *what, struct status st)
 		return;
 	memcpy(d->disk_problem, text, sizeof(text));
 	d->changes++;
+}
+
+void
+delivery_problem(struct delivery *d, const char *problem)
+{
+	bool is_news;
+
+	pthread_mutex_lock(&d->mutex);
+	is_news = strcmp(d->other_problem, problem) != 0;
+	if (is_news) {
+		(void)!snprintf(
+		    d->other_problem, sizeof(d->other_problem), "%s", problem);
+		d->changes++;
+	}
+	pthread_mutex_unlock(&d->mutex);
+	if (is_news)
+		d->config.tell(d->config.ctx);
 }
 
 /* --- The web server was told ------------------------------------------------
@@ -72,6 +89,8 @@ delivery_on_reload(
 		bool waits = !failed(st) && entry->reload_serial == 0 &&
 			     entry->problem[0] != '\0';
 
+		if (!failed(st) && entry->http.problem != NULL)
+			delivery_http_due(entry);
 		if (!was_due && !waits)
 			continue;
 		entry->reload_serial = 0;
@@ -83,6 +102,7 @@ delivery_on_reload(
 	pthread_mutex_unlock(&d->mutex);
 	if (d->sweep != NULL)
 		sweep_wake(d->sweep);
+	delivery_http_wake(d);
 	d->config.tell(d->config.ctx);
 }
 
@@ -179,12 +199,14 @@ note_not_served(struct delivery *d, struct sites_entry *entry,
 }
 
 static void
-on_seen(void *ctx, const struct site *site, const struct probe_result *result)
+on_look(void *ctx, const struct site *site)
 {
 	struct delivery *d = ctx;
+	struct probe_result result;
 	struct sites_entry *entry;
 	bool is_news = false;
 
+	probe_site(d->probe, site, &result);
 	pthread_mutex_lock(&d->mutex);
 	entry = sites_find(&d->sites, site->id);
 	if (entry != NULL) {
@@ -193,10 +215,10 @@ on_seen(void *ctx, const struct site *site, const struct probe_result *result)
 		entry->is_probed = false;
 		if (entry->site != site)
 			; /* changed meanwhile: looked at again */
-		else if (result->served)
+		else if (result.served)
 			note_served(d, entry);
 		else
-			note_not_served(d, entry, result);
+			note_not_served(d, entry, &result);
 		is_news = entry->changes != before;
 	}
 	pthread_mutex_unlock(&d->mutex);
@@ -204,7 +226,15 @@ on_seen(void *ctx, const struct site *site, const struct probe_result *result)
 		d->config.tell(d->config.ctx);
 }
 
-const struct sweep_ops delivery_sweep_ops = { on_take, on_seen };
+static void
+on_stop(void *ctx)
+{
+	struct delivery *d = ctx;
+
+	probe_stop(d->probe);
+}
+
+const struct sweep_ops delivery_sweep_ops = { on_take, on_look, on_stop };
 
 /* --- Reports ----------------------------------------------------------------
  */
@@ -215,6 +245,7 @@ struct delivery_told {
 	Holdfast__Certd__V1__SiteReport *list[DELIVERY_REPORT_MAX];
 	unsigned site_changes[DELIVERY_REPORT_MAX];
 	char problems[DELIVERY_REPORT_MAX][SITE_WHY_MAX];
+	char http_problems[DELIVERY_REPORT_MAX][SITE_WHY_MAX];
 	uint8_t seen[DELIVERY_REPORT_MAX][SITE_FINGERPRINT_LEN];
 	char problem[PROBLEM_MAX];
 };
@@ -235,11 +266,27 @@ fill_site(struct delivery_told *told, size_t i, const struct sites_entry *entry)
 	report->served_version = entry->served_version;
 	memcpy(told->problems[i], problem, SITE_WHY_MAX);
 	report->problem = told->problems[i];
+	report->http_probed = entry->http.is_known;
+	if (entry->http.problem != NULL) {
+		(void)!snprintf(told->http_problems[i], SITE_WHY_MAX, "%s",
+		    entry->http.problem);
+		report->http_problem = told->http_problems[i];
+	}
 	if (entry->has_seen) {
 		memcpy(told->seen[i], entry->seen, SITE_FINGERPRINT_LEN);
 		report->seen.data = told->seen[i];
 		report->seen.len = SITE_FINGERPRINT_LEN;
 	}
+}
+
+static void
+add_problem(char text[PROBLEM_MAX], const char *problem)
+{
+	size_t len = strlen(text);
+
+	if (problem[0] != '\0')
+		(void)!snprintf(text + len, PROBLEM_MAX - len, "%s%s",
+		    len > 0 ? "; " : "", problem);
 }
 
 static void
@@ -252,11 +299,9 @@ fill_edge(struct delivery *d, struct delivery_report *report)
 	request->held_back = d->held_by_certd || d->held_by_us;
 	request->held_version = request->held_back ? d->sites.version : 0;
 	told->changes = d->changes;
-	(void)!snprintf(told->problem, sizeof(told->problem), "%s%s%s",
-	    d->hook_problem,
-	    d->hook_problem[0] != '\0' && d->disk_problem[0] != '\0' ? "; "
-								     : "",
-	    d->disk_problem);
+	add_problem(told->problem, d->hook_problem);
+	add_problem(told->problem, d->disk_problem);
+	add_problem(told->problem, d->other_problem);
 	if (told->problem[0] == '\0' && d->probe == NULL)
 		request->problem = no_probe;
 	else

@@ -87,6 +87,7 @@ schedule(const struct delivery *d, struct sites *sites)
 
 		entry->probe_ns =
 		    proven ? now_ns + step_ns * (int64_t)(i + 1) : now_ns;
+		delivery_http_due(entry);
 		delivery_entry_changed(entry);
 	}
 }

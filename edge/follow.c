@@ -18,15 +18,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "edge/backoff.h"
+#include "edge/reporter.h"
 #include "rpc/enroll.h"
 
 #define CONNECT_NS (5 * NS_PER_S)
 #define HEARTBEAT_NS (30 * NS_PER_S)
 #define HELD_RETRY_NS (30 * NS_PER_S)
-/* Reports wait this long for more to say. */
-#define GATHER_NS (100 * NS_PER_MS)
-#define REPORT_AGAIN_NS (2 * NS_PER_S)
-#define REPORT_TIMEOUT_MS 5000
 /* The folder cannot be opened yet. */
 #define NOT_READY_NS (200 * NS_PER_MS)
 /* Nothing that has to be noticed waits longer, nor longer than a heartbeat. */
@@ -39,6 +36,7 @@ struct follow {
 	struct follow_config config;
 	int64_t look_ns;
 	struct delivery *delivery;
+	struct challenges *challenges;
 	pthread_t thread;
 	bool has_thread;
 	struct metric_gauge *m_connected;
@@ -47,8 +45,7 @@ struct follow {
 	struct rpc_client *client;
 	size_t endpoint;
 	unsigned fails; /* in a row */
-	int64_t reported_ns, report_not_before_ns;
-	bool report_failed;
+	struct reporter reporter;
 
 	pthread_mutex_t mutex; /* guards the rest */
 	pthread_cond_t changed;
@@ -88,8 +85,15 @@ static void
 on_message(void *ctx, struct bytes message)
 {
 	struct follow *f = ctx;
+	bool has_more;
 
 	delivery_hold(f->delivery, false);
+	/* At once, whatever else waits: a CA asks in a moment. */
+	has_more = challenges_take(f->challenges, message);
+	if (challenges_state(f->challenges).is_due)
+		(void)note(f, &f->woken);
+	if (!has_more)
+		return;
 	/* Else it begins again from what is in place by then. */
 	if (!delivery_message(f->delivery, message) && note(f, &f->renewed))
 		log_warn("certd sends more than can be put in place; its "
@@ -124,49 +128,6 @@ static const struct rpc_client_stream_ops stream_ops = {
 	.closed = on_closed,
 	.has_room = on_has_room,
 };
-
-/* --- Reports ----------------------------------------------------------------
- */
-
-/* Sends what is due, or a sign of life; sets when to come again.  True: there
- * is more. */
-static bool
-report(struct follow *f)
-{
-	ProtobufCMessage *reply = NULL;
-	struct delivery_report report;
-	char why[RPC_WHY_MAX];
-	bool has_more = false;
-	int64_t now_ns = clock_mono_ns();
-	struct status st;
-
-	delivery_report(f->delivery, &report);
-	if (!report.is_due &&
-	    now_ns - f->reported_ns < f->config.heartbeat_ns) {
-		delivery_report_done(&report);
-		return false;
-	}
-	st = rpc_client_call(f->client, &holdfast__certd__v1__edges__descriptor,
-	    "Report", &report.request.base, REPORT_TIMEOUT_MS, &reply, why);
-	now_ns = clock_mono_ns();
-	if (failed(st)) {
-		f->report_not_before_ns = now_ns + REPORT_AGAIN_NS;
-		if (!f->report_failed)
-			log_warn("a report to certd failed; it is sent again",
-			    LOG_STR("code", status_name(st.code)),
-			    LOG_STR("why", why));
-	} else {
-		protobuf_c_message_free_unpacked(reply, NULL);
-		delivery_reported(f->delivery, &report);
-		f->reported_ns = now_ns;
-		has_more = report.is_full;
-		f->report_not_before_ns =
-		    has_more ? now_ns : now_ns + GATHER_NS;
-	}
-	f->report_failed = failed(st);
-	delivery_report_done(&report);
-	return has_more;
-}
 
 /* --- A session --------------------------------------------------------------
  */
@@ -205,7 +166,7 @@ report_now(struct follow *f, bool accepted)
 	pthread_mutex_unlock(&f->mutex);
 	if (accepted)
 		delivery_hold(f->delivery, false);
-	more = report(f);
+	more = reporter_send(&f->reporter, f->client);
 	again = delivery_wants_stream(f->delivery);
 	pthread_mutex_lock(&f->mutex);
 	f->woken |= more;
@@ -238,11 +199,12 @@ attend(struct follow *f, struct rpc_client_stream *stream, int64_t until_ns)
 		if (is_open)
 			metric_gauge_set(f->m_connected, 1);
 		if ((is_open || !watched) &&
-		    now_ns >= f->report_not_before_ns &&
+		    now_ns >= reporter_next_ns(&f->reporter) &&
 		    !report_now(f, is_open && now_ns >= until_ns))
 			break;
 		if (f->woken && (is_open || !watched))
-			next_ns = least(next_ns, f->report_not_before_ns);
+			next_ns =
+			    least(next_ns, reporter_next_ns(&f->reporter));
 		if (!is_open)
 			next_ns = least(next_ns, until_ns);
 		if (!must_end(f) && !(watched && f->closed))
@@ -270,6 +232,7 @@ open_stream(struct follow *f, struct rpc_client_stream **ret_stream)
 	pthread_mutex_lock(&f->mutex);
 	f->opened = f->closed = false;
 	pthread_mutex_unlock(&f->mutex);
+	challenges_begin(f->challenges);
 	st = rpc_client_stream_open(f->client,
 	    &holdfast__certd__v1__edges__descriptor, "Watch", &stream_ops, f,
 	    ret_stream);
@@ -453,7 +416,6 @@ follow_new(const struct follow_config *config, struct follow **ret_follow)
 	if (f->config.held_retry_ns == 0)
 		f->config.held_retry_ns = HELD_RETRY_NS;
 	f->look_ns = least(LOOK_NS, f->config.heartbeat_ns);
-	f->reported_ns = INT64_MIN / 2;
 	f->m_connected = metrics_gauge(config->metrics, "edged_certd_connected",
 	    "Is a stream from certd open?", "");
 	pthread_mutex_init(&f->mutex, NULL);
@@ -463,9 +425,12 @@ follow_new(const struct follow_config *config, struct follow **ret_follow)
 }
 
 STATUS
-follow_start(struct follow *f, struct delivery *delivery)
+follow_start(
+    struct follow *f, struct delivery *delivery, struct challenges *challenges)
 {
 	f->delivery = delivery;
+	f->challenges = challenges;
+	f->reporter = reporter_of(delivery, challenges, f->config.heartbeat_ns);
 	if (pthread_create(&f->thread, NULL, run, f) != 0)
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no thread to be had");

@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "base/scoped.h"
 #include "base/status.h"
+#include "edge/challenges.h"
 #include "edge/delivery.h"
 
 /*
@@ -32,8 +33,9 @@ struct follow_config {
 /* Does nothing yet, but can be woken. */
 STATUS follow_new(
     const struct follow_config *config, struct follow **ret_follow);
-/* Follow; delivery outlives it. */
-STATUS follow_start(struct follow *follow, struct delivery *delivery);
+/* Follow; delivery and challenges outlive it. */
+STATUS follow_start(struct follow *follow, struct delivery *delivery,
+    struct challenges *challenges);
 /* Stops; blocks for as long as a call takes.  Nothing wakes it any more. */
 void follow_stop(struct follow *follow);
 /* Stops before, if need be.  NULL is allowed. */

@@ -9,17 +9,18 @@
 
 #include "edge/probe.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "edge/dial.h"
 
 /* A name that no certificate was made for, below a wildcard. */
 #define LABEL "holdfast-probe."
@@ -156,56 +157,6 @@ refuse(char *ret_why, const char *why)
 	return status_fail(STATUS_UNAVAILABLE, "no handshake");
 }
 
-static bool
-await(const struct probe *probe, int fd, short event, int64_t until_ns)
-{
-	struct pollfd fds[] = { { fd, event, 0 },
-		{ probe->stop_fd, POLLIN, 0 } };
-
-	for (;;) {
-		int64_t left_ns = until_ns - clock_mono_ns();
-		int n;
-
-		if (left_ns <= 0)
-			return false;
-		n = poll(fds, 2, (int)(left_ns / NS_PER_MS) + 1);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (fds[1].revents != 0)
-			return false;
-		if (n > 0 && fds[0].revents != 0)
-			return true;
-	}
-}
-
-static STATUS
-open_connection(
-    const struct probe *probe, int64_t until_ns, int *ret_fd, char *ret_why)
-{
-	int fd = socket(probe->to.any.sa_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int e = 0;
-	socklen_t len = sizeof(e);
-
-	if (fd < 0)
-		return refuse(ret_why, strerrordesc_np(errno));
-	if (connect(fd, &probe->to.any, address_len(&probe->to)) != 0) {
-		e = errno;
-		if (e == EINPROGRESS) {
-			e = ETIMEDOUT;
-			if (await(probe, fd, POLLOUT, until_ns) &&
-			    getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0)
-				e = errno;
-		}
-	}
-	if (e != 0) {
-		close(fd);
-		return refuse(ret_why, strerrordesc_np(e));
-	}
-	*ret_fd = fd;
-	return status_ok();
-}
-
 static STATUS
 shake_hands(
     const struct probe *probe, SSL *ssl, int64_t until_ns, char *ret_why)
@@ -220,9 +171,9 @@ shake_hands(
 			return status_ok();
 		if (error == SSL_ERROR_WANT_READ ||
 		    error == SSL_ERROR_WANT_WRITE) {
-			if (await(probe, SSL_get_fd(ssl),
+			if (dial_await(SSL_get_fd(ssl),
 				error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT,
-				until_ns))
+				until_ns, probe->stop_fd))
 				continue;
 			return refuse(ret_why, "no answer in time");
 		}
@@ -254,7 +205,7 @@ probe_handshake(struct probe *probe, const char *host, enum site_kind kind,
 	ssl = SSL_new(probe->contexts[kind]);
 	if (ssl == NULL || SSL_set_tlsext_host_name(ssl, name) != 1)
 		return refuse(ret_why, "out of memory");
-	st = open_connection(probe, until_ns, &fd, ret_why);
+	st = dial_open(&probe->to, until_ns, probe->stop_fd, &fd, ret_why);
 	if (failed(st))
 		return st;
 	if (SSL_set_fd(ssl, fd) != 1)

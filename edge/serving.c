@@ -2,7 +2,8 @@
 
 /*
  * The parts between certd and the web server, joined: follow brings updates to
- * the delivery, which wakes it when there is something to report.
+ * the delivery, which wakes it when there is something to report, and answers
+ * to challenges to their table, which CAs are answered from.
  */
 
 #include "edge/serving.h"
@@ -13,12 +14,16 @@
 #include "base/clock.h"
 #include "edge/delivery.h"
 #include "edge/follow.h"
+#include "edge/http01.h"
 
 struct serving {
 	struct files_config files;
 	char **hook; /* ends with NULL; NULL: none */
 	struct follow *follow;
 	struct delivery *delivery;
+	struct challenges *challenges;
+	struct http01 *http01; /* NULL: none is configured */
+	struct metric_gauge *m_challenges;
 };
 
 static void
@@ -26,6 +31,16 @@ on_tell(void *ctx)
 {
 	const struct serving *serving = ctx;
 
+	follow_wake(serving->follow);
+}
+
+/* It listens, or cannot. */
+static void
+on_http01(void *ctx, const char *problem)
+{
+	const struct serving *serving = ctx;
+
+	delivery_problem(serving->delivery, problem);
 	follow_wake(serving->follow);
 }
 
@@ -52,6 +67,7 @@ start(struct serving *serving, const struct edge_config *config,
 		.hook = serving->hook,
 		.haproxy_socket = config->haproxy.socket,
 		.probe_connect = config->probe.connect,
+		.http_connect = config->probe.http_connect,
 		.probe_timeout_ns = config->probe.timeout_ns,
 		.probe_interval_ns = config->probe.interval_ns,
 		.keep_removed_s = config->files.keep_removed_ns / NS_PER_S,
@@ -71,7 +87,20 @@ start(struct serving *serving, const struct edge_config *config,
 	if (!failed(st))
 		st = delivery_new(&delivery, &serving->delivery);
 	if (!failed(st))
-		st = follow_start(serving->follow, serving->delivery);
+		st = challenges_new(&serving->challenges);
+	if (!failed(st) && config->acme.listen[0] != '\0')
+		st = http01_start(
+		    &(struct http01_config){
+			.listen = config->acme.listen,
+			.challenges = serving->challenges,
+			.state = on_http01,
+			.ctx = serving,
+			.metrics = metrics,
+		    },
+		    &serving->http01);
+	if (!failed(st))
+		st = follow_start(
+		    serving->follow, serving->delivery, serving->challenges);
 	return st;
 }
 
@@ -85,6 +114,8 @@ serving_start(const struct edge_config *config, struct metrics *metrics,
 
 	if (serving == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	serving->m_challenges = metrics_gauge(metrics, "edged_challenges",
+	    "Answers to http-01 challenges that are given now.", "");
 	st = edge_config_files(config, &serving->files, error);
 	if (!failed(st))
 		st = take_hook(serving, config);
@@ -106,8 +137,10 @@ serving_stop(struct serving *serving)
 	/* The delivery wakes follow for as long as it is there. */
 	if (serving->follow != NULL)
 		follow_stop(serving->follow);
+	http01_stop(serving->http01);
 	delivery_free(serving->delivery);
 	follow_free(serving->follow);
+	challenges_free(serving->challenges);
 	free(serving->hook);
 	free(serving);
 }
@@ -122,6 +155,9 @@ serving_renewed(struct serving *serving)
 void
 serving_measure(struct serving *serving)
 {
-	if (serving != NULL)
-		delivery_measure(serving->delivery);
+	if (serving == NULL)
+		return;
+	delivery_measure(serving->delivery);
+	metric_gauge_set(serving->m_challenges,
+	    (int64_t)challenges_count(serving->challenges));
 }

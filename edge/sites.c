@@ -24,6 +24,7 @@ static void
 entry_free(struct sites_entry *entry)
 {
 	site_unref(entry->site);
+	free(entry->http.problem);
 	free(entry);
 }
 
@@ -88,7 +89,7 @@ sites_take(struct sites *sites, int64_t id)
 	if (entry == NULL)
 		return NULL;
 	entry->id = id;
-	entry->probe_ns = INT64_MAX;
+	entry->probe_ns = entry->http.next_ns = INT64_MAX;
 	memmove(sites->at + i + 1, sites->at + i,
 	    (sites->n - i) * sizeof(struct sites_entry *));
 	sites->at[i] = entry;

@@ -35,6 +35,14 @@ struct sites_entry {
 	int64_t probe_ns;                   /* when next; INT64_MAX: not */
 	unsigned probe_fails;
 	uint64_t reload_serial; /* probed after it; 0: as probe_ns says */
+	/* The way of http-01 through the web server: */
+	struct {
+		bool is_looked_at; /* right now, by a thread */
+		bool is_known;     /* it was looked at, of some version */
+		int64_t next_ns;   /* when next; INT64_MAX: not */
+		unsigned fails;    /* in a row */
+		char *problem;     /* malloc'd; NULL: none */
+	} http;
 	bool has_old;           /* files of versions before */
 	unsigned changes, told; /* of what certd wants to know */
 };

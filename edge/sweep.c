@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Four threads and one question: which site is next?  They share nothing but
+ * Some threads and one question: which site is next?  They share nothing but
  * the count of wakes, by which a thread that is about to sleep notices that it
  * was woken while it asked.
  */
@@ -15,7 +15,6 @@
 #include "base/clock.h"
 
 struct sweep {
-	struct probe *probe;
 	const struct sweep_ops *ops;
 	void *ctx;
 	pthread_t threads[SWEEP_THREADS];
@@ -65,7 +64,6 @@ run(void *arg)
 	unsigned wakes = 0;
 
 	while (sleep_until(sweep, wakes, next_ns)) {
-		struct probe_result result;
 		struct site *site;
 
 		wakes = count_wakes(sweep);
@@ -73,8 +71,7 @@ run(void *arg)
 		site = sweep->ops->take(sweep->ctx, clock_mono_ns(), &next_ns);
 		if (site == NULL)
 			continue;
-		probe_site(sweep->probe, site, &result);
-		sweep->ops->seen(sweep->ctx, site, &result);
+		sweep->ops->look(sweep->ctx, site);
 		site_unref(site);
 		next_ns = 0;
 	}
@@ -91,14 +88,13 @@ sweep_wake(struct sweep *sweep)
 }
 
 STATUS
-sweep_new(struct probe *probe, unsigned threads, const struct sweep_ops *ops,
-    void *ctx, struct sweep **ret_sweep)
+sweep_new(unsigned threads, const struct sweep_ops *ops, void *ctx,
+    struct sweep **ret_sweep)
 {
 	struct sweep *sweep = calloc(1, sizeof(*sweep));
 
 	if (sweep == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	sweep->probe = probe;
 	sweep->ops = ops;
 	sweep->ctx = ctx;
 	pthread_mutex_init(&sweep->mutex, NULL);
@@ -128,7 +124,7 @@ sweep_free(struct sweep *sweep)
 	pthread_cond_broadcast(&sweep->changed);
 	pthread_mutex_unlock(&sweep->mutex);
 	if (sweep->n_threads > 0)
-		probe_stop(sweep->probe);
+		sweep->ops->stop(sweep->ctx);
 	for (unsigned i = 0; i < sweep->n_threads; i++)
 		pthread_join(sweep->threads[i], NULL);
 	pthread_cond_destroy(&sweep->changed);

@@ -7,11 +7,12 @@
 
 #include "base/scoped.h"
 #include "base/status.h"
-#include "edge/probe.h"
+#include "edge/site.h"
 
 /*
  * The threads that look at sites as they fall due, at most four at a time.
- * Which site is due, and what follows from what was seen, is the owner's.
+ * Which site is due, how it is looked at, and what follows from what was seen,
+ * is the owner's.
  */
 struct sweep;
 
@@ -24,15 +25,16 @@ struct sweep_ops {
 	 * handed out to one thread at a time.
 	 */
 	struct site *(*take)(void *ctx, int64_t now_ns, int64_t *ret_next_ns);
-	/* What was seen of a site that take gave. */
-	void (*seen)(void *ctx, const struct site *site,
-	    const struct probe_result *result);
+	/* Look at a site that take gave. */
+	void (*look)(void *ctx, const struct site *site);
+	/* Have those that look end at once. */
+	void (*stop)(void *ctx);
 };
 
-/* probe, ops and ctx are borrowed.  threads 0: SWEEP_THREADS. */
-STATUS sweep_new(struct probe *probe, unsigned threads,
-    const struct sweep_ops *ops, void *ctx, struct sweep **ret_sweep);
-/* Ends probes that run.  NULL is allowed. */
+/* ops and ctx are borrowed.  threads 0: SWEEP_THREADS. */
+STATUS sweep_new(unsigned threads, const struct sweep_ops *ops, void *ctx,
+    struct sweep **ret_sweep);
+/* Ends looks that run.  NULL is allowed. */
 void sweep_free(struct sweep *sweep);
 SCOPED_RELEASE(sweep_free, struct sweep *);
 

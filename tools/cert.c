@@ -19,9 +19,9 @@
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "tools/cert.h"
 #include "tools/certd.h"
+#include "tools/certd_list.h"
 
 #define CERTIFICATES (&holdfast__certd__v1__certificates__descriptor)
-#define PAGE 500
 
 static const char *
 kind_text(Holdfast__Certd__V1__CertificateKind kind)
@@ -126,18 +126,12 @@ cert_print(const Holdfast__Certd__V1__Certificate *c)
 
 /* ---- list ---- */
 
-static int
-list_page(struct cli *cli,
-    Holdfast__Certd__V1__ListCertificatesRequest *request, struct table *table,
-    char ret_next[512])
+static const char *
+list_rows(const ProtobufCMessage *reply, struct table *table)
 {
-	scoped(certd_free) ProtobufCMessage *reply = NULL;
-	const Holdfast__Certd__V1__ListCertificatesResponse *list;
-	int rc = certd_call(cli, CERTIFICATES, "List", &request->base, &reply);
+	const Holdfast__Certd__V1__ListCertificatesResponse *list =
+	    (const Holdfast__Certd__V1__ListCertificatesResponse *)reply;
 
-	if (rc != 0)
-		return rc;
-	list = (const Holdfast__Certd__V1__ListCertificatesResponse *)reply;
 	for (size_t i = 0; i < list->n_certificates; i++) {
 		const Holdfast__Certd__V1__Certificate *c =
 		    list->certificates[i];
@@ -151,8 +145,7 @@ list_page(struct cli *cli,
 		    (const char *const[]){ id, c->name, kind_text(c->kind),
 			names, alg_text(c->key), used, when, c->account });
 	}
-	snprintf(ret_next, 512, "%s", list->next_page_token);
-	return 0;
+	return list->next_page_token;
 }
 
 static bool
@@ -189,62 +182,29 @@ list_options(int *argc, char **argv,
 	"[-]id|name|expires] [--expires-within DAYS] [--unused] [--all-kinds]" \
 	" [--for RESOURCE] [--page-token T]"
 
-/* For scripts: one page of JSON after the other would be no document. */
-static int
-list_json(
-    struct cli *cli, Holdfast__Certd__V1__ListCertificatesRequest *request)
-{
-	scoped(certd_free) ProtobufCMessage *reply = NULL;
-	int rc;
-
-	request->page_size = 1000;
-	rc = certd_call(cli, CERTIFICATES, "List", &request->base, &reply);
-	if (rc == 0)
-		certd_print_json(reply);
-	return rc;
-}
-
 int
 cli_cert_list(struct cli *cli, int argc, char **argv)
 {
+	static const char *const HEADER[] = { "ID", "NAME", "KIND",
+		"HOST NAMES", "KEY", "USED BY", "EXPIRES", "ACCOUNT", NULL };
 	Holdfast__Certd__V1__ListCertificatesRequest request;
+	const struct certd_list list = { CERTIFICATES, "List", &request.base,
+		&request.page_size, &request.page_token, HEADER, list_rows,
+		"none found; holdfast cert upload FILE adds one" };
 	const char *resource = cli_option(&argc, argv, "--for");
 	const char *page = cli_option(&argc, argv, "--page-token");
 	Holdfast__Certd__V1__CertificateKind kinds[3];
-	struct table *table;
-	char next[512] = "";
-	size_t n = 0;
 	int rc = 0;
 
 	holdfast__certd__v1__list_certificates_request__init(&request);
+	request.page_token = certd_lend(page);
 	if (!list_options(&argc, argv, &request, kinds) ||
 	    !cli_rest(argc, argv, 0, 0, LIST_USAGE))
 		return EXIT_USAGE;
 	if (resource != NULL)
 		rc = certd_resource_id(
 		    cli, request.account, resource, &request.for_resource);
-	if (rc != 0)
-		return rc;
-	request.page_token = certd_lend(page);
-	if (cli->json)
-		return list_json(cli, &request);
-	request.page_size = PAGE;
-	table = table_new((const char *const[]){ "ID", "NAME", "KIND",
-	    "HOST NAMES", "KEY", "USED BY", "EXPIRES", "ACCOUNT", NULL });
-	do {
-		request.page_token = n == 0 ? request.page_token : next;
-		rc = list_page(cli, &request, table, next);
-		n++;
-	} while (rc == 0 && next[0] != '\0' && n < 20);
-	if (rc == 0)
-		table_print_list(
-		    table, "none found; holdfast cert upload FILE adds one");
-	if (rc == 0 && next[0] != '\0')
-		printf("there are more: narrow it with --search, or go on with "
-		       "--page-token %s\n",
-		    next);
-	table_free(table);
-	return rc;
+	return rc != 0 ? rc : certd_list_print(cli, &list);
 }
 
 /* ---- one ---- */

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "tools/certd.h"
+#include "tools/certd_list.h"
 
 #define RESOURCES (&holdfast__certd__v1__resources__descriptor)
-#define PAGE 500
 
 const char *const resource_modes[] = { "?", "personal", "acme", "shared",
 	"automatic", NULL };
@@ -106,17 +106,12 @@ resource_ask(
 
 /* ---- list, show ---- */
 
-static int
-list_page(struct cli *cli, Holdfast__Certd__V1__ListResourcesRequest *request,
-    struct table *table, char ret_next[512])
+static const char *
+list_rows(const ProtobufCMessage *reply, struct table *table)
 {
-	scoped(certd_free) ProtobufCMessage *reply = NULL;
-	const Holdfast__Certd__V1__ListResourcesResponse *list;
-	int rc = certd_call(cli, RESOURCES, "List", &request->base, &reply);
+	const Holdfast__Certd__V1__ListResourcesResponse *list =
+	    (const Holdfast__Certd__V1__ListResourcesResponse *)reply;
 
-	if (rc != 0)
-		return rc;
-	list = (const Holdfast__Certd__V1__ListResourcesResponse *)reply;
 	for (size_t i = 0; i < list->n_resources; i++) {
 		const Holdfast__Certd__V1__Resource *r = list->resources[i];
 		char id[24], names[44], certs[60] = "-";
@@ -133,19 +128,20 @@ list_page(struct cli *cli, Holdfast__Certd__V1__ListResourcesRequest *request,
 				     r->https ? mode_text(r->mode) : "no https",
 				     certs, r->edge_group, r->account });
 	}
-	snprintf(ret_next, 512, "%s", list->next_page_token);
-	return 0;
+	return list->next_page_token;
 }
 
 int
 cli_resource_list(struct cli *cli, int argc, char **argv)
 {
+	static const char *const HEADER[] = { "ID", "NAME", "HOST NAMES",
+		"MODE", "CERTIFICATES", "EDGE GROUP", "ACCOUNT", NULL };
 	Holdfast__Certd__V1__ListResourcesRequest request;
+	const struct certd_list list = { RESOURCES, "List", &request.base,
+		&request.page_size, &request.page_token, HEADER, list_rows,
+		"none found; holdfast resource create NAME makes one" };
 	const char *cert = cli_option(&argc, argv, "--cert");
-	scoped(certd_free) ProtobufCMessage *reply = NULL;
-	struct table *table;
-	char next[512] = "";
-	int rc = 0, pages = 0;
+	int rc = 0;
 
 	holdfast__certd__v1__list_resources_request__init(&request);
 	request.account = certd_lend(cli_option(&argc, argv, "--account"));
@@ -161,31 +157,7 @@ cli_resource_list(struct cli *cli, int argc, char **argv)
 	if (cert != NULL)
 		rc = certd_certificate_id(
 		    cli, request.account, cert, &request.certificate);
-	if (rc != 0)
-		return rc;
-	request.page_size = cli->json ? 1000 : PAGE;
-	if (cli->json) {
-		rc = certd_call(cli, RESOURCES, "List", &request.base, &reply);
-		if (rc == 0)
-			certd_print_json(reply);
-		return rc;
-	}
-	table = table_new((const char *const[]){ "ID", "NAME", "HOST NAMES",
-	    "MODE", "CERTIFICATES", "EDGE GROUP", "ACCOUNT", NULL });
-	do {
-		if (pages++ > 0)
-			request.page_token = next;
-		rc = list_page(cli, &request, table, next);
-	} while (rc == 0 && next[0] != '\0' && pages < 20);
-	if (rc == 0)
-		table_print_list(table,
-		    "none found; holdfast resource create NAME makes one");
-	if (rc == 0 && next[0] != '\0')
-		printf("there are more: narrow it with --search, or go on with "
-		       "--page-token %s\n",
-		    next);
-	table_free(table);
-	return rc;
+	return rc != 0 ? rc : certd_list_print(cli, &list);
 }
 
 int

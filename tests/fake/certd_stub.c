@@ -177,6 +177,7 @@ on_report(void *ctx, const struct rpc_call *call,
 	stub->edge.held_back = report->held_back;
 	stub->edge.held_version = report->held_version;
 	stub->edge.applied_version = report->applied_version;
+	stub->edge.challenges_mark = report->challenges_mark;
 	(void)!snprintf(stub->edge.problem, sizeof(stub->edge.problem), "%s",
 	    report->problem);
 	for (size_t i = 0; i < report->n_sites; i++) {
@@ -188,6 +189,9 @@ on_report(void *ctx, const struct rpc_call *call,
 		site->applied_version = from->applied_version;
 		site->served_version = from->served_version;
 		site->has_seen = from->seen.len == 32;
+		site->http_probed = from->http_probed;
+		(void)!snprintf(site->http_problem, sizeof(site->http_problem),
+		    "%s", from->http_problem);
 		(void)!snprintf(
 		    site->problem, sizeof(site->problem), "%s", from->problem);
 	}
@@ -446,6 +450,9 @@ QUESTION(is_watched, edge->watches >= (unsigned)number);
 QUESTION(is_reported, edge->reports >= (unsigned)number);
 QUESTION(is_held, edge->held_back == (number != 0) && edge->reports > 0);
 QUESTION(is_sites_problem, strstr(site->problem, part) != NULL);
+QUESTION(is_way, site->http_probed &&strstr(site->http_problem, part) != NULL &&
+		     (part[0] != '\0' || site->http_problem[0] == '\0'));
+QUESTION(is_mark, edge->challenges_mark == (uint64_t)number);
 QUESTION(is_edges_problem, strstr(edge->problem, part) != NULL);
 
 void
@@ -465,6 +472,18 @@ certd_stub_await_problem(struct certd_stub *stub, int64_t id, const char *part)
 {
 	await(stub, part, id, id, part,
 	    id == 0 ? is_edges_problem : is_sites_problem);
+}
+
+void
+certd_stub_await_way(struct certd_stub *stub, int64_t id, const char *part)
+{
+	await(stub, "the way of http-01", id, id, part, is_way);
+}
+
+void
+certd_stub_await_mark(struct certd_stub *stub, uint64_t mark)
+{
+	await(stub, "mark", 0, (int64_t)mark, NULL, is_mark);
 }
 
 void

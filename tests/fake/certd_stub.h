@@ -40,14 +40,15 @@ void certd_stub_say(
 
 /* What was reported last. */
 struct certd_stub_site {
-	bool known, removed, has_seen;
+	bool known, removed, has_seen, http_probed;
 	int64_t applied_version, served_version;
-	char problem[512];
+	char problem[512], http_problem[512];
 };
 struct certd_stub_edge {
 	unsigned watches, snapshots, reports, most_sites;
 	bool held_back;
 	int64_t watched_version, applied_version, held_version;
+	uint64_t challenges_mark;
 	char problem[512];
 };
 struct certd_stub_site certd_stub_site(struct certd_stub *stub, int64_t id);
@@ -60,6 +61,11 @@ void certd_stub_await_served(
 /* For a problem of the site that says part; id 0: of the edge. */
 void certd_stub_await_problem(
     struct certd_stub *stub, int64_t id, const char *part);
+/* For what is reported of the way of http-01: that it says part, or, with "",
+ * that all is well. */
+void certd_stub_await_way(
+    struct certd_stub *stub, int64_t id, const char *part);
+void certd_stub_await_mark(struct certd_stub *stub, uint64_t mark);
 void certd_stub_await_watches(struct certd_stub *stub, unsigned least);
 void certd_stub_await_reports(struct certd_stub *stub, unsigned least);
 void certd_stub_await_held(struct certd_stub *stub, bool held);

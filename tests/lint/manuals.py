@@ -31,7 +31,7 @@ def demand(words, manual):
 
 for source, manual in (("keyd/config.c", "docs/man/keyd.yaml.5"),
                        ("certd/config.c", "docs/man/certd.yaml.5"),
-                       ("edge/config.c", "docs/man/edged.yaml.5")):
+                       ("edge/config_schema.c", "docs/man/edged.yaml.5")):
     keys = re.findall(r'\.key = "([a-z_0-9]+)"', read(source))
     if not keys:
         complaints.append(f"{source}: no configuration keys found")

@@ -281,12 +281,16 @@ class FollowBed(CertdBed):
     loads that edge's files.
     """
 
-    def __init__(self, edges=1, edge_lines="", **kw):
-        """edge_lines: more of edged.yaml."""
+    def __init__(self, edges=1, edge_lines="", http=False, **kw):
+        """edge_lines: more of edged.yaml.  http: nginx also listens for plain HTTP, on a port
+        for each edge, hands challenges on to edged as the example has it, and redirects the
+        rest; edged looks at it."""
         super().__init__(**kw)
         self.edge_lines = edge_lines
         self.names = [f"e{i}" for i in range(1, edges + 1)]
         self.ports = {name: free_port() for name in self.names}
+        self.http_ports = {name: free_port() for name in self.names} if http else {}
+        self.acme_ports = {name: free_port() for name in self.names}
         self.hosts = []
         self.hook = self.dir / "hook"
         # It is run by each edged, also at once; a nginx that is not there yet is no error.
@@ -299,6 +303,26 @@ kill -HUP "$pid" 2>/dev/null || exit 0
 
     def live(self, name, host):
         return self.dir / f"edge-{name}" / "files/live" / host
+
+    def probe_lines(self, name):
+        port = self.http_ports.get(name)
+        return f"  http_connect: 127.0.0.1:{port}\n" if port else ""
+
+    def acme_example(self, example, name):
+        """An example of docs/examples that hands challenges on, for that edge's edged."""
+        text = (TOP / "docs/examples" / example).read_text()
+        assert "127.0.0.1:8402" in text
+        return text.replace("127.0.0.1:8402", f"127.0.0.1:{self.acme_ports[name]}")
+
+    def ask(self, port, host, path, method="GET"):
+        """By plain HTTP, under a host name: (status, headers, body)."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request(method, path, headers={"Host": host})
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read().decode()
+        finally:
+            connection.close()
 
     def start_edge(self, name, group="standard", certd=True):
         daemon = self.daemons.get(f"edged-{name}")
@@ -320,6 +344,8 @@ hook: [{self.hook}, {name}]
 probe:
   connect: 127.0.0.1:{self.ports[name]}
   timeout: 5s
+{self.probe_lines(name)}acme:
+  listen: 127.0.0.1:{self.acme_ports[name]}
 {self.edge_lines}""")
             join = folder / "edge.join"
             self.cli("edge", "invite", name, "--group", group, "-o", join)
@@ -358,13 +384,20 @@ probe:
     server_name {host};
 {lines}    return 200 "{name}\\n";
   }}"""
+        for name, port in self.http_ports.items():
+            servers += f"""
+  server {{
+    listen 127.0.0.1:{port} default_server;
+    {self.acme_example("nginx-acme.conf", name)}
+    location / {{ return 301 https://$host$request_uri; }}
+  }}"""
         self.sites = []
         path = super().write_nginx_conf(workers)
         path.write_text(path.read_text().rstrip().removesuffix("}") + servers + "\n}\n")
         return path
 
     def start_nginx(self, workers=1):
-        self.https_port = self.ports[self.names[0]]
+        self.https_port = (self.http_ports or self.ports)[self.names[0]]
         return super().start_nginx(workers)
 
     def nginx_workers(self):

@@ -7,11 +7,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/address.h"
 
 struct dns_fake {
 	int udp, tcp, stop;
@@ -87,39 +90,70 @@ run(void *arg)
 	}
 }
 
+/* At port, or any that is free by both; false: not there. */
+static bool
+open_sockets(struct dns_fake *fake, const char *host, unsigned port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port) };
+	socklen_t len = sizeof(at);
+
+	inet_pton(AF_INET, host, &at.sin_addr);
+	fake->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fake->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (bind(fake->tcp, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+	    listen(fake->tcp, 16) == 0 &&
+	    getsockname(fake->tcp, (struct sockaddr *)&at, &len) == 0 &&
+	    bind(fake->udp, (struct sockaddr *)&at, sizeof(at)) == 0) {
+		(void)!snprintf(fake->address, sizeof(fake->address), "%s:%d",
+		    host, ntohs(at.sin_port));
+		return true;
+	}
+	close(fake->tcp);
+	close(fake->udp);
+	return false;
+}
+
 struct dns_fake *
-dns_fake_new(dns_fake_answer answer)
+dns_fake_new_at(const char *host, unsigned port, dns_fake_answer answer)
 {
 	struct dns_fake *fake = calloc(1, sizeof(*fake));
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-	int e = -1;
+	bool ok = false;
+	int e;
 
 	assert(fake != NULL);
 	fake->answer = answer;
 	fake->stop = eventfd(0, EFD_CLOEXEC);
-	for (int i = 0; i < 100 && e != 0; i++) {
-		fake->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		fake->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		at.sin_port = 0;
-		e = bind(fake->tcp, (struct sockaddr *)&at, sizeof(at));
-		assert(e == 0);
-		e = listen(fake->tcp, 16);
-		assert(e == 0);
-		getsockname(fake->tcp, (struct sockaddr *)&at, &len);
-		e = bind(fake->udp, (struct sockaddr *)&at, sizeof(at));
-		if (e != 0) {
-			close(fake->tcp);
-			close(fake->udp);
-		}
-	}
-	assert(e == 0);
-	(void)!snprintf(fake->address, sizeof(fake->address), "127.0.0.1:%d",
-	    ntohs(at.sin_port));
+	for (int i = 0; i < 100 && !ok; i++)
+		ok = open_sockets(fake, host, port);
+	assert(ok);
 	e = pthread_create(&fake->thread, NULL, run, fake);
 	assert(e == 0);
 	return fake;
+}
+
+struct dns_fake *
+dns_fake_new(dns_fake_answer answer)
+{
+	return dns_fake_new_at("127.0.0.1", 0, answer);
+}
+
+size_t
+dns_fake_pass_on(const char *address, const uint8_t *question, size_t len,
+    uint8_t *ret_answer, size_t max)
+{
+	struct pollfd at = { -1, POLLIN, 0 };
+	union address to;
+	ssize_t n = 0;
+	bool ok = address_parse(address, &to);
+
+	assert(ok);
+	at.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (connect(at.fd, &to.any, address_len(&to)) == 0 &&
+	    send(at.fd, question, len, 0) > 0 && poll(&at, 1, 5000) > 0)
+		n = recv(at.fd, ret_answer, max, 0);
+	close(at.fd);
+	return n > 0 ? (size_t)n : 0;
 }
 
 void

@@ -19,6 +19,7 @@
 #include "tests/unit/follower.h"
 
 #define SITES_MAX 20000
+#define CHALLENGES_MAX 8192
 #define PATIENCE_NS (60 * NS_PER_S)
 #define TAG_LEN 8
 
@@ -39,6 +40,11 @@ struct follower {
 	pthread_mutex_t mutex; /* guards the rest */
 	pthread_cond_t changed;
 	struct set applied, coming;
+	struct challenge {
+		char token[160], text[256];
+	} challenges[CHALLENGES_MAX];
+	size_t n_challenges;
+	uint64_t mark;
 	int64_t version;
 	uint8_t tag[TAG_LEN];
 	bool is_open;
@@ -85,6 +91,51 @@ drop(struct set *set, int64_t id)
 		*site = set->at[--set->n];
 }
 
+/* With the mutex held; CHALLENGES_MAX: it has it not. */
+static size_t
+place_of(const struct follower *f, const char *token)
+{
+	for (size_t i = 0; i < f->n_challenges; i++)
+		if (strcmp(f->challenges[i].token, token) == 0)
+			return i;
+	return CHALLENGES_MAX;
+}
+
+/* With the mutex held. */
+static void
+take_challenges(
+    struct follower *f, const Holdfast__Certd__V1__WatchUpdate *update)
+{
+	size_t n = update->n_challenges + update->n_challenges_gone, at;
+
+	if (n == 0 && !update->challenges_reset && update->challenges_mark == 0)
+		return;
+	f->counts.challenge_updates++;
+	f->counts.resets += update->challenges_reset ? 1 : 0;
+	if (n > f->counts.most_challenges)
+		f->counts.most_challenges = n;
+	if (update->challenges_reset)
+		f->n_challenges = 0;
+	for (size_t i = 0; i < update->n_challenges_gone; i++) {
+		at = place_of(f, update->challenges_gone[i]);
+		if (at != CHALLENGES_MAX)
+			f->challenges[at] = f->challenges[--f->n_challenges];
+	}
+	for (size_t i = 0; i < update->n_challenges; i++) {
+		at = place_of(f, update->challenges[i]->token);
+		if (at == CHALLENGES_MAX)
+			at = f->n_challenges++;
+		assert_true(at < CHALLENGES_MAX);
+		snprintf(f->challenges[at].token,
+		    sizeof(f->challenges[at].token), "%s",
+		    update->challenges[i]->token);
+		snprintf(f->challenges[at].text, sizeof(f->challenges[at].text),
+		    "%s", update->challenges[i]->key_authorization);
+	}
+	if (update->challenges_mark != 0)
+		f->mark = update->challenges_mark;
+}
+
 static void
 on_message(void *ctx, struct bytes message)
 {
@@ -100,6 +151,7 @@ on_message(void *ctx, struct bytes message)
 	f->counts.complete += update->complete ? 1 : 0;
 	if (message.len > f->counts.largest)
 		f->counts.largest = message.len;
+	take_challenges(f, update);
 	if (update->snapshot)
 		f->coming.n = 0;
 	for (size_t i = 0; i < update->n_removed; i++)
@@ -179,6 +231,7 @@ follower_open(struct follower *f)
 	assert_null(f->stream);
 	f->coming = f->applied;
 	f->is_open = true;
+	f->mark = 0;
 	request.version = f->version;
 	request.program = program;
 	if (f->version != 0)
@@ -299,6 +352,59 @@ follower_chain(struct follower *f, int64_t id, char *ret_chain, size_t max)
 	site = find(&f->applied, id);
 	snprintf(ret_chain, max, "%s", site == NULL ? "" : site->chain);
 	pthread_mutex_unlock(&f->mutex);
+}
+
+size_t
+follower_challenges(struct follower *f)
+{
+	size_t n;
+
+	pthread_mutex_lock(&f->mutex);
+	n = f->n_challenges;
+	pthread_mutex_unlock(&f->mutex);
+	return n;
+}
+
+bool
+follower_answers(struct follower *f, const char *token, const char *text)
+{
+	size_t at;
+	bool is_so;
+
+	pthread_mutex_lock(&f->mutex);
+	at = place_of(f, token);
+	is_so = at == CHALLENGES_MAX
+		    ? text == NULL
+		    : text != NULL && strcmp(f->challenges[at].text, text) == 0;
+	pthread_mutex_unlock(&f->mutex);
+	return is_so;
+}
+
+void
+follower_wait_mark(struct follower *f, uint64_t mark)
+{
+	int64_t until_ns = clock_wall_ns() + PATIENCE_NS;
+
+	pthread_mutex_lock(&f->mutex);
+	while (f->mark < mark) {
+		if (!f->is_open)
+			fail_msg("the stream ended: %s", f->why);
+		if (!wait_more(f, until_ns))
+			fail_msg(
+			    "at mark %d, not at %d", (int)f->mark, (int)mark);
+	}
+	pthread_mutex_unlock(&f->mutex);
+}
+
+uint64_t
+follower_mark(struct follower *f)
+{
+	uint64_t mark;
+
+	pthread_mutex_lock(&f->mutex);
+	mark = f->mark;
+	pthread_mutex_unlock(&f->mutex);
+	return mark;
 }
 
 struct follower_counts

@@ -42,9 +42,19 @@ int64_t follower_site(struct follower *follower, int64_t id);
 void follower_chain(
     struct follower *follower, int64_t id, char *ret_chain, size_t max);
 
+/* Answers to challenges that it has: how many, and is it this for a token
+ * (NULL: none)?  Wait for a mark of its stream, or a newer one; the newest. */
+size_t follower_challenges(struct follower *follower);
+bool follower_answers(
+    struct follower *follower, const char *token, const char *text);
+void follower_wait_mark(struct follower *follower, uint64_t mark);
+uint64_t follower_mark(struct follower *follower);
+
 struct follower_counts {
 	unsigned updates, snapshots, complete;
-	size_t largest; /* octets of an update */
+	unsigned challenge_updates, resets;
+	size_t most_challenges; /* of an update */
+	size_t largest;         /* octets of an update */
 };
 struct follower_counts follower_counts(struct follower *follower);
 

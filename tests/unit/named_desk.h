@@ -7,8 +7,8 @@
 
 /*
  * A real BIND (named) for a test: in a folder of its own, as the user who runs
- * the test, on loopback alone.  It has a root zone of its own, so that nothing
- * is asked outside, and follows CNAMEs (recursion) from one zone to another.
+ * the test, on loopback alone.  Given a root zone, so that nothing is asked
+ * outside, it is a resolver too, and follows CNAMEs from one zone to another.
  */
 struct named_desk;
 
@@ -21,8 +21,9 @@ struct named_zone {
 	const char *name;    /* "example.org", or "." */
 	const char *records; /* after SOA and NS: "www IN A 192.0.2.1\n" */
 	const char *ns;      /* lines of NS and their addresses; NULL: one, at
-				the desk's address */
-	const char *policy;  /* of updates: "grant k zonesub TXT;", or NULL */
+				127.0.0.1 */
+	const char *updates; /* "update-policy { grant k zonesub TXT; };"; or
+				NULL */
 };
 
 /* Is it installed?  Who has it not skips such tests. */
@@ -32,8 +33,7 @@ bool named_desk_is_there(void);
 unsigned named_desk_port(void);
 
 struct named_config {
-	const char *host; /* "127.0.0.1" */
-	unsigned port;
+	unsigned port; /* on 127.0.0.1: named binds no other loopback address */
 	const struct named_zone *zones;
 	size_t n_zones;
 	const struct named_key *keys;

@@ -94,6 +94,9 @@ an_empty_file_gives_what_the_example_calls_defaults(void **state)
 	assert_int_equal(config.certd.len, 0);
 	assert_int_equal(config.hook.len, 0);
 	assert_null(config.probe.connect);
+	assert_null(config.probe.http_connect);
+	assert_string_equal(config.acme.listen, "127.0.0.1:8402");
+	assert_string_equal(config.acme.listen, example.acme.listen);
 	assert_null(config.haproxy.socket);
 	assert_string_equal(config.files.dir, example.files.dir);
 	assert_string_equal(config.files.mode, example.files.mode);
@@ -140,7 +143,8 @@ reads_every_key(void **state)
 			"hook: [/bin/true, \"a b\"]\n"
 			"haproxy: { socket: /run/h.sock }\n"
 			"probe: { connect: \"[::1]:8443\", timeout: 2s,\n"
-			"  interval: 1m }\n"
+			"  interval: 1m, http_connect: \"127.0.0.1:80\" }\n"
+			"acme: { listen: \"\" }\n"
 			"request_timeout: 250ms\n"
 			"queue_max: 9\n"
 			"connections_max: 8\n"
@@ -161,6 +165,8 @@ reads_every_key(void **state)
 	assert_string_equal(config.hook.at[1], "a b");
 	assert_string_equal(config.haproxy.socket, "/run/h.sock");
 	assert_string_equal(config.probe.connect, "[::1]:8443");
+	assert_string_equal(config.probe.http_connect, "127.0.0.1:80");
+	assert_string_equal(config.acme.listen, "");
 	assert_int_equal(config.probe.timeout_ns, 2 * NS_PER_S);
 	assert_int_equal(config.probe.interval_ns, 60 * NS_PER_S);
 	assert_int_equal(config.files.keep_removed_ns, 7200 * NS_PER_S);
@@ -221,6 +227,9 @@ refuses_what_could_not_work_and_says_why(void **state)
 	refused("probe: { connect: \"localhost:443\" }\n", "probe.connect");
 	refused("probe: { connect: \"127.0.0.1:443\", interval: 1ms }\n",
 	    "interval");
+	refused("probe: { http_connect: \"www.example.com:80\" }\n",
+	    "probe.http_connect");
+	refused("acme: { listen: \"localhost:8402\" }\n", "acme.listen");
 	refused("request_timeout: 0s\n", "request_timeout");
 	refused("request_timeout: 2m\n", "request_timeout");
 	refused("queue_max: 0\n", "queue_max");

@@ -48,6 +48,7 @@ struct bed {
 	struct pki_leaf leaves[CLIENTS_MAX];
 	size_t n_clients;
 	struct rpc_client *as_operator;
+	struct http_challenges *challenges;
 	atomic_int pending; /* that resource's grants are on their way */
 };
 
@@ -96,7 +97,8 @@ start(struct bed *bed)
 		.domain = "example",
 		.metrics = bed->metrics,
 		.grants_pending = is_pending,
-		.ctx = bed };
+		.ctx = bed,
+		.challenges = bed->challenges };
 	const struct grpc_port_config port = { .listen = "127.0.0.1:0",
 		.ca_pem = pki_ca_pem(bed->ca),
 		.domain = "example",
@@ -150,6 +152,7 @@ set_up(void **state)
 	bed->operator=
 	    pki_leaf_new(bed->ca, "URI:spiffe://example/operator/ada", 3600);
 	bed->metrics = metrics_new();
+	assert_int_equal(http_challenges_new(&bed->challenges).code, STATUS_OK);
 	edge_desk_edge(bed->desk, "a", "standard", false);
 	start(bed);
 	*state = bed;
@@ -168,6 +171,7 @@ tear_down(void **state)
 	pki_leaf_free(&bed->operator);
 	pki_ca_free(bed->ca);
 	metrics_free(bed->metrics);
+	http_challenges_free(bed->challenges);
 	edge_desk_tear_down(&desk);
 	free(bed);
 	return 0;
@@ -854,6 +858,268 @@ a_report_of_too_much_is_refused(void **state)
 	follower_free(f);
 }
 
+/* ---- http-01 ---- */
+
+static void
+present(struct bed *bed, const char *token)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s.thumbprint", token);
+	assert_int_equal(
+	    http_challenges_add(bed->challenges, token, text).code, STATUS_OK);
+}
+
+static void
+catch_mark(struct bed *bed, struct follower *f)
+{
+	follower_wait_mark(f, http_challenges_mark(bed->challenges));
+}
+
+static struct status
+report_mark(struct rpc_client *client, uint64_t mark)
+{
+	report_msg report;
+
+	holdfast__certd__v1__report_request__init(&report);
+	report.challenges_mark = mark;
+	return send_report(client, &report);
+}
+
+/* How many edges must have it, and have all? */
+static size_t
+must_have(
+    struct bed *bed, const char *token, const char *edge_group, bool *ret_have)
+{
+	char why[200];
+	size_t n = 0;
+
+	*ret_have = http_challenges_in_force(
+	    bed->challenges, token, edge_group, &n, why, sizeof(why));
+	return n;
+}
+
+static void
+an_edge_has_each_answer_to_a_challenge_once_it_says_so(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *f;
+	bool have = false;
+
+	present(bed, "early");
+	f = follow(bed, "a");
+	catch_mark(bed, f);
+	assert_true(follower_answers(f, "early", "early.thumbprint"));
+	assert_int_equal(follower_counts(f).resets, 1);
+	present(bed, "late");
+	catch_mark(bed, f);
+	assert_true(follower_answers(f, "late", "late.thumbprint"));
+	assert_int_equal(must_have(bed, "late", NULL, &have), 1);
+	assert_false(have);
+	assert_int_equal(
+	    report_mark(bed->clients[0], follower_mark(f)).code, STATUS_OK);
+	assert_int_equal(must_have(bed, "late", "standard", &have), 1);
+	assert_true(have);
+	assert_int_equal(must_have(bed, "late", "enhanced", &have), 0);
+	http_challenges_remove(bed->challenges, "early");
+	catch_mark(bed, f);
+	assert_true(follower_answers(f, "early", NULL));
+	assert_true(follower_answers(f, "late", "late.thumbprint"));
+	/* Sites are no part of it. */
+	assert_int_equal(follower_counts(f).complete, 1);
+	follower_free(f);
+}
+
+static void
+an_edge_without_sites_or_challenges_is_given_a_mark_at_once(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *f = follow(bed, "a");
+
+	catch_mark(bed, f);
+	assert_true(follower_mark(f) != 0);
+	follower_free(f);
+}
+
+static void
+thousands_of_answers_come_in_updates_of_a_bounded_size(void **state)
+{
+	enum {
+		N = 4500
+	};
+	struct bed *bed = *state;
+	struct follower *f = follow(bed, "a"), *late;
+	char token[129];
+
+	catch_mark(bed, f);
+	memset(token, 'x', sizeof(token) - 1);
+	for (int i = 0; i < N; i++) {
+		snprintf(token + 120, 9, "%08d", i);
+		present(bed, token);
+	}
+	catch_mark(bed, f);
+	assert_int_equal(follower_challenges(f), N);
+	assert_int_equal(follower_counts(f).resets, 1);
+	/* Far fewer than there are answers. */
+	assert_true(follower_counts(f).challenge_updates < N / 4);
+	edge_desk_edge(bed->desk, "late", "enhanced", false);
+	late = follow(bed, "late");
+	catch_mark(bed, late);
+	assert_int_equal(follower_challenges(late), N);
+	assert_true(follower_counts(late).most_challenges <= 1000);
+	assert_true(follower_counts(late).largest <= 200 * 1024);
+	for (int i = 0; i < N; i++) {
+		snprintf(token + 120, 9, "%08d", i);
+		http_challenges_remove(bed->challenges, token);
+	}
+	catch_mark(bed, f);
+	catch_mark(bed, late);
+	assert_int_equal(follower_challenges(f), 0);
+	assert_int_equal(follower_challenges(late), 0);
+	follower_free(f);
+	follower_free(late);
+}
+
+static void
+await_edges(struct bed *bed, const char *token, size_t n)
+{
+	bool have;
+
+	for (int i = 0; i < 600 && must_have(bed, token, NULL, &have) != n; i++)
+		usleep(50000);
+	assert_int_equal(must_have(bed, token, NULL, &have), n);
+}
+
+static void
+an_edge_whose_stream_has_ended_is_not_waited_for(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *f = follow(bed, "a");
+	uint64_t mark;
+	bool have = false;
+
+	present(bed, "one");
+	catch_mark(bed, f);
+	mark = follower_mark(f);
+	await_edges(bed, "one", 1);
+	follower_cut(f);
+	await_edges(bed, "one", 0);
+	/* A report that comes late brings it not back. */
+	assert_int_equal(report_mark(bed->clients[0], mark).code, STATUS_OK);
+	assert_int_equal(must_have(bed, "one", NULL, &have), 0);
+	/* A new stream begins with nothing. */
+	follower_open(f);
+	catch_mark(bed, f);
+	assert_int_equal(must_have(bed, "one", NULL, &have), 1);
+	assert_false(have);
+	assert_int_equal(report_mark(bed->clients[0], mark).code, STATUS_OK);
+	assert_int_equal(must_have(bed, "one", NULL, &have), 1);
+	assert_true(have);
+	follower_free(f);
+	await_edges(bed, "one", 0);
+}
+
+static void
+a_second_stream_of_an_edge_gets_all_answers_and_counts_once(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *first = follow(bed, "a"), *second;
+
+	present(bed, "one");
+	catch_mark(bed, first);
+	second = follow(bed, "a");
+	catch_mark(bed, second);
+	assert_int_equal(follower_wait_end(first, NULL).code, STATUS_ABORTED);
+	follower_free(first);
+	assert_true(follower_answers(second, "one", "one.thumbprint"));
+	present(bed, "two");
+	catch_mark(bed, second);
+	await_edges(bed, "two", 1);
+	follower_free(second);
+}
+
+static void
+an_edge_that_is_moved_says_again_what_it_has(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *f = follow(bed, "a");
+	bool have = false;
+
+	present(bed, "one");
+	catch_mark(bed, f);
+	edge_desk_edge(bed->desk, "a", "enhanced", false);
+	have_keyd_asked(bed);
+	for (int i = 0;
+	     i < 600 && must_have(bed, "one", "enhanced", &have) == 0; i++)
+		usleep(50000);
+	assert_int_equal(must_have(bed, "one", "enhanced", &have), 1);
+	assert_false(have);
+	for (int i = 0; i < 600 && follower_counts(f).resets < 2; i++)
+		usleep(50000);
+	assert_int_equal(
+	    report_mark(bed->clients[0], follower_mark(f)).code, STATUS_OK);
+	assert_int_equal(must_have(bed, "one", "enhanced", &have), 1);
+	assert_true(have);
+	follower_free(f);
+}
+
+static void
+a_quarantined_edge_gets_no_answers_and_is_not_waited_for(void **state)
+{
+	struct bed *bed = *state;
+	struct follower *f = follow(bed, "a");
+	unsigned before;
+
+	present(bed, "one");
+	catch_mark(bed, f);
+	edge_desk_edge(bed->desk, "a", "standard", true);
+	have_keyd_asked(bed);
+	assert_int_equal(
+	    follower_wait_end(f, NULL).code, STATUS_PERMISSION_DENIED);
+	before = follower_counts(f).challenge_updates;
+	await_edges(bed, "one", 0);
+	present(bed, "two");
+	follower_open(f);
+	assert_int_equal(
+	    follower_wait_end(f, NULL).code, STATUS_PERMISSION_DENIED);
+	assert_int_equal(follower_counts(f).challenge_updates, before);
+	await_edges(bed, "two", 0);
+	follower_free(f);
+}
+
+static void
+what_an_edge_saw_of_the_way_of_http_01_is_kept(void **state)
+{
+	struct bed *bed = *state;
+	int64_t www = edge_desk_resource(bed->desk, "www", "standard");
+	struct follower *f = follow(bed, "a");
+	char problem[] = "www: 301 to https://www/\x1b[2J";
+	report_msg report;
+	site_msg site, *sites[] = { &site };
+
+	catch_up(bed, f);
+	holdfast__certd__v1__report_request__init(&report);
+	holdfast__certd__v1__site_report__init(&site);
+	site.id = www;
+	site.http_probed = 1;
+	site.http_problem = problem;
+	report.sites = sites;
+	report.n_sites = 1;
+	assert_int_equal(send_report(bed->clients[0], &report).code, STATUS_OK);
+	assert_int_equal(
+	    edge_desk_number(bed->desk,
+		"SELECT count(*) FROM edge_site WHERE http_probed = 1 AND"
+		" http_problem = 'www: 301 to https://www/\\u001b[2J'"),
+	    1);
+	problem[0] = '\0';
+	assert_int_equal(send_report(bed->clients[0], &report).code, STATUS_OK);
+	assert_int_equal(edge_desk_number(bed->desk,
+			     "SELECT count(*) FROM edge_site WHERE"
+			     " http_probed = 1 AND http_problem = ''"),
+	    1);
+	follower_free(f);
+}
+
 /* ---- lists ---- */
 
 static void
@@ -951,6 +1217,16 @@ main(int argc, char **argv)
 		TEST(a_sign_of_life_costs_no_write),
 		TEST(an_edge_counts_from_when_its_stream_was_agreed_to),
 		TEST(a_report_of_too_much_is_refused),
+		TEST(an_edge_has_each_answer_to_a_challenge_once_it_says_so),
+		TEST(
+		    an_edge_without_sites_or_challenges_is_given_a_mark_at_once),
+		TEST(thousands_of_answers_come_in_updates_of_a_bounded_size),
+		TEST(an_edge_whose_stream_has_ended_is_not_waited_for),
+		TEST(
+		    a_second_stream_of_an_edge_gets_all_answers_and_counts_once),
+		TEST(an_edge_that_is_moved_says_again_what_it_has),
+		TEST(a_quarantined_edge_gets_no_answers_and_is_not_waited_for),
+		TEST(what_an_edge_saw_of_the_way_of_http_01_is_kept),
 		TEST(edges_are_listed_by_name_a_page_at_a_time),
 		TEST(an_edge_that_is_not_there_is_not_found),
 	};

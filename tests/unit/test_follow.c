@@ -24,6 +24,7 @@
 #include "base/process.h"
 #include "edge/follow.h"
 #include "tests/fake/certd_stub.h"
+#include "tests/fake/web_stub.h"
 #include "tests/unit/member_maker.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/tls_server.h"
@@ -38,9 +39,11 @@ struct world {
 	struct pki_ca *ca;
 	struct certd_stub *certd;
 	struct tls_server *web;
+	struct web_stub *plain; /* NULL: the way of http-01 is not looked at */
 	struct metrics *metrics;
 	struct follow *follow;
 	struct delivery *delivery;
+	struct challenges *challenges;
 	char dead_end[32], other[32]; /* "": a dead end */
 	bool looks;                   /* by probes */
 	int64_t keep_removed_s;
@@ -106,6 +109,8 @@ stop(struct world *w)
 		follow_stop(w->follow);
 	delivery_free(w->delivery);
 	follow_free(w->follow);
+	challenges_free(w->challenges);
+	w->challenges = NULL;
 	w->delivery = NULL;
 	w->follow = NULL;
 }
@@ -118,6 +123,7 @@ teardown(void **state)
 	stop(w);
 	certd_stub_free(w->certd);
 	tls_server_free(w->web);
+	web_stub_free(w->plain);
 	pki_ca_free(w->ca);
 	metrics_free(w->metrics);
 	(void)scratch_remove(w->folder);
@@ -172,6 +178,8 @@ start(struct world *w)
 		.files = { .dir = w->folder, .mode = 0644 },
 		.hook = hook,
 		.probe_connect = w->looks ? tls_server_address(w->web) : NULL,
+		.http_connect =
+		    w->plain != NULL ? web_stub_address(w->plain) : NULL,
 		.probe_timeout_ns = 20 * NS_PER_S,
 		.probe_interval_ns = 600 * NS_PER_S,
 		.keep_removed_s = w->keep_removed_s,
@@ -181,7 +189,9 @@ start(struct world *w)
 		.metrics = w->metrics,
 	    },
 	    &w->delivery)));
-	assert_false(failed(follow_start(w->follow, w->delivery)));
+	assert_false(failed(challenges_new(&w->challenges)));
+	assert_false(
+	    failed(follow_start(w->follow, w->delivery, w->challenges)));
 }
 
 static const char *
@@ -829,6 +839,132 @@ a_renewed_identity_opens_a_new_stream_from_where_it_stands(void **state)
 	certd_stub_await_applied(w->certd, 2);
 }
 
+/* ---- http-01 ---- */
+
+#define THUMBPRINT "w7JAoU_gJbZthvV-Ycx91FXUE3bHKBE5cIgjQy0mpVQ"
+
+static void
+say_challenge(struct world *w, const char *token, bool reset, uint64_t mark)
+{
+	Holdfast__Certd__V1__HttpChallenge challenge, *list[] = { &challenge };
+	Holdfast__Certd__V1__WatchUpdate update;
+	char copy[64], text[128];
+
+	holdfast__certd__v1__watch_update__init(&update);
+	holdfast__certd__v1__http_challenge__init(&challenge);
+	(void)!snprintf(copy, sizeof(copy), "%s", token);
+	(void)!snprintf(text, sizeof(text), "%s." THUMBPRINT, token);
+	challenge.token = copy;
+	challenge.key_authorization = text;
+	update.challenges = list;
+	update.n_challenges = 1;
+	update.challenges_reset = reset;
+	update.challenges_mark = mark;
+	certd_stub_say(w->certd, &update);
+}
+
+static void
+an_answer_to_a_challenge_is_in_force_before_it_is_reported_and_outlives_certd(
+    void **state)
+{
+	struct world *w = *state;
+	char text[CHALLENGES_TEXT_MAX];
+	unsigned watches;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	challenges_serve(w->challenges, true);
+	certd_stub_await_applied(w->certd, 1);
+	say_challenge(w, "abc", true, 17);
+	certd_stub_await_mark(w->certd, 17);
+	assert_true(challenges_find(w->challenges, "abc", text));
+	assert_string_equal(text, "abc." THUMBPRINT);
+	say_challenge(w, "def", false, 18);
+	certd_stub_await_mark(w->certd, 18);
+	/* Sites are none the wiser. */
+	assert_int_equal(certd_stub_edge(w->certd).applied_version, 1);
+	/* A mark is of its stream: another certd counts otherwise. */
+	watches = certd_stub_edge(w->certd).watches;
+	certd_stub_stop(w->certd);
+	assert_true(challenges_find(w->challenges, "def", text));
+	certd_stub_start(w->certd);
+	certd_stub_await_watches(w->certd, watches + 1);
+	certd_stub_await_mark(w->certd, 0);
+	assert_true(challenges_find(w->challenges, "def", text));
+	say_challenge(w, "ghi", true, 3);
+	certd_stub_await_mark(w->certd, 3);
+	assert_false(challenges_find(w->challenges, "def", text));
+}
+
+static void
+an_answer_that_nobody_gives_is_not_reported_as_in_force(void **state)
+{
+	struct world *w = *state;
+	unsigned reports;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	start(w);
+	certd_stub_await_applied(w->certd, 1);
+	delivery_problem(w->delivery, "nobody listens");
+	certd_stub_await_problem(w->certd, 0, "nobody listens");
+	say_challenge(w, "abc", true, 17);
+	reports = certd_stub_edge(w->certd).reports;
+	certd_stub_await_reports(w->certd, reports + 2);
+	assert_int_equal(certd_stub_edge(w->certd).challenges_mark, 0);
+	challenges_serve(w->challenges, true);
+	delivery_problem(w->delivery, "");
+	certd_stub_await_mark(w->certd, 17);
+}
+
+#define WAY_IS_GOOD "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntest"
+
+static void
+the_way_of_http_01_is_looked_at_for_each_site_and_reported(void **state)
+{
+	static const char *const plain_host[] = { "plain.example", NULL };
+	struct world *w = *state;
+	Holdfast__Certd__V1__Site *sites[2];
+	int64_t until_ns;
+
+	w->plain = web_stub_new();
+	web_stub_say(w->plain, HOST, WAY_IS_GOOD);
+	sites[0] = made_site_of(1, 1, HOST, ec);
+	/* Its first certificate may come this way. */
+	sites[1] = made_site_new(2, 1, plain_host, NULL, 0);
+	certd_stub_put(w->certd, sites, 2);
+	start(w);
+	certd_stub_await_way(w->certd, 1, "");
+	certd_stub_await_way(w->certd, 2, "plain.example: 404");
+	/* It is looked at again until it is right. */
+	web_stub_say(w->plain, "plain.example", WAY_IS_GOOD);
+	certd_stub_await_way(w->certd, 2, "");
+	/* And when the site changes. */
+	certd_stub_put_one(
+	    w->certd, made_site_of(1, 1, "other.example.com", ec));
+	certd_stub_await_way(w->certd, 1, "other.example.com: 404");
+	/* A host name that no such challenge is for. */
+	certd_stub_put_one(w->certd, made_site_of(1, 1, "*.example.com", ec));
+	certd_stub_await_applied(w->certd, 3);
+	until_ns = clock_mono_ns() + PATIENCE_NS;
+	while (certd_stub_site(w->certd, 1).http_probed) {
+		assert_true(clock_mono_ns() < until_ns);
+		usleep(2000);
+	}
+	assert_string_equal(certd_stub_site(w->certd, 1).http_problem, "");
+}
+
+static void
+without_a_way_to_look_at_nothing_is_claimed_of_it(void **state)
+{
+	struct world *w = *state;
+
+	certd_stub_put_one(w->certd, made_site_of(1, 1, HOST, ec));
+	web_serves(w, HOST, ec);
+	start(w);
+	certd_stub_await_served(w->certd, 1, 1);
+	assert_false(certd_stub_site(w->certd, 1).http_probed);
+}
+
 int
 main(void)
 {
@@ -856,6 +992,10 @@ main(void)
 		T(thousands_of_sites_come_and_are_reported_in_parts),
 		T(a_sign_of_life_comes_without_news),
 		T(a_renewed_identity_opens_a_new_stream_from_where_it_stands),
+		T(an_answer_to_a_challenge_is_in_force_before_it_is_reported_and_outlives_certd),
+		T(an_answer_that_nobody_gives_is_not_reported_as_in_force),
+		T(the_way_of_http_01_is_looked_at_for_each_site_and_reported),
+		T(without_a_way_to_look_at_nothing_is_claimed_of_it),
 	};
 
 	log_setup((enum log_level)(LOG_ERROR + 1), LOG_LOGFMT);

@@ -185,6 +185,23 @@ refuses_a_file_that_others_may_read_or_write(void **state)
 }
 
 static void
+a_long_file_of_secrets_is_read_and_a_longer_one_refused(void **state)
+{
+	static char content[65536];
+	struct secret *secret = NULL;
+
+	(void)state;
+	memset(content, 'x', sizeof(content));
+	write_file(content, 65536, 0600);
+	assert_int_equal(
+	    secret_from_long_file(path, &secret).code, STATUS_INVALID_ARGUMENT);
+	write_file(content, 65535, 0600);
+	assert_int_equal(secret_from_long_file(path, &secret).code, STATUS_OK);
+	assert_int_equal(secret_bytes(secret).len, 65535);
+	secret_free(secret);
+}
+
+static void
 refuses_empty_and_oversized_files(void **state)
 {
 	static char content[4097];
@@ -283,6 +300,8 @@ main(void)
 		cmocka_unit_test(begins_as_zeros_of_any_size),
 		cmocka_unit_test(reads_a_file_and_drops_one_newline),
 		cmocka_unit_test(refuses_a_file_that_others_may_read_or_write),
+		cmocka_unit_test(
+		    a_long_file_of_secrets_is_read_and_a_longer_one_refused),
 		cmocka_unit_test(refuses_empty_and_oversized_files),
 		cmocka_unit_test(
 		    refuses_what_is_not_a_file_without_waiting_on_it),

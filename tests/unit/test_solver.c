@@ -24,9 +24,11 @@
 #include "base/program.h"
 #include "certd/dns_provider.h"
 #include "certd/hook_runner.h"
-#include "certd/solver.h"
+#include "certd/solver_int.h"
 #include "certd/solver_persist.h"
+#include "certd/store_resources.h"
 #include "tests/unit/named_desk.h"
+#include "tests/unit/resources_desk.h"
 #include "tests/unit/scratch.h"
 
 #define SECRET "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -89,22 +91,26 @@ start_named(void)
 			"_acme-challenge.loop\n"
 			"_acme-challenge.wrong IN CNAME bad.auth.example.net.\n"
 			"_acme-challenge.auth IN CNAME sub.auth.example.net.\n",
-		    .policy = "grant certd-key zonesub ANY;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub ANY; };" },
 		{ .name = "example.net",
 		    .records = "",
-		    .policy = "grant certd-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 		{ .name = "hook.example.com",
 		    .records = "",
-		    .policy = "grant certd-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 		{ .name = "refused.example.com",
 		    .records = "",
-		    .policy = "grant other-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant other-key zonesub TXT; };" },
 		{ .name = "auth.example.net",
 		    .records = "",
-		    .policy = "grant certd-key zonesub TXT;" },
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 	};
-	const struct named_config at = { .host = "127.0.0.1",
-		.port = named_desk_port(),
+	const struct named_config at = { .port = named_desk_port(),
 		.zones = zones,
 		.n_zones = sizeof(zones) / sizeof(zones[0]),
 		.keys = keys,
@@ -400,35 +406,121 @@ goes_its_way(
 
 /* ---- http-01 ---- */
 
+static struct status
+check(const struct enrollment_row *of, const struct challenge_row *row,
+    bool *ret_in_place)
+{
+	int64_t retry_ms;
+
+	return solver_check(solver, of, row, ret_in_place, &retry_ms, why);
+}
+
 static void
 http_01_is_in_place_when_the_edges_have_it(void **state)
 {
 	struct enrollment_row of = { .validation = VALIDATION_HTTP_01 };
 	struct challenge_row row =
 	    challenge("http-01", "www.example.org", "http-token");
-	bool in_place;
-	int64_t retry_ms;
 	char text[ACME_KEY_AUTHORIZATION_MAX];
 
 	(void)state;
 	assert_false(failed(prepare(&of, &row)));
 	assert_false(failed(solver_present(solver, &of, &row, why)));
 	assert_true(http_challenges_find(challenges, "http-token", text));
-	assert_int_equal(
-	    solver_check(solver, &of, &row, &in_place, &retry_ms, why).code,
-	    STATUS_FAILED_PRECONDITION);
+	assert_false(is_in_place(&of, &row));
 	assert_non_null(strstr(why, "no edge is connected and "
 				    "acme.http_listen is empty: "));
 	http_challenges_edge(challenges, "fra-1", "eu", 0);
 	assert_false(is_in_place(&of, &row));
 	assert_non_null(strstr(why, "fra-1"));
-	assert_int_equal(solver_patience_s(solver, &of, &row), 30);
 	http_challenges_edge(
 	    challenges, "fra-1", "eu", http_challenges_mark(challenges));
 	assert_true(is_in_place(&of, &row));
 	http_challenges_edge_gone(challenges, "fra-1");
 	solver_clean(solver, &of, &row);
 	assert_false(http_challenges_find(challenges, "http-token", text));
+	/* After a restart it is given again by the first look. */
+	assert_false(is_in_place(&of, &row));
+	assert_true(http_challenges_find(challenges, "http-token", text));
+	solver_clean(solver, &of, &row);
+}
+
+static void
+an_edge_that_hangs_does_not_stop_issuance(void **state)
+{
+	struct enrollment_row of = { .validation = VALIDATION_HTTP_01 };
+	struct challenge_row row =
+	    challenge("http-01", "www.example.org", "hanging");
+	bool in_place = false;
+
+	(void)state;
+	solver->http_patience_ns = 1;
+	http_challenges_edge(challenges, "fra-1", "eu", 0);
+	http_challenges_edge(challenges, "fra-2", "eu", 0);
+	assert_false(failed(solver_present(solver, &of, &row, why)));
+	/* The CA is not asked while none has it. */
+	(void)!failed(check(&of, &row, &in_place));
+	assert_int_equal(
+	    check(&of, &row, &in_place).code, STATUS_FAILED_PRECONDITION);
+	assert_non_null(strstr(why, "fra-1, fra-2"));
+	http_challenges_edge(
+	    challenges, "fra-1", "eu", http_challenges_mark(challenges));
+	assert_false(failed(check(&of, &row, &in_place)));
+	assert_true(in_place);
+	http_challenges_edge_gone(challenges, "fra-1");
+	http_challenges_edge_gone(challenges, "fra-2");
+	(void)!failed(check(&of, &row, &in_place));
+	assert_int_equal(
+	    check(&of, &row, &in_place).code, STATUS_FAILED_PRECONDITION);
+	assert_non_null(strstr(why, "no edge is connected"));
+	solver_clean(solver, &of, &row);
+	solver->http_patience_ns = 30 * NS_PER_S;
+}
+
+static void
+certds_own_port_answers_where_there_are_no_edges(void **state)
+{
+	struct enrollment_row of = { .validation = VALIDATION_HTTP_01 };
+	struct challenge_row row =
+	    challenge("http-01", "www.example.org", "own-port");
+	char listen[] = "127.0.0.1:8402", *before = config->acme.http_listen;
+
+	(void)state;
+	config->acme.http_listen = listen;
+	assert_true(is_in_place(&of, &row));
+	config->acme.http_listen = before;
+	solver_clean(solver, &of, &row);
+}
+
+static void
+only_edges_of_the_resources_group_count(void **state)
+{
+	struct enrollment_row of = { .validation = VALIDATION_HTTP_01 };
+	struct challenge_row row =
+	    challenge("http-01", "www.example.org", "group");
+	void *fixture = NULL;
+	struct desk *desk;
+
+	(void)state;
+	assert_int_equal(desk_set_up(&fixture), 0);
+	desk = fixture;
+	solver->config.store = desk->store;
+	of.resource = desk_resource(
+	    desk, desk->acme, "shop", "www.example.org", MODE_ACME);
+	http_challenges_edge(challenges, "api-1", "api", 0);
+	assert_false(is_in_place(&of, &row));
+	assert_non_null(strstr(why, "no edge of group web is connected"));
+	http_challenges_edge(
+	    challenges, "web-1", "web", http_challenges_mark(challenges));
+	assert_true(is_in_place(&of, &row));
+	of.resource = 0;
+	assert_false(is_in_place(&of, &row));
+	assert_non_null(strstr(why, "api-1"));
+	http_challenges_edge_gone(challenges, "web-1");
+	http_challenges_edge_gone(challenges, "api-1");
+	solver_clean(solver, &of, &row);
+	solver->config.store = NULL;
+	desk_tear_down(&fixture);
 }
 
 /* ---- dns-01 ---- */
@@ -542,9 +634,30 @@ says_that_the_server_refused_the_update(void **state)
 	assert_non_null(strstr(why, "DNS provider refused, "
 				    "_acme-challenge.www.refused.example.com"));
 	assert_non_null(strstr(why, "REFUSED"));
-	assert_int_equal(solver_patience_s(solver, &of, &row), 90);
+	assert_int_equal(solver_patience_ns(solver, &of, &row), 90 * NS_PER_S);
 	/* Logged, and no more. */
 	solver_clean(solver, &of, &row);
+}
+
+static void
+a_record_that_does_not_appear_in_time_is_given_up(void **state)
+{
+	const struct enrollment_row of = enrollment("refused");
+	struct challenge_row row =
+	    challenge("dns-01", "late.refused.example.com", "t");
+	struct config_dns_provider *provider =
+	    (struct config_dns_provider *)config->dns.providers.at + 1;
+	int64_t before = provider->propagation_timeout_ns;
+	bool in_place = true;
+
+	(void)state;
+	assert_false(failed(prepare(&of, &row)));
+	assert_false(failed(check(&of, &row, &in_place)));
+	assert_false(in_place);
+	provider->propagation_timeout_ns = 1;
+	assert_int_equal(
+	    check(&of, &row, &in_place).code, STATUS_FAILED_PRECONDITION);
+	provider->propagation_timeout_ns = before;
 }
 
 static void
@@ -622,7 +735,7 @@ by_hand_is_checked_as_often_as_asked(void **state)
 	(void)state;
 	assert_false(failed(prepare(&of, &row)));
 	assert_false(failed(solver_present(solver, &of, &row, why)));
-	assert_int_equal(solver_patience_s(solver, &of, &row), 0);
+	assert_int_equal(solver_patience_ns(solver, &of, &row), 0);
 	assert_false(is_in_place(&of, &row));
 	nsupdate("update add _acme-challenge.hand.example.org 1 TXT wrong");
 	assert_false(is_in_place(&of, &row));
@@ -754,13 +867,15 @@ a_key_that_others_may_read_is_refused(void **state)
 	assert_int_equal(chmod(in("credentials.json"), 0600), 0);
 }
 
+#define BAD_HEADER                                                             \
+	"{\"username\": \"u\\r\\nX: y\", \"password\": \"p\", "                \
+	"\"fulldomain\": \"f\", \"subdomain\": \"s\"}"
+
 static void
 a_key_that_is_no_key_is_refused(void **state)
 {
 	static const char *const bad[] = { "{}", "[]", "{\"a\": 1",
-		"{\"a\": {\"username\": \"u\"}}",
-		"{\"a\": {\"username\": \"u\\r\\nX: y\", \"password\": \"p\","
-		"\"fulldomain\": \"f\", \"subdomain\": \"s\"}}",
+		"{\"a\": {\"username\": \"u\"}}", "{\"a\": " BAD_HEADER "}",
 		"{\"a\": {}, \"a\": {}}" };
 
 	(void)state;
@@ -786,6 +901,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(http_01_is_in_place_when_the_edges_have_it),
+		cmocka_unit_test(an_edge_that_hangs_does_not_stop_issuance),
+		cmocka_unit_test(
+		    certds_own_port_answers_where_there_are_no_edges),
+		cmocka_unit_test(only_edges_of_the_resources_group_count),
 		cmocka_unit_test(the_value_is_that_of_rfc_8555),
 		cmocka_unit_test(a_zone_is_updated_by_rfc_2136),
 		cmocka_unit_test(a_wildcard_and_its_apex_share_a_name),
@@ -794,6 +913,8 @@ main(void)
 		cmocka_unit_test(cnames_that_lead_nowhere_are_refused),
 		cmocka_unit_test(a_name_that_no_provider_has_is_refused),
 		cmocka_unit_test(says_that_the_server_refused_the_update),
+		cmocka_unit_test(
+		    a_record_that_does_not_appear_in_time_is_given_up),
 		cmocka_unit_test(programs_change_the_dns),
 		cmocka_unit_test(
 		    a_certbot_hook_gets_no_name_that_it_cannot_set),

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A web server that says what a test wants it to; see web_server.h. */
+
+#include "tests/unit/web_server.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/ssl.h>
+
+#include "tests/unit/cert_maker.h"
+
+#define ANSWERS 32
+
+struct web {
+	int listener, stop[2];
+	uint16_t port;
+	pthread_t thread;
+	SSL_CTX *tls;
+	atomic_size_t count;
+	pthread_mutex_t mutex; /* of answers */
+	size_t n;
+	struct {
+		char host[256], path[256], raw[4096];
+	} answers[ANSWERS];
+};
+
+struct conn {
+	int fd;
+	SSL *ssl;
+};
+
+static int
+receive(struct conn *conn, char *at, int max)
+{
+	return conn->ssl != NULL ? SSL_read(conn->ssl, at, max)
+				 : (int)recv(conn->fd, at, (size_t)max, 0);
+}
+
+static void
+send_all(struct conn *conn, const char *text)
+{
+	if (conn->ssl != NULL)
+		(void)SSL_write(conn->ssl, text, (int)strlen(text));
+	else
+		(void)!send(conn->fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static void
+find_answer(
+    struct web *web, const char *host, const char *path, char ret_raw[4096])
+{
+	snprintf(ret_raw, 4096, "%s", web_raw("404 Not Found", "", "no"));
+	pthread_mutex_lock(&web->mutex);
+	for (size_t i = 0; i < web->n; i++)
+		if ((web->answers[i].host[0] == 0 ||
+			strcmp(web->answers[i].host, host) == 0) &&
+		    (web->answers[i].path[0] == 0 ||
+			strcmp(web->answers[i].path, path) == 0))
+			memcpy(ret_raw, web->answers[i].raw, 4096);
+	pthread_mutex_unlock(&web->mutex);
+}
+
+static void
+serve(struct web *web, struct conn *conn)
+{
+	char request[8192] = "", path[256] = "", host[256] = "", raw[4096];
+	const char *at;
+	int len = 0;
+
+	while (strstr(request, "\r\n\r\n") == NULL) {
+		int n = receive(
+		    conn, request + len, (int)sizeof(request) - 1 - len);
+
+		/* What is no HTTP is hung up on. */
+		if (n <= 0 || request[0] != 'G')
+			return;
+		len += n;
+		request[len] = 0;
+	}
+	(void)sscanf(request, "GET %255s", path);
+	at = strcasestr(request, "\r\nHost: ");
+	if (at != NULL)
+		(void)sscanf(at + 8, "%255[^:\r]", host);
+	find_answer(web, host, path, raw);
+	if (raw[0] != 0)
+		send_all(conn, raw);
+}
+
+static void
+take(struct web *web, int fd)
+{
+	struct conn conn = { .fd = fd };
+
+	atomic_fetch_add(&web->count, 1);
+	if (web->tls != NULL) {
+		conn.ssl = SSL_new(web->tls);
+		SSL_set_fd(conn.ssl, fd);
+		if (SSL_accept(conn.ssl) == 1) {
+			serve(web, &conn);
+			(void)SSL_shutdown(conn.ssl);
+		}
+		SSL_free(conn.ssl);
+	} else {
+		serve(web, &conn);
+	}
+	close(fd);
+}
+
+static void *
+work(void *arg)
+{
+	struct web *web = arg;
+	struct pollfd fds[2] = { { web->listener, POLLIN, 0 },
+		{ web->stop[0], POLLIN, 0 } };
+
+	for (;;) {
+		int fd;
+
+		(void)poll(fds, 2, -1);
+		if (fds[1].revents != 0)
+			return NULL;
+		fd = accept(web->listener, NULL, NULL);
+		if (fd >= 0)
+			take(web, fd);
+	}
+}
+
+struct web *
+web_new(const struct made *cert)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	struct web *web = calloc(1, sizeof(*web));
+
+	assert_non_null(web);
+	web->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(web->listener >= 0 && pipe(web->stop) == 0);
+	assert_int_equal(
+	    bind(web->listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(web->listener, 64), 0);
+	assert_int_equal(
+	    getsockname(web->listener, (struct sockaddr *)&at, &len), 0);
+	web->port = ntohs(at.sin_port);
+	if (cert != NULL) {
+		web->tls = SSL_CTX_new(TLS_server_method());
+		assert_non_null(web->tls);
+		assert_int_equal(
+		    SSL_CTX_use_certificate(web->tls, cert->x509), 1);
+		assert_int_equal(
+		    SSL_CTX_use_PrivateKey(web->tls, cert->key), 1);
+	}
+	pthread_mutex_init(&web->mutex, NULL);
+	assert_int_equal(pthread_create(&web->thread, NULL, work, web), 0);
+	return web;
+}
+
+uint16_t
+web_port(const struct web *web)
+{
+	return web->port;
+}
+
+void
+web_answer(struct web *web, const char *host, const char *path, const char *raw)
+{
+	pthread_mutex_lock(&web->mutex);
+	assert_true(web->n < ANSWERS);
+	snprintf(web->answers[web->n].host, 256, "%s", host ? host : "");
+	snprintf(web->answers[web->n].path, 256, "%s", path ? path : "");
+	snprintf(web->answers[web->n].raw, 4096, "%s", raw);
+	web->n++;
+	pthread_mutex_unlock(&web->mutex);
+}
+
+size_t
+web_count(struct web *web)
+{
+	return atomic_load(&web->count);
+}
+
+void
+web_free(struct web *web)
+{
+	assert_int_equal(write(web->stop[1], "x", 1), 1);
+	pthread_join(web->thread, NULL);
+	close(web->stop[0]);
+	close(web->stop[1]);
+	close(web->listener);
+	SSL_CTX_free(web->tls);
+	pthread_mutex_destroy(&web->mutex);
+	free(web);
+}
+
+const char *
+web_raw(const char *status, const char *headers, const char *body)
+{
+	static _Thread_local char raw[4096];
+
+	snprintf(raw, sizeof(raw),
+	    "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n"
+	    "%s",
+	    status, headers, strlen(body), body);
+	return raw;
+}

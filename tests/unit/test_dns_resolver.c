@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +76,9 @@ misbehave(const uint8_t *question, size_t len, int is_tcp, uint8_t *ret_answer,
 	char name[DNS_NAME_MAX];
 	uint16_t type, class;
 
-	assert_true(wire_take_header(&reader, &header));
-	assert_true(wire_take_question(&reader, name, &type, &class));
-	if (begins(name, "silent"))
+	if (!wire_take_header(&reader, &header) ||
+	    !wire_take_question(&reader, name, &type, &class) ||
+	    begins(name, "silent"))
 		return 0;
 	header = (struct wire_header){ .id = header.id,
 		.flags = (uint16_t)(WIRE_FLAG_QR | rcode_of(name)),
@@ -270,6 +271,39 @@ hundreds_of_questions_get_their_own_answers(void **state)
 	}
 }
 
+static void *
+ask_some(void *arg)
+{
+	const struct dns_question question = { .name = "www.example",
+		.type = DNS_A };
+
+	for (size_t i = 0; i < 20; i++) {
+		struct dns_answer answer = { .code = DNS_NO_ANSWER };
+
+		if (failed(dns_ask(resolver, &question, 1, &answer)) ||
+		    answer.code != DNS_OK)
+			*(bool *)arg = false;
+		dns_answer_done(&answer);
+	}
+	return NULL;
+}
+
+static void
+threads_ask_side_by_side(void **state)
+{
+	pthread_t threads[4];
+	bool ok[4] = { true, true, true, true };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, ask_some, &ok[i]), 0);
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		assert_true(ok[i]);
+	}
+}
+
 static void
 what_cannot_be_asked_is_refused(void **state)
 {
@@ -374,6 +408,7 @@ main(void)
 		ROW(nobody_there_is_no_answer_and_no_failure),
 		ROW(the_next_server_is_asked_when_one_has_no_answer),
 		ROW(hundreds_of_questions_get_their_own_answers),
+		ROW(threads_ask_side_by_side),
 		ROW(what_cannot_be_asked_is_refused),
 		ROW(the_systems_servers_are_asked_where_none_are_configured),
 		ROW(a_chain_without_end_or_in_a_circle_is_given_up),

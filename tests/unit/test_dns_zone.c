@@ -56,6 +56,14 @@ static const struct named_zone zones[] = {
 		  "ns1 IN A 127.0.0.1\nns2 IN A 127.0.0.2\n"
 		  "ns3 IN A 127.0.0.3\n",
 	    .records = "www IN TXT \"value1\"\n" },
+	/* Nothing is sent to a broadcast address without asking for it, so it
+	 * is like one of a family that this machine has no route for. */
+	{ .name = "half.example",
+	    .ns = "@ IN NS ns1\nns1 IN A 127.0.0.1\nns1 IN A 255.255.255.255\n",
+	    .records = "www IN TXT \"value1\"\n" },
+	{ .name = "away.example",
+	    .ns = "@ IN NS ns1\nns1 IN A 255.255.255.255\n",
+	    .records = "www IN TXT \"value1\"\n" },
 	{ .name = "broken.example", .records = "www IN A not-an-address\n" },
 };
 static const struct named_zone behind[] = {
@@ -95,11 +103,11 @@ begin(void **state)
 
 	(void)state;
 	first = named_desk_new(&config);
-	second = dns_fake_new_at("127.0.0.2", config.port, pass_on);
 	config.port = named_desk_port();
 	config.zones = behind;
 	config.n_zones = 1;
 	behind_desk = named_desk_new(&config);
+	second = dns_fake_new_at("127.0.0.2", of.authoritative_port, pass_on);
 	servers[0] = named_desk_address(first);
 	of.servers = servers;
 	st = dns_resolver_new(&of, &resolver);
@@ -271,6 +279,20 @@ lame_unreachable_and_nameless_servers_have_it_not(void **state)
 	assert_non_null(strstr(why, "has no address"));
 }
 
+static void
+addresses_without_a_way_to_them_do_not_count(void **state)
+{
+	size_t n, n_have;
+	struct status st;
+
+	(void)state;
+	assert_int_equal(have("www.half.example", "value1", 1), 1);
+	st = dns_txt_everywhere(
+	    resolver, "www.away.example", "value1", &n, &n_have, why);
+	assert_int_equal(st.code, STATUS_UNAVAILABLE);
+	assert_non_null(strstr(why, "no route"));
+}
+
 /* --- CAA --------------------------------------------------------------------
  */
 
@@ -369,6 +391,7 @@ main(void)
 		    a_server_that_is_behind_is_named_with_what_it_has),
 		cmocka_unit_test(
 		    lame_unreachable_and_nameless_servers_have_it_not),
+		cmocka_unit_test(addresses_without_a_way_to_them_do_not_count),
 		cmocka_unit_test(the_closest_caa_records_count),
 		cmocka_unit_test(caa_records_at_the_end_of_a_cname_count),
 		cmocka_unit_test(names_without_caa_up_to_the_root_have_none),

@@ -129,16 +129,6 @@ solver_check(struct solver *solver, const struct enrollment_row *of,
 	return status_ok();
 }
 
-int64_t
-solver_patience_s(struct solver *solver, const struct enrollment_row *of,
-    const struct challenge_row *row)
-{
-	(void)solver;
-	(void)of;
-	(void)row;
-	return 600;
-}
-
 void
 solver_clean(struct solver *solver, const struct enrollment_row *of,
     const struct challenge_row *row)

@@ -389,7 +389,7 @@ a_revocation_is_asked_for_until_the_ca_has_done_it(void **state)
 	    1);
 	assert_int_equal(desk_counts(desk, FAKE_FIRST).revocations, 1);
 	expect_number(
-	    desk, "SELECT count(*) FROM event WHERE act = 'acme.revoked'", 1);
+	    desk, "SELECT count(*) FROM event WHERE act = 'certificate revoked'", 1);
 }
 
 #define TEST(name)                                                             \

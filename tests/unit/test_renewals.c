@@ -388,8 +388,8 @@ a_revocation_is_asked_for_until_the_ca_has_done_it(void **state)
 	    "SELECT count(*) FROM revocation WHERE done_s > 0 AND due_s = 0",
 	    1);
 	assert_int_equal(desk_counts(desk, FAKE_FIRST).revocations, 1);
-	expect_number(
-	    desk, "SELECT count(*) FROM event WHERE act = 'acme.revoked'", 1);
+	expect_number(desk,
+	    "SELECT count(*) FROM event WHERE act = 'certificate revoked'", 1);
 }
 
 #define TEST(name)                                                             \

@@ -136,7 +136,9 @@ acme_http_new(
 	http->user_agent = strdup(config->user_agent);
 	st = http->user_agent == NULL ? status_fail(STATUS_RESOURCE_EXHAUSTED,
 					    "there is not enough memory")
-				      : load_trusted(config, &http->trusted);
+				      : status_ok();
+	if (!failed(st) && !config->is_signed)
+		st = load_trusted(config, &http->trusted);
 	if (failed(st)) {
 		acme_http_free(http);
 		return st;

@@ -166,8 +166,11 @@ ask_responder(struct look *look, const char *url, struct bytes asked)
 	char why[REVOCATION_WHY_MAX] = "there is not enough memory";
 	struct status st;
 
-	if (!fetch(look, &request, "OCSP", &reply))
+	/* An answer that is no good is so for one certificate alone. */
+	if (!fetch(look, &request, "OCSP", &reply)) {
+		revoked_lists_failed(look->revoked->lists, url, look->now_s);
 		return false;
+	}
 	st = revocation_answered(
 	    (struct bytes){ (const uint8_t *)reply.body, reply.len },
 	    look->cert, look->issuer, look->now_s, &look->found->answer, why);
@@ -180,17 +183,15 @@ ask_responder(struct look *look, const char *url, struct bytes asked)
 static bool
 look_at_responder(struct look *look, const char *url)
 {
-	struct revoked_lists *lists = look->revoked->lists;
 	scoped(free) uint8_t *asked = NULL;
 	size_t len = 0;
 
-	if (revoked_lists_are_paused(lists, url, look->now_s) ||
-	    failed(revocation_ask(look->cert, look->issuer, &asked, &len)))
-		return false;
-	if (ask_responder(look, url, (struct bytes){ asked, len }))
-		return say(look, "OCSP", url);
-	revoked_lists_failed(lists, url, look->now_s);
-	return false;
+	return !revoked_lists_are_paused(
+		   look->revoked->lists, url, look->now_s) &&
+	       !failed(
+		   revocation_ask(look->cert, look->issuer, &asked, &len)) &&
+	       ask_responder(look, url, (struct bytes){ asked, len }) &&
+	       say(look, "OCSP", url);
 }
 
 /* ---- looking ---- */

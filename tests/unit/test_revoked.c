@@ -293,6 +293,8 @@ a_responder_is_asked_where_no_crl_says_it(void **state)
 	struct revoked_found found;
 
 	(void)state;
+	revoking_ca_run(
+	    &ca, "cp index.txt kept; issue unknown; cp kept index.txt");
 	start_responder();
 	found = look("bad", false);
 	assert_false(found.is_said);
@@ -300,9 +302,26 @@ a_responder_is_asked_where_no_crl_says_it(void **state)
 	assert_true(found.is_said && found.answer.is_revoked);
 	assert_int_equal(found.answer.reason, 1);
 	assert_memory_equal(found.source, "OCSP http://", 12);
+	/* One that it does not know keeps nobody from asking of others. */
+	assert_false(look("unknown", true).is_said);
 	found = look("good", true);
 	assert_true(found.is_said);
 	assert_false(found.answer.is_revoked);
+}
+
+static void
+a_responder_that_is_away_is_left_alone_for_a_while(void **state)
+{
+	struct revoked_found found;
+
+	(void)state;
+	assert_false(look("bad", true).is_said);
+	start_responder();
+	found = look("good", true);
+	assert_false(found.is_said);
+	assert_in_range(found.next_s, now_s + HOUR_S, now_s + 2 * HOUR_S);
+	now_s += REVOKED_PAUSE_S + 1;
+	assert_true(look("bad", true).answer.is_revoked);
 }
 
 static void
@@ -443,6 +462,7 @@ main(void)
 		TEST(private_addresses_are_not_connected_to),
 		TEST(redirects_are_not_followed),
 		TEST(a_responder_is_asked_where_no_crl_says_it),
+		TEST(a_responder_that_is_away_is_left_alone_for_a_while),
 		TEST(who_names_no_place_is_not_asked_about),
 		TEST(what_a_crl_lists_is_replaced_at_once),
 		TEST(what_is_not_revoked_is_asked_about_again),

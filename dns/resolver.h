@@ -140,17 +140,24 @@ STATUS dns_chain(struct dns_resolver *resolver, const char *const *names,
  * those that this machine has no route to (IPv6, mostly).  UNAVAILABLE with a
  * sentence when they cannot be found.
  */
+#define DNS_ZONE_SERVERS_MAX 16
 struct dns_zone {
 	char name[DNS_NAME_MAX];
 	size_t n_servers;
 	struct {
 		char name[DNS_NAME_MAX];
 		char address[64];
-	} servers[16];
+	} servers[DNS_ZONE_SERVERS_MAX];
 };
 #define DNS_WHY_MAX 384
 STATUS dns_find_zone(struct dns_resolver *resolver, const char *name,
     struct dns_zone *ret_zone, char ret_why[DNS_WHY_MAX]);
+
+/* Ask each of a zone's servers itself, as dns_ask does; one answer each, in
+ * their order.  Without an address: DNS_NO_ANSWER. */
+STATUS dns_ask_servers(struct dns_resolver *resolver,
+    const struct dns_zone *zone, const char *name, enum dns_type type,
+    struct dns_answer ret_answers[DNS_ZONE_SERVERS_MAX]);
 
 /*
  * Is there a TXT of that value at name, at every authoritative server of the

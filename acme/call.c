@@ -265,26 +265,32 @@ acme_call_post(struct acme *acme, const struct acme_call *call,
 {
 	const int64_t until_ns = clock_mono_ns() + acme->timeout_ms * NS_PER_MS;
 	char nonce[ACME_NONCE_MAX] = "";
+	struct acme_problem problem;
 	struct status st;
 	unsigned tries = 0;
 
 	do {
-		if (nonce[0] == '\0') {
-			st = take_nonce(acme, nonce, ret_problem);
-			if (failed(st))
-				return st;
-		}
-		st = post_once(acme, call, nonce, ret_reply, ret_problem);
-		if (!failed(st) || ret_problem->type != ACME_PROBLEM_BAD_NONCE)
+		st = status_ok();
+		if (nonce[0] == '\0')
+			st = take_nonce(acme, nonce, &problem);
+		if (!failed(st))
+			st = post_once(acme, call, nonce, ret_reply, &problem);
+		/* With a nonce that was liked, the others are forgotten. */
+		if (!failed(st))
 			return st;
+		if (problem.type != ACME_PROBLEM_BAD_NONCE)
+			break;
 		tries++;
 	} while (tries < TRIES_MAX && clock_mono_ns() < until_ns);
-	acme_nonces_give(&acme->nonces, nonce);
-	acme_problem_set(ret_problem, ACME_PROBLEM_BAD_NONCE,
-	    ret_problem->http_status,
-	    "the CA refused %u nonces one after the other, all of its own "
-	    "making",
-	    tries);
+	if (problem.type == ACME_PROBLEM_BAD_NONCE) {
+		acme_nonces_give(&acme->nonces, nonce);
+		acme_problem_set(&problem, ACME_PROBLEM_BAD_NONCE,
+		    problem.http_status,
+		    "the CA refused %u nonces one after the other, all of its "
+		    "own making",
+		    tries);
+	}
+	*ret_problem = problem;
 	return st;
 }
 

@@ -465,6 +465,8 @@ authorities_enter(struct authorities *authorities, const char *name,
 		ret_problem->is_temporary |= has_stand_in(a);
 		return st;
 	}
+	/* What was in the way meanwhile is none's any more. */
+	*ret_problem = (struct acme_problem){ .retry_after_ms = -1 };
 	*ret_session = (struct authority_session){ .acme = a->acme,
 		.account = { authority_key_signer(&account->key),
 		    account->url },

@@ -44,6 +44,20 @@ acme_call_no_memory(struct acme_problem *ret_problem)
 	    STATUS_RESOURCE_EXHAUSTED, "there is not enough memory");
 }
 
+STATUS
+acme_call_not_signed(struct acme_problem *ret_problem, const char *whose,
+    struct status st, const char *why)
+{
+	acme_problem_set(ret_problem, ACME_PROBLEM_SIGNER, 0,
+	    "the %s could not sign: %s", whose, why);
+	ret_problem->is_temporary = st.code == STATUS_UNAVAILABLE ||
+				    st.code == STATUS_DEADLINE_EXCEEDED ||
+				    st.code == STATUS_RESOURCE_EXHAUSTED ||
+				    st.code == STATUS_ABORTED ||
+				    st.code == STATUS_CANCELLED;
+	return st;
+}
+
 /* ---- answers ---- */
 
 static struct status
@@ -209,16 +223,9 @@ sign(const struct acme_call *call, const char *nonce, char **ret_body,
 	char why[ACME_SIGN_WHY_MAX] = "";
 	struct status st = acme_jws_make(&jws, ret_body, why);
 
-	if (!failed(st))
-		return st;
-	acme_problem_set(ret_problem, ACME_PROBLEM_SIGNER, 0,
-	    "the account key could not sign: %s", why);
-	ret_problem->is_temporary = st.code == STATUS_UNAVAILABLE ||
-				    st.code == STATUS_DEADLINE_EXCEEDED ||
-				    st.code == STATUS_RESOURCE_EXHAUSTED ||
-				    st.code == STATUS_ABORTED ||
-				    st.code == STATUS_CANCELLED;
-	return st;
+	return failed(st)
+		   ? acme_call_not_signed(ret_problem, "account key", st, why)
+		   : st;
 }
 
 /* The nonce is used up; one that comes with a refusal for it takes its place,

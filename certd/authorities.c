@@ -228,6 +228,9 @@ authorities_tell(struct authorities *authorities, const char *name,
 		judge(a, NULL);
 		if (is_order(cost))
 			metric_counter_add(a->m_orders, 1);
+		/* What is free of limits says nothing of them. */
+		if (is_order(cost) && cost != AUTHORITY_REPLACING)
+			limiter_served(a->limiter);
 		return;
 	}
 	if (cost == AUTHORITY_REQUEST && names != NULL &&

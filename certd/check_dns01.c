@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "certd/check.h"
+#include "certd/check_servers.h"
 #include "certd/fan.h"
+#include "certd/txt_place.h"
 #include "proto/message.h"
 
 #define PERSIST "_validation-persist"
@@ -24,7 +26,8 @@ struct dns01_look {
 	char name[DNS_NAME_MAX]; /* "_acme-challenge.example.com" */
 	struct dns_chain chain;
 	bool has_zone;
-	struct dns_zone zone;
+	struct dns_zone zone; /* without those that may not be asked */
+	struct word_list unasked;
 	size_t n_silent; /* servers that do not answer for the zone */
 	char silent[192];
 	char why[DNS_WHY_MAX];
@@ -49,17 +52,13 @@ target_of(const struct dns01_look *look)
 static void
 ask_servers(const struct check_run *run, struct dns01_look *look)
 {
-	struct dns_question questions[16];
-	struct dns_answer answers[16];
-	size_t n = look->zone.n_servers < 16 ? look->zone.n_servers : 16;
+	struct dns_answer answers[DNS_ZONE_SERVERS_MAX];
 
-	for (size_t i = 0; i < n; i++)
-		questions[i] = (struct dns_question){ look->zone.name, DNS_SOA,
-			look->zone.servers[i].address };
-	if (n == 0 ||
-	    failed(dns_ask(run->config->resolver, questions, n, answers)))
+	check_servers_choose(run, &look->zone, &look->unasked);
+	if (failed(dns_ask_servers(run->config->resolver, &look->zone,
+		look->zone.name, DNS_SOA, answers)))
 		return;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < look->zone.n_servers; i++) {
 		size_t len = strlen(look->silent);
 
 		if (answers[i].code != DNS_OK || !answers[i].is_authoritative) {
@@ -93,7 +92,6 @@ look_one(void *ctx, size_t i)
 	const struct looking *looking = ctx;
 	const struct check_run *run = looking->run;
 	struct dns01_look *look = &looking->looks[i];
-	const char *names[1] = { look->name };
 
 	look->is_late = check_is_late(run);
 	if (look->is_late)
@@ -102,7 +100,8 @@ look_one(void *ctx, size_t i)
 		ask_persist(run, look);
 		return;
 	}
-	if (failed(dns_chain(run->config->resolver, names, 1, &look->chain)))
+	if (failed(txt_place_find(
+		run->config->resolver, look->name, &look->chain)))
 		look->chain.end = DNS_CHAIN_FAILED;
 	if (check_is_late(run))
 		return;
@@ -114,43 +113,40 @@ look_one(void *ctx, size_t i)
 
 /* ---- the provider ---- */
 
-static bool
-is_in(const char *name, const char *zone)
-{
-	size_t len = strlen(name), part = strlen(zone);
-
-	return len >= part && strcmp(name + len - part, zone) == 0 &&
-	       (len == part || name[len - part - 1] == '.');
-}
-
-static bool
-provider_has(const struct config_dns_provider *provider, const char *name)
-{
-	for (size_t i = 0; i < provider->zones.len; i++)
-		if (is_in(name, provider->zones.at[i]))
-			return true;
-	return false;
-}
-
+/* The one that the enrollment names, or whose zone fits best; else an acme-dns
+ * that has the host name: what it registers leads out of that. */
 static const struct config_dns_provider *
-find_provider(const struct check_run *run, const char *name)
+find_provider(const struct check_run *run, const struct dns01_look *look)
 {
 	const struct config *config = run->config->config;
 	const struct config_dns_provider *at = config->dns.providers.at;
+	const struct config_dns_provider *found = NULL;
 	const char *wanted =
 	    run->has_enrollment ? run->enrollment.dns_provider : "";
+	size_t best = 0;
 
-	for (size_t i = 0; i < config->dns.providers.len; i++)
-		if ((wanted[0] == 0 || strcmp(at[i].name, wanted) == 0) &&
-		    provider_has(&at[i], name))
-			return &at[i];
-	return NULL;
+	for (size_t i = 0; i < config->dns.providers.len; i++) {
+		bool is_delegate = at[i].type == CONFIG_DNS_ACME_DNS;
+		size_t len = txt_place_zone(&at[i].zones, target_of(look));
+
+		if (wanted[0] != 0 && strcmp(at[i].name, wanted) != 0)
+			continue;
+		if (len == 0 && is_delegate && found == NULL &&
+		    (wanted[0] != 0 ||
+			txt_place_zone(&at[i].zones, look->name) > 0))
+			found = &at[i];
+		if (len <= best)
+			continue;
+		best = len;
+		found = &at[i];
+	}
+	return found;
 }
 
 /* ---- judging ---- */
 
 static void
-judge_zone(const struct dns01_look *look, struct check_finding *finding)
+judge_zone(struct dns01_look *look, struct check_finding *finding)
 {
 	const char *target = target_of(look);
 
@@ -168,7 +164,11 @@ judge_zone(const struct dns01_look *look, struct check_finding *finding)
 		return;
 	}
 	check_seen(finding, "; it is in zone %s with %zu servers",
-	    look->zone.name, look->zone.n_servers);
+	    look->zone.name, look->zone.n_servers + look->unasked.n);
+	if (look->unasked.n > 0)
+		check_seen(finding,
+		    "; not asked, for its address is private: %s",
+		    word_list_end(&look->unasked));
 	if (look->n_silent == 0)
 		return;
 	finding->result =
@@ -186,7 +186,7 @@ judge_provider(const struct check_run *run, const struct dns01_look *look,
     struct check_finding *finding)
 {
 	const char *target = target_of(look);
-	const struct config_dns_provider *provider = find_provider(run, target);
+	const struct config_dns_provider *provider = find_provider(run, look);
 
 	if (look->host->validation == VALIDATION_DNS_01_BY_HAND) {
 		check_seen(finding, "; the record is put there by hand");
@@ -225,7 +225,7 @@ judge_persist(const struct check_run *run, const struct dns01_look *look,
 }
 
 static struct status
-judge(struct check_run *run, const struct dns01_look *look)
+judge(struct check_run *run, struct dns01_look *look)
 {
 	struct check_finding finding = { .result = CHECK_PASS,
 		.hostname = look->host->name };

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "certd/store_changes.h"
+#include "certd/store_leaving.h"
+#include "certd/store_revocations.h"
 
 #define MINUTE_S 60
 #define HOUR_S 3600
@@ -310,5 +312,9 @@ renewals_clamp(struct store *store, int64_t now_s)
 	st = store_renewals_clamp(tx, now_s);
 	if (!failed(st))
 		st = store_changes_clamp(tx, now_s);
+	if (!failed(st))
+		st = store_revocations_clamp(tx, now_s);
+	if (!failed(st))
+		st = store_leaving_clamp(tx, now_s);
 	return store_commit(store, tx, st);
 }

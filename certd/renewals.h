@@ -94,7 +94,8 @@ void renewals_ask(const struct issuer_config *config, struct writer *writer,
 
 /*
  * The clock was set back: what was put off by a clock that was ahead would wait
- * that long.  Looks at all rows.
+ * that long.  Looks along indexes at what is due in more than a day; of
+ * renewals at those that are failing, too.
  */
 STATUS renewals_clamp(struct store *store, int64_t now_s);
 

@@ -143,7 +143,7 @@ STATUS store_renewals_due(struct db_tx *tx, int64_t now_s,
     struct renewal_row *ret_rows, size_t max, size_t *ret_n,
     int64_t *ret_next_s);
 /* Due at once what was put off by a clock that was ahead of now_s.  Looks at
- * all rows. */
+ * what is failing, and at what is due in more than a day. */
 STATUS store_renewals_clamp(struct db_tx *tx, int64_t now_s);
 
 #endif

@@ -3,7 +3,8 @@
 /*
  * What a CA says of a certificate's renewal (RFC 9773).  Its window is taken as
  * it is, a past one too: then the certificate is revoked or going to be.  While
- * attempts fail, their own pauses hold.  A CA that has no such information, is
+ * attempts fail, their own pauses hold, and one that wants a new certificate
+ * again and again gets a few a day.  A CA that has no such information, is
  * away or not to be asked just now is asked again later; the certificate is
  * renewed at its third nevertheless.  Whether it is revoked is looked at each
  * time as well: one that is is replaced at once.
@@ -27,7 +28,7 @@ struct asking {
 	const struct renewals_ask *ask;
 	struct acme_renewal_info info;
 	bool has_info;
-	int64_t ask_s;
+	int64_t now_s, ask_s;
 	struct revoked_found revoked;
 };
 
@@ -60,6 +61,32 @@ replace(struct db_tx *tx, const struct asking *asking)
 	return failed(st) ? st : renewals_revoked(tx, asking->ask->certificate);
 }
 
+/* What the CA's window makes of when to renew. */
+static struct status
+follow_window(struct db_tx *tx, struct renewal_row *row, int64_t now_s)
+{
+	const uint64_t seed = renewals_seed(row->certificate, row->not_after_s);
+	struct store_certificate of;
+	bool is_hasty = false;
+	int64_t own_s;
+	struct status st = store_certificates_find(tx, row->certificate, &of);
+
+	if (!failed(st))
+		st = renewals_is_hasty(
+		    tx, row->enrollment, row->purpose, now_s, &is_hasty);
+	if (failed(st))
+		return st;
+	row->renew_s =
+	    renewals_in_window(row->window_start_s, row->window_end_s,
+		renewals_latest(of.not_before_s, of.not_after_s), seed);
+	own_s = renewals_at(of.not_before_s, of.not_after_s, seed);
+	if (own_s > now_s + DAY_S)
+		own_s = now_s + DAY_S;
+	if (is_hasty && row->renew_s < own_s)
+		row->renew_s = own_s;
+	return st;
+}
+
 static struct status
 keep(struct db_tx *tx, void *ctx)
 {
@@ -84,11 +111,10 @@ keep(struct db_tx *tx, void *ctx)
 		row.explanation_url[sizeof(row.explanation_url) - 1] = 0;
 		/* 0: a change is under way. */
 		if (row.renew_s != 0 && row.failures == 0)
-			row.renew_s = renewals_in_window(row.window_start_s,
-			    row.window_end_s, row.not_after_s,
-			    renewals_seed(row.certificate, row.not_after_s));
+			st = follow_window(tx, &row, asking->now_s);
 	}
-	st = store_renewals_save(tx, &row);
+	if (!failed(st))
+		st = store_renewals_save(tx, &row);
 	if (!failed(st) && asking->revoked.answer.is_revoked)
 		st = replace(tx, asking);
 	return st;
@@ -203,7 +229,9 @@ renewals_ask(const struct issuer_config *config, struct writer *writer,
     const struct renewals_ask *ask)
 {
 	const int64_t now_s = store_now_s();
-	struct asking asking = { .ask = ask, .ask_s = now_s + HOUR_S };
+	struct asking asking = {
+		.ask = ask, .now_s = now_s, .ask_s = now_s + HOUR_S
+	};
 	char cert_id[ACME_CERT_ID_MAX];
 	struct status st;
 

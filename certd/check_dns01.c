@@ -13,6 +13,7 @@
 
 #include "certd/check.h"
 #include "certd/fan.h"
+#include "certd/provider_access.h"
 #include "proto/message.h"
 
 #define PERSIST "_validation-persist"
@@ -132,19 +133,58 @@ provider_has(const struct config_dns_provider *provider, const char *name)
 	return false;
 }
 
+/* Where nothing is enrolled the operator's view is taken. */
+static bool
+may_use(const struct check_run *run, const struct config_dns_provider *provider,
+    const struct dns01_look *look)
+{
+	return !run->has_enrollment ||
+	       provider_access_may(provider, run->enrollment.account_name,
+		   run->enrollment.by_operator,
+		   look->chain.n_hops > 1 ? target_of(look) : "");
+}
+
+/* The first that has the name and serves the account, else one that has the
+ * name: *ret_may. */
 static const struct config_dns_provider *
-find_provider(const struct check_run *run, const char *name)
+find_provider(
+    const struct check_run *run, const struct dns01_look *look, bool *ret_may)
 {
 	const struct config *config = run->config->config;
 	const struct config_dns_provider *at = config->dns.providers.at;
+	const struct config_dns_provider *found = NULL;
 	const char *wanted =
 	    run->has_enrollment ? run->enrollment.dns_provider : "";
 
-	for (size_t i = 0; i < config->dns.providers.len; i++)
-		if ((wanted[0] == 0 || strcmp(at[i].name, wanted) == 0) &&
-		    provider_has(&at[i], name))
-			return &at[i];
-	return NULL;
+	*ret_may = false;
+	for (size_t i = 0; i < config->dns.providers.len && !*ret_may; i++) {
+		if ((wanted[0] != 0 && strcmp(at[i].name, wanted) != 0) ||
+		    !provider_has(&at[i], target_of(look)))
+			continue;
+		*ret_may = may_use(run, &at[i], look);
+		if (*ret_may || found == NULL)
+			found = &at[i];
+	}
+	return found;
+}
+
+static void
+judge_access(const struct check_run *run,
+    const struct config_dns_provider *provider, const struct dns01_look *look,
+    struct check_finding *finding)
+{
+	const char *zone = provider->delegation_zone;
+
+	finding->result = CHECK_FAIL;
+	check_seen(finding, "; provider %s has it, for others than account %s",
+	    provider->name, run->enrollment.account_name);
+	check_why(finding, "certd does not put the challenge there");
+	if (zone[0] != 0)
+		check_remedy(finding,
+		    "delegate:  %s.  CNAME  LABEL.%s.%s.  or ", look->name,
+		    run->enrollment.account_name, zone);
+	check_remedy(finding, "ask the operator, who can name the host names "
+			      "or list the account (dns.providers, accounts)");
 }
 
 /* ---- judging ---- */
@@ -186,10 +226,16 @@ judge_provider(const struct check_run *run, const struct dns01_look *look,
     struct check_finding *finding)
 {
 	const char *target = target_of(look);
-	const struct config_dns_provider *provider = find_provider(run, target);
+	bool may = false;
+	const struct config_dns_provider *provider =
+	    find_provider(run, look, &may);
 
 	if (look->host->validation == VALIDATION_DNS_01_BY_HAND) {
 		check_seen(finding, "; the record is put there by hand");
+		return;
+	}
+	if (provider != NULL && !may) {
+		judge_access(run, provider, look, finding);
 		return;
 	}
 	if (provider != NULL) {

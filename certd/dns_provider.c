@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "certd/dns_provider_int.h"
+#include "certd/provider_access.h"
 
 /* Written before there are threads. */
 static struct {
@@ -120,8 +121,23 @@ dns_provider_match(const struct dns_provider *provider, const char *name)
 	return best;
 }
 
+bool
+dns_provider_may(const struct dns_provider *provider,
+    const struct enrollment_row *of, const char *target)
+{
+	return provider_access_may(
+	    provider->config, of->account_name, of->by_operator, target);
+}
+
+const char *
+dns_provider_delegation_zone(const struct dns_provider *provider)
+{
+	return provider->config->delegation_zone;
+}
+
 const struct dns_provider *
-dns_provider_of(const char *name)
+dns_provider_of(
+    const char *name, const struct enrollment_row *of, const char *target)
 {
 	const struct dns_provider *found = NULL;
 	size_t best = 0;
@@ -129,7 +145,8 @@ dns_provider_of(const char *name)
 	for (size_t i = 0; i < self.n; i++) {
 		size_t len = dns_provider_match(&self.at[i], name);
 
-		if (len > best) {
+		if (len > best &&
+		    (of == NULL || dns_provider_may(&self.at[i], of, target))) {
 			best = len;
 			found = &self.at[i];
 		}

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "certd/enrollment_fields.h"
+#include "certd/enrollment_quota.h"
 #include "certd/enrollments_int.h"
 #include "certd/store_bindings.h"
 #include "certd/store_fit.h"
@@ -211,6 +212,16 @@ is_wanted(struct db_tx *tx, const struct resource_row *row, bool is_there,
 	return st;
 }
 
+static struct status
+obtain(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
+    const struct enrollment_row *row)
+{
+	struct status st = enrollment_quota_check(
+	    tx, call, enrollments->config.config, row, false);
+
+	return failed(st) ? st : enrollments_reissue(tx, call, row);
+}
+
 /* ---- a new one ---- */
 
 /* The resource's name, if no other enrollment has it. */
@@ -256,8 +267,7 @@ begin(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
 	struct enrollment_row row = { .account = resource->account,
 		.resource = resource->id,
 		.alg = KEY_ALG_EC_P256,
-		.validation = enrollment_fields_validation(
-		    enrollments->config.config, names),
+		.by_operator = resource->names_by_operator,
 		.state = ENROLLMENT_PENDING };
 	struct fit_certificate facts;
 	bool covers = false;
@@ -267,6 +277,10 @@ begin(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
 		return st;
 	if (covers && facts.not_after_s > store_now_s())
 		row.state = ENROLLMENT_ACTIVE;
+	memcpy(
+	    row.account_name, resource->account_name, sizeof(row.account_name));
+	row.validation = enrollment_fields_validation(
+	    enrollments->config.config, &row, names);
 	snprintf(row.name, sizeof(row.name), "%s", resource->name);
 	snprintf(row.network, sizeof(row.network), "%s", resource->network);
 	snprintf(
@@ -278,23 +292,29 @@ begin(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
 		st = enrollments_event(tx, call, &row, "enrollment made");
 	if (failed(st) || row.state == ENROLLMENT_ACTIVE)
 		return st;
-	return enrollments_reissue(tx, call, &row);
+	return obtain(enrollments, tx, call, &row);
 }
 
 /* ---- one that is there ---- */
 
 static struct status
 set_names(struct enrollments *enrollments, struct db_tx *tx,
-    struct enrollment_row *row, const struct names *names)
+    const struct resource_row *resource, struct enrollment_row *row,
+    const struct names *names)
 {
 	const struct config *config = enrollments->config.config;
-	int validation = enrollment_fields_validation(config, names);
-	struct status st = store_enrollments_set_names(tx, row->id, names);
+	scoped(names_done) struct names had = { 0 };
+	struct status st = store_enrollments_names(tx, row->id, &had);
 
+	if (!failed(st))
+		st = store_enrollments_set_names(tx, row->id, names);
 	if (failed(st))
 		return st;
+	row->by_operator = resource->names_by_operator ||
+			   (row->by_operator && names_within(names, &had));
 	if (row->validation == VALIDATION_HTTP_01)
-		row->validation = validation;
+		row->validation =
+		    enrollment_fields_validation(config, row, names);
 	if (!names_has(names, row->common_name))
 		row->common_name[0] = 0;
 	return store_enrollments_save(tx, row);
@@ -325,9 +345,9 @@ refresh(struct enrollments *enrollments, struct db_tx *tx,
 	struct status st = compare(tx, row, names, &same);
 
 	if (!failed(st) && !same)
-		st = set_names(enrollments, tx, row, names);
+		st = set_names(enrollments, tx, resource, row, names);
 	if (!failed(st) && !same)
-		return enrollments_reissue(tx, call, row);
+		return obtain(enrollments, tx, call, row);
 	if (!failed(st))
 		st = find_bound(tx, resource, KIND_ACME, &facts, &covers);
 	if (failed(st) || covers || row->state == ENROLLMENT_REVOKED)
@@ -338,7 +358,7 @@ refresh(struct enrollments *enrollments, struct db_tx *tx,
 		return st;
 	if (failed(st) && st.code != STATUS_NOT_FOUND)
 		return st;
-	return enrollments_reissue(tx, call, row);
+	return obtain(enrollments, tx, call, row);
 }
 
 /* ---- the acts ---- */

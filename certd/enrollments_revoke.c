@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/enrollment_quota.h"
 #include "certd/enrollment_view.h"
 #include "certd/enrollments_int.h"
 #include "certd/revocations.h"
@@ -197,6 +198,9 @@ replace(struct revoking *r)
 	int64_t change = 0;
 	struct status st = enrollments_must_issue(r->enrollments, r->call);
 
+	if (!failed(st))
+		st = enrollment_quota_check(r->tx, r->call,
+		    r->enrollments->config.config, &r->row, false);
 	if (!failed(st))
 		st = put_wish(r, 0);
 	return failed(st) ? st

@@ -222,6 +222,75 @@ a_wildcard_is_validated_by_dns(void **state)
 	    VALIDATION_DNS_01);
 }
 
+static bool
+is_by_operator(struct desk *desk)
+{
+	return desk_number(desk, "SELECT by_operator FROM enrollment") == 1;
+}
+
+static void
+names_that_an_operator_gave_a_resource_are_so_until_another_is_added(
+    void **state)
+{
+	struct desk *desk = *state;
+	create_msg asked = desk_create_resource_request();
+	created_msg *reply = NULL;
+	char *hostnames[] = { text("a.example.org"), text("b.example.org") };
+	update_msg change = about(0);
+	field which = F(HOSTNAMES);
+
+	asked.account = text("acme");
+	asked.name = text("Shop");
+	asked.hostnames = hostnames;
+	asked.n_hostnames = 2;
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Resources/Create", &asked, &reply)
+		.code,
+	    STATUS_OK);
+	change.id = reply->resource->id;
+	message_free(&reply->base);
+	assert_true(is_by_operator(desk));
+	assert_int_equal(
+	    set_names(desk, change.id, "a.example.org", "").code, STATUS_OK);
+	assert_true(is_by_operator(desk));
+	assert_int_equal(
+	    set_names(desk, change.id, "a.example.org", "b.example.org").code,
+	    STATUS_OK);
+	assert_false(is_by_operator(desk));
+	/* An operator says it again, with another. */
+	hostnames[1] = text("c.example.org");
+	change.hostnames = hostnames;
+	change.n_hostnames = 2;
+	change.change = &which;
+	change.n_change = 1;
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Resources/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_true(is_by_operator(desk));
+}
+
+static void
+an_operators_other_acts_do_not_make_an_accounts_names_his(void **state)
+{
+	struct desk *desk = *state;
+	resource_msg *resource =
+	    create(desk, "www.example.org", MODE_AUTOMATIC, true);
+	update_msg change = about(resource->id);
+	field which = F(HTTPS);
+
+	message_free(&resource->base);
+	change.https = true;
+	change.change = &which;
+	change.n_change = 1;
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Resources/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(enrollments(desk), 1);
+	assert_false(is_by_operator(desk));
+}
+
 /* ---- host names ---- */
 
 static void
@@ -574,6 +643,8 @@ main(void)
 		NONE(
 		    without_an_authority_nothing_is_begun_and_the_warning_says_so),
 		T(a_wildcard_is_validated_by_dns),
+		T(names_that_an_operator_gave_a_resource_are_so_until_another_is_added),
+		T(an_operators_other_acts_do_not_make_an_accounts_names_his),
 		T(a_host_name_that_is_added_reissues_while_the_old_one_serves),
 		T(a_host_name_outside_the_zone_leaves_the_shared_one_until_acmes_is_there),
 		T(names_changed_while_a_change_is_under_way_are_obtained_next),

@@ -14,6 +14,7 @@
 #include "certd/enrollment_fields.h"
 #include "certd/enrollment_quota.h"
 #include "certd/enrollments_int.h"
+#include "certd/shared.h"
 #include "certd/store_bindings.h"
 #include "certd/store_fit.h"
 #include "proto/message.h"
@@ -163,8 +164,8 @@ enrollments_drop(struct db_tx *tx, const struct api_call *call,
 
 /* ---- what a resource has ---- */
 
-/* The bound certificate of that kind; id 0: none.  *ret_covers: all of the
- * resource's names. */
+/* The bound certificate of that kind, of the shared ones one that is not
+ * ending; id 0: none.  *ret_covers: all of the resource's names. */
 static struct status
 find_bound(struct db_tx *tx, const struct resource_row *row, int kind,
     struct fit_certificate *ret_facts, bool *ret_covers)
@@ -179,7 +180,10 @@ find_bound(struct db_tx *tx, const struct resource_row *row, int kind,
 	*ret_facts = (struct fit_certificate){ 0 };
 	*ret_covers = false;
 	for (size_t i = 0; i < n && !failed(st); i++) {
-		if (bound[i].kind != kind)
+		if (bound[i].kind != kind ||
+		    (kind == KIND_SHARED &&
+			shared_is_ending(bound[i].not_before_s,
+			    bound[i].not_after_s, store_now_s())))
 			continue;
 		st = store_fit_load(tx, bound[i].certificate, ret_facts);
 		if (!failed(st))

@@ -111,7 +111,7 @@ mistakes_are_told_with_what_to_do(void **state)
 {
 #define NETWORK(name, groups)                                                  \
 	"  - name: " name "\n    pool: standard\n    edge_groups: " groups "\n"
-#define PROVIDER(name, zone)                                                   \
+#define DELEGATING(name, zone)                                                 \
 	"{name: " name ", server: \"127.0.0.1:53\", zones: [example.org], "    \
 	"delegation_zone: " zone "}"
 	static const struct {
@@ -145,14 +145,15 @@ mistakes_are_told_with_what_to_do(void **state)
 		{ "networks:\n" NETWORK("Standard", "[a]"),
 		    "a name consists of" },
 		{ "lisen: 127.0.0.1:1\n", "listen" },
-		{ "dns: {providers: [" PROVIDER("a", "example.net") "]}\n",
+		{ "dns: {providers: [" DELEGATING("a", "example.net") "]}\n",
 		    "delegation_zone is a name in one of zones" },
-		{ "dns: {providers: [" PROVIDER("a", "notexample.org") "]}\n",
+		{ "dns: {providers: [" DELEGATING("a", "notexample.org") "]}\n",
 		    "delegation_zone is a name in one of zones" },
-		{ "dns: {providers: [" PROVIDER("a", "to.example.org.") "]}\n",
+		{ "dns: {providers: [" DELEGATING(
+		      "a", "to.example.org.") "]}\n",
 		    "without a dot at its end" },
-		{ "dns: {providers: [" PROVIDER(
-		      "a", "to.example.org") ", " PROVIDER("b",
+		{ "dns: {providers: [" DELEGATING(
+		      "a", "to.example.org") ", " DELEGATING("b",
 		      "x.to.example.org") "]}\n",
 		    "one delegation_zone is in another" },
 		{ "dns: {providers: [{name: a, type: acme_dns, zones: [x.org], "

@@ -39,6 +39,17 @@ enrollments_must_issue(
 }
 
 STATUS
+enrollments_may_change_resources(const struct api_call *call)
+{
+	if (call->caller->scopes == 0 ||
+	    (call->caller->scopes & SCOPE_RESOURCES_WRITE) != 0)
+		return status_ok();
+	return status_fail(STATUS_PERMISSION_DENIED,
+	    "this changes what resources serve: it takes a token with the "
+	    "scopes certificates:write and resources:write");
+}
+
+STATUS
 enrollments_pick(struct db_tx *tx, struct api_call *call, int64_t id,
     int64_t resource, struct enrollment_row *ret_row)
 {

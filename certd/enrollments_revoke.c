@@ -222,9 +222,11 @@ revoke_now(struct revoking *r)
 static struct status
 revoke_in(struct revoking *r, bool *ret_now)
 {
-	struct status st = enrollments_pick(
-	    r->tx, r->call, r->asked->id, r->asked->resource, &r->row);
+	struct status st = enrollments_may_change_resources(r->call);
 
+	if (!failed(st))
+		st = enrollments_pick(
+		    r->tx, r->call, r->asked->id, r->asked->resource, &r->row);
 	if (!failed(st))
 		st = store_etag_check(r->asked->etag, r->row.revision);
 	if (!failed(st))

@@ -58,9 +58,11 @@ static struct status
 take_resource(struct writing *w, const create_msg *asked,
     struct resource_row *ret_resource)
 {
-	struct status st = store_resources_find(
-	    w->tx, w->call->caller, asked->resource, ret_resource);
+	struct status st = enrollments_may_change_resources(w->call);
 
+	if (!failed(st))
+		st = store_resources_find(
+		    w->tx, w->call->caller, asked->resource, ret_resource);
 	if (failed(st))
 		return st;
 	if (asked->n_hostnames > 0)

@@ -58,8 +58,14 @@ STATUS custody_generate(struct custody *custody, enum key_alg alg,
     const char *label, const char *pool, const char *for_whom,
     struct custody_key *ret_key, char *ret_why);
 
-/* The same for the key of an ACME account, EC P-256: certd may sign ACME's
- * requests with it. */
+/* The same of a key that will be replaced by itself, as those of certificates
+ * that renew: custody_destroy of it waits for nobody's approval. */
+STATUS custody_generate_replaceable(struct custody *custody, enum key_alg alg,
+    const char *label, const char *pool, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why);
+
+/* The same for the key of an ACME account, EC P-256, with which certd may sign
+ * requests to CAs and nothing else. */
 STATUS custody_generate_account(struct custody *custody, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
     char *ret_why);

@@ -2,13 +2,15 @@
 
 /*
  * What certd asks of keyd about keys: make, import, find, destroy.  keyd's
- * answer is not believed where it can be checked: a key's id is the hash of its
- * public key, and an imported or named key is the one that was asked for.
+ * answer is not believed where it can be
+ * checked: a key's id is the hash of its public key, and an imported or named
+ * key is the one that was asked for.
  */
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "certd/custody_int.h"
 #include "proto/message.h"
 
@@ -23,18 +25,6 @@ static struct bytes
 octets(const ProtobufCBinaryData *data)
 {
 	return (struct bytes){ data->data, data->len };
-}
-
-/* Borrowed: protobuf-c reads requests only. */
-static ProtobufCBinaryData
-data_of(struct bytes from)
-{
-	union {
-		const uint8_t *read;
-		uint8_t *write;
-	} at = { .read = from.at };
-
-	return (ProtobufCBinaryData){ from.len, at.write };
 }
 
 static char *
@@ -93,7 +83,8 @@ get(struct custody *custody, const char *label, const struct key_id *id,
 	if (label != NULL)
 		request.label = text_of(label);
 	if (id != NULL)
-		request.id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+		request.id =
+		    custody_data_of((struct bytes){ id->at, KEY_ID_LEN });
 	return custody_call(custody, &ask, ret_reply, NULL, ret_why);
 }
 
@@ -189,24 +180,34 @@ take_born(struct custody *custody, struct status st, const struct birth *birth,
 	return st;
 }
 
-/* label, pool and contexts are in the request. */
 static struct status
 generate(struct custody *custody, Holdfast__Keyd__V1__GenerateRequest *request,
-    enum key_alg alg, const char *for_whom, struct custody_key *ret_key,
-    char *ret_why)
+    const char *for_whom, struct custody_key *ret_key, char *ret_why)
 {
 	const struct custody_ask ask = { KEYS, "Generate", &request->base,
 		GENERATE_TIMEOUT_MS };
-	struct birth birth = { .label = request->label, .alg = alg };
+	struct birth birth = { .label = request->label,
+		.alg = (enum key_alg)request->algorithm };
 	char owner[OWNER_MAX + 1];
 	struct status st;
 
 	print_owner(for_whom, owner);
-	request->algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
 	request->owner = owner;
 	request->on_behalf_of = owner;
 	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
 	return take_born(custody, st, &birth, ret_key, ret_why);
+}
+
+/* With the right for certd to sign with it in that context. */
+static struct status
+generate_for(struct custody *custody,
+    Holdfast__Keyd__V1__GenerateRequest *request,
+    Holdfast__Keyd__V1__Context context, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why)
+{
+	request->contexts = &context;
+	request->n_contexts = 1;
+	return generate(custody, request, for_whom, ret_key, ret_why);
 }
 
 STATUS
@@ -214,17 +215,32 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__Context contexts[] = {
-		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR
-	};
 	Holdfast__Keyd__V1__GenerateRequest request;
 
 	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
 	request.label = text_of(label);
 	request.pool = text_of(pool);
-	request.contexts = contexts;
-	request.n_contexts = 1;
-	return generate(custody, &request, alg, for_whom, ret_key, ret_why);
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR, for_whom, ret_key,
+	    ret_why);
+}
+
+STATUS
+custody_generate_replaceable(struct custody *custody, enum key_alg alg,
+    const char *label, const char *pool, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why)
+{
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
+	request.label = text_of(label);
+	request.pool = text_of(pool);
+	request.replaceable = true;
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR, for_whom, ret_key,
+	    ret_why);
 }
 
 STATUS
@@ -232,18 +248,17 @@ custody_generate_account(struct custody *custody, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
     char *ret_why)
 {
-	Holdfast__Keyd__V1__Context contexts[] = {
-		HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS
-	};
 	Holdfast__Keyd__V1__GenerateRequest request;
 
 	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
 	request.label = text_of(label);
 	request.pool = text_of(pool);
-	request.contexts = contexts;
-	request.n_contexts = 1;
-	return generate(
-	    custody, &request, KEY_ALG_EC_P256, for_whom, ret_key, ret_why);
+	request.replaceable = true;
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS, for_whom, ret_key,
+	    ret_why);
 }
 
 STATUS
@@ -264,9 +279,9 @@ custody_import(struct custody *custody, const struct custody_import *import,
 	request.pool = text_of(import->pool);
 	request.owner = owner;
 	request.on_behalf_of = owner;
-	request.wrapping_key_id = data_of(import->wrapping_key_id);
-	request.blob = data_of(import->blob);
-	request.spki = data_of(import->spki);
+	request.wrapping_key_id = custody_data_of(import->wrapping_key_id);
+	request.blob = custody_data_of(import->blob);
+	request.spki = custody_data_of(import->spki);
 	request.exposed = import->exposed;
 	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
 	return take_born(custody, st, &birth, ret_key, ret_why);
@@ -344,7 +359,7 @@ custody_suspend(struct custody *custody, const struct key_id *id,
 	struct status st;
 
 	holdfast__keyd__v1__suspend_key_request__init(&request);
-	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.key_id = custody_data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.reason = text_of(reason);
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (st.code == STATUS_NOT_FOUND ||
@@ -364,7 +379,7 @@ custody_destroy(struct custody *custody, const struct key_id *id,
 	struct status st;
 
 	holdfast__keyd__v1__schedule_destruction_request__init(&request);
-	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.key_id = custody_data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.comment = text_of(comment);
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (st.code == STATUS_NOT_FOUND ||

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Signatures for certd itself: certificate requests with their own keys, and
- * ACME's requests with those of accounts.  By the stream, where one is; else by
- * a call.  certd is granted either when it has a key made; for a key that was
- * imported, or made by an older certd, it grants itself when it is refused.
+ * What certd has keyd sign: certificate requests, and requests to CAs.  By a
+ * stream that all threads share, or by a call of its own where that does not
+ * answer.  Keys that certd had made are born with the right; to others, of an
+ * older certd or imported, it grants itself the right when keyd says that it
+ * has none.
  */
 
 #include <string.h>
@@ -16,28 +17,6 @@
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
 #define SIGNER (&holdfast__keyd__v1__signer__descriptor)
-
-/* Borrowed: protobuf-c reads requests only. */
-static ProtobufCBinaryData
-data_of(struct bytes from)
-{
-	union {
-		const uint8_t *read;
-		uint8_t *write;
-	} at = { .read = from.at };
-
-	return (ProtobufCBinaryData){ from.len, at.write };
-}
-
-static struct status
-nonsense(char *ret_why)
-{
-	return custody_explain(ret_why,
-	    status_fail(STATUS_DATA_LOSS, "keyd's answer makes no sense"),
-	    "keyd answered with something that is no signature");
-}
-
-/* ---- how ---- */
 
 /* As both are signed with a key of each algorithm: the curve's own hash, and
  * for RSA the padding that every CA reads (RFC 7518 3.1). */
@@ -73,10 +52,11 @@ sign_unary(struct custody *custody, const struct custody_signing *signing,
 	struct status st;
 
 	holdfast__keyd__v1__sign_request__init(&request);
-	request.key_id = data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
+	request.key_id =
+	    custody_data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
 	request.scheme = signing->scheme;
 	request.context = (Holdfast__Keyd__V1__Context)signing->context;
-	request.content = data_of(signing->content);
+	request.content = custody_data_of(signing->content);
 	request.timeout_ms = timeout_ms;
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (failed(st))
@@ -84,7 +64,10 @@ sign_unary(struct custody *custody, const struct custody_signing *signing,
 	response = (const Holdfast__Keyd__V1__SignResponse *)reply;
 	if (response->signature.len == 0 ||
 	    response->signature.len > SIGNATURE_MAX)
-		return nonsense(ret_why);
+		return custody_explain(ret_why,
+		    status_fail(
+			STATUS_DATA_LOSS, "keyd's answer makes no sense"),
+		    "keyd answered with something that is no signature");
 	ret_signature->len = response->signature.len;
 	memcpy(ret_signature->at, response->signature.data, ret_signature->len);
 	return st;
@@ -120,7 +103,8 @@ grant_itself(struct custody *custody, const struct custody_signing *signing,
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 
 	holdfast__keyd__v1__grant_request__init(&request);
-	request.key_id = data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
+	request.key_id =
+	    custody_data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
 	request.identity = custody->self;
 	request.contexts = contexts;
 	request.n_contexts = 1;

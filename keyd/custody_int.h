@@ -70,6 +70,7 @@ struct custody_birth {
 	const char *label, *pool, *group, *owner, *notes;
 	enum key_origin origin;
 	struct registry_grant self; /* the caller's; contexts 0: none */
+	bool replaceable;
 };
 /* What the token made of it. */
 struct custody_made {

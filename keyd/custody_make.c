@@ -135,6 +135,7 @@ custody_add(struct custody *custody, const struct rpc_call *call,
 		.attributes = attributes_of(&made->key),
 		.state = KEY_ACTIVE,
 		.origin = birth->origin,
+		.replaceable = birth->replaceable,
 		.wrapped = made->blob.len > 0 };
 	const struct registry_grant *grant =
 	    birth->self.contexts != 0 ? &birth->self : NULL;
@@ -200,9 +201,10 @@ describe(const struct custody_birth *birth, enum key_alg alg, const char *pool,
 			    AUDIT_TEXT_MAX - len, " grant=%s",
 			    sign_context_name((enum sign_context)c));
 	/* The group's grants are the key's from the start. */
-	snprintf(ret_text + len, AUDIT_TEXT_MAX - len, " label=%s%s%s pool=%s",
-	    birth->label, birth->group[0] == 0 ? "" : " group=", birth->group,
-	    pool);
+	snprintf(ret_text + len, AUDIT_TEXT_MAX - len,
+	    " label=%s%s%s pool=%s%s", birth->label,
+	    birth->group[0] == 0 ? "" : " group=", birth->group, pool,
+	    birth->replaceable ? " replaceable" : "");
 }
 
 static struct status
@@ -221,6 +223,22 @@ check_self(struct custody *custody, const struct rpc_call *call,
 	    config->pool_names[pool], contexts, ret_self);
 }
 
+/* Its maker alone ends it later: only for one that makes its successor too. */
+static struct status
+check_replaceable(const struct rpc_call *call, bool replaceable)
+{
+	struct spiffe caller;
+	struct status st = status_ok();
+
+	if (replaceable)
+		st = spiffe_parse(call->peer->spiffe_id, &caller);
+	if (!failed(st) && replaceable && caller.role != ROLE_CERTD)
+		st = status_fail(STATUS_INVALID_ARGUMENT,
+		    "replaceable is for certd to ask, which renews what it has "
+		    "made; leave it out");
+	return st;
+}
+
 struct status
 custody_generate(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
@@ -232,7 +250,8 @@ custody_generate(void *ctx, const struct rpc_call *call,
 		.group = asked->group,
 		.owner = asked->owner,
 		.notes = asked->notes,
-		.origin = ORIGIN_GENERATED };
+		.origin = ORIGIN_GENERATED,
+		.replaceable = asked->replaceable };
 	enum key_alg alg = (enum key_alg)asked->algorithm;
 	struct custody *custody = ctx;
 	struct custody_act act = { .call = call,
@@ -244,7 +263,9 @@ custody_generate(void *ctx, const struct rpc_call *call,
 	if (key_alg_name(alg) == NULL)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "name the key's algorithm, such as EC_P256 or RSA_2048");
-	st = custody_check_birth(custody, call, &birth, reply, &pool);
+	st = check_replaceable(call, asked->replaceable);
+	if (!failed(st))
+		st = custody_check_birth(custody, call, &birth, reply, &pool);
 	if (!failed(st))
 		st = check_self(custody, call, asked, pool, &birth.self);
 	if (failed(st))

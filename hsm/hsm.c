@@ -28,6 +28,9 @@
 /* The least for a token that is faster than that. */
 #define BATCH_HINT_LOW 4
 
+/* As long as a lane takes to make a few keys. */
+#define BIRTH_WAIT_NS (20 * NS_PER_MS)
+
 /* A lone op of a token this fast is answered before a thread has gone to sleep
  * and been woken: 27 us sooner at one request in flight. */
 #define SPIN_NS (60 * INT64_C(1000))
@@ -231,6 +234,27 @@ exchange(
 		    hsm->retries, (uint64_t)__builtin_popcountll(sent));
 }
 
+/* A lane that did not have a key asks for it: the one that has just made it
+ * holds it still, and is worth waiting for. */
+static struct lane *
+take_lane(struct hsm *hsm, const struct batch *b, int64_t deadline_ns,
+    struct status *ret_why)
+{
+	const int64_t most_ns = clock_mono_ns() + BIRTH_WAIT_NS;
+	unsigned index = 0;
+
+	if (b->n_blobs > 0 &&
+	    births_find(&hsm->births, &b->blobs[0].id, &index) &&
+	    index < hsm->pool.n &&
+	    lane_take_this(&hsm->pool.lanes[index],
+		deadline_ns < most_ns ? deadline_ns : most_ns))
+		return &hsm->pool.lanes[index];
+	/* Who brings keys along takes long, and others do not wait for all of
+	 * it. */
+	return lane_take(&hsm->pool, b->n_blobs > 0 ? LANE_LAST : LANE_NEXT,
+	    deadline_ns, ret_why);
+}
+
 /* Until every op has its status. */
 static void
 sign_all(struct hsm *hsm, struct batch *b)
@@ -243,10 +267,7 @@ sign_all(struct hsm *hsm, struct batch *b)
 		blobs_fetch(hsm, b);
 		if (b->pending == 0)
 			return;
-		/* Who brings keys along takes long, and others do not wait
-		 * for all of it. */
-		lane = lane_take(&hsm->pool,
-		    b->n_blobs > 0 ? LANE_LAST : LANE_NEXT, deadline_ns, &why);
+		lane = take_lane(hsm, b, deadline_ns, &why);
 		if (lane == NULL) {
 			batch_settle_all(b, why);
 			return;

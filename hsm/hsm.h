@@ -208,12 +208,14 @@ STATUS hsm_unwraps(
 /*
  * Wrapped pools.  The key encryption key, AES-256, made if it is not there:
  * wraps and unwraps, never leaves.  hsm_generate_wrapped makes a pair as
- * session objects, wraps it and keeps nothing; hsm_unwrap_wrapped takes an
+ * session objects, wraps it and keeps nothing; with keeps the lane that made it
+ * holds what it unwrapped to try it, as it would after a first signature, for
+ * who is going to sign with it at once.  hsm_unwrap_wrapped takes an
  * import there in the same way (label is not used).  ret_key.extractable says
  * what the token says of the key as lanes will hold it: false.
  */
 STATUS hsm_kek(struct hsm *hsm, int64_t deadline_ns);
-STATUS hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg,
+STATUS hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, bool keeps,
     int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob);
 STATUS hsm_unwrap_wrapped(struct hsm *hsm, const struct hsm_import *import,
     int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob);

@@ -2,6 +2,7 @@
 #ifndef HSM_HSM_INT_H
 #define HSM_HSM_INT_H
 
+#include "hsm/births.h"
 #include "hsm/forgotten.h"
 #include "hsm/hsm.h"
 #include "hsm/lane.h"
@@ -27,6 +28,7 @@ struct hsm {
 	char *texts[4]; /* what pool.config points to */
 	bool managing;  /* guarded by pool.lock: one management act at a time */
 	struct forgotten forgotten;
+	struct births births;
 	atomic_uint unwraps; /* as hsm_unwraps says, and HSM_UNWRAPS_KNOWN */
 	struct status (*blob)(
 	    void *ctx, const struct key_id *id, struct hsm_blob *ret_blob);

@@ -107,16 +107,40 @@ run_wrapped(struct hsm *hsm, const struct manage_ask *ask,
 	return st;
 }
 
-STATUS
-hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, int64_t deadline_ns,
-    struct hsm_key *ret_key, struct hsm_blob *ret_blob)
+/* As manage_run, and notes which lane it was. */
+static STATUS
+run_kept(struct hsm *hsm, const struct manage_ask *ask, struct hsm_key *ret_key,
+    struct hsm_blob *ret_blob)
 {
-	const struct manage_ask ask = { .type = WIRE_GENERATE_WRAPPED,
+	struct status st = manage_begin(hsm, ask->query.deadline_ns);
+	struct manage_reply reply;
+	struct lane *lane = NULL;
+
+	if (failed(st))
+		return st;
+	st = manage_one(hsm, ask, &reply, &lane);
+	if (!failed(st))
+		births_add(&hsm->births, &reply.key.id, lane->index);
+	manage_end(hsm);
+	if (failed(st))
+		return st;
+	*ret_key = reply.key;
+	*ret_blob = reply.blob;
+	return st;
+}
+
+STATUS
+hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, bool keeps,
+    int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob)
+{
+	const struct manage_ask ask = { .type = keeps ? WIRE_GENERATE_KEPT
+						      : WIRE_GENERATE_WRAPPED,
 		.query = { .alg = alg, .deadline_ns = deadline_ns } };
 
 	if (key_alg_name(alg) == NULL)
 		return reason_status(REASON_MECHANISM, 0);
-	return run_wrapped(hsm, &ask, ret_key, ret_blob);
+	return keeps ? run_kept(hsm, &ask, ret_key, ret_blob)
+		     : run_wrapped(hsm, &ask, ret_key, ret_blob);
 }
 
 STATUS

@@ -60,7 +60,7 @@ struct lane {
 	bool running;      /* a process exists and fd and pidfd are open */
 	bool dead;         /* ... but it ended, or must: bury it */
 	bool busy;         /* taken */
-	bool reserved;     /* the next release is waited for by management */
+	unsigned reserved; /* who wait for the next release of this one */
 	bool late;         /* its taker left; the supervisor awaits the reply */
 	bool hopeful;      /* not ready, but likely to be in a moment: wait */
 	unsigned failures; /* since it was last ready */

@@ -37,7 +37,8 @@ idle_lane(struct lane_pool *pool, bool *ret_worth_waiting,
 	for (unsigned i = 0; i < pool->n; i++) {
 		struct lane *lane = &pool->lanes[i];
 
-		if (lane->state == LANE_READY && !lane->busy && !lane->reserved)
+		if (lane->state == LANE_READY && !lane->busy &&
+		    lane->reserved == 0)
 			return lane;
 		if (lane->state == LANE_READY || lane->hopeful)
 			*ret_worth_waiting = true;
@@ -102,7 +103,7 @@ lane_take_this(struct lane *lane, int64_t deadline_ns)
 	bool taken = false;
 
 	pthread_mutex_lock(&pool->lock);
-	lane->reserved = true;
+	lane->reserved++;
 	for (;;) {
 		if (lane->state == LANE_READY && !lane->busy) {
 			taken = lane->busy = true;
@@ -116,7 +117,7 @@ lane_take_this(struct lane *lane, int64_t deadline_ns)
 			&pool->changed, &pool->lock, &until) == ETIMEDOUT)
 			break;
 	}
-	lane->reserved = false;
+	lane->reserved--;
 	pthread_cond_broadcast(&pool->idle);
 	pthread_mutex_unlock(&pool->lock);
 	return taken;

@@ -108,6 +108,7 @@ take_reply(
 		ok = wire_take_number(&body, &ret_reply->number);
 		break;
 	case WIRE_GENERATE_WRAPPED:
+	case WIRE_GENERATE_KEPT:
 	case WIRE_UNWRAP_WRAPPED:
 		ok = wire_take_key(&body, &ret_reply->key) &&
 		     take_blob(&body, &ret_reply->blob);

@@ -195,6 +195,7 @@ hsm_open(const struct hsm_config *config, struct hsm **ret_hsm)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	init_locks(&hsm->pool);
 	forgotten_init(&hsm->forgotten);
+	births_init(&hsm->births);
 	if (!copy_config(hsm, config)) {
 		hsm_close(hsm);
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
@@ -222,6 +223,7 @@ hsm_close(struct hsm *hsm)
 		return;
 	stop_lanes(&hsm->pool);
 	forgotten_done(&hsm->forgotten);
+	births_done(&hsm->births);
 	pthread_cond_destroy(&hsm->pool.idle);
 	pthread_cond_destroy(&hsm->pool.changed);
 	pthread_mutex_destroy(&hsm->pool.lock);

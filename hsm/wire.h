@@ -31,6 +31,7 @@ enum wire_type {
 	WIRE_UNWRAPS,  /* struct wire_query -> number, of algorithms */
 	WIRE_KEK,      /* struct wire_query */
 	WIRE_GENERATE_WRAPPED, /* struct wire_query -> wire_key, wire_blob */
+	WIRE_GENERATE_KEPT,    /* the same, and hold it */
 	WIRE_UNWRAP_WRAPPED,   /* struct wire_import -> wire_key, wire_blob */
 	/* count struct wire_blob: hold these keys -> count times two numbers,
 	 * reason and detail */

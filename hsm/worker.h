@@ -6,6 +6,9 @@
 #include "hsm/wire.h"
 #include "hsm/wrapped.h"
 
+/* Keys that were born here and never signed with yet, at most. */
+#define WORKER_BORN_MAX 32
+
 /* The body of a worker, for the files that make it up. */
 struct worker {
 	struct wire_message in, out;
@@ -16,6 +19,8 @@ struct worker {
 	bool cleaned; /* what dead workers left unfinished */
 	enum wrapping_hash hash;
 	struct wrapped wrapped;
+	struct key_id born[WORKER_BORN_MAX]; /* a ring of those kept */
+	unsigned n_born;
 	enum wire_state state;
 	enum reason reason; /* of the state */
 	uint32_t detail;

@@ -175,12 +175,66 @@ kek(struct worker *w, struct act *act)
 }
 
 static enum reason
-generate_wrapped(struct worker *w, struct act *act)
+make_wrapped(struct worker *w, struct act *act, CK_OBJECT_HANDLE *ret_private)
 {
 	if (key_alg_name(act->query.alg) == NULL)
 		return REASON_MECHANISM;
-	return wrapped_generate(
-	    &w->token, &w->wrapped, act->query.alg, &act->key, &act->blob);
+	return wrapped_generate(&w->token, &w->wrapped, act->query.alg,
+	    &act->key, &act->blob, ret_private);
+}
+
+static void
+let_go(struct worker *w, CK_OBJECT_HANDLE private)
+{
+	(void)w->token.p11->C_DestroyObject(w->token.anchor, private);
+}
+
+static enum reason
+generate_wrapped(struct worker *w, struct act *act)
+{
+	CK_OBJECT_HANDLE private = CK_INVALID_HANDLE;
+	enum reason reason = make_wrapped(w, act, &private);
+
+	if (reason == REASON_OK)
+		let_go(w, private);
+	return reason;
+}
+
+/* Few of those that nobody has signed with: the others would push out what is
+ * signed with. */
+static void
+hold_born(struct worker *w, const struct hsm_key *key, CK_OBJECT_HANDLE private)
+{
+	struct key_id *slot = &w->born[w->n_born % WORKER_BORN_MAX];
+	struct key_entry *entry = keys_get(w->keys, slot);
+
+	if (entry != NULL && entry->unwrapped && !entry->used)
+		(void)keys_forget(w->keys, &w->token, slot);
+	if (keys_put_unwrapped(
+		w->keys, &w->token, &key->id, key->alg, private) != REASON_OK) {
+		let_go(w, private);
+		return;
+	}
+	entry = keys_get(w->keys, &key->id);
+	if (entry != NULL)
+		entry->used = false;
+	*slot = key->id;
+	w->n_born++;
+}
+
+static enum reason
+generate_kept(struct worker *w, struct act *act)
+{
+	CK_OBJECT_HANDLE private = CK_INVALID_HANDLE;
+	enum reason reason = make_wrapped(w, act, &private);
+
+	if (reason != REASON_OK)
+		return reason;
+	if (w->is_wrapped_pool)
+		hold_born(w, &act->key, private);
+	else
+		let_go(w, private);
+	return reason;
 }
 
 static enum reason
@@ -222,6 +276,7 @@ static const struct {
 	[WIRE_KEK] = { kek, true, false, REPLY_NONE },
 	[WIRE_GENERATE_WRAPPED] = { generate_wrapped, false, false,
 	    REPLY_BLOB },
+	[WIRE_GENERATE_KEPT] = { generate_kept, false, false, REPLY_BLOB },
 	[WIRE_UNWRAP_WRAPPED] = { unwrap_wrapped, true, true, REPLY_BLOB },
 };
 

@@ -145,19 +145,22 @@ wrap(struct token *token, CK_OBJECT_HANDLE by, CK_OBJECT_HANDLE private,
 	return rv == CKR_OK && len > sizeof(blob->at) ? CKR_GENERAL_ERROR : rv;
 }
 
-/* Unwrap a new blob as lanes will, try it, and let it go again. */
+/* Unwrap a new blob as lanes will, and try it. */
 static enum reason
 try_blob(struct token *token, CK_OBJECT_HANDLE by, const struct hsm_blob *blob,
-    struct hsm_key *ret_key)
+    struct hsm_key *ret_key, CK_OBJECT_HANDLE *ret_private)
 {
 	const struct unwrap from = { by, { blob->at, blob->len },
 		{ blob->spki, blob->spki_len }, blob->alg };
-	CK_OBJECT_HANDLE private = CK_INVALID_HANDLE;
-	enum reason reason = unwrap_session(token, &from, &private, ret_key);
 
-	if (reason == REASON_OK)
+	return unwrap_session(token, &from, ret_private, ret_key);
+}
+
+static void
+let_go(struct token *token, CK_OBJECT_HANDLE private)
+{
+	if (private != CK_INVALID_HANDLE)
 		(void)token->p11->C_DestroyObject(token->anchor, private);
-	return reason;
 }
 
 /* A pair of the session under `by`; nothing of it stays. */
@@ -207,7 +210,7 @@ family_of(enum key_alg alg, enum key_alg *ret_trial)
 enum reason
 wrapped_try(struct token *token, struct wrapped *wrapped, enum key_alg alg)
 {
-	CK_OBJECT_HANDLE aes = CK_INVALID_HANDLE;
+	CK_OBJECT_HANDLE aes = CK_INVALID_HANDLE, private = CK_INVALID_HANDLE;
 	enum key_alg trial;
 	unsigned family = family_of(alg, &trial);
 	struct hsm_blob blob;
@@ -219,7 +222,8 @@ wrapped_try(struct token *token, struct wrapped *wrapped, enum key_alg alg)
 		if (reason == REASON_OK)
 			reason = make_wrapped(token, aes, false, trial, &blob);
 		if (reason == REASON_OK)
-			reason = try_blob(token, aes, &blob, &key);
+			reason = try_blob(token, aes, &blob, &key, &private);
+		let_go(token, private);
 		if (aes != CK_INVALID_HANDLE)
 			(void)token->p11->C_DestroyObject(token->anchor, aes);
 		if (reason_is_of_lane(reason))
@@ -234,7 +238,8 @@ wrapped_try(struct token *token, struct wrapped *wrapped, enum key_alg alg)
 
 enum reason
 wrapped_generate(struct token *token, struct wrapped *wrapped, enum key_alg alg,
-    struct hsm_key *ret_key, struct hsm_blob *ret_blob)
+    struct hsm_key *ret_key, struct hsm_blob *ret_blob,
+    CK_OBJECT_HANDLE *ret_private)
 {
 	enum reason reason = find_kek(token, wrapped);
 
@@ -244,7 +249,8 @@ wrapped_generate(struct token *token, struct wrapped *wrapped, enum key_alg alg,
 		reason = make_wrapped(
 		    token, wrapped->kek, wrapped->trusted, alg, ret_blob);
 	if (reason == REASON_OK)
-		reason = try_blob(token, wrapped->kek, ret_blob, ret_key);
+		reason = try_blob(
+		    token, wrapped->kek, ret_blob, ret_key, ret_private);
 	/* Its own work: what does not come back was not the caller's fault. */
 	if (reason == REASON_IMPORT_BLOB || reason == REASON_IMPORT_MISMATCH)
 		reason = REASON_SELF_TEST;
@@ -278,7 +284,10 @@ wrapped_import(struct token *token, struct wrapped *wrapped,
 	ret_blob->alg = from->alg;
 	ret_blob->spki_len = from->spki.len;
 	memcpy(ret_blob->spki, from->spki.at, from->spki.len);
-	return try_blob(token, wrapped->kek, ret_blob, ret_key);
+	private = CK_INVALID_HANDLE;
+	reason = try_blob(token, wrapped->kek, ret_blob, ret_key, &private);
+	let_go(token, private);
+	return reason;
 }
 
 enum reason

@@ -27,10 +27,12 @@ enum reason wrapped_kek(struct token *token, struct wrapped *wrapped);
 enum reason wrapped_try(
     struct token *token, struct wrapped *wrapped, enum key_alg alg);
 
-/* Make a pair and wrap it.  Nothing of it stays; it was unwrapped and tried as
- * it will be when it is signed with. */
+/* Make a pair and wrap it.  It was unwrapped and tried as it will be when it is
+ * signed with; *ret_private is that object, the caller's.  Nothing else of it
+ * stays. */
 enum reason wrapped_generate(struct token *token, struct wrapped *wrapped,
-    enum key_alg alg, struct hsm_key *ret_key, struct hsm_blob *ret_blob);
+    enum key_alg alg, struct hsm_key *ret_key, struct hsm_blob *ret_blob,
+    CK_OBJECT_HANDLE *ret_private);
 
 /* The same with a key from outside, in the envelope that from was opened of. */
 enum reason wrapped_import(struct token *token, struct wrapped *wrapped,

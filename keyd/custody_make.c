@@ -176,8 +176,8 @@ make_key(struct custody *custody, const struct rpc_call *call,
 	struct status st;
 
 	st = custody_pool_is_wrapped(custody, pool)
-		 ? hsm_generate_wrapped(
-		       hsm, alg, deadline_ns, &made.key, &made.blob)
+		 ? hsm_generate_wrapped(hsm, alg, birth->self.contexts != 0,
+		       deadline_ns, &made.key, &made.blob)
 		 : hsm_generate(hsm, alg, birth->label, deadline_ns, &made.key);
 	if (st.code == STATUS_ALREADY_EXISTS)
 		st.why = "the token has a key with this label that keyd does "

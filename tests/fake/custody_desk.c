@@ -213,9 +213,10 @@ hsm_generate(struct hsm *hsm, enum key_alg alg, const char *label,
 }
 
 STATUS
-hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, int64_t deadline_ns,
-    struct hsm_key *ret_key, struct hsm_blob *ret_blob)
+hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, bool keeps,
+    int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob)
 {
+	(void)keeps;
 	(void)hsm, (void)alg, (void)deadline_ns, (void)ret_key, (void)ret_blob;
 	return not_here();
 }

@@ -14,9 +14,10 @@ none(void)
 }
 
 STATUS
-hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, int64_t deadline_ns,
-    struct hsm_key *ret_key, struct hsm_blob *ret_blob)
+hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, bool keeps,
+    int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob)
 {
+	(void)keeps;
 	(void)hsm, (void)alg, (void)deadline_ns, (void)ret_key, (void)ret_blob;
 	return none();
 }

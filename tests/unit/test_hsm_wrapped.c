@@ -24,6 +24,7 @@
 #include "hsm/attrs.h"
 #include "hsm/describe.h"
 #include "hsm/sign.h"
+#include "hsm/worker.h"
 #include "tests/unit/hsm_rig.h"
 #include "tests/unit/hsm_wrap.h"
 
@@ -98,13 +99,13 @@ make_kek(void)
 
 /* Generate into the store. */
 static const struct hsm_key *
-generate(enum key_alg alg)
+generate_as(enum key_alg alg, bool keeps)
 {
 	struct hsm_key key;
 	struct hsm_blob blob;
 
 	assert_ok(hsm_generate_wrapped(
-	    rig.hsm, alg, rig_deadline(60000), &key, &blob));
+	    rig.hsm, alg, keeps, rig_deadline(60000), &key, &blob));
 	assert_true(store.n < STORE_MAX);
 	pthread_mutex_lock(&store.lock);
 	store.at[store.n].key = key;
@@ -112,6 +113,18 @@ generate(enum key_alg alg)
 	store.n++;
 	pthread_mutex_unlock(&store.lock);
 	return &store.at[store.n - 1].key;
+}
+
+static const struct hsm_key *
+generate(enum key_alg alg)
+{
+	return generate_as(alg, false);
+}
+
+static const struct hsm_key *
+generate_kept(void)
+{
+	return generate_as(KEY_ALG_EC_P256, true);
 }
 
 static void
@@ -212,7 +225,7 @@ refuses_a_key_encryption_key_that_can_decrypt(void **state)
 	rig_open(&rig, 2);
 	assert_int_equal(hsm_kek(rig.hsm, rig_deadline(9000)).code,
 	    STATUS_FAILED_PRECONDITION);
-	assert_int_equal(hsm_generate_wrapped(rig.hsm, KEY_ALG_EC_P256,
+	assert_int_equal(hsm_generate_wrapped(rig.hsm, KEY_ALG_EC_P256, false,
 			     rig_deadline(9000), &key, &blob)
 			     .code,
 	    STATUS_FAILED_PRECONDITION);
@@ -225,7 +238,7 @@ says_that_there_is_no_key_encryption_key(void **state)
 	struct hsm_key key;
 
 	(void)state;
-	assert_int_equal(hsm_generate_wrapped(rig.hsm, KEY_ALG_EC_P256,
+	assert_int_equal(hsm_generate_wrapped(rig.hsm, KEY_ALG_EC_P256, false,
 			     rig_deadline(9000), &key, &blob)
 			     .code,
 	    STATUS_FAILED_PRECONDITION);
@@ -278,6 +291,52 @@ unwraps_a_key_once_and_keeps_it(void **state)
 }
 
 static void
+a_key_that_is_kept_is_signed_with_at_once(void **state)
+{
+	(void)state;
+	rig.config.workers = 1;
+	hsm_close(rig.hsm);
+	rig_open(&rig, 1);
+	make_kek();
+	sign_some(generate_kept(), P256, 3);
+	assert_int_equal(store.fetched, 0);
+	assert_int_equal(wrap_raw_count(&rig), 1);
+}
+
+/* It would find that the blob is damaged. */
+static void
+no_other_lane_unwraps_what_the_one_that_made_it_keeps(void **state)
+{
+	(void)state;
+	make_kek();
+	for (size_t i = 0; i < 5; i++) {
+		const struct hsm_key *key = generate_kept();
+
+		store.at[i].blob.at[20] ^= 1;
+		sign_some(key, P256, 1);
+	}
+}
+
+static void
+of_kept_keys_that_nobody_signs_with_a_lane_holds_few(void **state)
+{
+	const struct hsm_key *first, *last = NULL;
+
+	(void)state;
+	rig.config.workers = 1;
+	hsm_close(rig.hsm);
+	rig_open(&rig, 1);
+	make_kek();
+	first = generate_kept();
+	for (unsigned i = 0; i < WORKER_BORN_MAX; i++)
+		last = generate_kept();
+	sign_some(last, P256, 1);
+	assert_int_equal(store.fetched, 0);
+	sign_some(first, P256, 1);
+	assert_int_equal(store.fetched, 1);
+}
+
+static void
 refuses_ed25519_in_a_wrapped_pool(void **state)
 {
 	struct hsm_blob blob;
@@ -287,7 +346,7 @@ refuses_ed25519_in_a_wrapped_pool(void **state)
 	(void)state;
 	make_kek();
 	st = hsm_generate_wrapped(
-	    rig.hsm, KEY_ALG_ED25519, rig_deadline(9000), &key, &blob);
+	    rig.hsm, KEY_ALG_ED25519, false, rig_deadline(9000), &key, &blob);
 	assert_int_equal(st.code, STATUS_UNIMPLEMENTED);
 	assert_non_null(strstr(st.why, "keeps its keys in the token"));
 	assert_int_equal(rig_restarts(&rig), 0);
@@ -717,6 +776,9 @@ main(int argc, char **argv)
 		RIG_TEST(says_that_there_is_no_key_encryption_key),
 		RIG_TEST(signs_with_keys_that_the_token_does_not_keep),
 		RIG_TEST(unwraps_a_key_once_and_keeps_it),
+		RIG_TEST(a_key_that_is_kept_is_signed_with_at_once),
+		RIG_TEST(no_other_lane_unwraps_what_the_one_that_made_it_keeps),
+		RIG_TEST(of_kept_keys_that_nobody_signs_with_a_lane_holds_few),
 		RIG_TEST(refuses_ed25519_in_a_wrapped_pool),
 		RIG_TEST(takes_an_import_into_the_store),
 		RIG_TEST(a_tampered_store_cannot_make_one_key_sign_as_another),

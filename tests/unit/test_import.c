@@ -228,12 +228,13 @@ new_spki(enum key_alg alg, struct spki *spki)
 }
 
 STATUS
-hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, int64_t deadline_ns,
-    struct hsm_key *ret_key, struct hsm_blob *ret_blob)
+hsm_generate_wrapped(struct hsm *hsm, enum key_alg alg, bool keeps,
+    int64_t deadline_ns, struct hsm_key *ret_key, struct hsm_blob *ret_blob)
 {
 	struct spki spki;
 	const struct hsm_import import = { .spki = new_spki(alg, &spki) };
 
+	(void)keeps;
 	return hsm_unwrap_wrapped(hsm, &import, deadline_ns, ret_key, ret_blob);
 }
 

@@ -126,10 +126,14 @@ acme:
             self.start_edge(name)
         if self.names:
             self.start_nginx()
-            for name in self.names:
-                wait_for(f"{name} is live", lambda n=name: self.json(
-                    "edge", "show", n)["state"] == "live", 60)
+            self.wait_edges()
         return self
+
+    def wait_edges(self):
+        """Until all edges are connected."""
+        for name in self.names:
+            wait_for(f"{name} is live", lambda n=name: self.json(
+                "edge", "show", n)["state"] == "live", 60)
 
     def kill_certd(self):
         self.daemons["certd"].kill()
@@ -137,6 +141,9 @@ acme:
     def restart_certd(self):
         self.daemons["certd"].stop()
         self.start_certd()
+        wait_for("certd reaches keyd", lambda: self.call(
+            "Status", "Get").keyd_trouble == "")
+        self.wait_edges()
 
     def close(self):
         try:

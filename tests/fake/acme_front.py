@@ -16,7 +16,9 @@ by POST (plain HTTP, loopback):
                "127.0.0.1:5353"}}           merged into what there is
     /window   {"id": CERTID, "start": RFC 3339, "end": ..., "explanation": URL,
                "retry_after": 60}           what renewalInfo says of one; id "*": of all
+    /revoke   {"serial": "1f2e"}            renewalInfo says that the CA has revoked it
     /log      {}                            [{"on", "method", "path", "status"}, ...]
+    /replaced {}                            CertIDs that orders have replaced
 
 A fault happens to requests of its kind ("on", see KINDS; "any") until "count" (1; -1: for
 ever) are used up, after "skip" have passed.  FAULTS below lists them; the other members are
@@ -57,6 +59,7 @@ local = threading.local()
 faults, log = [], []
 settings = {"ari": False, "profiles": {}, "retry_after": {}, "persist": None}
 windows, replaced, replaces_of, profile_of = {}, set(), {}, {}
+revoked = set()
 thumbprints, dns_challenges = {}, {}
 options = None
 
@@ -390,7 +393,7 @@ def renewal_info(request):
     life = certificate.not_valid_after - certificate.not_valid_before
     start = certificate.not_valid_before + life * 2 / 3
     end = start + life / 30
-    if status == "Revoked":
+    if status == "Revoked" or certificate.serial_number in revoked:
         start = now() - datetime.timedelta(hours=1)
         end = start + datetime.timedelta(minutes=30)
     document = {"suggestedWindow": {"start": told.get("start", rfc3339(start)),
@@ -615,6 +618,10 @@ class Control(Handler):
                 settings.update(told)
             elif self.path == "/window":
                 windows[told.pop("id")] = told
+            elif self.path == "/revoke":
+                revoked.add(int(told["serial"], 16))
+            elif self.path == "/replaced":
+                answer = sorted(replaced)
             elif self.path == "/log":
                 answer = list(log)
             else:

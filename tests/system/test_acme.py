@@ -63,12 +63,6 @@ def upload(bed, *hosts):
     return int(certificate["id"])
 
 
-def doomed_keys_are_gone(bed):
-    """keyd holds the keys that certd's certificates have, and no other."""
-    in_use = {row[0] for row in bed.rows("SELECT DISTINCT lower(hex(key)) FROM certificate")}
-    return set(bed.keyd_keys()) == in_use
-
-
 # ---- resources ----
 
 @pytest.mark.feature("V01")
@@ -138,7 +132,7 @@ def test_a_host_name_that_is_added_gets_a_certificate_and_the_old_one_serves_unt
         assert served_everywhere(bed, host, new.fingerprint)
     # Proven, so the old one and its key are no more.
     assert bed.refusal("Certificates", "Get", id=old.id)[0] == "NOT_FOUND"
-    wait_for("the old key is destroyed", lambda: doomed_keys_are_gone(bed), 30)
+    wait_for("the old key is destroyed", lambda: bed.no_key_is_left_over(), 30)
     # And one less.
     changed = bed.call("Resources", "Update", id=shop.id, hostnames=[HOST], change=[2])
     bed.hosts.remove(WWW)
@@ -246,7 +240,7 @@ def test_a_resources_certificate_is_revoked_with_a_reason_and_another_one_obtain
     now = resource_of(bed, made.id)
     assert not now.certificates
     assert bed.enrollment(now.enrollment).state == REVOKED
-    assert ("certificate %d" % old) in [o for o, _ in bed.events("certificate revoked")]
+    assert f"certificate {old}" in [object_ for object_, _ in bed.events("acme.revoked")]
     with pytest.raises(OSError):
         assert bed.served("e1", host) == fingerprint_of(bed.certificate(old)), "other site"
     again = bed.call("Enrollments", "Issue", resource=made.id).change
@@ -258,8 +252,8 @@ def test_a_resources_certificate_is_revoked_with_a_reason_and_another_one_obtain
     bed.call("Enrollments", "Revoke", resource=made.id, reason=4, replace=True)
     change = bed.ended(resource_of(bed, made.id).change, DONE)
     assert change.replaces == new.id
-    wait_for("the old one is revoked", lambda: (f"certificate {new.id}", "pebble") in
-             bed.events("certificate revoked"), 30)
+    wait_for("the old one is revoked", lambda: f"certificate {new.id}" in [
+        object_ for object_, _ in bed.events("acme.revoked")], 30)
 
 
 # ---- enrollments ----
@@ -331,7 +325,8 @@ def test_order_verify_and_issue_are_three_steps_for_those_who_want_them(bed):
     after = bed.change(id_)
     assert [(c.token, c.http_url, c.http_body) for c in after.challenges] == [
         (c.token, c.http_url, c.http_body) for c in change.challenges]
-    bed.call("Changes", "Verify", id=id_)
+    # It may be given again: the edges connect first.
+    wait_for("it is verified", lambda: bed.call("Changes", "Verify", id=id_))
     change = bed.in_state(id_, AWAITING_ISSUE)
     assert list(change.allowed_inputs) == [GIVE_ISSUE, CANCEL] and not change.certificate
     bed.call("Changes", "Issue", id=id_)
@@ -397,7 +392,7 @@ def test_keys_are_born_in_the_token_and_fresh_for_each_renewal(bed):
         change = bed.ended(again.change.id, DONE)
         assert change.kind == RENEWAL
     assert len(spkis) == len(keys) == 3
-    wait_for("old keys are destroyed", lambda: doomed_keys_are_gone(bed), 30)
+    wait_for("old keys are destroyed", lambda: bed.no_key_is_left_over(), 30)
     # The account's is in the token, too, and signs nothing but JWS of this CA.
     authority = bed.call("Authorities", "Get", name="pebble")
     account = bed.json("key", "show", authority.account_key_id)
@@ -405,8 +400,9 @@ def test_keys_are_born_in_the_token_and_fresh_for_each_renewal(bed):
     signed = [json.loads(line) for line in bed.cli(
         "--json", "audit", "show", "--key", authority.account_key_id, "--kind", "sign",
         "--limit", "1000").splitlines()]
-    assert signed and {entry["context"] for entry in signed} == {"acme-jws"}, signed[:2]
-    assert all(bed.front.host in json.dumps(entry) for entry in signed)
+    assert signed and {entry["context"] for entry in signed} == {"acme_jws"}
+    assert all(bed.front.host in json.dumps(entry["names"]) for entry in signed
+               if entry["code"] == "OK")
 
 
 def test_the_command_line_does_all_of_it(bed):

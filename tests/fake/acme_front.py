@@ -32,7 +32,9 @@ import email.utils
 import hashlib
 import http.client
 import json
+import os
 import random
+import signal
 import socket
 import ssl
 import struct
@@ -222,6 +224,12 @@ def fault_reset(_, __):
     raise Reset
 
 
+def fault_kill(_, fault):
+    """pid: the client dies before pebble hears of it."""
+    os.kill(fault["pid"], signal.SIGKILL)
+    raise Reset
+
+
 def fault_huge(_, fault):
     """octets, type."""
     return Answer(200, [("Content-Type", fault.get("type", "application/json"))],
@@ -229,6 +237,12 @@ def fault_huge(_, fault):
 
 
 # ---- faults: what pebble said is spoilt (request, fault, Answer -> Answer) ----
+
+def spoil_kill_after(_, fault, __):
+    """pid: the client dies before it hears of what pebble has done."""
+    os.kill(fault["pid"], signal.SIGKILL)
+    raise Reset
+
 
 def spoil_cut_json(_, __, answer):
     answer.body = answer.body[:len(answer.body) // 2]

@@ -560,7 +560,11 @@ def answer_to(request):
         if answer is None:
             answer = add(request, ask(options.upstream, request.method, request.path,
                                       request.body, request.headers))
-    if fault is not None:
+    if fault is not None and answer.status >= 400:
+        # There is nothing to spoil, such as when pebble refuses a nonce: the next time.
+        with lock:
+            fault["count"] += 1
+    elif fault is not None:
         answer = FAULTS[fault["fault"]](request, fault, answer)
     return answer
 
@@ -592,7 +596,8 @@ class Handler(BaseHTTPRequestHandler):
 class Front(Handler):
     def any(self):
         request = Request(self.command, self.path, self.headers, self.read())
-        entry = {"on": request.kind, "method": self.command, "path": self.path, "status": 0}
+        entry = {"on": request.kind, "method": self.command, "path": self.path, "status": 0,
+                 "at": time.monotonic()}
         with lock:
             log.append(entry)
         try:

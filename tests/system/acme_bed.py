@@ -141,13 +141,15 @@ acme:
 
     def travel(self, ahead_s):
         """certd's clock is that much ahead of ours from here on; it is started again."""
-        certd = self.daemons["certd"]
-        certd.stop()
-        certd.env = dict(self.env, LD_PRELOAD=FAKETIME, FAKETIME=f"{ahead_s:+d}s",
-                         FAKETIME_DONT_FAKE_MONOTONIC="1")
-        self.start_certd()
+        self.daemons["certd"].env = self.faketime(ahead_s)
+        self.restart_certd()
+
+    def faketime(self, ahead_s):
+        return dict(self.env, LD_PRELOAD=FAKETIME, FAKETIME=f"{ahead_s:+d}s",
+                    FAKETIME_DONT_FAKE_MONOTONIC="1")
 
     def restart_certd(self):
+        """Stopped and started; it, its edges and keyd reach each other."""
         self.daemons["certd"].stop()
         self.start_certd()
         wait_for("certd reaches keyd", lambda: self.call(

@@ -2,6 +2,9 @@
 """A CA that is away, slow, broken or lies: each change says so in a sentence, nothing is half
 done, and all is well when the fault ends, without a person."""
 
+import os
+import subprocess
+
 import pytest
 
 from acme_bed import ACTIVE, DONE, FAILED, FINALIZING, AcmeBed
@@ -223,3 +226,58 @@ def test_a_clock_that_jumps_upsets_nothing(bed):
     now = bed.enrollment(enrollment.id)
     assert now.certificate == first.certificate
     assert now.next_at_s == enrollment.next_at_s
+
+
+# ---- a full disk ----
+
+class SmallDiskBed(AcmeBed):
+    """certd's state has a disk of its own, of 8 MB."""
+
+    def join_certd(self, name="one"):
+        self.state = self.dir / "certd"
+        self.state.mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", self.state],
+                       check=True, timeout=60)
+        return super().join_certd(name)
+
+    def fill(self):
+        with open(self.state / "filler", "wb", buffering=0) as filler:
+            with pytest.raises(OSError):
+                while True:
+                    filler.write(bytes(4096))
+
+    def close(self):
+        try:
+            super().close()
+        finally:
+            subprocess.run(["umount", "-l", self.state], check=True, timeout=60)
+
+
+@pytest.fixture
+def small():
+    b = SmallDiskBed(cas={"pebble": {"nonce_reject": 0}}, front={})
+    try:
+        b.up()
+        yield b
+    finally:
+        b.close()
+
+
+@pytest.mark.parametrize("on", ["order", "certificate"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_full_disk_holds_a_change_up_and_nothing_is_ordered_twice(small, on):
+    small.front.fault("slow", on=on, seconds=3, count=1)
+    change = small.enroll("full.example.org").change.id
+    wait_for("the CA is asked", lambda: small.front.count(on) > 0)
+    small.fill()
+    try:
+        wait_for("certd says so", lambda: "could not be read or kept" in
+                 small.daemons["certd"].text(), 30)
+        assert small.change(change).state < DONE
+        assert small.rows("SELECT count(*) FROM certificate") == [(0,)]
+    finally:
+        (small.state / "filler").unlink()
+    done = small.ended(change, DONE)
+    assert small.orders_made() == small.issued_by() == 1
+    assert small.rows("SELECT id FROM certificate") == [(done.certificate,)]
+    wait_for("no key is left over", small.no_key_is_left_over, 30)

@@ -3,6 +3,7 @@
 gets what is the other's: not its names, not its DNS, not what it has proven to the CA."""
 
 import concurrent.futures
+import contextlib
 import re
 
 import jsonschema
@@ -225,9 +226,16 @@ def test_enrollments_and_changes_come_in_pages(bed):
 def test_many_wait_and_nobody_else_is_kept_waiting(bed):
     _, change = created(bed, bed.token, "long.example.org", authority="away")
     path = f"/v1/changes/{change['id']}:wait"
+
+    def wait():
+        # The brief waits below may be in its way.
+        while True:
+            with contextlib.closing(bed.https(90)) as over:
+                reply = bed.rest("GET", f"{path}?timeout_ms=60000", bed.token, over=over)
+            if reply[0] != 429:
+                return reply
     with concurrent.futures.ThreadPoolExecutor(WAITING_MAX) as pool:
-        waiting = [pool.submit(bed.rest, "GET", f"{path}?timeout_ms=60000", bed.token)
-                   for _ in range(WAITING_MAX)]
+        waiting = [pool.submit(wait) for _ in range(WAITING_MAX)]
 
         def is_full():
             reply = bed.rest("GET", f"{path}?timeout_ms=1", bed.token)

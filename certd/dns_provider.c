@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "certd/dns_provider_int.h"
 #include "certd/provider_access.h"
+#include "certd/txt_place.h"
 
 /* Written before there are threads. */
 static struct {
@@ -104,21 +104,7 @@ dns_provider_find(const char *name)
 size_t
 dns_provider_match(const struct dns_provider *provider, const char *name)
 {
-	const struct conf_strings *zones = &provider->config->zones;
-	size_t len = strlen(name), best = 0;
-
-	for (size_t i = 0; i < zones->len; i++) {
-		size_t zone = strlen(zones->at[i]);
-
-		if (zone > 0 && zones->at[i][zone - 1] == '.')
-			zone--;
-		if (zone <= best || zone > len ||
-		    strncasecmp(name + len - zone, zones->at[i], zone) != 0)
-			continue;
-		if (zone == len || name[len - zone - 1] == '.')
-			best = zone;
-	}
-	return best;
+	return txt_place_zone(&provider->config->zones, name);
 }
 
 bool

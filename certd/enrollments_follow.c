@@ -136,8 +136,8 @@ enrollments_reissue(struct db_tx *tx, const struct api_call *call,
 		   : reissue(tx, call, row, PURPOSE_STANDBY);
 }
 
-static struct status
-cancel(struct db_tx *tx, int64_t enrollment, int purpose)
+STATUS
+enrollments_cancel(struct db_tx *tx, int64_t enrollment, int purpose)
 {
 	struct change_row alive;
 	struct status st = store_changes_alive(tx, enrollment, purpose, &alive);
@@ -156,7 +156,7 @@ enrollments_drop(struct db_tx *tx, const struct api_call *call,
 	struct status st = status_ok();
 
 	for (int purpose = 0; purpose < PURPOSES && !failed(st); purpose++)
-		st = cancel(tx, row->id, purpose);
+		st = enrollments_cancel(tx, row->id, purpose);
 	if (!failed(st))
 		st = enrollments_event(tx, call, row, "enrollment ended");
 	return failed(st) ? st : store_enrollments_leave(tx, row->id);

@@ -33,6 +33,8 @@ STATUS enrollments_queue(struct db_tx *tx, const struct api_call *call,
  * after one that is under way. */
 STATUS enrollments_reissue(struct db_tx *tx, const struct api_call *call,
     const struct enrollment_row *row);
+/* Cancel the change of that purpose, if one is under way. */
+STATUS enrollments_cancel(struct db_tx *tx, int64_t enrollment, int purpose);
 /* Cancel its changes, let it leave. */
 STATUS enrollments_drop(struct db_tx *tx, const struct api_call *call,
     const struct enrollment_row *row);

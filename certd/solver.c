@@ -2,10 +2,8 @@
 
 /*
  * Challenges, by their type.  Where a TXT record is to be is asked of the DNS
- * each time it is prepared: a CNAME of _acme-challenge delegates it (RFC 8555
- * has the CA follow it), but one that comes of a wildcard does not, for it ends
- * where the record begins.  That is seen by a name beside it that nobody has.
- * What was prepared stands in the row, and later steps go by the row alone.
+ * each time it is prepared (certd/txt_place.h).  What was prepared stands in
+ * the row, and later steps go by the row alone.
  */
 
 #include "certd/solver.h"
@@ -14,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/base64.h"
 #include "base/clock.h"
@@ -22,6 +19,7 @@
 #include "certd/dns_provider.h"
 #include "certd/solver_int.h"
 #include "certd/solver_persist.h"
+#include "certd/txt_place.h"
 
 #define HTTP_PATIENCE_NS (30 * NS_PER_S)
 
@@ -105,33 +103,24 @@ judge_chain(const struct dns_chain *chain, char *ret_why)
 	}
 }
 
-/* Where CNAMEs of row->dns_name end; beside is a name of nobody's. */
+/* Where CNAMEs of row->dns_name end. */
 static struct status
 find_target(struct solver *solver, struct challenge_row *row, char *ret_why)
 {
-	scoped(free) struct dns_chain *chains = calloc(2, sizeof(*chains));
-	char beside[DNS_NAME_MAX];
-	const char *names[] = { row->dns_name, beside };
-	const struct dns_chain *chain = &chains[0], *other = &chains[1];
+	scoped(free) struct dns_chain *chain = calloc(1, sizeof(*chain));
 	struct status st;
 
-	if (chains == NULL)
+	if (chain == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	if (!print_name("_holdfast-none", base_of(row), beside, sizeof(beside)))
-		return status_fail(
-		    STATUS_INVALID_ARGUMENT, "the host name is too long");
-	st = dns_chain(solver->config.resolver, names, 2, chains);
+	st = txt_place_find(solver->config.resolver, row->dns_name, chain);
 	if (!failed(st))
 		st = judge_chain(chain, ret_why);
 	if (failed(st))
 		return st;
 	row->dns_target[0] = 0;
-	if (chain->n_hops < 2 ||
-	    (other->n_hops >= 2 &&
-		strcasecmp(chain->hops[1], other->hops[1]) == 0))
-		return st;
-	(void)!snprintf(row->dns_target, sizeof(row->dns_target), "%s",
-	    chain->hops[chain->n_hops - 1]);
+	if (chain->n_hops >= 2)
+		(void)!snprintf(row->dns_target, sizeof(row->dns_target), "%s",
+		    chain->hops[chain->n_hops - 1]);
 	return st;
 }
 

@@ -123,6 +123,9 @@ STATUS store_changes_alive(struct db_tx *tx, int64_t enrollment, int purpose,
 /* That, else the newest of that purpose; NOT_FOUND: there never was one. */
 STATUS store_changes_newest(struct db_tx *tx, int64_t enrollment, int purpose,
     struct change_row *ret_row);
+/* When the n-th newest that is DONE was begun; 0: there are not so many. */
+STATUS store_changes_obtained(struct db_tx *tx, int64_t enrollment, int purpose,
+    unsigned n, int64_t *ret_since_s);
 /* Of a resource's enrollment, purpose main. */
 STATUS store_changes_of_resource(
     struct db_tx *tx, int64_t resource, struct change_row *ret_row);

@@ -17,6 +17,7 @@
 #include "certd/page.h"
 #include "certd/store.h"
 #include "certd/store_changes.h"
+#include "certd/store_revocations.h"
 #include "proto/message.h"
 
 #define CONTACTS_TEXT_MAX (ENROLLMENT_CONTACTS_MAX * 21 + 1)
@@ -296,8 +297,20 @@ STATUS
 store_enrollments_delete(struct db_tx *tx, int64_t id)
 {
 	struct status st = db_run(tx, NULL,
-	    "DELETE FROM renewal WHERE enrollment = ?1", DB_VALUES(db_int(id)));
+	    "INSERT INTO leaving (certificate, due_s)"
+	    " SELECT certificate, ?3 FROM renewal WHERE enrollment = ?1"
+	    " AND purpose = ?2 AND certificate IS NOT NULL"
+	    " ON CONFLICT (certificate) DO NOTHING",
+	    DB_VALUES(
+		db_int(id), db_int(PURPOSE_STANDBY), db_int(store_now_s())));
 
+	if (!failed(st))
+		st = db_run(tx, NULL,
+		    "DELETE FROM renewal WHERE enrollment = ?1",
+		    DB_VALUES(db_int(id)));
+	/* Nothing takes the place of a certificate any more. */
+	if (!failed(st))
+		st = store_revocations_release(tx, id, 0);
 	return failed(st)
 		   ? st
 		   : db_run(tx, NULL, "DELETE FROM enrollment WHERE id = ?1",

@@ -74,6 +74,7 @@ const char store_schema_acme[] =
     " problem TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (enrollment, purpose)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX renewal_due ON renewal (due_s) WHERE due_s > 0;"
+    "CREATE INDEX renewal_failing ON renewal (renew_s) WHERE failures > 0;"
     "CREATE INDEX renewal_by_certificate ON renewal (certificate)"
     " WHERE certificate IS NOT NULL;"
 

@@ -32,6 +32,17 @@ typedef Holdfast__Certd__V1__IssueRequest issue_msg;
 #define text enroll_desk_text
 #define refused enroll_desk_refused
 
+static void
+run(struct desk *desk, const char *sql)
+{
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx, db_run(tx, NULL, sql, DB_NONE)).code,
+	    STATUS_OK);
+}
+
 /* ---- asking ---- */
 
 static create_msg
@@ -532,6 +543,35 @@ a_standby_is_begun_by_the_machine(void **state)
 }
 
 static void
+a_standby_that_is_wanted_no_more_leaves_with_its_change(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate = 0,
+		id = active(desk, "www.example.com", &certificate);
+	struct change_row row = { .enrollment = id, .purpose = 1 };
+	update_msg change = desk_update_enrollment_request();
+	int64_t other = 0;
+	struct db_tx *tx;
+
+	run(desk, "UPDATE enrollment SET standby = 1");
+	run(desk, "UPDATE renewal SET certificate = (SELECT max(id) FROM"
+		  " certificate), renew_s = 5, due_s = 5 WHERE purpose = 1");
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	row.account = desk->acme;
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_changes_insert(tx, &row, &other))
+			     .code,
+	    STATUS_OK);
+	change.id = id;
+	assert_int_equal(
+	    update(desk, &change, F(STANDBY), NULL).code, STATUS_OK);
+	assert_int_equal(
+	    enroll_desk_change(desk, row.id).input, CHANGE_INPUT_CANCEL);
+	assert_int_equal(
+	    desk_number(desk, "SELECT certificate FROM leaving"), certificate);
+}
+
+static void
 for_a_resource_it_has_the_resources_names_and_mode(void **state)
 {
 	struct desk *desk = *state;
@@ -929,6 +969,67 @@ with_replace_the_old_one_is_revoked_when_another_is_in_place(void **state)
 }
 
 static void
+a_change_that_puts_the_one_to_be_revoked_in_place_is_followed(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate = 0, found = 0, change;
+	revoke_msg asked = desk_revoke_request();
+	issue_msg issue = desk_issue_request();
+	enrollment_change_msg *issued = NULL;
+	enrollment_msg *reply;
+	struct change_row next;
+	char sql[120];
+
+	asked.id = issue.id = active(desk, "www.example.com", &certificate);
+	issue.force = true;
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Enrollments/Issue", &issue, &issued)
+		.code,
+	    STATUS_OK);
+	change = issued->change->id;
+	message_free(&issued->base);
+	/* Its certificate is there, and edges are waited for. */
+	snprintf(sql, sizeof(sql),
+	    "UPDATE change SET state = 10, certificate = %lld WHERE id = %lld",
+	    (long long)certificate, (long long)change);
+	run(desk, sql);
+	asked.replace = true;
+	reply = revoked(desk, &asked);
+	message_free(&reply->base);
+	enroll_desk_put(desk, change, CHANGE_DONE, "", 0);
+	assert_int_equal(due(desk, INT64_MAX, &found), 0);
+	next = enroll_desk_change(desk, change + 1);
+	assert_int_equal(next.state, CHANGE_QUEUED);
+	enroll_desk_done(desk, next.id);
+	assert_int_equal(due(desk, store_now_s(), &found), 1);
+	assert_int_equal(found, certificate);
+}
+
+static void
+a_revocation_is_not_lost_with_the_enrollment_that_was_to_replace(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate = 0, found = 0;
+	revoke_msg asked = desk_revoke_request();
+	Holdfast__Certd__V1__DeleteEnrollmentRequest delete_ =
+	    desk_delete_enrollment_request();
+	enrollment_msg *reply;
+
+	asked.id = delete_.id = active(desk, "www.example.com", &certificate);
+	asked.replace = true;
+	reply = revoked(desk, &asked);
+	enroll_desk_put(desk, reply->change, CHANGE_FAILED, "why", 0);
+	message_free(&reply->base);
+	assert_int_equal(due(desk, INT64_MAX, &found), 0);
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Enrollments/Delete", &delete_, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(due(desk, store_now_s(), &found), 1);
+	assert_int_equal(found, certificate);
+}
+
+static void
 what_cannot_be_revoked_says_why(void **state)
 {
 	struct desk *desk = *state;
@@ -1004,6 +1105,7 @@ main(void)
 		    without_an_authority_none_is_made, enroll_desk_set_up_none,
 		    enroll_desk_tear_down),
 		T(a_standby_is_begun_by_the_machine),
+		T(a_standby_that_is_wanted_no_more_leaves_with_its_change),
 		T(for_a_resource_it_has_the_resources_names_and_mode),
 		T(every_method_hides_another_accounts_enrollment),
 		T(other_names_bring_another_certificate_and_other_words_do_not),
@@ -1016,6 +1118,8 @@ main(void)
 		T(a_ca_that_is_away_is_asked_again_and_it_is_out_of_use_all_the_same),
 		T(a_ca_that_is_paused_is_not_asked),
 		T(with_replace_the_old_one_is_revoked_when_another_is_in_place),
+		T(a_change_that_puts_the_one_to_be_revoked_in_place_is_followed),
+		T(a_revocation_is_not_lost_with_the_enrollment_that_was_to_replace),
 		T(what_cannot_be_revoked_says_why),
 		T(while_a_change_is_under_way_it_is_cancelled_first_or_replaces),
 	};

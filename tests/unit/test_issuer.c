@@ -21,6 +21,7 @@
 
 #include "certd/issue.h"
 #include "certd/renewals.h"
+#include "certd/store_bindings.h"
 #include "tests/unit/issuer_desk.h"
 
 #define DAY_S 86400
@@ -337,6 +338,91 @@ a_standby_certificate_comes_from_its_own_ca_and_is_not_bound(void **state)
 	    1);
 }
 
+/* As enrollments_reissue queues it. */
+static int64_t
+change_standby(struct desk *desk, int64_t enrollment, int kind)
+{
+	struct change_row row = { .enrollment = enrollment,
+		.account = desk->account,
+		.purpose = PURPOSE_STANDBY,
+		.kind = kind,
+		.replaces = desk_renewal(desk, enrollment, 1).certificate,
+		.created_by = "operator/admin" };
+	int64_t other = 0;
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_changes_insert(tx, &row, &other))
+			     .code,
+	    STATUS_OK);
+	return row.id;
+}
+
+static int64_t
+have_standby(struct desk *desk)
+{
+	int64_t enrollment =
+	    desk_enrollment(desk, (struct desk_enrollment){ .standby = true });
+
+	snprintf(desk->standby, sizeof(desk->standby), "spare");
+	desk_start(desk);
+	assert_int_equal(
+	    issue_one(desk, enrollment, CHANGE_KIND_ISSUE).state, CHANGE_DONE);
+	desk_wait_number(desk,
+	    "SELECT count(*) FROM change WHERE state = 11 AND purpose = 1", 1);
+	return enrollment;
+}
+
+static void
+a_standby_that_was_issued_anew_is_not_issued_once_more(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = have_standby(desk);
+
+	(void)desk_wait(desk,
+	    change_standby(desk, enrollment, CHANGE_KIND_REISSUE), CHANGE_DONE);
+	(void)issue_one(desk, enrollment, CHANGE_KIND_REISSUE);
+	assert_true(desk_renewal(desk, enrollment, PURPOSE_STANDBY).renew_s >
+		    store_now_s() + DAY_S);
+}
+
+static void
+a_standby_that_was_given_up_is_begun_with_the_next_one_in_use(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = have_standby(desk);
+
+	desk_run(desk, "UPDATE renewal SET renew_s = 0, ask_s = 0, due_s = 0"
+		       " WHERE purpose = 1");
+	(void)issue_one(desk, enrollment, CHANGE_KIND_RENEWAL);
+	desk_wait_number(desk,
+	    "SELECT count(*) FROM change WHERE state = 11 AND purpose = 1", 2);
+}
+
+static void
+a_standby_that_is_bound_is_renewed_where_it_is_bound(void **state)
+{
+	struct desk *desk = *state;
+	static const struct caller certd = { .is = ALLOW_OPERATOR,
+		.actor = "operator/admin" };
+	struct api_call call = { .caller = &certd };
+	int64_t resource = desk_resource(desk, "shop", "a.example b.example");
+	int64_t enrollment = have_standby(desk);
+	int64_t old = desk_renewal(desk, enrollment, 1).certificate;
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     bindings_set(tx, &call, resource, &old, 1))
+			     .code,
+	    STATUS_OK);
+	(void)desk_wait(desk,
+	    change_standby(desk, enrollment, CHANGE_KIND_RENEWAL), CHANGE_DONE);
+	assert_int_equal(desk_number(desk, "SELECT certificate FROM binding"),
+	    desk_renewal(desk, enrollment, 1).certificate);
+}
+
 /* ---- what people ask for ---- */
 
 static void
@@ -540,6 +626,10 @@ main(void)
 		TEST(the_old_one_stays_until_an_edge_has_shown_the_new_one),
 		TEST(
 		    a_standby_certificate_comes_from_its_own_ca_and_is_not_bound),
+		TEST(a_standby_that_was_issued_anew_is_not_issued_once_more),
+		TEST(
+		    a_standby_that_was_given_up_is_begun_with_the_next_one_in_use),
+		TEST(a_standby_that_is_bound_is_renewed_where_it_is_bound),
 		TEST(step_by_step_waits_for_verify_and_for_issue),
 		TEST(an_order_that_nobody_verifies_expires),
 		TEST(a_cancelled_change_leaves_nothing_behind),

@@ -116,6 +116,10 @@ start_named(void)
 		    .records = "",
 		    .updates =
 			"update-policy { grant other-key zonesub TXT; };" },
+		{ .name = "lame.example.org",
+		    .records = "@ IN NS nobody.example.net.\n",
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 		{ .name = "auth.example.net",
 		    .records = "",
 		    .updates =
@@ -842,6 +846,25 @@ a_persistent_record_is_seen_at_the_servers(void **state)
 	    STATUS_FAILED_PRECONDITION);
 }
 
+/* It is waited for as for one that is silent: the DNS may be mended. */
+static void
+a_name_server_without_an_address_has_no_record(void **state)
+{
+	const struct enrollment_row of = { .validation =
+					       VALIDATION_DNS_PERSIST_01 };
+	struct challenge_row row =
+	    challenge("dns-persist-01", "www.lame.example.org", "");
+
+	(void)state;
+	assert_false(failed(prepare(&of, &row)));
+	nsupdate("update add _validation-persist.www.lame.example.org 1 TXT "
+		 "\"ca.example;accounturi=" ACCOUNT "\"");
+	assert_false(is_in_place(&of, &row));
+	assert_non_null(strstr(why, "nobody.example.net"));
+	assert_non_null(strstr(why, "no address"));
+	solver_clean(solver, &of, &row);
+}
+
 /* ---- whose challenges a provider serves ---- */
 
 /* Of the account's own, which no operator has named. */
@@ -1043,6 +1066,8 @@ main(void)
 		cmocka_unit_test(a_look_waits_longer_each_time),
 		cmocka_unit_test(a_persistent_record_is_read_as_a_ca_reads_it),
 		cmocka_unit_test(a_persistent_record_is_seen_at_the_servers),
+		cmocka_unit_test(
+		    a_name_server_without_an_address_has_no_record),
 		cmocka_unit_test(a_provider_serves_the_accounts_that_it_names),
 		cmocka_unit_test(a_delegation_is_for_the_account_that_it_names),
 		cmocka_unit_test(

@@ -104,8 +104,9 @@ put_schedule(struct db_tx *tx, struct ending *ending)
 	if (failed(st))
 		return st;
 	ending->is_served = row.certificate != 0 && row.not_after_s > now_s;
-	/* The one that follows settles it. */
-	if (ending->is_outdated)
+	/* The one that follows settles it; and a plan that tried for more than
+	 * the renewal tries again itself, which leaves that when it was. */
+	if (ending->is_outdated || (issue->row.plan != 0 && ending->is_served))
 		return st;
 	/* What a person gave up, or did not do, is not begun anew; what is to
 	 * be renewed must be, though. */

@@ -27,6 +27,7 @@ acme_new(const struct acme_config *config, struct acme **ret_acme)
 {
 	struct acme_http_config http = {
 		.ca_file = config->ca_file,
+		.ca_pem = config->ca_pem,
 		.user_agent = config->user_agent == NULL
 				  ? "holdfast/" HOLDFAST_VERSION
 				  : config->user_agent,

@@ -23,7 +23,10 @@
  * it); redirects are not followed; what is read is bounded.
  *
  * Each call's last argument says what went wrong: it may be NULL nowhere, and
- * is set whenever the status is not OK.
+ * is set whenever the status is not OK, which is UNAVAILABLE for what may pass,
+ * NOT_FOUND for an account that the CA does not know, UNIMPLEMENTED for what
+ * its directory has not, the signer's own when that failed, else
+ * FAILED_PRECONDITION.
  */
 struct acme;
 
@@ -47,6 +50,9 @@ struct acme_config {
 	unsigned connections; /* at most at once; 0: 16 */
 };
 
+/* Asks nobody yet.  The roots are read here, and no file afterwards but what
+ * the C library reads to look names up.  INVALID_ARGUMENT: the directory is no
+ * URL that may be asked; FAILED_PRECONDITION: there are no roots. */
 STATUS acme_new(const struct acme_config *config, struct acme **ret_acme);
 void acme_free(struct acme *acme); /* NULL is allowed */
 SCOPED_RELEASE(acme_free, struct acme *);
@@ -106,7 +112,8 @@ STATUS acme_account_new(struct acme *acme, const struct acme_signer *signer,
 STATUS acme_account_set_contacts(struct acme *acme,
     const struct acme_account *account, const char *const *contacts,
     size_t n_contacts, struct acme_problem *ret_problem);
-/* 7.3.5; both sign.  Once OK, only next is the account's. */
+/* 7.3.5; both sign.  Once OK, only next is the account's.  When its answer was
+ * lost: acme_account_new with only_existing tells which key it is. */
 STATUS acme_account_change_key(struct acme *acme,
     const struct acme_account *account, const struct acme_signer *next,
     struct acme_problem *ret_problem);
@@ -207,14 +214,17 @@ void acme_dns_value(const char *key_authorization, char ret_value[44]);
 
 /* ---- certificates ---- */
 
-/* csr is DER.  The order is then processing, or valid already. */
+/* csr is DER.  The order is then processing, or valid already; its url is empty
+ * when the CA does not repeat it. */
 STATUS acme_order_finalize(struct acme *acme,
     const struct acme_account *account, const char *finalize_url,
     struct bytes csr, struct acme_order *ret_order,
     struct acme_problem *ret_problem);
 
 /*
- * The chain, malloc'd PEM, leaf first (7.4.2); with preferred not empty, of the
+ * The chain, malloc'd PEM, leaf first (7.4.2), each certificate signed by the
+ * one behind it; a leaf alone is a chain, and whether it is the leaf that was
+ * asked for is the caller's to see.  With preferred not empty, of the
  * alternates the first whose topmost certificate's issuer has that common name,
  * else the CA's default and *ret_is_preferred = false.
  */

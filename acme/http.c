@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <curl/curl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -54,15 +55,47 @@ init_curl(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* False when there is none, or one that cannot be read. */
+static bool
+load_pem(X509_STORE *store, const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *cert;
+	bool is_good = bio != NULL;
+	size_t n = 0;
+
+	while (is_good &&
+	       (cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+		is_good = X509_STORE_add_cert(store, cert) == 1;
+		X509_free(cert);
+		n++;
+	}
+	/* What ends it is the end of the text. */
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		is_good = false;
+	BIO_free(bio);
+	ERR_clear_error();
+	return is_good && n > 0;
+}
+
+static bool
+load(X509_STORE *store, const struct acme_http_config *config)
+{
+	const char *path = config->ca_file != NULL
+			       ? config->ca_file
+			       : curl_version_info(CURLVERSION_NOW)->cainfo;
+
+	if (config->ca_pem != NULL)
+		return load_pem(store, config->ca_pem);
+	return path != NULL && X509_STORE_load_file(store, path) == 1;
+}
+
 static struct status
-load_trusted(const char *path, X509_STORE **ret_store)
+load_trusted(const struct acme_http_config *config, X509_STORE **ret_store)
 {
 	X509_STORE *store = X509_STORE_new();
 
-	if (path == NULL)
-		path = curl_version_info(CURLVERSION_NOW)->cainfo;
-	if (store == NULL || path == NULL ||
-	    X509_STORE_load_file(store, path) != 1) {
+	if (store == NULL || !load(store, config)) {
 		ERR_clear_error();
 		X509_STORE_free(store);
 		return status_fail(STATUS_FAILED_PRECONDITION,
@@ -95,10 +128,9 @@ acme_http_new(
 	http->max = config->connections < CONNECTIONS_MAX ? config->connections
 							  : CONNECTIONS_MAX;
 	http->user_agent = strdup(config->user_agent);
-	st = http->user_agent == NULL
-		 ? status_fail(
-		       STATUS_RESOURCE_EXHAUSTED, "there is not enough memory")
-		 : load_trusted(config->ca_file, &http->trusted);
+	st = http->user_agent == NULL ? status_fail(STATUS_RESOURCE_EXHAUSTED,
+					    "there is not enough memory")
+				      : load_trusted(config, &http->trusted);
 	if (failed(st)) {
 		acme_http_free(http);
 		return st;

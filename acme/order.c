@@ -67,8 +67,7 @@ has_name(const struct acme_order *order, const char *name)
 
 /* wanted has each name once; so many, and all of them, are those. */
 static bool
-is_of_names(
-    const struct acme_order *order, const struct acme_order_new *wanted)
+is_of_names(const struct acme_order *order, const struct acme_order_new *wanted)
 {
 	for (size_t i = 0; i < wanted->n_names; i++) {
 		if (!has_name(order, wanted->names[i]))

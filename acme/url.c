@@ -66,10 +66,11 @@ static bool
 take_port(const char **at, unsigned *port)
 {
 	const char *digits = *at + 1;
-	size_t n = strspn(digits, "0123456789");
+	size_t n;
 
 	if (**at != ':')
 		return true;
+	n = strspn(digits, "0123456789");
 	if (n == 0 || n > 5)
 		return false;
 	*port = 0;

@@ -273,30 +273,43 @@ authorities_may(struct authorities *authorities, const char *name,
 
 /* ---- accounts ---- */
 
+/* Does it take a person?  With keyd away all CAs are alike; else it is this one
+ * that keyd refuses. */
+static bool
+takes_a_person(struct authority *a, const struct acme_problem *problem)
+{
+	char trouble[CUSTODY_WHY_MAX];
+
+	if (problem->is_temporary || is_outage(problem))
+		return false;
+	if (problem->type != ACME_PROBLEM_SIGNER)
+		return true;
+	custody_trouble(a->all->custody, trouble);
+	return trouble[0] == 0;
+}
+
 /* Its sentence is for people who look at the CA. */
 static void
 keep_failure(
     struct authority *a, struct status st, const struct acme_problem *problem)
 {
-	const bool is_ours = problem->type == ACME_PROBLEM_SIGNER;
-	char trouble[CUSTODY_WHY_MAX];
+	const bool is_unusable = takes_a_person(a, problem);
 
-	/* With keyd away all CAs are alike; else it refuses this one. */
-	custody_trouble(a->all->custody, trouble);
-	if (!is_ours)
+	if (!is_unusable)
 		judge(a, problem);
 	pthread_mutex_lock(&a->mutex);
 	a->failure = st;
 	a->problem = *problem;
 	if (problem->type == ACME_PROBLEM_ACCOUNT_DOES_NOT_EXIST)
 		a->is_gone = true;
-	if (!problem->is_temporary && !is_outage(problem) &&
-	    (!is_ours || trouble[0] == 0))
+	if (is_unusable)
 		authority_health_unusable(
 		    &a->health, clock_mono_ns(), problem->why);
 	pthread_mutex_unlock(&a->mutex);
-	if (!is_ours)
+	if (problem->type != ACME_PROBLEM_SIGNER)
 		pause_for(a, AUTHORITY_REQUEST, NULL, problem);
+	if (is_unusable)
+		metric_gauge_set(a->m_well, 0);
 	log_warn("no account can be used at a CA",
 	    LOG_STR("authority", a->is->name),
 	    LOG_STR("problem", acme_problem_name(problem->type)),
@@ -419,6 +432,16 @@ authority_roll(
 	return st;
 }
 
+/* Is there another one that may be asked in its place? */
+static bool
+has_stand_in(const struct authority *a)
+{
+	for (size_t i = 0; i < a->all->n; i++)
+		if (i != a->index && !a->all->at[i].is->standby_only)
+			return true;
+	return false;
+}
+
 STATUS
 authorities_enter(struct authorities *authorities, const char *name,
     struct authority_session *ret_session, struct acme_problem *ret_problem)
@@ -437,8 +460,11 @@ authorities_enter(struct authorities *authorities, const char *name,
 	pthread_mutex_lock(&a->mutex);
 	st = take_account(a, &account, ret_problem);
 	pthread_mutex_unlock(&a->mutex);
-	if (failed(st))
+	if (failed(st)) {
+		/* It is unwell from now on: who chooses again gets another. */
+		ret_problem->is_temporary |= has_stand_in(a);
 		return st;
+	}
 	*ret_session = (struct authority_session){ .acme = a->acme,
 		.account = { authority_key_signer(&account->key),
 		    account->url },

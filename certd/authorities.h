@@ -85,7 +85,8 @@ struct authority_session {
  * Registers the account first, when it is not there: its key is born in keyd,
  * with an intent on record, so that a crash leaves neither two accounts nor a
  * key that nobody knows.  An account that the CA has forgotten is made again.
- * End it with authorities_leave.
+ * End it with authorities_leave.  A problem that takes an operator is temporary
+ * nevertheless where another CA may be chosen in its place.
  */
 STATUS authorities_enter(struct authorities *authorities, const char *name,
     struct authority_session *ret_session, struct acme_problem *ret_problem);

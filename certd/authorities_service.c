@@ -210,7 +210,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 {
 	const Holdfast__Certd__V1__GetAuthorityRequest *asked =
 	    (const void *)request;
-	struct authority *a;
+	struct authority *a = NULL;
 	struct status st = find(ctx, call, asked->name, &a);
 
 	return failed(st) ? st : reply_with(a, "", ret_reply);
@@ -250,7 +250,7 @@ check(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	const Holdfast__Certd__V1__CheckAuthorityRequest *asked =
 	    (const void *)request;
 	struct acme_problem problem = { .why = "" };
-	struct authority *a;
+	struct authority *a = NULL;
 	struct status st = find(ctx, call, asked->name, &a);
 
 	if (failed(st))
@@ -268,7 +268,7 @@ rollover(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	const Holdfast__Certd__V1__RolloverKeyRequest *asked =
 	    (const void *)request;
 	struct acme_problem problem = { .why = "" };
-	struct authority *a;
+	struct authority *a = NULL;
 	struct status st = find(ctx, call, asked->name, &a);
 
 	if (failed(st))

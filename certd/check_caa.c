@@ -69,11 +69,35 @@ tag_for(const struct dns_caa *caa, const struct check_host *host)
 	return "issue";
 }
 
+/* Where no CA was named the next one is asked; NULL: none may. */
+static const char *
+other_that_may(const struct check_run *run, const struct check_host *host,
+    const struct dns_caa *caa)
+{
+	const struct config *config = run->config->config;
+	const struct config_authority *at = config->acme.authorities.at;
+
+	if (run->is_preflight ||
+	    (run->has_enrollment && run->enrollment.authority[0] != 0))
+		return NULL;
+	for (size_t i = 0; i < config->acme.authorities.len; i++)
+		if (!at[i].standby_only &&
+		    (at[i].ca_domain[0] == 0 ||
+			dns_caa_allows(
+			    caa, at[i].ca_domain, host->is_wildcard)))
+			return at[i].name;
+	return NULL;
+}
+
 static void
 is_forbidden(const struct check_run *run, const struct check_host *host,
     const struct dns_caa *caa, struct check_finding *finding)
 {
-	finding->result = CHECK_FAIL;
+	const char *other = other_that_may(run, host, caa);
+
+	finding->result = other == NULL ? CHECK_FAIL : CHECK_WARNING;
+	if (other != NULL)
+		check_seen(finding, "; authority %s may", other);
 	check_why(finding, "they do not let %s issue for %s", run->ca_domain,
 	    host->name);
 	check_remedy(finding, "put into the DNS:  %s.  CAA  0 %s \"%s\"",

@@ -179,9 +179,9 @@ judge_sites(struct looking *looking)
 
 	print_age(run->now_s - run->resource.changed_s, age);
 	check_seen(finding,
-	    "%zu live edges: %zu have version %" PRId64
-	    " in place, %zu were seen serving it; changed %s ago",
-	    looking->live, looking->applied, run->resource.version,
+	    "version %" PRId64 " is in place at %zu of %zu live edges, and was "
+	    "seen served by %zu; changed %s ago",
+	    run->resource.version, looking->applied, looking->live,
 	    looking->served, age);
 	if (looking->troubled.n > 0) {
 		finding->result = CHECK_FAIL;
@@ -257,9 +257,9 @@ check_edges_http(struct check_run *run)
 		    &finding, ": %s", word_list_end(&looking.http_troubled));
 		check_why(&finding, "%s", looking.first_http);
 		check_remedy(&finding,
-		    "have the web server of these edges pass "
-		    "/.well-known/acme-challenge/ of port 80 on to edged: the "
-		    "snippet of edged(8), before any redirect");
+		    "include nginx-acme.conf (or what there is for HAProxy and "
+		    "Apache) in the web server of these edges, before any "
+		    "redirect");
 	}
 	return check_add(run, &finding);
 }

@@ -105,7 +105,8 @@ choose_authority(struct check_run *run)
 			found = &at[i];
 	run->authority = found == NULL ? "" : found->name;
 	run->ca_domain = found == NULL ? "" : found->ca_domain;
-	if (run->subject->ca_domain != NULL && run->subject->ca_domain[0] != 0)
+	/* A change knows which CA, or that any will do. */
+	if (run->is_preflight || run->subject->ca_domain[0] != 0)
 		run->ca_domain = run->subject->ca_domain;
 }
 

@@ -49,11 +49,10 @@ blame_server(const struct check_probe *probe, struct verdict *verdict)
 {
 	WHY("what answers there is not what has the challenge: another server, "
 	    "or a web server whose rules come before ours");
-	REMEDY("on an edge, see that the server block of %s on port 80 "
-	       "includes Holdfast's location ^~ /.well-known/acme-challenge/ "
-	       "before any redirect; elsewhere:  location ^~ "
-	       "/.well-known/acme-challenge/ { proxy_pass http://TARGET; "
-	       "proxy_set_header Host $host; }",
+	REMEDY("on an edge, include nginx-acme.conf in the server block of %s "
+	       "on port 80, before any redirect:  location ^~ "
+	       "/.well-known/acme-challenge/ { proxy_pass "
+	       "http://127.0.0.1:8402; }",
 	    probe->host->name);
 }
 
@@ -289,8 +288,8 @@ judge(struct check_run *run, const struct check_host *host,
 	}
 	if (finding.result == CHECK_FAIL && !check_uses_acme(run)) {
 		finding.result = CHECK_WARNING;
-		check_why(&finding, "; its certificate comes another way, so "
-				    "this matters only when ACME is wanted");
+		check_why(&finding, "; it matters only where ACME is to get "
+				    "its certificate");
 	}
 	return check_add(run, &finding);
 }

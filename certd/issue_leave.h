@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "certd/issuer.h"
 #include "certd/store.h"
-#include "certd/writer.h"
 
 /*
  * A certificate that another took the place of is deleted, and its key with it,
@@ -26,13 +25,12 @@ STATUS issue_leave_sweep(
 #define ISSUE_REVOKE_MAX 32
 /*
  * Take revocations that are due (certd/store_revocations.h), put off by ten
- * minutes meanwhile; then issue_revoke has the CA revoke one, and keeps what
- * came of it.  Blocks for a request.
+ * minutes meanwhile; then issue_revoke has the CA revoke one.  Blocks for a
+ * request.
  */
 STATUS issue_revoke_take(struct store *store, int64_t now_s,
     int64_t ret_certificates[ISSUE_REVOKE_MAX], size_t *ret_n,
     int64_t *ret_next_s);
-void issue_revoke(const struct issuer_config *config, struct writer *writer,
-    int64_t certificate);
+void issue_revoke(const struct issuer_config *config, int64_t certificate);
 
 #endif

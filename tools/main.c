@@ -237,6 +237,9 @@ static const struct cli_command commands[] = {
 	{ "plan", "pause", "PLAN", "begin no more for now", cli_plan_pause },
 	{ "plan", "cancel", "PLAN", "end it; what is replaced stays so",
 	    cli_plan_cancel },
+	{ "diagnose", NULL, "HOSTNAME|--resource RESOURCE [--detail]",
+	    "say what is wrong with a host name, and how to mend it",
+	    cli_diagnose },
 	{ "audit", "show",
 	    "[--edge NAME|--identity PATTERN] [--key KEY] [--since T] "
 	    "[--until T] [--refused|--allowed] [--kind sign|custody] "

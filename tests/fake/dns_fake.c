@@ -4,6 +4,7 @@
 
 #include "tests/fake/dns_fake.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +28,19 @@ static struct {
 	bool is_authoritative;
 } servers[16];
 static size_t n_servers;
-static char caa_failure[DNS_NAME_MAX];
+static char caa_failure[DNS_NAME_MAX], lame[DNS_NAME_MAX];
 static struct {
 	char server[64], name[DNS_NAME_MAX], cname[DNS_NAME_MAX];
 } different;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* of is_held */
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static bool is_held;
 
 void
 dns_fake_reset(void)
 {
 	n_records = n_failures = n_servers = 0;
-	caa_failure[0] = different.server[0] = 0;
+	caa_failure[0] = lame[0] = different.server[0] = 0;
 }
 
 void
@@ -71,6 +75,12 @@ dns_fake_zone(const char *zone, const char *server_name,
 }
 
 void
+dns_fake_lame(const char *zone)
+{
+	snprintf(lame, sizeof(lame), "%s", zone);
+}
+
+void
 dns_fake_caa_fails(const char *name)
 {
 	snprintf(caa_failure, sizeof(caa_failure), "%s", name);
@@ -82,6 +92,23 @@ dns_fake_differs(const char *server, const char *name, const char *cname)
 	snprintf(different.server, sizeof(different.server), "%s", server);
 	snprintf(different.name, sizeof(different.name), "%s", name);
 	snprintf(different.cname, sizeof(different.cname), "%s", cname);
+}
+
+void
+dns_fake_hold(void)
+{
+	pthread_mutex_lock(&gate);
+	is_held = true;
+	pthread_mutex_unlock(&gate);
+}
+
+void
+dns_fake_let_go(void)
+{
+	pthread_mutex_lock(&gate);
+	is_held = false;
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&gate);
 }
 
 /* ---- dns/resolver.h ---- */
@@ -267,6 +294,10 @@ dns_chain(struct dns_resolver *resolver, const char *const *names, size_t n,
     struct dns_chain *ret_chains)
 {
 	(void)resolver;
+	pthread_mutex_lock(&gate);
+	while (is_held)
+		pthread_cond_wait(&opened, &gate);
+	pthread_mutex_unlock(&gate);
 	for (size_t i = 0; i < n; i++)
 		follow(names[i], &ret_chains[i]);
 	return status_ok();
@@ -288,7 +319,8 @@ dns_find_zone(struct dns_resolver *resolver, const char *name,
 
 	(void)resolver;
 	for (size_t i = 0; i < n_servers; i++) {
-		if (!is_in(name, servers[i].zone))
+		if (!is_in(name, servers[i].zone) ||
+		    (lame[0] != 0 && is_in(name, lame)))
 			continue;
 		snprintf(zone.name, DNS_NAME_MAX, "%s", servers[i].zone);
 		snprintf(zone.servers[zone.n_servers].name, DNS_NAME_MAX, "%s",

@@ -47,7 +47,7 @@ checks_desk_set_up(struct checks_desk *at, const char *yaml)
 	struct checks_config config;
 	void *desk = NULL;
 
-	*at = (struct checks_desk){ .shop = 0 };
+	*at = (struct checks_desk){ .ca_domain = "" };
 	dns_fake_reset();
 	assert_int_equal(desk_set_up(&desk), 0);
 	at->desk = desk;
@@ -87,7 +87,7 @@ checks_desk_run(struct checks_desk *at, const char *hostnames, int64_t resource,
 		.resource = resource,
 		.change = change,
 		.validation = validation,
-		.ca_domain = "" };
+		.ca_domain = at->ca_domain };
 	struct status st;
 
 	while (*hostnames != 0) {

@@ -15,6 +15,7 @@ struct checks_desk {
 	struct dns_resolver *resolver;
 	struct checks *checks;
 	Holdfast__Certd__V1__Diagnosis *report; /* of the last run */
+	const char *ca_domain;                  /* of changes; "": any */
 	int64_t shop;         /* of acme, for www.example.com */
 	char shop_target[64]; /* its target */
 };

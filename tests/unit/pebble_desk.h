@@ -3,6 +3,7 @@
 #define TESTS_UNIT_PEBBLE_DESK_H
 
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -65,7 +66,7 @@ struct desk_key {
 	EVP_PKEY *key;
 	uint8_t spki[1024];
 	size_t spki_len;
-	unsigned n_signed;
+	atomic_uint n_signed;
 	const char *refusal; /* NULL: signs */
 };
 

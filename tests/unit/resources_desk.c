@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <openssl/rand.h>
 
+#include "certd/enrollments.h"
 #include "certd/shared.h"
 #include "certd/store_accounts.h"
 #include "certd/store_bindings.h"
@@ -113,25 +114,26 @@ desk_set_up(void **state)
 	return 0;
 }
 
-int
-desk_set_up_all(void **state)
+void
+desk_set_up_services(struct desk *desk, struct enrollments *enrollments)
 {
 	struct certificates_config certificates = {
 		.networks = &desk_networks,
 		.zone = DESK_ZONE,
 		.allow_exposed_upload = true,
 		.shared_added = shared_apply_all,
+		.acme_allow = enrollments_allow_upload,
+		.acme_bound = enrollments_uploaded,
+		.acme_ctx = enrollments,
 	};
 	struct resources_config resources = {
 		.networks = &desk_networks,
 		.zone = DESK_ZONE,
+		.enrollments = enrollments,
 		/* Machines that build are slow; nothing waits in vain. */
 		.wait_ms = 60000,
 	};
-	struct desk *desk;
 
-	desk_set_up(state);
-	desk = *state;
 	certificates.store = resources.store = desk->store;
 	certificates.custody = resources.custody = desk->custody;
 	assert_int_equal(
@@ -147,6 +149,13 @@ desk_set_up_all(void **state)
 	    STATUS_OK);
 	assert_int_equal(
 	    resources_register(desk->resources, desk->api).code, STATUS_OK);
+}
+
+int
+desk_set_up_all(void **state)
+{
+	desk_set_up(state);
+	desk_set_up_services(*state, NULL);
 	return 0;
 }
 
@@ -223,7 +232,8 @@ desk_certificate(struct desk *desk, struct desk_certificate facts)
 		.issuer = "issuer",
 		.serial = "01",
 		.created_by = "test",
-		.chain_pem = "PEM" };
+		.chain_pem = "-----BEGIN CERTIFICATE-----\nREVS\n"
+			     "-----END CERTIFICATE-----\n" };
 	struct store_certificate other;
 	struct words names;
 	struct key_id key;

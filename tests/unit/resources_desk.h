@@ -49,6 +49,10 @@ extern const struct networks desk_networks;
 int desk_set_up(void **state);     /* the store alone */
 int desk_set_up_all(void **state); /* and the services */
 int desk_tear_down(void **state);
+/* Of the store alone: add the services, with what obtains certificates for
+ * resources, or NULL. */
+struct enrollments;
+void desk_set_up_services(struct desk *desk, struct enrollments *enrollments);
 
 /* ---- rows, put there without any service ---- */
 

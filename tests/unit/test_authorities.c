@@ -417,6 +417,16 @@ configure(struct desk *desk, const char *first)
 	read_config(desk);
 }
 
+static void
+configure_one(struct desk *desk)
+{
+	snprintf(config_text, sizeof(config_text),
+	    "state_dir: %s\nacme:\n  authorities:\n    - name: one\n"
+	    "      directory: %s\n",
+	    desk->folder, cas[0].directory);
+	read_config(desk);
+}
+
 static int
 set_up(void **state)
 {
@@ -628,11 +638,7 @@ another_directory_under_the_same_name_gets_an_account_of_its_own(void **state)
 	snprintf(
 	    cas[0].directory, sizeof(cas[0].directory), "https://one.test/v2");
 	cas[0].n = 0;
-	snprintf(config_text, sizeof(config_text),
-	    "state_dir: %s\nacme:\n  authorities:\n    - name: one\n"
-	    "      directory: https://one.test/v2\n",
-	    desk->folder);
-	read_config(desk);
+	configure_one(desk);
 	restart(desk);
 	enter_and_leave("one");
 	assert_int_equal(cas[0].n, 1);
@@ -1040,8 +1046,15 @@ a_ca_that_takes_an_operator_is_passed_over(void **state)
 	(void)state;
 	cas[0].has_terms = true;
 	assert_true(failed(enter("one", &session)));
+	assert_true(problem.is_temporary);
 	assert_string_equal(choose("", false), "two");
 	assert_non_null(strstr(why, "terms_agreed"));
+	/* Where there is no other, nobody need come again. */
+	configure_one(*state);
+	restart(*state);
+	assert_true(failed(enter("one", &session)));
+	assert_false(problem.is_temporary);
+	assert_string_equal(choose("", false), "");
 }
 
 static void

@@ -157,6 +157,20 @@ a_look_up_that_fails_names_the_servers_that_do_not_answer(void **state)
 }
 
 static void
+a_delegation_to_nobody_is_told_by_the_zone_above(void **state)
+{
+	(void)state;
+	dns_fake_fail("www.lame.example.org", DNS_SERVFAIL);
+	dns_fake_zone(
+	    "example.org", "ns1.example.org", "198.41.0.4:53", DNS_OK, true);
+	dns_fake_lame("lame.example.org");
+	checks_desk_run(&at, "www.lame.example.org", at.shop, 0, 0);
+	checks_desk_expect(&at, "dns", NULL, CHECK_FAIL,
+	    "the zone above, example.org, answers, and the servers that it "
+	    "names for lame.example.org do not (lame)");
+}
+
+static void
 a_cname_to_somebody_else_fails(void **state)
 {
 	(void)state;
@@ -265,7 +279,22 @@ caa_that_names_another_ca_gets_the_line_to_add(void **state)
 	diagnose();
 	checks_desk_expect(&at, "caa", WWW, CHECK_FAIL,
 	    "example.com.  CAA  0 issue \"letsencrypt.org\"");
+	at.ca_domain = "letsencrypt.org";
 	assert_true(is_forbidden(VALIDATION_DNS_01_BY_HAND, "letsencrypt.org"));
+	/* Any CA: which is asked is not known yet. */
+	at.ca_domain = "";
+	dns_fake_zone("example.com", "ns", "198.41.0.4:53", DNS_OK, true);
+	assert_false(is_forbidden(VALIDATION_DNS_01_BY_HAND, ""));
+}
+
+static void
+caa_that_names_the_second_ca_is_a_warning(void **state)
+{
+	(void)state;
+	dns_fake_add("example.com", DNS_CAA, 300, "0 issue \"other.example\"");
+	diagnose();
+	checks_desk_expect(
+	    &at, "caa", WWW, CHECK_WARNING, "authority other may");
 }
 
 static void
@@ -471,6 +500,7 @@ static void
 dns_persist_01_looks_for_its_record(void **state)
 {
 	(void)state;
+	at.ca_domain = "letsencrypt.org";
 	assert_true(is_forbidden(VALIDATION_DNS_PERSIST_01,
 	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org"));
 	dns_fake_add("_validation-persist." WWW, DNS_TXT, 60,
@@ -573,7 +603,8 @@ every_edge_is_shown_with_what_it_has(void **state)
 	put_edge(1, "fra-1", 5, good);
 	put_edge(2, "gone-1", 4000, NULL);
 	diagnose();
-	checks_desk_expect(&at, "edges", NULL, CHECK_PASS, "1 live edges");
+	checks_desk_expect(
+	    &at, "edges", NULL, CHECK_PASS, "in place at 1 of 1 live edges");
 	checks_desk_expect(&at, "edges", NULL, CHECK_PASS, "gone-1");
 	checks_desk_expect(
 	    &at, "edges-http-01", NULL, CHECK_PASS, "1 of 1 live edges");
@@ -675,6 +706,7 @@ main(void)
 		TEST(a_cname_into_nothing_dangles),
 		TEST(cnames_in_a_circle_are_a_loop),
 		TEST(a_look_up_that_fails_names_the_servers_that_do_not_answer),
+		TEST(a_delegation_to_nobody_is_told_by_the_zone_above),
 		TEST(a_cname_to_somebody_else_fails),
 		TEST(a_target_without_address_is_the_operators_to_mend),
 		TEST(a_flattened_cname_is_a_warning),
@@ -684,6 +716,7 @@ main(void)
 		TEST(resolvers_that_differ_are_shown_each),
 		TEST(what_foreign_dns_says_cannot_command_a_terminal),
 		TEST(caa_that_names_another_ca_gets_the_line_to_add),
+		TEST(caa_that_names_the_second_ca_is_a_warning),
 		TEST(caa_that_names_the_ca_or_nobody_passes),
 		TEST(a_wildcard_is_judged_by_issuewild),
 		TEST(a_caa_look_up_that_fails_is_a_no),

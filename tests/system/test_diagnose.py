@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""holdfast diagnose, and REST's diagnoses: real DNS (BIND), stock nginx with edged behind it,
+a front that blocks, and an origin."""
+
+import http.server
+import json
+import ssl
+import threading
+
+import pytest
+
+from bed import Daemon, free_port, wait_for
+from certd_bed import FollowBed
+from certs import Pki
+
+GOOD, WWW = "shop.example.org", "www.example.org"
+FRONT = "127.0.0.3"
+ORIGIN = "origin.example.org"
+
+
+class Web:
+    """An HTTP server that says what it is told to; with TLS when it gets files for it."""
+
+    def __init__(self, address, port, status, headers=(), body=b"", tls=None):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response_only(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+        self.server = http.server.ThreadingHTTPServer((address, port), Handler)
+        self.port = self.server.server_address[1]
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def start_named(bed, port, records):
+    """named with its own root, so that nothing leaves the machine; it is authoritative for
+    example.org and the operator's zone, and resolves."""
+    folder = bed.dir / "named"
+    folder.mkdir()
+    head = "$TTL 60\n@ IN SOA ns.example.org. h.example.org. 1 3600 600 86400 60\n" \
+           "@ IN NS ns.example.org.\n"
+    zones = {".": "ns.example.org. IN A 127.0.0.1\n",
+             "example.org": "ns IN A 127.0.0.1\n" + records,
+             "edge.holdfast.test": "* 300 IN A 127.0.0.1\n"}
+    text = f"""\
+options {{
+  directory "{folder}"; pid-file "{folder}/pid"; session-keyfile "{folder}/session.key";
+  managed-keys-directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }};
+  listen-on-v6 {{ none; }}; recursion yes; allow-recursion {{ 127.0.0.1; }};
+  empty-zones-enable no; dnssec-validation no; notify no; minimal-responses no;
+}};
+controls {{ }};
+"""
+    for i, (zone, lines) in enumerate(zones.items()):
+        (folder / f"zone{i}").write_text(head + lines)
+        text += f'zone "{zone}" {{ type primary; file "zone{i}"; }};\n'
+    (folder / "named.conf").write_text(text)
+    named = Daemon("named", ["/usr/sbin/named", "-4", "-c", folder / "named.conf", "-g"],
+                   bed.dir / "named.log", bed.env)
+    bed.daemons["named"] = named
+    named.start()
+    wait_for("named listens", lambda: bed._listens(named, port))
+
+
+def add(bed, *hosts):
+    key, leaf = bed.pki.leaf(*hosts)
+    chain, private = bed.pki.files(bed.dir / "up", hosts[0], key, leaf)
+    return bed.json("cert", "upload", chain, private, "--account", "acme")["certificate"]
+
+
+@pytest.fixture(scope="module")
+def bed():
+    b = FollowBed(edges=1, http=True)
+    b.dns_port = free_port()
+    b.certd_lines = f"""\
+acme:
+  authorities:
+    - name: le
+      directory: https://127.0.0.1:9/dir
+      ca_domain: letsencrypt.org
+dns:
+  resolvers: ["127.0.0.1:{b.dns_port}"]
+  authoritative_port: {b.dns_port}
+checks:
+  http_port: {b.http_ports["e1"]}
+  https_port: {b.ports["e1"]}
+  allow_private: true
+"""
+    b.up()
+    b.pki = Pki()
+    key, leaf = b.pki.leaf(ORIGIN)
+    b.origin = Web("127.0.0.1", 0, 200, body=b"hello",
+                   tls=b.pki.files(b.dir / "origin", "origin", key, leaf))
+    b.front = Web(FRONT, b.http_ports["e1"], 403,
+                  [("Server", "cloudflare"), ("CF-RAY", "1"), ("Content-Type", "text/html")],
+                  b"<title>Just a moment...</title>")
+    b.cli("account", "create", "acme")
+    b.cli("account", "create", "rival")
+    b.start_edge("e1")
+    b.first = add(b, GOOD, WWW)
+    b.shop = b.json("resource", "create", "shop", GOOD, WWW, "--account", "acme",
+                    "--cert", b.first["id"], "--origin", f"{ORIGIN}:{b.origin.port}",
+                    "--origin-mode", "https")["resource"]
+    start_named(b, b.dns_port, f"""\
+shop 300 IN CNAME {b.shop["target"]}.
+www IN A 127.0.0.1
+origin IN A 127.0.0.1
+fronted IN A {FRONT}
+dangling IN CNAME nowhere.example.org.
+round IN CNAME about.example.org.
+about IN CNAME round.example.org.
+noca IN A 127.0.0.1
+noca IN CAA 0 issue "ca.example"
+lame IN NS ns1.lame
+ns1.lame IN A 127.0.0.9
+""")
+    b.publish(GOOD, WWW)
+    wait_for("the edge serves it", lambda: b.converged("shop"), 60)
+    yield b
+    b.origin.close()
+    b.front.close()
+    b.close()
+
+
+def diagnose(bed, *argv, passes=None):
+    """{check: finding} of one name, or {(check, name): finding} of several."""
+    done = bed.run("--json", "diagnose", *argv)
+    assert done.returncode in (0, 1), done.stderr
+    report = json.loads(done.stdout)
+    assert report["passed"] == (done.returncode == 0)
+    assert passes is None or report["passed"] == passes, report
+    names = {f["hostname"] for f in report["findings"] if f["hostname"]}
+    return report, {f["check"] if len(names) < 2 else (f["check"], f["hostname"]): f
+                    for f in report["findings"]}
+
+
+@pytest.mark.feature("E01")
+@pytest.mark.feature("E02")
+@pytest.mark.feature("E03")
+@pytest.mark.feature("E05")
+@pytest.mark.feature("E06")
+@pytest.mark.feature("V02")
+def test_a_site_that_is_as_it_should_be_passes_every_check(bed):
+    wait_for("the edge has looked at http-01's way", lambda: bed.rows(
+        "SELECT 1 FROM edge_site WHERE http_probed = 1"), 60)
+    report, found = diagnose(bed, GOOD, passes=True)
+    wrong = {c: f for c, f in found.items() if f["result"] not in ("pass", "not_applicable")}
+    assert not wrong
+    assert f"{GOOD} CNAME {bed.shop['target']} (TTL 300 s)" in found["dns"]["seen"]
+    assert found["flattened"]["result"] == "pass"
+    assert f"certificate {bed.first['id']}" in found["certificate"]["seen"]
+    assert "edge group standard" in found["resource"]["seen"]
+    assert f"origin {ORIGIN}" in found["resource"]["seen"]
+    assert '127.0.0.1: 200 "test"' in found["http-01"]["seen"]
+    assert "1 of 1 live edges have looked, 0 in vain" in found["edges-http-01"]["seen"]
+    assert f"answers 200; certificate CN={ORIGIN}" in found["origin"]["seen"]
+    text = bed.cli("diagnose", GOOD)
+    assert "pass  Its CNAME leads to the target" in text and "passed: nothing is in" in text
+
+
+@pytest.mark.feature("E04")
+@pytest.mark.feature("E07")
+@pytest.mark.feature("E08")
+def test_answers_are_shown_as_dig_does_and_edges_with_what_they_have(bed):
+    _, found = diagnose(bed, GOOD)
+    detail = found["dns"]["detail"]
+    assert bed.shop["target"] in detail and "CNAME" in detail and "300" in detail
+    assert f"127.0.0.1:{bed.dns_port}" in detail or f"127.0.0.1#{bed.dns_port}" in detail
+    version = bed.json("resource", "show", "shop")["version"]
+    assert f"version {version} is in place at 1 of 1 live edges, and was seen served by 1" in \
+        found["edges"]["seen"]
+    assert "changed " in found["edges"]["seen"]
+    assert f"applied {version}, seen serving {version}, of {version}" in found["edges"]["detail"]
+    assert bed.shop["target"] in bed.cli("diagnose", GOOD, "--detail")
+
+
+@pytest.mark.feature("C26")
+def test_a_flattened_cname_is_a_warning_with_the_line_to_put(bed):
+    _, found = diagnose(bed, WWW)
+    assert found["flattened"]["result"] == "warning"
+    assert "flattened CNAME" in found["flattened"]["seen"]
+    assert f"{WWW}.  CNAME  {bed.shop['target']}." in found["flattened"]["remedy"]
+
+
+@pytest.mark.feature("V03")
+def test_a_front_that_blocks_the_challenge_is_named(bed):
+    bed.json("resource", "create", "fronted", "fronted.example.org", "--account", "acme")
+    _, found = diagnose(bed, "fronted.example.org", passes=False)
+    assert found["flattened"]["result"] == "fail" and FRONT in found["flattened"]["seen"]
+    assert found["http-01"]["result"] == "fail"
+    assert "403: it is blocked" in found["http-01"]["seen"]
+    assert "turn the proxy of Cloudflare off" in found["http-01"]["remedy"]
+    done = bed.run("diagnose", "fronted.example.org")
+    assert done.returncode == 1 and "FAIL  " in done.stdout and "to do " in done.stdout
+
+
+@pytest.mark.feature("E06")
+def test_dns_faults_are_told_apart(bed):
+    said = {}
+    for name in ("none", "dangling", "round", "lame", "noca"):
+        _, found = diagnose(bed, f"{name}.example.org")
+        said[name] = found
+    assert "NXDOMAIN" in said["none"]["dns"]["seen"]
+    assert "holdfast resource create NAME none.example.org" in said["none"]["resource"]["remedy"]
+    assert "the CNAME dangles" in said["dangling"]["dns"]["seen"]
+    assert "in a circle" in said["round"]["dns"]["seen"]
+    assert said["lame"]["dns"]["result"] == "fail"
+    assert "SERVFAIL" in said["lame"]["dns"]["seen"]
+    assert "the zone above, example.org, answers" in said["lame"]["dns"]["seen"]
+    assert said["noca"]["caa"]["result"] == "fail"
+    assert 'noca.example.org.  CAA  0 issue "letsencrypt.org"' in said["noca"]["caa"]["remedy"]
+
+
+@pytest.mark.feature("E08")
+def test_what_an_edge_serves_in_place_of_what_is_bound_is_seen(bed):
+    """nginx is stopped while the resource gets another certificate."""
+    new = add(bed, GOOD, WWW)
+    bed.daemons["nginx"].stop()
+    try:
+        bed.json("resource", "bind", "shop", new["id"])
+        wait_for("the edge says so", lambda: bed.rows(
+            "SELECT 1 FROM edge_site WHERE problem <> ''"), 60)
+        _, found = diagnose(bed, GOOD, passes=False)
+        assert found["edges"]["result"] == "fail" and "e1: " in found["edges"]["why"]
+        assert found["http-01"]["result"] in ("fail", "warning")
+        assert "refuses the connection" in found["http-01"]["seen"]
+        assert "http-01" in found and found["edges"]["remedy"].startswith("holdfast edge show")
+    finally:
+        bed.daemons["nginx"].start()
+    wait_for("it is served again", lambda: bed.converged("shop"), 120)
+
+
+@pytest.mark.feature("E01")
+def test_all_names_of_a_resource_are_looked_at_at_once(bed):
+    report, found = diagnose(bed, "--resource", "shop")
+    assert ("dns", GOOD) in found and ("dns", WWW) in found
+    assert report["resource"] == int(bed.shop["id"])
+
+
+@pytest.mark.feature("E01")
+def test_rest_runs_keeps_and_lists_diagnoses_of_the_account_alone(bed):
+    token, rival = bed.make_token("acme"), bed.make_token("rival")
+    code, _, report = bed.rest("POST", "/v1/diagnoses", token, {"hostname": GOOD})
+    assert code == 201 and report["account"] == "acme" and len(report["findings"]) > 10
+    code, _, again = bed.rest("GET", f"/v1/diagnoses/{report['id']}", token)
+    assert code == 200 and again == report
+    assert bed.rest("GET", f"/v1/diagnoses/{report['id']}", rival)[0] == 404
+    code, _, refused = bed.rest("POST", "/v1/diagnoses", rival, {"hostname": GOOD})
+    assert code == 403 and "shop" not in refused["detail"].replace(GOOD, "")
+    code, _, page = bed.rest("GET", f"/v1/diagnoses?hostname={GOOD}&page_size=1", token)
+    assert code == 200 and [d["id"] for d in page["diagnoses"]] == [report["id"]]
+    assert page["next_page_token"] and not page["diagnoses"][0]["findings"]
+    assert bed.rest("GET", "/v1/diagnoses", rival)[2]["diagnoses"] == []
+    # The sandbox has what libcurl and c-ares need.
+    assert "refused a system call" not in bed.daemons["certd"].text()

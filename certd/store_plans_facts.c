@@ -26,7 +26,8 @@ store_plans_rival(
 	struct status st = db_query(tx, &rows,
 	    "SELECT p.id, o.enrollment FROM plan p INDEXED BY plan_under_way"
 	    " CROSS JOIN plan_item o CROSS JOIN plan_item i"
-	    " WHERE p.state IN (2, 3) AND p.id <> ?1 AND o.plan = p.id"
+	    " WHERE p.state IN (0, 2, 3) AND p.state <> 0 AND p.id <> ?1 AND "
+	    "o.plan = p.id"
 	    " AND o.state <> 2 AND i.plan = ?1 AND i.enrollment = o.enrollment"
 	    " AND i.purpose = o.purpose LIMIT 1",
 	    DB_VALUES(db_int(plan)));

@@ -15,6 +15,7 @@
 #include "certd/enrollments_int.h"
 #include "certd/store_accounts.h"
 #include "certd/store_bindings.h"
+#include "certd/store_standby.h"
 #include "proto/message.h"
 
 typedef Holdfast__Certd__V1__CreateEnrollmentRequest create_msg;
@@ -140,16 +141,14 @@ static struct status
 set_standby(struct db_tx *tx, const struct enrollment_row *row)
 {
 	struct renewal_row renewal;
-	struct status st =
-	    store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
+	struct status st;
 
-	if (failed(st))
-		return st;
 	if (!row->standby)
-		renewal = (struct renewal_row){ .enrollment = row->id,
-			.purpose = PURPOSE_STANDBY };
-	else if (renewal.certificate == 0)
-		renewal.renew_s = store_now_s();
+		return store_standby_drop(tx, row->id);
+	st = store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
+	if (failed(st) || renewal.certificate != 0)
+		return st;
+	renewal.renew_s = store_now_s();
 	return store_renewals_save(tx, &renewal);
 }
 

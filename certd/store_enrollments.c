@@ -17,6 +17,7 @@
 #include "certd/page.h"
 #include "certd/store.h"
 #include "certd/store_changes.h"
+#include "certd/store_standby.h"
 #include "proto/message.h"
 
 #define CONTACTS_TEXT_MAX (ENROLLMENT_CONTACTS_MAX * 21 + 1)
@@ -290,9 +291,12 @@ store_enrollments_set_state(
 STATUS
 store_enrollments_delete(struct db_tx *tx, int64_t id)
 {
-	struct status st = db_run(tx, NULL,
-	    "DELETE FROM renewal WHERE enrollment = ?1", DB_VALUES(db_int(id)));
+	struct status st = store_standby_drop(tx, id);
 
+	if (!failed(st))
+		st = db_run(tx, NULL,
+		    "DELETE FROM renewal WHERE enrollment = ?1",
+		    DB_VALUES(db_int(id)));
 	return failed(st)
 		   ? st
 		   : db_run(tx, NULL, "DELETE FROM enrollment WHERE id = ?1",
@@ -312,6 +316,9 @@ store_enrollments_leave(struct db_tx *tx, int64_t id)
 		return st;
 	if (under_way == 0)
 		return store_enrollments_delete(tx, id);
+	st = store_standby_drop(tx, id);
+	if (failed(st))
+		return st;
 	/* No name that a person gives has a line feed. */
 	snprintf(name, sizeof(name), "leaves\n%" PRId64, id);
 	st = db_run(tx, NULL,

@@ -70,6 +70,8 @@ const char store_schema_acme[] =
     " explanation_url TEXT NOT NULL DEFAULT '',"
     " failures INTEGER NOT NULL DEFAULT 0,"
     " problem TEXT NOT NULL DEFAULT '',"
+    /* Of a standby one: whose edges have it ready; empty: none. */
+    " edge_group TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (enrollment, purpose)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX renewal_due ON renewal (due_s) WHERE due_s > 0;"
     "CREATE INDEX renewal_by_certificate ON renewal (certificate)"

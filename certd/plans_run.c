@@ -26,7 +26,9 @@
 /* Items of which one look finds that their CA takes nothing now; they are
  * looked at again then. */
 #define FULL_MAX 100
-#define FULL_S 300
+#define FULL_MOST_S 300
+/* Looks come late by no more than that, but when nothing could begin. */
+#define LATE_NS (5 * NS_PER_S)
 
 /* ---- one look at one plan ---- */
 
@@ -100,7 +102,8 @@ paced(struct look *look, int64_t *ret_next_ms)
 		*ret_next_ms = (pacing->next_ns - look->now_ns) / NS_PER_MS + 1;
 		return 0;
 	}
-	n = 1 + (look->now_ns - pacing->next_ns) / each_ns;
+	n = look->now_ns - pacing->next_ns;
+	n = 1 + (n < LATE_NS ? n : LATE_NS) / each_ns;
 	return n < PLANS_AT_ONCE ? (size_t)n : PLANS_AT_ONCE;
 }
 
@@ -199,6 +202,17 @@ settle_all(struct look *look, struct db_tx *tx)
 	return st;
 }
 
+/* Until one whose CA is full is looked at again: others come before it, and
+ * with many of them that takes its time. */
+static int64_t
+full_s(const struct look *look)
+{
+	const int64_t pause_s =
+	    FULL_MS / 1000 + look->counts[PLAN_ITEM_WAITS] / 20;
+
+	return pause_s < FULL_MOST_S ? pause_s : FULL_MOST_S;
+}
+
 static struct status
 begin_one(struct look *look, struct db_tx *tx, struct rooms *rooms,
     struct plan_item *found)
@@ -215,7 +229,7 @@ begin_one(struct look *look, struct db_tx *tx, struct rooms *rooms,
 	    item.of.authority, item.asked->to_authority);
 	if (item.alive == 0 && !has_room(look, rooms, &item)) {
 		look->n_full++;
-		item.item.due_s = look->now_s + FULL_S;
+		item.item.due_s = look->now_s + full_s(look);
 		return store_plans_save_item(tx, &item.item);
 	}
 	look->n_begun++;
@@ -346,12 +360,27 @@ read_look(struct look *look, struct db_tx *tx)
 	return st;
 }
 
+/* Is one of that state due?  Else notes when one is. */
+static bool
+is_due(struct look *look, struct db_tx *tx, int state)
+{
+	int64_t next_s = 0;
+	size_t n = 0;
+
+	if (look->counts[state] == 0 || look->n_under_way == PLANS_AT_ONCE ||
+	    failed(store_plans_due(tx, look->row.id, state, look->now_s,
+		look->items, 1, &n, &next_s)))
+		return false;
+	if (n == 0 && next_s != 0)
+		sooner(&look->next_ms, (next_s - look->now_s) * 1000);
+	return n > 0;
+}
+
 /* Is there anything that a transaction would change? */
 static bool
 has_work(struct look *look, struct db_tx *tx)
 {
-	int64_t next_s = 0, next_ms = 0;
-	size_t n = 0, room = look->n_under_way;
+	int64_t next_ms = 0;
 
 	if (look->estimate->asked->revoke != 0 &&
 	    find_pacing(look->plans, look->row.id, look->now_ns)->wished !=
@@ -362,18 +391,12 @@ has_work(struct look *look, struct db_tx *tx)
 			return true;
 	if (look->counts[PLAN_ITEM_DONE] == look->row.total)
 		return true;
-	if (room < PLANS_AT_ONCE && look->counts[PLAN_ITEM_WAITS] > 0) {
+	if (is_due(look, tx, PLAN_ITEM_WAITS)) {
 		if (paced(look, &next_ms) > 0)
 			return true;
 		sooner(&look->next_ms, next_ms);
 	}
-	if (look->counts[PLAN_ITEM_FAILING] == 0 ||
-	    failed(store_plans_due(tx, look->row.id, PLAN_ITEM_FAILING,
-		look->now_s, look->items, 1, &n, &next_s)))
-		return false;
-	if (next_s != 0)
-		sooner(&look->next_ms, (next_s - look->now_s) * 1000);
-	return n > 0 && room < PLANS_AT_ONCE;
+	return is_due(look, tx, PLAN_ITEM_FAILING);
 }
 
 static struct status

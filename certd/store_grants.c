@@ -2,10 +2,10 @@
 
 /*
  * Rows of grant_.  A key's groups are those of resources that bind a
- * certificate of it with HTTPS on, those where a retired one may still be served,
- * and those that have a standby one ready; they are found by index, however many resources there are.  A right
- * that keyd may have is never forgotten: its row stays until keyd has said that
- * it is gone.
+ * certificate of it with HTTPS on, those where a retired one may still be
+ * served, and those that have a standby one ready; they are found by index,
+ * however many resources there are.  A right that keyd may have is never
+ * forgotten: its row stays until keyd has said that it is gone.
  */
 
 #include "certd/store_grants.h"
@@ -90,7 +90,8 @@ add_certificate(struct db_tx *tx, int64_t certificate, struct groups *groups)
 	};
 	struct status st = status_ok();
 
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]) && !failed(st); i++) {
+	for (size_t i = 0;
+	     i < sizeof(sources) / sizeof(sources[0]) && !failed(st); i++) {
 		char group[NETWORK_NAME_MAX] = "";
 		char last[NETWORK_NAME_MAX];
 

@@ -2,7 +2,9 @@
 
 /*
  * Plans over the real store and the desk of enrollments, whose machine is the
- * test.  What CAs let themselves be asked is what the test says.
+ * test.  What CAs let themselves be asked is what the test says.  Every
+ * statement about plans is explained before it is run: none looks at a whole
+ * table.
  */
 
 #include <setjmp.h>
@@ -37,6 +39,70 @@ DESK_MESSAGE(cancel_plan_request, CancelPlanRequest)
 
 #define OK(call) assert_int_equal((call).code, STATUS_OK)
 #define HOUR_S 3600
+
+/* ---- every statement is explained (linked with --wrap) ---- */
+
+STATUS __real_db_query(struct db_tx *tx, struct db_rows **ret_rows,
+    const char *sql, const struct db_value *values, size_t n_values);
+STATUS __wrap_db_query(struct db_tx *tx, struct db_rows **ret_rows,
+    const char *sql, const struct db_value *values, size_t n_values);
+STATUS __real_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
+    const struct db_value *values, size_t n_values);
+STATUS __wrap_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
+    const struct db_value *values, size_t n_values);
+STATUS __real_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values);
+STATUS __wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values);
+
+/* Those of the test's thread, but for its own. */
+static _Thread_local bool explains;
+
+static void
+explain(struct db_tx *tx, const char *sql, const struct db_value *values,
+    size_t n_values)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	char text[2048], step[256];
+	bool row = false;
+
+	if (!explains || strstr(sql, "plan") == NULL)
+		return;
+	snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
+	assert_true(strlen(text) < sizeof(text) - 1);
+	assert_int_equal(
+	    __real_db_query(tx, &rows, text, values, n_values).code, STATUS_OK);
+	while (!failed(db_next(rows, &row)) && row) {
+		db_column_text(rows, 3, step, sizeof(step));
+		if (strncmp(step, "SCAN ", 5) == 0 &&
+		    strcmp(step, "SCAN CONSTANT ROW") != 0)
+			fail_msg("%s: %s", sql, step);
+	}
+}
+
+STATUS
+__wrap_db_query(struct db_tx *tx, struct db_rows **ret_rows, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	explain(tx, sql, values, n_values);
+	return __real_db_query(tx, ret_rows, sql, values, n_values);
+}
+
+STATUS
+__wrap_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	explain(tx, sql, values, n_values);
+	return __real_db_number(tx, ret_number, sql, values, n_values);
+}
+
+STATUS
+__wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	explain(tx, sql, values, n_values);
+	return __real_db_run(tx, ret_changed, sql, values, n_values);
+}
 
 /* ---- CAs ---- */
 
@@ -115,6 +181,7 @@ set_up(void **state)
 	enroll_desk_set_up(state);
 	desk = *state;
 	memset(paces, 0, sizeof(paces));
+	explains = true;
 	make_plans(desk);
 	OK(plans_register(plans, desk->api));
 	return 0;
@@ -125,6 +192,7 @@ tear_down(void **state)
 {
 	plans_free(plans);
 	plans = NULL;
+	explains = false;
 	return enroll_desk_tear_down(state);
 }
 
@@ -158,7 +226,20 @@ run(struct desk *desk, const char *sql)
 	struct db_tx *tx;
 
 	OK(store_write(desk->store, &tx));
+	explains = false;
 	OK(store_commit(desk->store, tx, db_run(tx, NULL, sql, DB_NONE)));
+	explains = true;
+}
+
+static int64_t
+number(struct desk *desk, const char *sql)
+{
+	int64_t n;
+
+	explains = false;
+	n = desk_number(desk, sql);
+	explains = true;
+	return n;
 }
 
 static struct status
@@ -235,16 +316,14 @@ step(void)
 static int64_t
 under_way(struct desk *desk)
 {
-	return desk_number(
-	    desk, "SELECT count(*) FROM change WHERE ended_s = 0");
+	return number(desk, "SELECT count(*) FROM change WHERE ended_s = 0");
 }
 
 /* The oldest change that is under way. */
 static int64_t
 first_change(struct desk *desk)
 {
-	return desk_number(
-	    desk, "SELECT min(id) FROM change WHERE ended_s = 0");
+	return number(desk, "SELECT min(id) FROM change WHERE ended_s = 0");
 }
 
 /* ---- estimates ---- */
@@ -276,13 +355,10 @@ an_estimate_is_the_longest_of_ca_limits_and_the_tokens_keys(void **state)
 	/* Keys were made for the measure, and are doomed; the second plan
 	 * makes none. */
 	assert_true(custody_fake_keys(desk->custody) > keys);
-	assert_int_equal(
-	    desk_number(desk, "SELECT count(*) FROM key_doomed"), 8);
-	assert_int_equal(
-	    desk_number(desk, "SELECT count(*) FROM key_intent"), 0);
+	assert_int_equal(number(desk, "SELECT count(*) FROM key_doomed"), 8);
+	assert_int_equal(number(desk, "SELECT count(*) FROM key_intent"), 0);
 	create(desk, &asked, &plan);
-	assert_int_equal(
-	    desk_number(desk, "SELECT count(*) FROM key_doomed"), 8);
+	assert_int_equal(number(desk, "SELECT count(*) FROM key_doomed"), 8);
 	/* Nothing was begun. */
 	assert_int_equal(under_way(desk), 0);
 }
@@ -373,9 +449,8 @@ keyd_that_makes_no_keys_means_no_plan(void **state)
 	custody_fake_away(desk->custody, true);
 	enroll_desk_refused(desk, ask(desk, "Plans/Create", &asked, &plan),
 	    STATUS_UNAVAILABLE, "keyd makes no keys in pool standard");
-	assert_int_equal(desk_number(desk, "SELECT count(*) FROM plan"), 0);
-	assert_int_equal(
-	    desk_number(desk, "SELECT count(*) FROM plan_item"), 0);
+	assert_int_equal(number(desk, "SELECT count(*) FROM plan"), 0);
+	assert_int_equal(number(desk, "SELECT count(*) FROM plan_item"), 0);
 }
 
 /* ---- what is selected ---- */
@@ -494,7 +569,7 @@ a_plan_says_what_it_is_to_replace_and_by_whom(void **state)
 	asked.authority = enroll_desk_text("ca2");
 	enroll_desk_refused(desk, ask(desk, "Plans/Create", &asked, &plan),
 	    STATUS_FAILED_PRECONDITION, "nothing to replace");
-	assert_int_equal(desk_number(desk, "SELECT count(*) FROM plan"), 0);
+	assert_int_equal(number(desk, "SELECT count(*) FROM plan"), 0);
 }
 
 /* ---- running ---- */
@@ -774,7 +849,7 @@ a_plan_goes_on_after_a_restart_and_half_a_plan_is_forgotten(void **state)
 	    " VALUES (0, x'', 0, 1, 'x')");
 	plans_free(plans);
 	make_plans(desk);
-	assert_int_equal(desk_number(desk, "SELECT count(*) FROM plan"), 1);
+	assert_int_equal(number(desk, "SELECT count(*) FROM plan"), 1);
 	paces[0].orders = 0;
 	run(desk, "UPDATE plan_item SET due_s = 0");
 	step();
@@ -796,8 +871,7 @@ the_thread_runs_what_was_started(void **state)
 	for (int i = 0; i < 2; i++)
 		enroll_desk_done(desk, first_change(desk));
 	for (uint64_t seen = 0;
-	     desk_number(desk, "SELECT count(*) FROM plan WHERE state = 4") <
-	     1;)
+	     number(desk, "SELECT count(*) FROM plan WHERE state = 4") < 1;)
 		seen = store_wait(desk->store, seen, 50);
 	plans_stop(plans);
 }
@@ -838,21 +912,19 @@ what_is_replaced_is_revoked_each_when_its_successor_is_there(void **state)
 	started(desk, &asked, &plan);
 	step();
 	/* Of all of them, before one could be renewed by itself. */
-	assert_int_equal(desk_number(desk,
-			     "SELECT count(*) FROM revocation"
-			     " WHERE due_s = 0 AND reason = 1"
-			     " AND authority = 'ca' AND asked_by LIKE 'plan%'"),
+	assert_int_equal(
+	    number(desk, "SELECT count(*) FROM revocation"
+			 " WHERE due_s = 0 AND reason = 1"
+			 " AND authority = 'ca' AND asked_by LIKE 'plan%'"),
 	    3);
 	assert_int_equal(under_way(desk), 1);
 	enroll_desk_done(desk, first_change(desk));
-	assert_int_equal(desk_number(desk,
-			     "SELECT count(*) FROM revocation WHERE due_s > 0"),
-	    1);
+	assert_int_equal(
+	    number(desk, "SELECT count(*) FROM revocation WHERE due_s > 0"), 1);
 	/* A plan that is given up revokes nothing more. */
 	cancel.id = plan->id;
 	OK(ask(desk, "Plans/Cancel", &cancel, &plan));
-	assert_int_equal(
-	    desk_number(desk, "SELECT count(*) FROM revocation"), 1);
+	assert_int_equal(number(desk, "SELECT count(*) FROM revocation"), 1);
 }
 
 /* ---- who, and lists ---- */

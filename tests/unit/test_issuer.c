@@ -417,10 +417,14 @@ a_standby_that_is_bound_is_renewed_where_it_is_bound(void **state)
 			     bindings_set(tx, &call, resource, &old, 1))
 			     .code,
 	    STATUS_OK);
+	/* It is the one in use from then on. */
+	assert_int_equal(desk_renewal(desk, enrollment, 0).certificate, old);
 	(void)desk_wait(desk,
-	    change_standby(desk, enrollment, CHANGE_KIND_RENEWAL), CHANGE_DONE);
+	    desk_change(desk, enrollment, CHANGE_KIND_RENEWAL), CHANGE_DONE);
+	assert_int_not_equal(
+	    desk_renewal(desk, enrollment, 0).certificate, old);
 	assert_int_equal(desk_number(desk, "SELECT certificate FROM binding"),
-	    desk_renewal(desk, enrollment, 1).certificate);
+	    desk_renewal(desk, enrollment, 0).certificate);
 }
 
 /* ---- what people ask for ---- */

@@ -236,6 +236,36 @@ a_key_that_goes_again_is_not_used(void **state)
 	expect_number(desk, "SELECT count(*) FROM key_intent", 1);
 }
 
+static void
+a_ca_that_does_not_answer_leaves_workers_for_another(void **state)
+{
+	struct desk *desk = *state;
+	int64_t change;
+
+	acme_fake_hold(first(desk), true);
+	for (int i = 0; i < 6; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "n%d.example", i);
+		(void)desk_change(desk,
+		    desk_enrollment(
+			desk, (struct desk_enrollment){ .names = name,
+				  .authority = "first" }),
+		    CHANGE_KIND_ISSUE);
+	}
+	change = desk_change(desk,
+	    desk_enrollment(
+		desk, (struct desk_enrollment){ .authority = "second" }),
+	    CHANGE_KIND_ISSUE);
+	desk_start(desk);
+	assert_int_equal(
+	    desk_wait(desk, change, CHANGE_DONE).state, CHANGE_DONE);
+	expect_number(desk, "SELECT count(*) FROM change WHERE ended_s = 0", 6);
+	acme_fake_hold(first(desk), false);
+	desk_wait_number(
+	    desk, "SELECT count(*) FROM change WHERE state = 11", 7);
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, desk_set_up, desk_tear_down)
 
@@ -256,6 +286,7 @@ main(void)
 		TEST(an_order_that_has_ended_when_it_comes_is_gone_on_with),
 		TEST(an_order_that_never_ends_is_not_waited_for_so_long),
 		TEST(a_key_that_goes_again_is_not_used),
+		TEST(a_ca_that_does_not_answer_leaves_workers_for_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

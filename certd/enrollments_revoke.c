@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/enrollment_quota.h"
 #include "certd/enrollment_view.h"
 #include "certd/enrollments_int.h"
 #include "certd/leaf.h"
@@ -183,6 +184,9 @@ replace(struct revoking *r)
 	struct status st = enrollments_must_issue(r->enrollments, r->call);
 
 	if (!failed(st))
+		st = enrollment_quota_check(r->tx, r->call,
+		    r->enrollments->config.config, &r->row, false);
+	if (!failed(st))
 		st = put_wish(r, 0);
 	return failed(st) ? st : queue_replacement(r);
 }
@@ -201,9 +205,11 @@ revoke_now(struct revoking *r)
 static struct status
 revoke_in(struct revoking *r, bool *ret_now)
 {
-	struct status st = enrollments_pick(
-	    r->tx, r->call, r->asked->id, r->asked->resource, &r->row);
+	struct status st = enrollments_may_change_resources(r->call);
 
+	if (!failed(st))
+		st = enrollments_pick(
+		    r->tx, r->call, r->asked->id, r->asked->resource, &r->row);
 	if (!failed(st))
 		st = store_etag_check(r->asked->etag, r->row.revision);
 	if (!failed(st))

@@ -100,8 +100,8 @@ struct renewals_ticked {
 STATUS renewals_tick(
     struct store *store, int64_t now_s, struct renewals_ticked *ret_ticked);
 
-/* Ask the CA about one (RFC 9773 4.2), and keep what it said.  Blocks for a
- * request. */
+/* Ask the CA about one (RFC 9773 4.2) and whether it is revoked, and keep what
+ * is said.  Blocks for a few requests. */
 void renewals_ask(const struct issuer_config *config, struct writer *writer,
     const struct renewals_ask *ask);
 

@@ -6,9 +6,11 @@
  * attempts fail, their own pauses hold, and one that wants a new certificate
  * again and again gets a few a day.  A CA that has no such information, is
  * away or not to be asked just now is asked again later; the certificate is
- * renewed at its third nevertheless.
+ * renewed at its third nevertheless.  Whether it is revoked is looked at each
+ * time as well: one that is is replaced at once.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "base/log.h"
 #include "certd/leaf.h"
 #include "certd/renewals.h"
+#include "certd/revoked.h"
 #include "certd/store_certificates.h"
 
 #define HOUR_S 3600
@@ -26,7 +29,37 @@ struct asking {
 	struct acme_renewal_info info;
 	bool has_info;
 	int64_t now_s, ask_s;
+	struct revoked_found revoked;
 };
+
+/* For auditors, unless it is revoked because somebody wanted it here. */
+static struct status
+tell_revoked(struct db_tx *tx, const struct asking *asking)
+{
+	const struct revoked_found *found = &asking->revoked;
+	char since[PKI_TIME_TEXT_MAX], object[40], detail[200];
+	struct enrollment_row of;
+	struct status st =
+	    store_enrollments_load(tx, asking->ask->enrollment, &of);
+
+	if (failed(st) || of.state == ENROLLMENT_REVOKED)
+		return st;
+	pki_time_print(found->answer.revoked_s, since);
+	(void)!snprintf(object, sizeof(object), "certificate %" PRId64,
+	    asking->ask->certificate);
+	(void)!snprintf(detail, sizeof(detail), "since %s, %s; %s", since,
+	    revocation_reason(found->answer.reason), found->source);
+	return store_event(
+	    tx, of.account, "certd", "acme.found_revoked", object, detail);
+}
+
+static struct status
+replace(struct db_tx *tx, const struct asking *asking)
+{
+	struct status st = tell_revoked(tx, asking);
+
+	return failed(st) ? st : renewals_revoked(tx, asking->ask->certificate);
+}
 
 /* What the CA's window makes of when to renew. */
 static struct status
@@ -80,7 +113,11 @@ keep(struct db_tx *tx, void *ctx)
 		if (row.renew_s != 0 && row.failures == 0)
 			st = follow_window(tx, &row, asking->now_s);
 	}
-	return failed(st) ? st : store_renewals_save(tx, &row);
+	if (!failed(st))
+		st = store_renewals_save(tx, &row);
+	if (!failed(st) && asking->revoked.answer.is_revoked)
+		st = replace(tx, asking);
+	return st;
 }
 
 /* Of the certificate as it is kept. */
@@ -153,6 +190,40 @@ may_ask(
 	return false;
 }
 
+static struct status
+load_chain(struct store *store, int64_t certificate, char **ret_pem)
+{
+	struct db_tx *tx;
+	struct status st = store_read(store, &tx);
+
+	if (failed(st))
+		return st;
+	st = store_certificates_chain(tx, certificate, ret_pem);
+	db_end(tx);
+	return st;
+}
+
+/* Where the CA has no renewal information, this sets the pace.  Where it has,
+ * or wants to be left alone, OCSP is not asked for each certificate as well. */
+static void
+look_revoked(
+    const struct issuer_config *config, struct asking *asking, int64_t now_s)
+{
+	struct revoked_found *found = &asking->revoked;
+	const bool may_ask_each =
+	    !asking->has_info &&
+	    (asking->ask_s == 0 || asking->ask_s >= now_s + HOUR_S);
+	scoped(free) char *pem = NULL;
+
+	if (config->revoked == NULL ||
+	    failed(load_chain(config->store, asking->ask->certificate, &pem)))
+		return;
+	revoked_look(config->revoked, pem, may_ask_each, now_s, found);
+	if (found->next_s != 0 && !asking->has_info &&
+	    (asking->ask_s == 0 || found->next_s < asking->ask_s))
+		asking->ask_s = found->next_s;
+}
+
 void
 renewals_ask(const struct issuer_config *config, struct writer *writer,
     const struct renewals_ask *ask)
@@ -171,6 +242,7 @@ renewals_ask(const struct issuer_config *config, struct writer *writer,
 		else if (st.code == STATUS_FAILED_PRECONDITION)
 			asking.ask_s = 0; /* it cannot be told of to a CA */
 	}
+	look_revoked(config, &asking, now_s);
 	st = writer_run(writer, keep, &asking);
 	if (failed(st))
 		log_warn("what a CA said of a renewal could not be kept",

@@ -116,3 +116,30 @@ store_changes_events(struct db_tx *tx, int64_t change,
 	}
 	return st;
 }
+
+/* ---- how many ---- */
+
+/* ?1 whose, ?2 since, ?3 how many at most.  Tokens' actors begin with it. */
+#define ASKED "substr(created_by, 1, 6) = 'token ' LIMIT ?3)"
+
+STATUS
+store_changes_asked(struct db_tx *tx, int64_t account, int64_t enrollment,
+    int64_t since_s, unsigned max, unsigned *ret_n)
+{
+	int64_t n = 0;
+	struct status st = db_number(tx, &n,
+	    account != 0
+		/* Ids go with time. */
+		? "SELECT count(*) FROM (SELECT 1 FROM change"
+		  " WHERE account = ?1 AND id >= (SELECT id FROM change"
+		  "  WHERE created_s >= ?2 ORDER BY created_s LIMIT 1)"
+		  " AND " ASKED
+		: "SELECT count(*) FROM (SELECT 1 FROM change"
+		  " WHERE enrollment = ?1 AND created_s >= ?2 AND " ASKED,
+	    DB_VALUES(db_int(account != 0 ? account : enrollment),
+		db_int(since_s), db_int(max)));
+
+	if (!failed(st))
+		*ret_n = (unsigned)n;
+	return st;
+}

@@ -63,6 +63,9 @@ struct enrollment_row {
 	char problem[PROBLEM_MAX];
 	int64_t created_s;
 	char created_by[ACTOR_MAX];
+	/* An operator has given it its host names, or has said how they are
+	 * validated; so DNS providers serve them whichever account it is of. */
+	bool by_operator;
 	int64_t revision;
 	/* Given up; it is there until its changes have ended, and no list or
 	 * find shows it.  Kept by store_enrollments_leave. */

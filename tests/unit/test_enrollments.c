@@ -155,6 +155,181 @@ wildcards_are_validated_by_dns(void **state)
 	    "is a wildcard, which CAs validate by DNS");
 	asked.validation =
 	    (Holdfast__Certd__V1__ValidationKind)VALIDATION_DNS_PERSIST_01;
+	refused(desk, create(desk, &desk_alice, &asked),
+	    STATUS_PERMISSION_DENIED, "operators alone choose it");
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+}
+
+/* ---- whose names a DNS provider validates ---- */
+
+static create_msg
+asking_provider(char **hostname, const char *provider)
+{
+	create_msg asked = asking(hostname);
+
+	asked.validation =
+	    (Holdfast__Certd__V1__ValidationKind)VALIDATION_DNS_01;
+	asked.dns_provider = text(provider);
+	asked.name = text(provider);
+	return asked;
+}
+
+static void
+dns_providers_serve_the_accounts_that_they_name(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("free.example.org") };
+	create_msg asked = asking_provider(hostnames, "house");
+
+	refused(desk, create(desk, &desk_alice, &asked),
+	    STATUS_PERMISSION_DENIED,
+	    "DNS provider house does not serve account acme");
+	asked = asking_provider(hostnames, "dns");
+	refused(desk, create(desk, &desk_bob, &asked), STATUS_PERMISSION_DENIED,
+	    "does not serve account other");
+	assert_int_equal(create(desk, &desk_alice, &asked).code, STATUS_OK);
+	/* What is delegated is seen when the challenge is prepared. */
+	asked = asking_provider(hostnames, "far");
+	assert_int_equal(create(desk, &desk_bob, &asked).code, STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT sum(by_operator) FROM enrollment"), 0);
+	asked = asking_provider(hostnames, "house");
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT sum(by_operator) FROM enrollment"), 1);
+}
+
+static void
+names_are_an_operators_until_the_account_adds_one(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("a.example.org"), text("b.example.org"),
+		text("c.example.org") };
+	create_msg asked = asking_provider(hostnames, "house");
+	update_msg change = desk_update_enrollment_request();
+
+	asked.n_hostnames = 2;
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+	change.id = 1;
+	change.hostnames = hostnames;
+	change.n_hostnames = 3;
+	refused(desk, update(desk, &change, F(HOSTNAMES), NULL),
+	    STATUS_PERMISSION_DENIED,
+	    "DNS provider house does not serve account acme");
+	/* Fewer are the operator's still; so are others than names. */
+	change.n_hostnames = 1;
+	assert_int_equal(
+	    update(desk, &change, F(HOSTNAMES), NULL).code, STATUS_OK);
+	change.name = text("Shop");
+	assert_int_equal(update(desk, &change, F(NAME), NULL).code, STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT by_operator FROM enrollment"), 1);
+	change.n_hostnames = 2;
+	refused(desk, update(desk, &change, F(HOSTNAMES), NULL),
+	    STATUS_PERMISSION_DENIED, "does not serve account acme");
+}
+
+static void
+an_operator_who_says_how_names_are_validated_gives_them(void **state)
+{
+	struct desk *desk = *state;
+	enrollment_change_msg *made = enroll_desk_create(desk, "a.example.org");
+	update_msg change = desk_update_enrollment_request();
+	field which = F(STANDBY);
+
+	message_free(&made->base);
+	change.id = 1;
+	change.validation =
+	    (Holdfast__Certd__V1__ValidationKind)VALIDATION_DNS_01;
+	change.dns_provider = text("house");
+	change.change = &which;
+	change.n_change = 1;
+	/* What has nothing to do with it gives nothing. */
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Enrollments/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT by_operator FROM enrollment"), 0);
+	which = F(VALIDATION);
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Enrollments/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT by_operator FROM enrollment"), 1);
+	assert_int_equal(
+	    update(desk, &change, F(DNS_PROVIDER), NULL).code, STATUS_OK);
+}
+
+/* ---- how much of CAs' patience an account may use ---- */
+
+static void
+an_enrollment_is_forced_five_times_a_day(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate, id = active(desk, "www.example.com", &certificate);
+	issue_msg asked = desk_issue_request();
+	enrollment_change_msg *made = NULL;
+
+	asked.id = id;
+	asked.force = true;
+	/* The first one was asked for, too. */
+	for (int i = 1; i < 5; i++) {
+		assert_int_equal(desk_ask(desk, &desk_alice,
+				     "Enrollments/Issue", &asked, &made)
+				     .code,
+		    STATUS_OK);
+		enroll_desk_done(desk, made->change->id);
+		message_free(&made->base);
+	}
+	refused(desk,
+	    desk_ask(desk, &desk_alice, "Enrollments/Issue", &asked, NULL),
+	    STATUS_RESOURCE_EXHAUSTED,
+	    "5 certificates of enrollment 1 were asked for in 24 hours");
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Enrollments/Issue", &asked, NULL)
+		.code,
+	    STATUS_OK);
+}
+
+static void
+an_account_asks_for_so_many_certificates_a_day(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("www.example.com") };
+	create_msg asked = asking(hostnames);
+	struct db_tx *tx;
+
+	for (int i = 0; i < ENROLL_DESK_ACCOUNT_CHANGES; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "h%d.example.com", i);
+		message_free(&enroll_desk_create(desk, name)->base);
+	}
+	refused(desk, create(desk, &desk_alice, &asked),
+	    STATUS_RESOURCE_EXHAUSTED,
+	    "account acme has asked for 40 certificates in 24 hours");
+	assert_int_equal(create(desk, &desk_bob, &asked).code, STATUS_OK);
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+	/* Yesterday's are not counted. */
+	assert_int_equal(desk_number(desk, "SELECT count(*) FROM change"),
+	    ENROLL_DESK_ACCOUNT_CHANGES + 2);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx,
+		db_run(tx, NULL,
+		    "UPDATE change SET created_s = created_s - 86401"
+		    " WHERE id < 10",
+		    DB_NONE))
+		.code,
+	    STATUS_OK);
+	hostnames[0] = text("more.example.com");
+	asked.account = text("");
 	assert_int_equal(create(desk, &desk_alice, &asked).code, STATUS_OK);
 }
 
@@ -891,6 +1066,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_enrollment_makes_a_change_that_is_due_now),
 		T(wildcards_are_validated_by_dns),
+		T(dns_providers_serve_the_accounts_that_they_name),
+		T(names_are_an_operators_until_the_account_adds_one),
+		T(an_operator_who_says_how_names_are_validated_gives_them),
+		T(an_enrollment_is_forced_five_times_a_day),
+		T(an_account_asks_for_so_many_certificates_a_day),
 		T(what_no_ca_takes_or_certd_does_not_have_is_refused),
 		T(host_names_are_1_to_100_well_formed_and_none_twice),
 		T(names_that_another_account_serves_are_not_given_out),

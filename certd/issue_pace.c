@@ -26,6 +26,8 @@
 #define DAY_MS 86400000
 /* Half an hour of slow polls, or many hours of pauses. */
 #define ATTEMPTS_MAX 30
+/* Slow polls of half a day, each a minute. */
+#define LONG_POLLS 720
 /* So often in vain, and it is put down for auditors. */
 #define ATTEMPTS_TOLD 8
 
@@ -73,6 +75,15 @@ issue_is_out_of_patience(const struct issue *issue)
 	return issue->row.attempts >= ATTEMPTS_MAX;
 }
 
+bool
+issue_waited_long(struct issue *issue, int64_t asked_ms)
+{
+	if (asked_ms >= POLL_SLOW_MS)
+		issue->row.attempts += (unsigned)(asked_ms / POLL_SLOW_MS);
+	return issue->row.attempts >= LONG_POLLS ||
+	       issue_age_ms(issue) >= (int64_t)LONG_POLLS * POLL_SLOW_MS;
+}
+
 static struct pace
 wait_for(struct issue *issue, int64_t wait_ms, bool must_save)
 {
@@ -96,13 +107,15 @@ issue_poll(struct issue *issue, int64_t asked_ms)
 {
 	int64_t wait_ms = asked_ms;
 
-	if (wait_ms < 0) {
+	/* Who says "at once" is not asked without a pause. */
+	if (wait_ms <= 0) {
 		wait_ms =
 		    issue->poll_ms == 0 ? POLL_FIRST_MS : 2 * issue->poll_ms;
 		if (wait_ms > POLL_MOST_MS)
 			wait_ms = POLL_MOST_MS;
 		issue->poll_ms = wait_ms;
-		if (!issue->stays && issue_age_ms(issue) > POLL_PATIENCE_MS) {
+		if (!issue->stays && (issue->is_slow || issue_age_ms(issue) >
+							    POLL_PATIENCE_MS)) {
 			wait_ms = POLL_SLOW_MS;
 			issue->row.attempts++;
 		}

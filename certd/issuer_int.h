@@ -16,10 +16,18 @@
 #define ISSUER_RUNS_MAX 512
 #define ISSUER_ERRANDS_MAX 256
 
+/* Who works on changes of one CA. */
+#define ISSUER_CROWDS_MAX 16
+struct crowd {
+	char authority[AUTHORITY_NAME_MAX]; /* stays as it is */
+	size_t working;
+};
+
 /* A change in memory. */
 struct run {
 	int64_t id;
-	int64_t due_ns; /* of clock_mono_ns */
+	int64_t due_ns;      /* of clock_mono_ns */
+	struct crowd *crowd; /* of the CA that it is at; NULL: none yet */
 	bool is_working;
 	bool must_look;     /* an input was given meanwhile */
 	struct issue issue; /* its worker's */
@@ -44,6 +52,9 @@ struct issuer {
 	int64_t kept_ns; /* the moment that an idle worker waits for */
 	struct run *runs[ISSUER_RUNS_MAX];
 	size_t n_runs;
+	struct crowd crowds[ISSUER_CROWDS_MAX];
+	size_t n_crowds;
+	unsigned turns;
 	struct errand errands[ISSUER_ERRANDS_MAX]; /* a ring */
 	size_t first_errand, n_errands;
 

@@ -30,9 +30,6 @@ void dns_provider_unload(void);
 const struct dns_provider *dns_provider_find(const char *name);
 /* That with the longest of all zones that hold the name; NULL: none has it. */
 const struct dns_provider *dns_provider_of(const char *name);
-/* Has it a zone that holds the name? */
-bool dns_provider_has(const struct dns_provider *provider, const char *name);
-const char *dns_provider_name(const struct dns_provider *provider);
 /* Until every authoritative server is to have a record. */
 int64_t dns_provider_patience_ns(const struct dns_provider *provider);
 /* acme-dns has zones that are others' names: what counts is the name before its

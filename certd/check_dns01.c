@@ -14,6 +14,7 @@
 #include "certd/check.h"
 #include "certd/check_servers.h"
 #include "certd/fan.h"
+#include "certd/provider_access.h"
 #include "certd/txt_place.h"
 #include "proto/message.h"
 
@@ -113,10 +114,36 @@ look_one(void *ctx, size_t i)
 
 /* ---- the provider ---- */
 
-/* The one that the enrollment names, or whose zone fits best; else an acme-dns
- * that has the host name: what it registers leads out of that. */
+/* Where nothing is enrolled the operator's view is taken. */
+static bool
+may_use(const struct check_run *run, const struct config_dns_provider *provider,
+    const struct dns01_look *look)
+{
+	return !run->has_enrollment ||
+	       provider_access_may(provider, run->enrollment.account_name,
+		   run->enrollment.by_operator,
+		   look->chain.n_hops > 1 ? target_of(look) : "");
+}
+
+/* How well its zones fit the place; 1 for an acme-dns that has the host name:
+ * what it registers leads out of that. */
+static size_t
+fit(const struct config_dns_provider *provider, const struct dns01_look *look,
+    bool is_wanted)
+{
+	size_t len = txt_place_zone(&provider->zones, target_of(look));
+
+	if (len == 0 && provider->type == CONFIG_DNS_ACME_DNS &&
+	    (is_wanted || txt_place_zone(&provider->zones, look->name) > 0))
+		return 1;
+	return len;
+}
+
+/* The one that the enrollment names, or whose zone fits best of those that
+ * serve the account, else of all: *ret_may. */
 static const struct config_dns_provider *
-find_provider(const struct check_run *run, const struct dns01_look *look)
+find_provider(
+    const struct check_run *run, const struct dns01_look *look, bool *ret_may)
 {
 	const struct config *config = run->config->config;
 	const struct config_dns_provider *at = config->dns.providers.at;
@@ -125,22 +152,40 @@ find_provider(const struct check_run *run, const struct dns01_look *look)
 	    run->has_enrollment ? run->enrollment.dns_provider : "";
 	size_t best = 0;
 
+	*ret_may = false;
 	for (size_t i = 0; i < config->dns.providers.len; i++) {
-		bool is_delegate = at[i].type == CONFIG_DNS_ACME_DNS;
-		size_t len = txt_place_zone(&at[i].zones, target_of(look));
+		const bool is_wanted =
+		    wanted[0] != 0 && strcmp(at[i].name, wanted) == 0;
+		const size_t len = fit(&at[i], look, is_wanted);
+		const bool may = len > 0 && may_use(run, &at[i], look);
 
-		if (wanted[0] != 0 && strcmp(at[i].name, wanted) != 0)
+		if ((wanted[0] != 0 && !is_wanted) || len == 0 ||
+		    (*ret_may && !may) || (*ret_may == may && len <= best))
 			continue;
-		if (len == 0 && is_delegate && found == NULL &&
-		    (wanted[0] != 0 ||
-			txt_place_zone(&at[i].zones, look->name) > 0))
-			found = &at[i];
-		if (len <= best)
-			continue;
+		*ret_may = may;
 		best = len;
 		found = &at[i];
 	}
 	return found;
+}
+
+static void
+judge_access(const struct check_run *run,
+    const struct config_dns_provider *provider, const struct dns01_look *look,
+    struct check_finding *finding)
+{
+	const char *zone = provider->delegation_zone;
+
+	finding->result = CHECK_FAIL;
+	check_seen(finding, "; provider %s has it, for others than account %s",
+	    provider->name, run->enrollment.account_name);
+	check_why(finding, "certd does not put the challenge there");
+	if (zone[0] != 0)
+		check_remedy(finding,
+		    "delegate:  %s.  CNAME  LABEL.%s.%s.  or ", look->name,
+		    run->enrollment.account_name, zone);
+	check_remedy(finding, "ask the operator, who can name the host names "
+			      "or list the account (dns.providers, accounts)");
 }
 
 /* ---- judging ---- */
@@ -186,10 +231,16 @@ judge_provider(const struct check_run *run, const struct dns01_look *look,
     struct check_finding *finding)
 {
 	const char *target = target_of(look);
-	const struct config_dns_provider *provider = find_provider(run, look);
+	bool may = false;
+	const struct config_dns_provider *provider =
+	    find_provider(run, look, &may);
 
 	if (look->host->validation == VALIDATION_DNS_01_BY_HAND) {
 		check_seen(finding, "; the record is put there by hand");
+		return;
+	}
+	if (provider != NULL && !may) {
+		judge_access(run, provider, look, finding);
 		return;
 	}
 	if (provider != NULL) {

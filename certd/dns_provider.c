@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "certd/dns_provider_int.h"
+#include "certd/provider_access.h"
 #include "certd/txt_place.h"
 
 /* Written before there are threads. */
@@ -106,8 +107,23 @@ dns_provider_match(const struct dns_provider *provider, const char *name)
 	return txt_place_zone(&provider->config->zones, name);
 }
 
+bool
+dns_provider_may(const struct dns_provider *provider,
+    const struct enrollment_row *of, const char *target)
+{
+	return provider_access_may(
+	    provider->config, of->account_name, of->by_operator, target);
+}
+
+const char *
+dns_provider_delegation_zone(const struct dns_provider *provider)
+{
+	return provider->config->delegation_zone;
+}
+
 const struct dns_provider *
-dns_provider_of(const char *name)
+dns_provider_of(
+    const char *name, const struct enrollment_row *of, const char *target)
 {
 	const struct dns_provider *found = NULL;
 	size_t best = 0;
@@ -115,12 +131,19 @@ dns_provider_of(const char *name)
 	for (size_t i = 0; i < self.n; i++) {
 		size_t len = dns_provider_match(&self.at[i], name);
 
-		if (len > best) {
+		if (len > best &&
+		    (of == NULL || dns_provider_may(&self.at[i], of, target))) {
 			best = len;
 			found = &self.at[i];
 		}
 	}
 	return found;
+}
+
+const char *
+dns_provider_name(const struct dns_provider *provider)
+{
+	return provider->config->name;
 }
 
 int64_t

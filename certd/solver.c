@@ -109,42 +109,76 @@ find_target(struct solver *solver, struct challenge_row *row, char *ret_why)
 /* ---- by whom ---- */
 
 static struct status
+not_for_account(const struct enrollment_row *of,
+    const struct challenge_row *row, const struct dns_provider *provider,
+    char *ret_why)
+{
+	const char *zone = dns_provider_delegation_zone(provider);
+	int n = snprintf(ret_why, PROBLEM_MAX,
+	    "the DNS provider %s puts nothing at %.253s for account %s; ",
+	    dns_provider_name(provider), place_of(row), of->account_name);
+
+	if (zone[0] != 0)
+		n += snprintf(ret_why + n, PROBLEM_MAX - (size_t)n,
+		    "put into the DNS: _acme-challenge.%.180s. CNAME "
+		    "LABEL.%s.%.100s. (LABEL is of your choice), or ",
+		    base_of(row), of->account_name, zone);
+	(void)!snprintf(ret_why + n, PROBLEM_MAX - (size_t)n,
+	    "validate by hand, or ask the operator, who can name the host "
+	    "names or list the account (dns.providers, accounts)");
+	return status_fail(STATUS_PERMISSION_DENIED,
+	    "the DNS provider does not serve the account");
+}
+
+static struct status
+find_named(const struct enrollment_row *of, const struct challenge_row *row,
+    const struct dns_provider **ret_provider, char *ret_why)
+{
+	const struct dns_provider *found = dns_provider_find(of->dns_provider);
+
+	if (found == NULL) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "there is no DNS provider named %s in dns.providers of "
+		    "certd.yaml",
+		    of->dns_provider);
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "there is no such DNS provider");
+	}
+	if (!dns_provider_may(found, of, row->dns_target))
+		return not_for_account(of, row, found, ret_why);
+	*ret_provider = found;
+	return status_ok();
+}
+
+static struct status
 find_provider(const struct enrollment_row *of, const struct challenge_row *row,
     const struct dns_provider **ret_provider, char *ret_why)
 {
 	const struct dns_provider *found;
 
-	if (of->dns_provider[0] != 0) {
-		found = dns_provider_find(of->dns_provider);
-		if (found == NULL) {
-			(void)!snprintf(ret_why, PROBLEM_MAX,
-			    "there is no DNS provider named %s in "
-			    "dns.providers of certd.yaml",
-			    of->dns_provider);
-			return status_fail(STATUS_FAILED_PRECONDITION,
-			    "there is no such DNS provider");
-		}
-		*ret_provider = found;
-		return status_ok();
-	}
-	found = dns_provider_of(place_of(row));
+	if (of->dns_provider[0] != 0)
+		return find_named(of, row, ret_provider, ret_why);
+	found = dns_provider_of(place_of(row), of, row->dns_target);
 	if (found == NULL) {
 		/* acme-dns may have it, where the CNAME is still to come. */
-		found = dns_provider_of(row->dns_name);
+		found = dns_provider_of(row->dns_name, of, "");
 		if (found != NULL && !dns_provider_is_delegate(found))
 			found = NULL;
 	}
-	if (found == NULL) {
-		(void)!snprintf(ret_why, PROBLEM_MAX,
-		    "no DNS provider has a zone that holds %.253s; add one to "
-		    "dns.providers of certd.yaml, make %.253s a CNAME into a "
-		    "zone that one has, or validate by hand",
-		    place_of(row), row->dns_name);
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "no DNS provider has a zone that holds the name");
+	if (found != NULL) {
+		*ret_provider = found;
+		return status_ok();
 	}
-	*ret_provider = found;
-	return status_ok();
+	found = dns_provider_of(place_of(row), NULL, "");
+	if (found != NULL)
+		return not_for_account(of, row, found, ret_why);
+	(void)!snprintf(ret_why, PROBLEM_MAX,
+	    "no DNS provider has a zone that holds %.253s; add one to "
+	    "dns.providers of certd.yaml, make %.253s a CNAME into a zone that "
+	    "one has, or validate by hand",
+	    place_of(row), row->dns_name);
+	return status_fail(STATUS_FAILED_PRECONDITION,
+	    "no DNS provider has a zone that holds the name");
 }
 
 static struct dns_provider_record
@@ -189,12 +223,22 @@ prepare_dns(struct solver *solver, const struct enrollment_row *of,
 }
 
 static struct status
-prepare_persist(struct solver *solver, const char *issuer_domain,
-    const char *account_url, struct challenge_row *row, char *ret_why)
+prepare_persist(struct solver *solver, const struct enrollment_row *of,
+    const char *issuer_domain, const char *account_url,
+    struct challenge_row *row, char *ret_why)
 {
 	if (!print_name("_validation-persist", base_of(row), row->dns_name,
 		sizeof(row->dns_name)))
 		return too_long(row, ret_why);
+	/* The record names certd at the CA, and not whose wish it was. */
+	if (!of->by_operator) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "dns-persist-01 is for host names that an operator has "
+		    "given the enrollment; ask the operator, or choose another "
+		    "validation");
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "dns-persist-01 is for the operator's enrollments");
+	}
 	if (issuer_domain == NULL || issuer_domain[0] == 0 ||
 	    account_url == NULL || account_url[0] == 0) {
 		(void)!snprintf(ret_why, PROBLEM_MAX,
@@ -237,7 +281,7 @@ solver_prepare(struct solver *solver, const struct enrollment_row *of,
 		st = prepare_dns(solver, of, row, ret_why);
 	else if (is_type(row, "dns-persist-01"))
 		st = prepare_persist(
-		    solver, issuer_domain, account_url, row, ret_why);
+		    solver, of, issuer_domain, account_url, row, ret_why);
 	else
 		st = unknown_type(row, ret_why);
 	if (failed(st) && ret_why[0] == 0)
@@ -258,6 +302,13 @@ put_dns(struct solver *solver, const struct enrollment_row *of,
 	if (is_by_hand(of))
 		return status_ok();
 	st = find_provider(of, row, &provider, ret_why);
+	/* What was put there while it might is taken away though it may not. */
+	if (is_removal && st.code == STATUS_PERMISSION_DENIED) {
+		struct enrollment_row any = *of;
+
+		any.by_operator = true;
+		st = find_provider(&any, row, &provider, ret_why);
+	}
 	if (failed(st))
 		return st;
 	return dns_provider_put(

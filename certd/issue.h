@@ -190,6 +190,9 @@ struct pace issue_end(struct issue *issue);      /* ending is set */
 /* Choose a CA, and save ORDERING there, unless another change is at the same
  * names (issue_order.c). */
 struct pace issue_order_claim(struct issue *issue);
+/* The name of the one CA that it is to come from; empty: the first that is well
+ * (issue_order.c). */
+const char *issue_order_authority(const struct issue *issue);
 /* The order, as the CA has it now, is issue->order; its state decides
  * (issue_validate.c). */
 struct pace issue_validate_follow(struct issue *issue);

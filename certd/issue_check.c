@@ -95,9 +95,7 @@ find_ca_domain(const struct issue *issue)
 {
 	const struct issuer_config *config = issue->config;
 	const struct config_authority *authority = NULL;
-	const char *name = issue->row.purpose == PURPOSE_STANDBY
-			       ? config->config->acme.standby
-			       : issue->of.authority;
+	const char *name = issue_order_authority(issue);
 
 	if (name[0] != 0)
 		authority = authorities_find(config->authorities, name);

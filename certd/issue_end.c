@@ -92,6 +92,15 @@ act_of(int state)
 	}
 }
 
+/* The standby certificate has taken over from the one that was to be replaced.
+ */
+static bool
+is_replaced(const struct issue *issue, const struct renewal_row *row)
+{
+	return issue->row.replaces != 0 && row->certificate != 0 &&
+	       row->certificate != issue->row.replaces;
+}
+
 static struct status
 put_schedule(struct db_tx *tx, struct ending *ending)
 {
@@ -104,8 +113,10 @@ put_schedule(struct db_tx *tx, struct ending *ending)
 	if (failed(st))
 		return st;
 	ending->is_served = row.certificate != 0 && row.not_after_s > now_s;
-	/* The one that follows settles it. */
-	if (ending->is_outdated)
+	/* The one that follows settles it; and a plan that tried for more than
+	 * the renewal tries again itself, which leaves that when it was. */
+	if (ending->is_outdated || is_replaced(issue, &row) ||
+	    (issue->row.plan != 0 && ending->is_served))
 		return st;
 	/* What a person gave up, or did not do, is not begun anew; what is to
 	 * be renewed must be, though. */

@@ -17,6 +17,7 @@
 #include "certd/store_bindings.h"
 #include "certd/store_certificates.h"
 #include "certd/store_resources.h"
+#include "certd/store_standby.h"
 #include "pki/bundle.h"
 
 /* A CA's clock may be ahead of ours by that much. */
@@ -103,9 +104,7 @@ check(struct installing *installing, struct pace *ret_pace)
 static int
 kind_of(const struct issue *issue)
 {
-	return issue->row.resource != 0 || issue->row.purpose != PURPOSE_MAIN
-		   ? KIND_ACME
-		   : KIND_PERSONAL;
+	return issue->row.resource != 0 ? KIND_ACME : KIND_PERSONAL;
 }
 
 static struct status
@@ -207,16 +206,21 @@ schedule(struct db_tx *tx, struct installing *installing)
 		.authority = issue->row.authority,
 	};
 	struct renewal_row row;
+	int64_t before;
 	struct status st = store_renewals_load(
 	    tx, issue->row.enrollment, issue->row.purpose, &row);
 
 	if (failed(st))
 		return st;
+	before = row.certificate;
 	renewals_set(&row, &issued, store_now_s());
 	/* Where it could not take the old one's place. */
 	(void)!snprintf(
 	    row.problem, sizeof(row.problem), "%s", installing->call.why);
-	return store_renewals_save(tx, &row);
+	st = store_renewals_save(tx, &row);
+	return failed(st) || row.purpose != PURPOSE_STANDBY
+		   ? st
+		   : store_standby_changed(tx, row.enrollment, before);
 }
 
 /* The one in use is there: now the one beside it, if there is to be one. */

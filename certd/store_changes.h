@@ -68,7 +68,10 @@ struct change_row {
 	unsigned percent;
 	char doing[CHANGE_DOING_MAX];
 	char problem[PROBLEM_MAX];
-	char authority[AUTHORITY_NAME_MAX];
+	char authority[AUTHORITY_NAME_MAX]; /* where it is ordered */
+	/* Whom a plan wants it from, whatever the enrollment says; or empty.
+	 * Saving leaves it. */
+	char wanted_authority[AUTHORITY_NAME_MAX];
 	char order_url[ACME_URL_MAX];
 	char finalize_url[ACME_URL_MAX];
 	char certificate_url[ACME_URL_MAX];

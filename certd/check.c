@@ -63,6 +63,9 @@ check_uses_acme(const struct check_run *run)
 
 /* ---- findings ---- */
 
+static void append(char *text, size_t max, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
 static void
 append(char *text, size_t max, const char *format, va_list args)
 {

@@ -12,6 +12,8 @@
 
 #include "certd/check_address.h"
 
+#define LEVELS_MAX 4
+
 /* ---- what was seen ---- */
 
 static void
@@ -81,6 +83,31 @@ host_of(const char *server, char ret_address[64])
 	ret_address[len] = 0;
 }
 
+/* The closest zone above that answers; what it delegates does not. */
+static void
+look_above(const struct check_run *run, const char *name,
+    struct check_finding *finding)
+{
+	struct dns_zone zone = { .n_servers = 0 };
+	char why[DNS_WHY_MAX];
+	const char *above = strchr(name, '.');
+
+	for (unsigned i = 0;
+	     i < LEVELS_MAX && above != NULL && !check_is_late(run); i++) {
+		if (!failed(dns_find_zone(
+			run->config->resolver, above + 1, &zone, why))) {
+			check_seen(finding,
+			    "; the zone above, %s, answers, and the servers "
+			    "that it names for %s do not (lame), or DNSSEC "
+			    "fails there",
+			    zone.name, name);
+			return;
+		}
+		name = above + 1;
+		above = strchr(name, '.');
+	}
+}
+
 static void
 look_for_lame(const struct check_run *run, const char *name,
     struct check_finding *finding)
@@ -95,6 +122,7 @@ look_for_lame(const struct check_run *run, const char *name,
 		return;
 	if (failed(dns_find_zone(run->config->resolver, name, &zone, why))) {
 		check_seen(finding, "; %s", why);
+		look_above(run, name, finding);
 		return;
 	}
 	for (size_t i = 0; i < zone.n_servers && i < 16; i++) {

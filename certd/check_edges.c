@@ -179,9 +179,9 @@ judge_sites(struct looking *looking)
 
 	print_age(run->now_s - run->resource.changed_s, age);
 	check_seen(finding,
-	    "%zu live edges: %zu have version %" PRId64
-	    " in place, %zu were seen serving it; changed %s ago",
-	    looking->live, looking->applied, run->resource.version,
+	    "version %" PRId64 " is in place at %zu of %zu live edges, and was "
+	    "seen served by %zu; changed %s ago",
+	    run->resource.version, looking->applied, looking->live,
 	    looking->served, age);
 	if (looking->troubled.n > 0) {
 		finding->result = CHECK_FAIL;

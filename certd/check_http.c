@@ -288,8 +288,8 @@ judge(struct check_run *run, const struct check_host *host,
 	}
 	if (finding.result == CHECK_FAIL && !check_uses_acme(run)) {
 		finding.result = CHECK_WARNING;
-		check_why(&finding, "; its certificate comes another way, so "
-				    "this matters only when ACME is wanted");
+		check_why(&finding, "; it matters only where ACME is to get "
+				    "its certificate");
 	}
 	return check_add(run, &finding);
 }

@@ -58,6 +58,12 @@ STATUS custody_generate(struct custody *custody, enum key_alg alg,
     const char *label, const char *pool, const char *for_whom,
     struct custody_key *ret_key, char *ret_why);
 
+/* The same of a key that will be replaced by itself, as those of certificates
+ * that renew: custody_destroy of it waits for nobody's approval. */
+STATUS custody_generate_replaceable(struct custody *custody, enum key_alg alg,
+    const char *label, const char *pool, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why);
+
 struct custody_wrapping {
 	char pool[CUSTODY_POOL_MAX];
 	uint8_t key[CUSTODY_SPKI_MAX]; /* DER SPKI of the wrapping key */

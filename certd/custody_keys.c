@@ -193,27 +193,51 @@ take_born(struct custody *custody, struct status st, const struct birth *birth,
 	return st;
 }
 
+static struct status
+generate(struct custody *custody, Holdfast__Keyd__V1__GenerateRequest *request,
+    const char *for_whom, struct custody_key *ret_key, char *ret_why)
+{
+	const struct custody_ask ask = { KEYS, "Generate", &request->base,
+		GENERATE_TIMEOUT_MS };
+	struct birth birth = { .label = request->label,
+		.alg = (enum key_alg)request->algorithm };
+	char owner[OWNER_MAX + 1];
+	struct status st;
+
+	print_owner(for_whom, owner);
+	request->owner = owner;
+	request->on_behalf_of = owner;
+	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
+	return take_born(custody, st, &birth, ret_key, ret_why);
+}
+
 STATUS
 custody_generate(struct custody *custody, enum key_alg alg, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
     char *ret_why)
 {
 	Holdfast__Keyd__V1__GenerateRequest request;
-	const struct custody_ask ask = { KEYS, "Generate", &request.base,
-		GENERATE_TIMEOUT_MS };
-	struct birth birth = { .label = label, .alg = alg };
-	char owner[OWNER_MAX + 1];
-	struct status st;
 
 	holdfast__keyd__v1__generate_request__init(&request);
-	print_owner(for_whom, owner);
 	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
 	request.label = text_of(label);
 	request.pool = text_of(pool);
-	request.owner = owner;
-	request.on_behalf_of = owner;
-	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
-	return take_born(custody, st, &birth, ret_key, ret_why);
+	return generate(custody, &request, for_whom, ret_key, ret_why);
+}
+
+STATUS
+custody_generate_replaceable(struct custody *custody, enum key_alg alg,
+    const char *label, const char *pool, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why)
+{
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
+	request.label = text_of(label);
+	request.pool = text_of(pool);
+	request.replaceable = true;
+	return generate(custody, &request, for_whom, ret_key, ret_why);
 }
 
 STATUS

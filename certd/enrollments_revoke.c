@@ -21,6 +21,8 @@
 #include "proto/message.h"
 
 #define HOLDERS_MAX 1000
+/* So long the machine leaves the CA to the call that asked. */
+#define LEASE_S 60
 
 typedef Holdfast__Certd__V1__RevokeRequest revoke_msg;
 
@@ -208,7 +210,7 @@ revoke_now(struct revoking *r)
 	struct status st = check_change(r);
 
 	if (!failed(st))
-		st = put_wish(r, store_now_s());
+		st = put_wish(r, store_now_s() + LEASE_S);
 	return failed(st) ? st : take_away(r);
 }
 

@@ -122,8 +122,9 @@ generate(struct issue *issue, struct custody_key *ret_key, char *ret_why)
 		    "the enrollment's network is gone");
 	}
 	key_birth_for_whom(issue->of.account_name, "certd", for_whom);
-	return custody_generate(issue->config->custody, issue->of.alg,
-	    issue->row.key_label, network->pool, for_whom, ret_key, ret_why);
+	return custody_generate_replaceable(issue->config->custody,
+	    issue->of.alg, issue->row.key_label, network->pool, for_whom,
+	    ret_key, ret_why);
 }
 
 /* keyd is away, or will not have it. */

@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "certd/issuer.h"
 #include "certd/store.h"
-#include "certd/writer.h"
 
 /*
  * A certificate that another took the place of is deleted, and its key with it,
@@ -32,7 +31,6 @@ STATUS issue_leave_sweep(
 STATUS issue_revoke_take(struct store *store, int64_t now_s,
     int64_t ret_certificates[ISSUE_REVOKE_MAX], size_t *ret_n,
     int64_t *ret_next_s);
-void issue_revoke(const struct issuer_config *config, struct writer *writer,
-    int64_t certificate);
+void issue_revoke(const struct issuer_config *config, int64_t certificate);
 
 #endif

@@ -136,8 +136,7 @@ run_errand(struct issuer *issuer)
 	issuer->n_errands--;
 	pthread_mutex_unlock(&issuer->mutex);
 	if (errand.is_revocation)
-		issue_revoke(
-		    &issuer->config, issuer->writer, errand.certificate);
+		issue_revoke(&issuer->config, errand.certificate);
 	else
 		renewals_ask(&issuer->config, issuer->writer, &errand.ask);
 	pthread_mutex_lock(&issuer->mutex);

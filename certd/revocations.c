@@ -18,7 +18,6 @@
 
 #define AGAIN_S 60
 #define AGAIN_MAX_S 86400
-#define AT_ONCE 16
 
 struct wish {
 	struct revocation_row row;
@@ -120,12 +119,14 @@ keep_in(struct db_tx *tx, struct revocation_row *row, struct status came)
 
 	if (!failed(st))
 		st = tell_enrollment(tx, row);
-	if (failed(st) || failed(came))
+	/* Once each: that it was done, and that it could not be at first. */
+	if (failed(st) || (failed(came) && row->attempts != 1))
 		return st;
 	snprintf(object, sizeof(object), "certificate %lld",
 	    (long long)row->certificate);
 	return store_event(tx, row->account, row->asked_by,
-	    "certificate revoked", object, row->authority);
+	    failed(came) ? "acme.revocation_delayed" : "acme.revoked", object,
+	    failed(came) ? row->problem : row->authority);
 }
 
 static struct status
@@ -172,43 +173,4 @@ revocations_ask(struct store *store, struct authorities *authorities,
 		    LOG_STR("authority", wish.row.authority),
 		    LOG_STR("problem", wish.row.problem), LOG_STATUS(st));
 	return failed(kept) ? kept : st;
-}
-
-/* ---- those that are due ---- */
-
-static struct status
-find_due(struct store *store, int64_t *ret_ids, size_t max, size_t *ret_n,
-    int64_t *ret_next_s)
-{
-	scoped(db_end) struct db_tx *tx = NULL;
-	struct status st = store_read(store, &tx);
-
-	return failed(st) ? st
-			  : store_revocations_due(tx, store_now_s(), ret_ids,
-				max, ret_n, ret_next_s);
-}
-
-STATUS
-revocations_ask_due(struct store *store, struct authorities *authorities,
-    size_t max, int64_t *ret_next_s)
-{
-	int64_t ids[AT_ONCE], next_s = 0;
-	char why[PROBLEM_MAX];
-	size_t n = 0;
-	struct status st =
-	    find_due(store, ids, max < AT_ONCE ? max : AT_ONCE, &n, &next_s);
-
-	for (size_t i = 0; i < n && !failed(st); i++) {
-		struct status one =
-		    revocations_ask(store, authorities, ids[i], why);
-
-		/* Its row says when again. */
-		(void)one;
-	}
-	/* Those that failed are due again, at times that are known now. */
-	if (!failed(st) && n > 0)
-		st = find_due(store, ids, 0, &n, &next_s);
-	if (!failed(st))
-		*ret_next_s = next_s;
-	return st;
 }

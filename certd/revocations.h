@@ -11,7 +11,7 @@
 
 /*
  * Has CAs revoke what was asked for (store_revocations.h): the service asks at
- * once, and the machine again for those that are due, until the CA has done it.
+ * once, and the machine (certd/issue_leave.h) again, until the CA has done it.
  * Any thread; blocks for the CA.
  */
 
@@ -23,10 +23,5 @@
  */
 STATUS revocations_ask(struct store *store, struct authorities *authorities,
     int64_t certificate, char ret_why[PROBLEM_MAX]);
-
-/* Those that are due, at most max of them.  *ret_next_s: when to look again; 0:
- * none is left.  Fails only where the store does. */
-STATUS revocations_ask_due(struct store *store, struct authorities *authorities,
-    size_t max, int64_t *ret_next_s);
 
 #endif

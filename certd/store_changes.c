@@ -322,8 +322,8 @@ store_changes_given(
 	bool row = false;
 	size_t n = 0;
 	struct status st = db_query(tx, &rows,
-	    "SELECT id FROM change WHERE input <> 0 AND ended_s = 0"
-	    " ORDER BY id",
+	    "SELECT id FROM change WHERE input > 0 AND ended_s = 0"
+	    " ORDER BY input, id",
 	    DB_NONE);
 
 	if (!failed(st))

@@ -118,8 +118,8 @@ const char store_schema_acme[] =
     "CREATE INDEX change_flight ON change (hostnames) WHERE ended_s = 0;"
     "CREATE INDEX change_due ON change (due_s)"
     " WHERE ended_s = 0 AND due_s > 0;"
-    "CREATE INDEX change_given ON change (id)"
-    " WHERE input <> 0 AND ended_s = 0;"
+    "CREATE INDEX change_given ON change (input, id)"
+    " WHERE input > 0 AND ended_s = 0;"
     "CREATE INDEX change_by_account ON change (account, id);"
     /* What of a CA's limits is used, after a start. */
     "CREATE INDEX change_by_age ON change (created_s);"

@@ -162,6 +162,22 @@ ask(struct custody *custody, const struct rpc_call *call,
 	return reply_schedule(custody, &key->id, &row, reply);
 }
 
+/* A key that its maker has replaced is certd's own to end (custody_take_key saw
+ * that certd had it made); an operator's hand takes another's all the same. */
+static bool
+takes_approval(const struct custody *custody, const struct rpc_call *call,
+    const struct registry_key *key)
+{
+	struct spiffe caller;
+
+	if (custody->config.approvals == NULL ||
+	    !approvals_needed(custody->config.approvals))
+		return false;
+	return !key->replaceable ||
+	       failed(spiffe_parse(call->peer->spiffe_id, &caller)) ||
+	       caller.role != ROLE_CERTD;
+}
+
 struct status
 custody_schedule(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
@@ -184,8 +200,7 @@ custody_schedule(void *ctx, const struct rpc_call *call,
 		    STATUS_INVALID_ARGUMENT, "a comment is at most 100 octets");
 	if (failed(st))
 		return st;
-	if (custody->config.approvals != NULL &&
-	    approvals_needed(custody->config.approvals))
+	if (takes_approval(custody, call, &key))
 		return ask(custody, call, &asked, &key, reply);
 	st = schedule(
 	    custody, call, &key, asked.delay_s, NULL, asked.on_behalf_of);

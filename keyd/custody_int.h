@@ -68,6 +68,7 @@ STATUS custody_check_group(const char *group);
 struct custody_birth {
 	const char *label, *pool, *group, *owner, *notes;
 	enum key_origin origin;
+	bool replaceable;
 };
 /* What the token made of it. */
 struct custody_made {

@@ -134,6 +134,7 @@ custody_add(struct custody *custody, const struct rpc_call *call,
 		.attributes = attributes_of(&made->key),
 		.state = KEY_ACTIVE,
 		.origin = birth->origin,
+		.replaceable = birth->replaceable,
 		.wrapped = made->blob.len > 0 };
 	struct status st;
 
@@ -183,6 +184,22 @@ make_key(struct custody *custody, const struct rpc_call *call,
 	return custody_add(custody, call, birth, &made, ret_key);
 }
 
+/* Its maker alone ends it later: only for one that makes its successor too. */
+static struct status
+check_replaceable(const struct rpc_call *call, bool replaceable)
+{
+	struct spiffe caller;
+	struct status st = status_ok();
+
+	if (replaceable)
+		st = spiffe_parse(call->peer->spiffe_id, &caller);
+	if (!failed(st) && replaceable && caller.role != ROLE_CERTD)
+		st = status_fail(STATUS_INVALID_ARGUMENT,
+		    "replaceable is for certd to ask, which renews what it has "
+		    "made; leave it out");
+	return st;
+}
+
 struct status
 custody_generate(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
@@ -194,7 +211,8 @@ custody_generate(void *ctx, const struct rpc_call *call,
 		.group = asked->group,
 		.owner = asked->owner,
 		.notes = asked->notes,
-		.origin = ORIGIN_GENERATED };
+		.origin = ORIGIN_GENERATED,
+		.replaceable = asked->replaceable };
 	enum key_alg alg = (enum key_alg)asked->algorithm;
 	struct custody *custody = ctx;
 	struct custody_act act = { .call = call,
@@ -206,14 +224,17 @@ custody_generate(void *ctx, const struct rpc_call *call,
 	if (key_alg_name(alg) == NULL)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "name the key's algorithm, such as EC_P256 or RSA_2048");
-	st = custody_check_birth(custody, call, &birth, reply, &pool);
+	st = check_replaceable(call, asked->replaceable);
+	if (!failed(st))
+		st = custody_check_birth(custody, call, &birth, reply, &pool);
 	if (failed(st))
 		return st;
 	/* The group's grants are the key's from the start. */
-	snprintf(act.text, sizeof(act.text), "generate %s label=%s%s%s pool=%s",
-	    key_alg_name(alg), asked->label,
-	    asked->group[0] == 0 ? "" : " group=", asked->group,
-	    custody->config.pool_names[pool]);
+	snprintf(act.text, sizeof(act.text),
+	    "generate %s label=%s%s%s pool=%s%s", key_alg_name(alg),
+	    asked->label, asked->group[0] == 0 ? "" : " group=", asked->group,
+	    custody->config.pool_names[pool],
+	    asked->replaceable ? " replaceable" : "");
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;

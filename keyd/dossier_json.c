@@ -125,6 +125,7 @@ key_json(const struct registry_key *key)
 	put_text(json, "group", key->group);
 	put_text(json, "owner", key->owner);
 	put_text(json, "notes", key->notes);
+	put(json, "replaceable", json_boolean(key->replaceable));
 	put(json, "wrapped", json_boolean(key->wrapped));
 	put_text(json, "kept",
 	    key->wrapped

@@ -57,6 +57,7 @@ view_init(struct view *view, const struct registry_key *row)
 	key->owner = pb_text(row->owner);
 	key->notes = pb_text(row->notes);
 	key->wrapped = row->wrapped;
+	key->replaceable = row->replaceable;
 }
 
 static void

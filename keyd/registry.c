@@ -115,6 +115,8 @@ static const char *const MIGRATIONS[] = {
 	" verifier_key TEXT NOT NULL,"
 	" from_entry INTEGER NOT NULL,"
 	" since_s INTEGER NOT NULL) STRICT;",
+
+	"ALTER TABLE key ADD replaceable INTEGER NOT NULL DEFAULT 0;",
 };
 
 STATUS

@@ -74,6 +74,7 @@ struct registry_key {
 	int64_t destroy_at_s; /* while KEY_SCHEDULED */
 	enum key_origin origin;
 	bool wrapped;                   /* kept as a blob, registry_blob */
+	bool replaceable;               /* certd may end it without approval */
 	char group[REGISTRY_GROUP_MAX]; /* "" for none */
 	char owner[REGISTRY_OWNER_MAX];
 	char notes[REGISTRY_NOTES_MAX];

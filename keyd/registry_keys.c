@@ -28,14 +28,15 @@ registry_key_insert(struct db_tx *tx, const struct registry_key *key)
 	int64_t state_s = key->state_s == 0 ? key->created_s : key->state_s;
 	struct status st = db_run(tx, NULL,
 	    "INSERT INTO key (" KEY_COLUMNS ") VALUES"
-	    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    DB_VALUES(value_key(&key->id), db_text(key->label),
 		db_int(key->alg), db_text(key->pool),
 		db_blob((struct bytes){ key->spki, key->spki_len }),
 		db_int(key->created_s), db_text(key->created_by),
 		db_int(key->attributes), db_int(state), db_int(state_s),
 		db_int(key->destroy_at_s), db_int(origin), db_int(key->wrapped),
-		db_text(""), db_text(key->owner), db_text(key->notes)));
+		db_text(""), db_text(key->owner), db_text(key->notes),
+		db_int(key->replaceable)));
 
 	if (st.code == STATUS_ALREADY_EXISTS)
 		st.why = "there is a key with this label; choose another label";
@@ -94,6 +95,7 @@ registry_take_key(struct db_rows *rows, struct registry_key *ret_key)
 	key->destroy_at_s = db_column_int(rows, 10);
 	key->origin = (enum key_origin)origin;
 	key->wrapped = db_column_int(rows, 12) != 0;
+	key->replaceable = db_column_int(rows, 16) != 0;
 	return true;
 }
 

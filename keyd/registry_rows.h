@@ -38,7 +38,8 @@ struct status registry_damaged_row(void);
 /* In this order for registry_take_key. */
 #define KEY_COLUMNS                                                            \
 	"id, label, alg, pool, spki, created_s, created_by, attributes,"       \
-	" state, state_s, destroy_at_s, origin, wrapped, grp, owner, notes"
+	" state, state_s, destroy_at_s, origin, wrapped, grp, owner, notes,"   \
+	" replaceable"
 
 static inline struct db_value
 value_key(const struct key_id *id)

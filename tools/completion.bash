@@ -42,7 +42,7 @@ _holdfast() {
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key cert resource approval edge account user token audit status bench $options" ;;
+	" ") options="join key cert resource approval edge account user token audit status diagnose bench $options" ;;
 	"key ") options="generate import list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
 	"approval ") options="list show approve reject" ;;
 	"edge ") options="invite list show group quarantine release resync" ;;
@@ -125,6 +125,7 @@ _holdfast() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
+	"diagnose "*) options="--resource --detail" ;;
 	"bench sign") options="--keys --in-flight --seconds" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")

@@ -112,18 +112,19 @@ print_wrapped(const char *heading, const char *text)
 
 	printf("      %-*s", INDENT - 6, heading);
 	while (*at != '\0') {
-		size_t word = strcspn(at, " ");
+		/* Blanks between the columns of a DNS record stay. */
+		size_t blanks = strspn(at, " "), word;
 
-		if (column > INDENT && column + word > COLUMNS) {
+		at += blanks;
+		word = strcspn(at, " ");
+		if (column > INDENT && column + blanks + word > COLUMNS) {
 			printf("\n%*s", INDENT, "");
 			column = INDENT;
+			blanks = 0;
 		}
-		printf("%.*s", (int)word, at);
-		column += word;
+		printf("%*s%.*s", (int)blanks, "", (int)word, at);
+		column += blanks + word;
 		at += word;
-		/* Blanks between the columns of a DNS record stay. */
-		for (; *at == ' '; at++, column++)
-			fputc(' ', stdout);
 	}
 	fputc('\n', stdout);
 	free(copy);

@@ -136,6 +136,8 @@ add_life(json_t *json, const Holdfast__Keyd__V1__Key *key)
 	json_object_set_new(
 	    json, "origin", json_string(origin_text(key->origin)));
 	json_object_set_new(json, "wrapped", json_boolean(key->wrapped));
+	json_object_set_new(
+	    json, "replaceable", json_boolean(key->replaceable));
 	json_object_set_new(json, "group", json_string(key->group));
 	json_object_set_new(json, "owner", json_string(key->owner));
 	json_object_set_new(json, "notes", json_string(key->notes));
@@ -215,6 +217,9 @@ print_life(const Holdfast__Keyd__V1__Key *key)
 		    is_due ? "" : "; stop it: holdfast key cancel-destruction ",
 		    is_due ? "" : key->label);
 	}
+	if (key->replaceable)
+		puts("replaceable certd, which makes its successor, ends it "
+		     "without approval");
 	if (key->wrapped)
 		puts("kept        outside the token, wrapped under its key "
 		     "encryption key");

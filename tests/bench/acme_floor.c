@@ -429,13 +429,13 @@ main(int argc, char **argv)
 			     "CERTIFICATES");
 	directory = argv[1];
 	ca_file = argv[2];
-	n_threads = atoi(argv[4]);
-	n = atoi(argv[5]);
+	n_threads = (int)strtol(argv[4], NULL, 10);
+	n = (int)strtol(argv[5], NULL, 10);
 	if (n_threads < 1 || n_threads > 64 || n < 1 || n > 100000)
 		die("usage", "1..64 threads, 1..100000 certificates");
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	make_account(conn_new(jose));
-	listen_http(atoi(argv[3]));
+	listen_http((int)strtol(argv[3], NULL, 10));
 	atomic_store(&left, n);
 	before = atomic_load(&requests);
 	wall = seconds(CLOCK_MONOTONIC);

@@ -367,14 +367,16 @@ must(struct status st)
 	assert(!failed(st));
 }
 
-void
-desk_add_key(struct desk *desk, unsigned key, const char *created_by)
+static void
+add_key(
+    struct desk *desk, unsigned key, const char *created_by, bool replaceable)
 {
 	struct registry_key row = { .alg = KEY_ALG_EC_P256,
 		.id = id_of(key),
 		.spki_len = 91,
 		.created_s = 1000,
-		.pool = "standard" };
+		.pool = "standard",
+		.replaceable = replaceable };
 
 	memset(row.spki, (int)key, row.spki_len);
 	snprintf(row.label, sizeof(row.label), "k%u", key);
@@ -382,6 +384,18 @@ desk_add_key(struct desk *desk, unsigned key, const char *created_by)
 	must(registry_key_add(desk->registry, &row));
 	must(custody_publish(desk->custody));
 	fake.token.known[key] = fake.token.there[key] = true;
+}
+
+void
+desk_add_key(struct desk *desk, unsigned key, const char *created_by)
+{
+	add_key(desk, key, created_by, false);
+}
+
+void
+desk_add_replaceable(struct desk *desk, unsigned key, const char *created_by)
+{
+	add_key(desk, key, created_by, true);
 }
 
 struct registry_key

@@ -60,6 +60,8 @@ unsigned desk_recorded(const char *line);
 
 /* A key "k1" for 1, id made of that octet, known and in the token. */
 void desk_add_key(struct desk *desk, unsigned key, const char *created_by);
+void desk_add_replaceable(
+    struct desk *desk, unsigned key, const char *created_by);
 struct registry_key desk_key(struct desk *desk, unsigned key);
 void desk_set_state(
     struct desk *desk, unsigned key, enum key_state to, int64_t destroy_at_s);

@@ -246,6 +246,15 @@ custody_close(struct custody *custody)
 /* ---- making and importing ---- */
 
 STATUS
+custody_generate_replaceable(struct custody *custody, enum key_alg alg,
+    const char *label, const char *pool, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why)
+{
+	return custody_generate(
+	    custody, alg, label, pool, for_whom, ret_key, ret_why);
+}
+
+STATUS
 custody_generate(struct custody *custody, enum key_alg alg, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
     char *ret_why)

@@ -28,7 +28,7 @@ static struct {
 	bool is_authoritative;
 } servers[16];
 static size_t n_servers;
-static char caa_failure[DNS_NAME_MAX];
+static char caa_failure[DNS_NAME_MAX], lame[DNS_NAME_MAX];
 static struct {
 	char server[64], name[DNS_NAME_MAX], cname[DNS_NAME_MAX];
 } different;
@@ -40,7 +40,7 @@ void
 dns_fake_reset(void)
 {
 	n_records = n_failures = n_servers = 0;
-	caa_failure[0] = different.server[0] = 0;
+	caa_failure[0] = lame[0] = different.server[0] = 0;
 }
 
 void
@@ -72,6 +72,12 @@ dns_fake_zone(const char *zone, const char *server_name,
 	snprintf(servers[n_servers].address, 64, "%s", server_address);
 	servers[n_servers].code = code;
 	servers[n_servers++].is_authoritative = is_authoritative;
+}
+
+void
+dns_fake_lame(const char *zone)
+{
+	snprintf(lame, sizeof(lame), "%s", zone);
 }
 
 void
@@ -313,7 +319,8 @@ dns_find_zone(struct dns_resolver *resolver, const char *name,
 
 	(void)resolver;
 	for (size_t i = 0; i < n_servers; i++) {
-		if (!is_in(name, servers[i].zone))
+		if (!is_in(name, servers[i].zone) ||
+		    (lame[0] != 0 && is_in(name, lame)))
 			continue;
 		snprintf(zone.name, DNS_NAME_MAX, "%s", servers[i].zone);
 		snprintf(zone.servers[zone.n_servers].name, DNS_NAME_MAX, "%s",

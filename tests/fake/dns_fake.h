@@ -22,6 +22,8 @@ void dns_fake_fail(const char *name, enum dns_code code);
 /* The zone of all names in it, and one server more; "192.0.2.53:53". */
 void dns_fake_zone(const char *zone, const char *server_name,
     const char *server_address, enum dns_code code, bool is_authoritative);
+/* The zone of what is there and below is not found. */
+void dns_fake_lame(const char *zone);
 /* dns_find_caa fails for the name. */
 void dns_fake_caa_fails(const char *name);
 /* The resolver of that server answers with this CNAME in place of others. */

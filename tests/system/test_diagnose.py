@@ -159,7 +159,6 @@ def test_a_site_that_is_as_it_should_be_passes_every_check(bed):
         "SELECT 1 FROM edge_site WHERE http_probed = 1"), 60)
     report, found = diagnose(bed, GOOD, passes=True)
     wrong = {c: f for c, f in found.items() if f["result"] not in ("pass", "not_applicable")}
-    # Its name is of a zone for examples... which CAs know as any other.
     assert not wrong
     assert f"{GOOD} CNAME {bed.shop['target']} (TTL 300 s)" in found["dns"]["seen"]
     assert found["flattened"]["result"] == "pass"
@@ -182,7 +181,8 @@ def test_answers_are_shown_as_dig_does_and_edges_with_what_they_have(bed):
     assert bed.shop["target"] in detail and "CNAME" in detail and "300" in detail
     assert f"127.0.0.1:{bed.dns_port}" in detail or f"127.0.0.1#{bed.dns_port}" in detail
     version = bed.json("resource", "show", "shop")["version"]
-    assert f"1 live edges: 1 have version {version} in place, 1 were seen" in found["edges"]["seen"]
+    assert f"version {version} is in place at 1 of 1 live edges, and was seen served by 1" in \
+        found["edges"]["seen"]
     assert "changed " in found["edges"]["seen"]
     assert f"applied {version}, seen serving {version}, of {version}" in found["edges"]["detail"]
     assert bed.shop["target"] in bed.cli("diagnose", GOOD, "--detail")
@@ -220,6 +220,7 @@ def test_dns_faults_are_told_apart(bed):
     assert "in a circle" in said["round"]["dns"]["seen"]
     assert said["lame"]["dns"]["result"] == "fail"
     assert "SERVFAIL" in said["lame"]["dns"]["seen"]
+    assert "the zone above, example.org, answers" in said["lame"]["dns"]["seen"]
     assert said["noca"]["caa"]["result"] == "fail"
     assert 'noca.example.org.  CAA  0 issue "letsencrypt.org"' in said["noca"]["caa"]["remedy"]
 
@@ -264,3 +265,5 @@ def test_rest_runs_keeps_and_lists_diagnoses_of_the_account_alone(bed):
     assert code == 200 and [d["id"] for d in page["diagnoses"]] == [report["id"]]
     assert page["next_page_token"] and not page["diagnoses"][0]["findings"]
     assert bed.rest("GET", "/v1/diagnoses", rival)[2]["diagnoses"] == []
+    # The sandbox has what libcurl and c-ares need.
+    assert "refused a system call" not in bed.daemons["certd"].text()

@@ -34,17 +34,18 @@ def free_port_block():
             return port
 
 
-@pytest.mark.feature("X02")
+@pytest.mark.feature("X02", "V01")
 def test_start_serves_pages_and_leaves_all_running(start):
     done = start()
     assert done.returncode == 0, done.stdout + done.stderr
     for protocol in ("TLSv1.3", "TLSv1.2"):
-        assert done.stdout.count(f"over {protocol} ") == 2, done.stdout
+        assert done.stdout.count(f"over {protocol} ") == 3, done.stdout
     assert "100 %" in done.stdout, done.stdout
-    assert len(done.stdout.splitlines()) < 40
+    assert "www.holdfast.test, issued by pebble" in done.stdout, done.stdout
+    assert len(done.stdout.splitlines()) < 45
     status = start("--status")
     assert status.returncode == 0, status.stdout + status.stderr
-    assert status.stdout.count("running, pid") == 4
+    assert status.stdout.count("running, pid") == 6
 
 
 def test_start_twice_does_no_harm(start):
@@ -58,7 +59,7 @@ def test_start_twice_does_no_harm(start):
 def test_stop_ends_it_and_start_goes_on_with_the_same_keys(start):
     assert start("--stop").returncode == 0
     status = start("--status")
-    assert status.returncode != 0 and status.stdout.count("not running") == 4
+    assert status.returncode != 0 and status.stdout.count("not running") == 6
     again = start()
     assert again.returncode == 0, again.stdout + again.stderr
     assert "init" not in again.stdout.split()

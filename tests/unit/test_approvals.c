@@ -381,6 +381,70 @@ what_certd_asks_for_takes_as_many_operators(void **state)
 	assert_int_equal(act.done, 1);
 }
 
+/* Its certificates renew by themselves, and so many keys come to their end. */
+static void
+certd_ends_a_replaceable_key_of_its_own_without_approval(void **state)
+{
+	const Holdfast__Keyd__V1__ScheduleDestructionResponse *reply;
+	struct desk *desk = *state;
+
+	desk_add_replaceable(desk, 7, CERTD);
+	assert_int_equal(schedule(CERTD, 7), STATUS_OK);
+	reply = (const Holdfast__Keyd__V1__ScheduleDestructionResponse *)
+	    desk_reply();
+	assert_null(reply->approval);
+	assert_true(reply->key->replaceable);
+	assert_int_equal(desk_key(desk, 7).state, KEY_SCHEDULED);
+	assert_true(
+	    desk_key(desk, 7).destroy_at_s >= clock_wall_s() + 2 * HOUR - 5);
+}
+
+static void
+an_operator_alone_does_not_end_a_replaceable_key(void **state)
+{
+	struct desk *desk = *state;
+
+	desk_add_replaceable(desk, 7, CERTD);
+	assert_int_equal(schedule(ALICE, 7), STATUS_OK);
+	assert_non_null(
+	    ((const Holdfast__Keyd__V1__ScheduleDestructionResponse *)
+		    desk_reply())
+		->approval);
+	assert_int_equal(desk_key(desk, 7).state, KEY_ACTIVE);
+}
+
+static void
+certd_does_not_end_any_other_key_without_approval(void **state)
+{
+	struct desk *desk = *state;
+
+	desk_add_key(desk, 7, CERTD);
+	assert_int_equal(schedule(CERTD, 7), STATUS_OK);
+	assert_non_null(
+	    ((const Holdfast__Keyd__V1__ScheduleDestructionResponse *)
+		    desk_reply())
+		->approval);
+	desk_add_replaceable(desk, 8, ALICE);
+	assert_int_equal(schedule(CERTD, 8), STATUS_PERMISSION_DENIED);
+	assert_int_equal(desk_key(desk, 7).state, KEY_ACTIVE);
+	assert_int_equal(desk_key(desk, 8).state, KEY_ACTIVE);
+}
+
+static void
+nobody_but_certd_has_a_replaceable_key_made(void **state)
+{
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	(void)state;
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
+	request.label = pb_text("mine");
+	request.replaceable = true;
+	assert_int_equal(desk_call(ALICE, "Keys/Generate", &request.base),
+	    STATUS_INVALID_ARGUMENT);
+}
+
 /* ---- ends ---- */
 
 static void
@@ -642,6 +706,10 @@ main(void)
 		T(who_joined_again_after_the_request_has_no_vote),
 		T(who_joined_in_the_very_second_of_the_request_has_no_vote),
 		T(what_certd_asks_for_takes_as_many_operators),
+		T(certd_ends_a_replaceable_key_of_its_own_without_approval),
+		T(an_operator_alone_does_not_end_a_replaceable_key),
+		T(certd_does_not_end_any_other_key_without_approval),
+		T(nobody_but_certd_has_a_replaceable_key_made),
 		T(one_no_ends_it_and_the_askers_no_withdraws_it),
 		T(an_expired_request_takes_no_vote_and_its_end_is_in_the_ledger),
 		T(an_act_that_fails_ends_it_with_the_reason),

@@ -157,6 +157,20 @@ a_look_up_that_fails_names_the_servers_that_do_not_answer(void **state)
 }
 
 static void
+a_delegation_to_nobody_is_told_by_the_zone_above(void **state)
+{
+	(void)state;
+	dns_fake_fail("www.lame.example.org", DNS_SERVFAIL);
+	dns_fake_zone(
+	    "example.org", "ns1.example.org", "198.41.0.4:53", DNS_OK, true);
+	dns_fake_lame("lame.example.org");
+	checks_desk_run(&at, "www.lame.example.org", at.shop, 0, 0);
+	checks_desk_expect(&at, "dns", NULL, CHECK_FAIL,
+	    "the zone above, example.org, answers, and the servers that it "
+	    "names for lame.example.org do not (lame)");
+}
+
+static void
 a_cname_to_somebody_else_fails(void **state)
 {
 	(void)state;
@@ -589,7 +603,8 @@ every_edge_is_shown_with_what_it_has(void **state)
 	put_edge(1, "fra-1", 5, good);
 	put_edge(2, "gone-1", 4000, NULL);
 	diagnose();
-	checks_desk_expect(&at, "edges", NULL, CHECK_PASS, "1 live edges");
+	checks_desk_expect(
+	    &at, "edges", NULL, CHECK_PASS, "in place at 1 of 1 live edges");
 	checks_desk_expect(&at, "edges", NULL, CHECK_PASS, "gone-1");
 	checks_desk_expect(
 	    &at, "edges-http-01", NULL, CHECK_PASS, "1 of 1 live edges");
@@ -691,6 +706,7 @@ main(void)
 		TEST(a_cname_into_nothing_dangles),
 		TEST(cnames_in_a_circle_are_a_loop),
 		TEST(a_look_up_that_fails_names_the_servers_that_do_not_answer),
+		TEST(a_delegation_to_nobody_is_told_by_the_zone_above),
 		TEST(a_cname_to_somebody_else_fails),
 		TEST(a_target_without_address_is_the_operators_to_mend),
 		TEST(a_flattened_cname_is_a_warning),

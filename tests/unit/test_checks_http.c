@@ -278,7 +278,7 @@ a_personal_certificate_makes_it_a_warning(void **state)
 	checks_desk_sql(&at, "UPDATE resource SET mode = 1");
 	checks_desk_run(&at, WWW, at.shop, 0, 0);
 	checks_desk_expect(
-	    &at, "http-01", WWW, CHECK_WARNING, "only when ACME is wanted");
+	    &at, "http-01", WWW, CHECK_WARNING, "only where ACME is");
 }
 
 /* ---- what is not connected to ---- */

@@ -26,6 +26,62 @@ DESK_MESSAGE(list_diagnoses_request, ListDiagnosesRequest)
 typedef Holdfast__Certd__V1__Diagnosis diagnosis_msg;
 typedef Holdfast__Certd__V1__ListDiagnosesResponse list_msg;
 
+/* ---- every statement can be explained (linked with --wrap) ---- */
+
+STATUS __real_db_query(struct db_tx *tx, struct db_rows **ret_rows,
+    const char *sql, const struct db_value *values, size_t n_values);
+STATUS __wrap_db_query(struct db_tx *tx, struct db_rows **ret_rows,
+    const char *sql, const struct db_value *values, size_t n_values);
+STATUS __real_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values);
+STATUS __wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values);
+
+static bool explains;
+static unsigned n_explained;
+
+static void
+explain(struct db_tx *tx, const char *sql, const struct db_value *values,
+    size_t n_values)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	char text[2048], step[256];
+	bool row = false;
+
+	snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", sql);
+	assert_true(strlen(text) < sizeof(text) - 1);
+	assert_int_equal(
+	    __real_db_query(tx, &rows, text, values, n_values).code, STATUS_OK);
+	while (!failed(db_next(rows, &row)) && row) {
+		db_column_text(rows, 3, step, sizeof(step));
+		if ((strncmp(step, "SCAN ", 5) == 0 &&
+			strcmp(step, "SCAN CONSTANT ROW") != 0) ||
+		    strstr(step, "TEMP B-TREE") != NULL)
+			fail_msg("%s: %s", sql, step);
+	}
+	n_explained++;
+}
+
+STATUS
+__wrap_db_query(struct db_tx *tx, struct db_rows **ret_rows, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	if (explains)
+		explain(tx, sql, values, n_values);
+	return __real_db_query(tx, ret_rows, sql, values, n_values);
+}
+
+STATUS
+__wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	if (explains)
+		explain(tx, sql, values, n_values);
+	return __real_db_run(tx, ret_changed, sql, values, n_values);
+}
+
+/* ---- asking ---- */
+
 static struct checks_desk at;
 static struct diagnoses *diagnoses;
 
@@ -200,6 +256,21 @@ lists_show_what_the_caller_sees_newest_first(void **state)
 	assert_int_equal(list(&desk_operator, "", at.shop, 2), 3);
 }
 
+static void
+no_statement_looks_at_all_rows_of_a_table(void **state)
+{
+	(void)state;
+	explains = true;
+	run_id(&desk_alice, "www.example.com", 0);
+	checks_desk_run(&at, "www.example.com", at.shop, 1, 0);
+	assert_int_equal(list(&desk_operator, "", 0, 1), 2);
+	assert_int_equal(list(&desk_operator, "www.example.com", 0, 1), 2);
+	assert_int_equal(list(&desk_operator, "", at.shop, 1), 2);
+	assert_int_equal(list(&desk_alice, "", 0, 1), 2);
+	explains = false;
+	assert_true(n_explained > 20);
+}
+
 /* ---- many at once ---- */
 
 static atomic_int refused, done;
@@ -255,6 +326,7 @@ main(void)
 		TEST(a_name_that_no_resource_has_may_be_asked_about),
 		TEST(what_is_no_host_name_is_refused_in_words),
 		TEST(lists_show_what_the_caller_sees_newest_first),
+		TEST(no_statement_looks_at_all_rows_of_a_table),
 		TEST(more_than_may_run_at_once_are_refused),
 	};
 

@@ -608,6 +608,23 @@ revoked(struct desk *desk, const revoke_msg *asked)
 	return reply;
 }
 
+/* How many are due at that time, and one of them. */
+static size_t
+due(struct desk *desk, int64_t at_s, int64_t *ret_certificate)
+{
+	int64_t next_s = 0;
+	size_t n = 9;
+	struct db_tx *tx;
+
+	assert_int_equal(store_read(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_revocations_due(tx, at_s, ret_certificate, 1, &n, &next_s)
+		.code,
+	    STATUS_OK);
+	db_end(tx);
+	return n;
+}
+
 static void
 revoking_takes_it_out_of_use_and_asks_the_ca_once(void **state)
 {
@@ -648,10 +665,10 @@ static void
 a_ca_that_is_away_is_asked_again_and_it_is_out_of_use_all_the_same(void **state)
 {
 	struct desk *desk = *state;
-	int64_t certificate = 0, next_s = 0;
+	int64_t certificate = 0;
 	revoke_msg asked = desk_revoke_request();
+	char why[PROBLEM_MAX];
 	enrollment_msg *reply;
-	struct db_tx *tx;
 
 	asked.id = active(desk, "www.example.com", &certificate);
 	authorities_fake_fail("connection refused");
@@ -662,21 +679,13 @@ a_ca_that_is_away_is_asked_again_and_it_is_out_of_use_all_the_same(void **state)
 	assert_int_equal(
 	    desk_number(desk, "SELECT attempts FROM revocation"), 1);
 	authorities_fake_fail(NULL);
-	/* Not due yet. */
+	assert_int_equal(due(desk, store_now_s(), &certificate), 0);
+	assert_int_equal(due(desk, store_now_s() + 90, &certificate), 1);
 	assert_int_equal(
-	    revocations_ask_due(desk->store, NULL, 8, &next_s).code, STATUS_OK);
-	assert_int_equal(authorities_fake_revoked(), 0);
-	assert_true(next_s > store_now_s());
-	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
-	assert_int_equal(
-	    store_commit(desk->store, tx,
-		db_run(tx, NULL, "UPDATE revocation SET due_s = 1", DB_NONE))
-		.code,
+	    revocations_ask(desk->store, NULL, certificate, why).code,
 	    STATUS_OK);
-	assert_int_equal(
-	    revocations_ask_due(desk->store, NULL, 8, &next_s).code, STATUS_OK);
 	assert_int_equal(authorities_fake_revoked(), 1);
-	assert_int_equal(next_s, 0);
+	assert_int_equal(due(desk, INT64_MAX, &certificate), 0);
 	reply = get(desk, asked.id);
 	assert_string_equal(reply->problem, "");
 	message_free(&reply->base);
@@ -702,7 +711,7 @@ static void
 with_replace_the_old_one_is_revoked_when_another_is_in_place(void **state)
 {
 	struct desk *desk = *state;
-	int64_t certificate = 0, next_s = 0;
+	int64_t certificate = 0, found = 0;
 	revoke_msg asked = desk_revoke_request();
 	enrollment_msg *reply;
 
@@ -713,14 +722,11 @@ with_replace_the_old_one_is_revoked_when_another_is_in_place(void **state)
 	assert_int_equal(authorities_fake_revoked(), 0);
 	assert_int_equal(enroll_desk_change(desk, reply->change).kind,
 	    CHANGE_KIND_REPLACEMENT);
-	assert_int_equal(
-	    revocations_ask_due(desk->store, NULL, 8, &next_s).code, STATUS_OK);
-	assert_int_equal(authorities_fake_revoked(), 0);
+	assert_int_equal(due(desk, INT64_MAX, &found), 0);
 	enroll_desk_done(desk, reply->change);
 	message_free(&reply->base);
-	assert_int_equal(
-	    revocations_ask_due(desk->store, NULL, 8, &next_s).code, STATUS_OK);
-	assert_int_equal(authorities_fake_revoked(), 1);
+	assert_int_equal(due(desk, store_now_s(), &found), 1);
+	assert_int_equal(found, certificate);
 }
 
 static void

@@ -360,7 +360,8 @@ an_input_that_was_given_meanwhile_is_not_lost(void **state)
 	struct enrollment_row of =
 	    enroll(bed, bed->desk->acme, "shop", "www.example.com");
 	struct change_row row = begin(bed, &of, CHANGE_KIND_ISSUE), found;
-	int64_t later_s = store_now_s() + 3600;
+	int64_t later_s = store_now_s() + 3600, given[4];
+	size_t n = 0;
 
 	/* The machine has the row, as somebody gives an input. */
 	OK(store_changes_give_input(bed->tx, row.id, CHANGE_INPUT_RETRY));
@@ -369,6 +370,9 @@ an_input_that_was_given_meanwhile_is_not_lost(void **state)
 	OK(store_changes_load(bed->tx, row.id, &found));
 	assert_int_equal(found.input, CHANGE_INPUT_RETRY);
 	assert_true(found.due_s < later_s);
+	OK(store_changes_given(bed->tx, given, 4, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(given[0], row.id);
 	/* Another one comes before that one is taken. */
 	OK(store_changes_give_input(bed->tx, row.id, CHANGE_INPUT_CANCEL));
 	OK(store_changes_take_input(bed->tx, &found));
@@ -438,7 +442,7 @@ of_the_same_names_at_the_same_authority_one_is_in_flight(void **state)
 	OK(store_changes_save(bed->tx, &first, NULL));
 	OK(store_changes_same_names(bed->tx, &second, &other));
 	assert_int_equal(other, 0);
-	snprintf(first.order_url, sizeof(first.order_url), "https://ca/1");
+	first.state = CHANGE_ORDERING;
 	OK(store_changes_save(bed->tx, &first, NULL));
 	OK(store_changes_same_names(bed->tx, &second, &other));
 	assert_int_equal(other, first.id);

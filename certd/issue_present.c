@@ -12,8 +12,8 @@
 
 #include "certd/issue.h"
 
-/* What is waited for no longer than that stays in memory. */
-#define STAY_MS 1800000
+/* After that long people are told what is waited for. */
+#define TELL_MS 1000
 
 static bool
 awaits_person(const struct issue *issue)
@@ -83,6 +83,19 @@ check_one(struct issue *issue, struct challenge_row *row, bool *ret_seen,
 	return st;
 }
 
+/* What is waited for, when it is another thing than before. */
+static struct status
+tell(struct issue *issue, const char *why)
+{
+	if (strcmp(issue->row.problem, why) == 0 ||
+	    (issue->stays && issue_age_ms(issue) < TELL_MS))
+		return status_ok();
+	(void)!snprintf(
+	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
+	issue->is_dirty = true;
+	return issue_save(issue);
+}
+
 static struct pace
 not_seen(struct issue *issue, struct status st, int64_t retry_ms,
     const struct challenge_row *row, const char *why)
@@ -94,9 +107,9 @@ not_seen(struct issue *issue, struct status st, int64_t retry_ms,
 		    "The challenge is not in place: %.700s", why);
 	if (failed(st))
 		return issue_later(issue, retry_ms, why);
-	(void)!snprintf(
-	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
-	return issue_poll(issue, retry_ms);
+	st = tell(issue, why);
+	return failed(st) ? issue_unsaved(issue, st)
+			  : issue_poll(issue, retry_ms);
 }
 
 static struct pace
@@ -163,7 +176,7 @@ refuse_verify(struct issue *issue, int64_t retry_ms, const char *why)
 	int64_t retry_s = retry_ms <= 0 ? 30 : (retry_ms + 999) / 1000;
 
 	(void)!snprintf(issue->row.problem, sizeof(issue->row.problem),
-	    "%.600s; verify again in %lld s.", why, (long long)retry_s);
+	    "%.440s; verify again in %lld s.", why, (long long)retry_s);
 	issue->row.attempts++;
 	issue->is_dirty = true;
 	issue_note(issue, "Verified: %.200s", why);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "certd/check.h"
 #include "certd/fan.h"
@@ -114,37 +115,52 @@ look_one(void *ctx, size_t i)
 
 /* ---- the provider ---- */
 
-static bool
-is_in(const char *name, const char *zone)
+/* Of the longest of its zones that holds the name; 0: none does. */
+static size_t
+match(const struct config_dns_provider *provider, const char *name)
 {
-	size_t len = strlen(name), part = strlen(zone);
+	size_t len = strlen(name), best = 0;
 
-	return len >= part && strcmp(name + len - part, zone) == 0 &&
-	       (len == part || name[len - part - 1] == '.');
+	for (size_t i = 0; i < provider->zones.len; i++) {
+		const char *zone = provider->zones.at[i];
+		size_t part = strlen(zone);
+
+		if (part > 0 && zone[part - 1] == '.')
+			part--;
+		if (part > best && part <= len &&
+		    strncasecmp(name + len - part, zone, part) == 0 &&
+		    (part == len || name[len - part - 1] == '.'))
+			best = part;
+	}
+	return best;
 }
 
-static bool
-provider_has(const struct config_dns_provider *provider, const char *name)
-{
-	for (size_t i = 0; i < provider->zones.len; i++)
-		if (is_in(name, provider->zones.at[i]))
-			return true;
-	return false;
-}
-
+/* As the solver does: by where the record is to be, or acme-dns by whose it is,
+ * for it says itself where the CNAME has to lead. */
 static const struct config_dns_provider *
-find_provider(const struct check_run *run, const char *name)
+find_provider(const struct check_run *run, const struct dns01_look *look)
 {
 	const struct config *config = run->config->config;
 	const struct config_dns_provider *at = config->dns.providers.at;
+	const struct config_dns_provider *found = NULL, *delegate = NULL;
 	const char *wanted =
 	    run->has_enrollment ? run->enrollment.dns_provider : "";
+	size_t best = 0;
 
-	for (size_t i = 0; i < config->dns.providers.len; i++)
-		if ((wanted[0] == 0 || strcmp(at[i].name, wanted) == 0) &&
-		    provider_has(&at[i], name))
-			return &at[i];
-	return NULL;
+	for (size_t i = 0; i < config->dns.providers.len; i++) {
+		size_t len = match(&at[i], target_of(look));
+
+		if (wanted[0] != 0 && strcmp(at[i].name, wanted) != 0)
+			continue;
+		if (len > best) {
+			best = len;
+			found = &at[i];
+		}
+		if (at[i].type == CONFIG_DNS_ACME_DNS &&
+		    (wanted[0] != 0 || match(&at[i], look->name) > 0))
+			delegate = &at[i];
+	}
+	return found != NULL ? found : delegate;
 }
 
 /* ---- judging ---- */
@@ -186,7 +202,7 @@ judge_provider(const struct check_run *run, const struct dns01_look *look,
     struct check_finding *finding)
 {
 	const char *target = target_of(look);
-	const struct config_dns_provider *provider = find_provider(run, target);
+	const struct config_dns_provider *provider = find_provider(run, look);
 
 	if (look->host->validation == VALIDATION_DNS_01_BY_HAND) {
 		check_seen(finding, "; the record is put there by hand");
@@ -214,13 +230,15 @@ judge_persist(const struct check_run *run, const struct dns01_look *look,
 		    finding, "%s has TXT \"%s\"", look->name, look->persist);
 		return;
 	}
-	finding->result = CHECK_FAIL;
+	/* No failure: the whole line is known once the CA was asked, and the
+	 * change shows it and waits. */
+	finding->result = CHECK_WARNING;
 	check_seen(finding, "%s has no TXT record", look->name);
 	check_why(finding,
 	    "dns-persist-01 is validated by a record that stays there");
 	check_remedy(finding,
 	    "put into the DNS:  %s.  TXT  \"%s; accounturi=ACCOUNT-URL\" (the "
-	    "whole line is with the enrollment's challenge)",
+	    "change shows the whole line, and waits for it)",
 	    look->name, run->ca_domain[0] == 0 ? "CA-DOMAIN" : run->ca_domain);
 }
 

@@ -487,6 +487,24 @@ dns_01_follows_the_cname_to_a_provider(void **state)
 }
 
 static void
+dns_01_by_acme_dns_is_found_by_the_name_before_the_cname(void **state)
+{
+	(void)state;
+	checks_desk_tear_down(&at);
+	checks_desk_set_up(&at,
+	    "dns: {providers: [{name: ours, type: acme_dns,"
+	    " zones: [Example.COM.], url: \"https://auth.example.net\","
+	    " credentials_file: /nowhere}]}\n");
+	dns_fake_add(
+	    "_acme-challenge." WWW, DNS_CNAME, 60, "x1.auth.example.net");
+	dns_fake_zone("auth.example.net", "ns1.example.net", "198.41.0.4:53",
+	    DNS_OK, true);
+	checks_desk_run(&at, WWW, at.shop, 0, VALIDATION_DNS_01);
+	checks_desk_expect(
+	    &at, "dns-01", WWW, CHECK_PASS, "provider ours has it");
+}
+
+static void
 by_hand_is_told_where_the_record_goes(void **state)
 {
 	(void)state;
@@ -501,8 +519,10 @@ dns_persist_01_looks_for_its_record(void **state)
 {
 	(void)state;
 	at.ca_domain = "letsencrypt.org";
-	assert_true(is_forbidden(VALIDATION_DNS_PERSIST_01,
-	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org"));
+	/* The CA is to be asked: what is to be put there is known then. */
+	assert_false(is_forbidden(VALIDATION_DNS_PERSIST_01, ""));
+	checks_desk_expect(&at, "dns-01", WWW, CHECK_WARNING,
+	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org");
 	dns_fake_add("_validation-persist." WWW, DNS_TXT, 60,
 	    "letsencrypt.org; accounturi=https://x/1");
 	assert_false(is_forbidden(VALIDATION_DNS_PERSIST_01, ""));
@@ -727,6 +747,7 @@ main(void)
 		TEST(the_change_under_way_and_its_problem_are_told),
 		TEST(dns_01_needs_a_provider_that_has_the_name),
 		TEST(dns_01_follows_the_cname_to_a_provider),
+		TEST(dns_01_by_acme_dns_is_found_by_the_name_before_the_cname),
 		TEST(by_hand_is_told_where_the_record_goes),
 		TEST(dns_persist_01_looks_for_its_record),
 		TEST(a_private_address_is_not_connected_to),

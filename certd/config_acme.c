@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "certd/config_int.h"
 
@@ -185,7 +186,7 @@ const struct conf_field config_dns_provider_schema[] = {
 	    .offset = PROVIDER_AT(server),
 	    .default_text = "\"\"",
 	    .max = 255,
-	    .help = "rfc2136: the primary server, as host:port." },
+	    .help = "rfc2136: the primary server, as address:port." },
 	{ .key = "zone",
 	    .type = CONF_STRING,
 	    .offset = PROVIDER_AT(zone),
@@ -272,6 +273,15 @@ const struct conf_field config_dns_provider_schema[] = {
 
 /* ---- what a schema cannot say ---- */
 
+/* A name would have to be looked up by what it is to look up with. */
+static bool
+is_numeric(const char *text)
+{
+	union address address;
+
+	return address_parse(text, &address) && address_port(&address) != 0;
+}
+
 static bool
 is_loopback_url(const char *url)
 {
@@ -345,8 +355,10 @@ wrong_standby(const struct config *config)
 static const char *
 wrong_rfc2136(const struct config_dns_provider *one)
 {
-	if (!config_is_address(one->server))
-		return "dns.providers: rfc2136 takes the server as host:port";
+	if (!is_numeric(one->server))
+		return "dns.providers: rfc2136 takes the server as "
+		       "address:port, "
+		       "such as 192.0.2.53:53";
 	if ((one->tsig_name[0] == 0) != (one->tsig_key_file[0] == 0) ||
 	    !is_file_or_empty(one->tsig_key_file))
 		return "dns.providers: tsig_name and tsig_key_file, an "
@@ -394,7 +406,7 @@ config_check_acme(const struct config *config)
 		wrong = "acme.http_listen: write address:port, such as "
 			"127.0.0.1:8402, or \"\" for none";
 	for (size_t i = 0; i < config->dns.resolvers.len && wrong == NULL; i++)
-		if (!config_is_address(config->dns.resolvers.at[i]))
+		if (!is_numeric(config->dns.resolvers.at[i]))
 			wrong = "dns.resolvers: write address:port, such as "
 				"192.0.2.53:53";
 	for (size_t i = 0; i < config->dns.providers.len && wrong == NULL; i++)

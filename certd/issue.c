@@ -255,10 +255,15 @@ expire(struct issue *issue)
 static bool
 has_expired(const struct issue *issue)
 {
-	return issue->row.expires_s != 0 &&
-	       issue->row.expires_s <= store_now_s() &&
-	       issue->row.state >= CHANGE_PRESENTING &&
-	       issue->row.state < CHANGE_INSTALLING;
+	const int state = issue->row.state;
+
+	if (issue->row.expires_s == 0 || issue->row.expires_s > store_now_s() ||
+	    state < CHANGE_PRESENTING)
+		return false;
+	/* It may have been issued in time: look once. */
+	return state < CHANGE_FINALIZING ||
+	       (state == CHANGE_FINALIZING && issue->has_order &&
+		   issue->order.status != ACME_VALID);
 }
 
 static struct pace

@@ -17,6 +17,9 @@
 #include "certd/issue_order.h"
 #include "certd/key_birth.h"
 
+/* An order of which the CA does not say when it ends. */
+#define UNTOLD_S (7 * 86400)
+
 static enum acme_challenge_type
 type_of(int validation)
 {
@@ -180,7 +183,8 @@ take_urls(struct issue *issue)
 	    row->order_url, sizeof(row->order_url), "%s", order->url);
 	(void)!snprintf(row->finalize_url, sizeof(row->finalize_url), "%s",
 	    order->finalize);
-	row->expires_s = order->expires_s;
+	row->expires_s =
+	    order->expires_s != 0 ? order->expires_s : store_now_s() + UNTOLD_S;
 }
 
 static struct pace

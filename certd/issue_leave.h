@@ -25,8 +25,8 @@ STATUS issue_leave_sweep(
 #define ISSUE_REVOKE_MAX 32
 /*
  * Take revocations that are due (certd/store_revocations.h), put off by ten
- * minutes meanwhile; then issue_revoke has the CA revoke one, and keeps what
- * came of it.  Blocks for a request.
+ * minutes meanwhile; then issue_revoke has the CA revoke one.  Blocks for a
+ * request.
  */
 STATUS issue_revoke_take(struct store *store, int64_t now_s,
     int64_t ret_certificates[ISSUE_REVOKE_MAX], size_t *ret_n,

@@ -242,7 +242,9 @@ issuer_start(const struct issuer_config *config, struct issuer **ret_issuer)
 	pthread_mutex_init(&issuer->mutex, NULL);
 	clock_cond_init(&issuer->changed);
 	measure(issuer);
-	st = writer_new(config->store, &issuer->writer);
+	st = issuer_restore(config);
+	if (!failed(st))
+		st = writer_new(config->store, &issuer->writer);
 	if (!failed(st))
 		st = start_threads(issuer);
 	if (failed(st)) {

@@ -56,6 +56,9 @@ struct issuer {
 /* The clock's thread. */
 void *issuer_clock(void *issuer);
 
+/* Before there are threads. */
+STATUS issuer_restore(const struct issuer_config *config);
+
 /* ---- with the mutex held ---- */
 
 /* Take a change into memory, due now; false: there is no room. */

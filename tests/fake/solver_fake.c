@@ -44,6 +44,14 @@ solver_fake_hide(struct solver *solver, bool hidden)
 	pthread_mutex_unlock(&solver->mutex);
 }
 
+void
+solver_fake_forget(struct solver *solver)
+{
+	pthread_mutex_lock(&solver->mutex);
+	solver->n = 0;
+	pthread_mutex_unlock(&solver->mutex);
+}
+
 size_t
 solver_fake_tokens(struct solver *solver)
 {

@@ -156,6 +156,62 @@ mistakes_are_told_with_what_to_do(void **state)
 }
 
 static void
+mistakes_of_acme_and_dns_are_told_with_what_to_do(void **state)
+{
+#define CA(rest)                                                               \
+	"acme: {authorities: [{name: le, directory: "                          \
+	"\"https://ca.example/d\"" rest "}]}\n"
+#define PROVIDER(rest)                                                         \
+	"dns: {providers: [{name: own, zones: [example.com]" rest "}]}\n"
+	static const struct {
+		const char *text, *says;
+	} CASES[] = {
+		{ "acme: {authorities: [{name: L E, directory: \"x\"}]}\n",
+		    "a name consists of" },
+		{ "acme: {authorities: [{name: le, directory: \"http://"
+		  "ca.example/d\"}]}\n",
+		    "directory is an https URL" },
+		{ "acme: {authorities: [{name: le, directory: \"https://a/\"},"
+		  " {name: le, directory: \"https://b/\"}]}\n",
+		    "two have the same name" },
+		{ CA(", ca_file: ca.pem"), "absolute paths" },
+		{ CA(", eab_kid: k"), "go together" },
+		{ CA(", eab_key_file: /k"), "go together" },
+		{ CA(", contacts: [admin@example.com]"), "is mailto:" },
+		{ CA(", contacts: [\"mailto:a@b.example,c@d.example\"]"),
+		    "one address" },
+		{ "acme: {standby: other}\n", "name one of acme.authorities" },
+		{ "acme: {http_listen: x}\n", "write address:port" },
+		{ "acme: {workers: 0}\n", ":1:" },
+		{ "dns: {resolvers: [dns.example:53]}\n",
+		    "dns.resolvers: write address:port" },
+		{ PROVIDER(", server: \"dns.example:53\""),
+		    "server as address:port" },
+		{ PROVIDER(", server: \"192.0.2.1:53\", tsig_name: k"),
+		    "go together" },
+		{ PROVIDER(", type: acme_dns, url: \"http://auth.example/\", "
+			   "credentials_file: /c"),
+		    "acme_dns takes an https url" },
+		{ PROVIDER(", type: acme_dns, url: \"https://auth.example/\""),
+		    "absolute paths" },
+		{ PROVIDER(", type: exec, command: [hook]"),
+		    "by its absolute path" },
+		{ PROVIDER(", type: exec"), "by its absolute path" },
+		{ "dns: {providers: [{name: own}]}\n", "zones" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(CASES); i++) {
+		char error[CONF_ERROR_MAX];
+
+		assert_null(load_text(CASES[i].text, error));
+		if (strstr(error, CASES[i].says) == NULL)
+			print_error("%s -> %s\n", CASES[i].text, error);
+		assert_non_null(strstr(error, CASES[i].says));
+	}
+}
+
+static void
 rest_may_do_without_tls_on_loopback_or_not_be_there(void **state)
 {
 	static const char *const GOOD[] = { "rest: {tls: off}\n",
@@ -184,6 +240,8 @@ main(void)
 		cmocka_unit_test(
 		    without_a_file_all_is_on_loopback_and_there_is_one_network),
 		cmocka_unit_test(mistakes_are_told_with_what_to_do),
+		cmocka_unit_test(
+		    mistakes_of_acme_and_dns_are_told_with_what_to_do),
 		cmocka_unit_test(
 		    rest_may_do_without_tls_on_loopback_or_not_be_there),
 	};

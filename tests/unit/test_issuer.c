@@ -296,6 +296,26 @@ a_cancelled_change_leaves_nothing_behind(void **state)
 	expect_number(desk, "SELECT count(*) FROM key", 0);
 }
 
+static void
+answers_are_given_again_after_a_restart(void **state)
+{
+	struct desk *desk = *state;
+	int64_t change = desk_change(desk,
+	    desk_enrollment(desk, (struct desk_enrollment){ .stepwise = true }),
+	    CHANGE_KIND_ISSUE);
+
+	desk_start(desk);
+	(void)desk_wait(desk, change, CHANGE_AWAITING_VERIFY);
+	assert_int_equal(solver_fake_tokens(desk->solver), 2);
+	desk_stop(desk);
+	solver_fake_forget(desk->solver);
+	desk_start(desk);
+	assert_int_equal(solver_fake_tokens(desk->solver), 2);
+	desk_give(desk, change, CHANGE_INPUT_VERIFY);
+	assert_int_equal(desk_wait(desk, change, CHANGE_AWAITING_ISSUE).state,
+	    CHANGE_AWAITING_ISSUE);
+}
+
 /* ---- kill -9 ---- */
 
 static unsigned boundaries, stop_at;
@@ -394,6 +414,7 @@ main(void)
 		TEST(step_by_step_waits_for_verify_and_for_issue),
 		TEST(an_order_that_nobody_verifies_expires),
 		TEST(a_cancelled_change_leaves_nothing_behind),
+		TEST(answers_are_given_again_after_a_restart),
 		TEST(
 		    killed_between_any_two_steps_nothing_is_lost_or_done_twice),
 	};

@@ -151,7 +151,7 @@ await_verify(struct issue *issue)
 	issue_become(issue, CHANGE_AWAITING_VERIFY, "%s",
 	    issue->of.validation == VALIDATION_DNS_01_BY_HAND
 		? "Waits until the TXT records are in place, and VERIFY."
-		: "In place; waits for VERIFY.");
+		: "Put in place; waits for VERIFY.");
 	issue_doing(issue, "waits for VERIFY");
 	return issue_away(issue, issue->row.expires_s);
 }

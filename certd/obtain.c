@@ -17,6 +17,7 @@
 #include "certd/hook_runner.h"
 #include "certd/http_port.h"
 #include "certd/issuer.h"
+#include "certd/revoked.h"
 #include "certd/solver.h"
 #include "dns/resolver.h"
 
@@ -30,6 +31,7 @@ struct obtain {
 	struct checks *checks;
 	struct diagnoses *diagnoses;
 	struct enrollments *enrollments;
+	struct revoked *revoked;
 	struct issuer *issuer;
 };
 
@@ -152,6 +154,8 @@ obtain_new(const struct obtain_config *config, struct obtain **ret_obtain,
 		st = make_checks(obtain);
 	if (!failed(st))
 		st = make_enrollments(obtain);
+	if (!failed(st))
+		st = revoked_new(obtain->config.config, &obtain->revoked);
 	if (failed(st))
 		return st;
 	*ret_obtain = obtain;
@@ -179,6 +183,7 @@ obtain_start(struct obtain *obtain, struct certificates *certificates)
 		.authorities = obtain->authorities,
 		.solver = obtain->solver,
 		.checks = obtain->checks,
+		.revoked = obtain->revoked,
 		.config = obtain->config.config,
 		.metrics = obtain->config.metrics,
 	};
@@ -208,6 +213,7 @@ obtain_free(struct obtain *obtain)
 	if (obtain == NULL)
 		return;
 	obtain_stop(obtain);
+	revoked_free(obtain->revoked);
 	enrollments_free(obtain->enrollments);
 	diagnoses_free(obtain->diagnoses);
 	checks_free(obtain->checks);

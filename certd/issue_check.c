@@ -19,7 +19,7 @@
 #include "certd/store_resources.h"
 
 /* Between looks of a change that began by itself. */
-#define FIRST_MS 60000
+#define FIRST_MS 15000
 #define MOST_MS 3600000
 
 static struct status
@@ -125,7 +125,7 @@ forbid(struct issue *issue, const char *why)
 		return issue_end_with(issue, CHANGE_FAILED, "%s", why);
 	if (issue->row.replaces != 0 && issue_is_out_of_patience(issue))
 		return ask_all_the_same(issue, why);
-	if (issue->row.attempts < 6)
+	if (issue->row.attempts < 8)
 		wait_ms = (int64_t)FIRST_MS << issue->row.attempts;
 	issue->is_checked = false;
 	issue_doing(issue, "waits until its names can be validated");

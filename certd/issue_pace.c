@@ -162,8 +162,8 @@ issue_later(struct issue *issue, int64_t wait_ms, const char *why)
 	issue->row.attempts++;
 	(void)!snprintf(
 	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
-	if (pause_ms > ISSUE_WAIT_MAX_MS)
-		issue->row.due_s = store_now_s() + pause_ms / 1000 + 1;
+	/* Also what waits in memory: people are shown it, and may RETRY. */
+	issue->row.due_s = store_now_s() + pause_ms / 1000 + 1;
 	st = writer_run(issue->writer, put_delay, &delay);
 	if (failed(st))
 		return issue_unsaved(issue, st);

@@ -12,6 +12,9 @@
 
 #include "certd/issue.h"
 
+/* After that long people are told what is waited for. */
+#define TELL_MS 1000
+
 /* What is waited for no longer than that stays in memory. */
 #define STAY_MS 300000
 
@@ -85,6 +88,19 @@ check_one(struct issue *issue, struct challenge_row *row, bool *ret_seen,
 	return st;
 }
 
+/* What is waited for, when it is another thing than before. */
+static struct status
+tell(struct issue *issue, const char *why)
+{
+	if (strcmp(issue->row.problem, why) == 0 ||
+	    (issue->stays && issue_age_ms(issue) < TELL_MS))
+		return status_ok();
+	(void)!snprintf(
+	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
+	issue->is_dirty = true;
+	return issue_save(issue);
+}
+
 static struct pace
 begin_validation(struct issue *issue, const char *text)
 {
@@ -111,9 +127,9 @@ not_seen(struct issue *issue, struct status st, int64_t retry_ms,
 		    "the same.");
 	if (failed(st))
 		return issue_later(issue, retry_ms, why);
-	(void)!snprintf(
-	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
-	return issue_poll(issue, retry_ms);
+	st = tell(issue, why);
+	return failed(st) ? issue_unsaved(issue, st)
+			  : issue_poll(issue, retry_ms);
 }
 
 /* The next one that was not seen yet. */
@@ -146,7 +162,7 @@ await_verify(struct issue *issue)
 	issue_become(issue, CHANGE_AWAITING_VERIFY, "%s",
 	    issue->of.validation == VALIDATION_DNS_01_BY_HAND
 		? "Waits until the TXT records are in place, and VERIFY."
-		: "In place; waits for VERIFY.");
+		: "Put in place; waits for VERIFY.");
 	issue_doing(issue, "waits for VERIFY");
 	return issue_away(issue, issue->row.expires_s);
 }
@@ -171,7 +187,7 @@ refuse_verify(struct issue *issue, int64_t retry_ms, const char *why)
 	int64_t retry_s = retry_ms <= 0 ? 30 : (retry_ms + 999) / 1000;
 
 	(void)!snprintf(issue->row.problem, sizeof(issue->row.problem),
-	    "%.600s; verify again in %lld s.", why, (long long)retry_s);
+	    "%.440s; verify again in %lld s.", why, (long long)retry_s);
 	issue->row.attempts++;
 	issue->is_dirty = true;
 	issue_note(issue, "Verified: %.200s", why);

@@ -330,6 +330,7 @@ wait_for_ca(struct issue *issue)
 	}
 	if (!issue_validate_look(issue, &pace))
 		return pace;
+	issue_polled(issue, issue->order.status == ACME_PROCESSING);
 	return issue->order.status == ACME_PROCESSING
 		   ? issue_validate_wait(issue, issue->order.retry_after_ms)
 		   : pace_on();

@@ -196,5 +196,7 @@ issue_validate(struct issue *issue)
 		return answer(issue);
 	if (issue->is_answered && !issue_validate_look(issue, &pace))
 		return pace;
+	if (issue->is_answered)
+		issue_polled(issue, issue->order.status == ACME_PENDING);
 	return issue_validate_follow(issue);
 }

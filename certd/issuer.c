@@ -2,9 +2,12 @@
 
 /*
  * Threads that bring changes about; see issuer.h.  Each takes the change that
- * is due first, does its steps until it has to wait, and puts it back.  Where
- * no change is due, it runs an errand to a CA.  Nothing here sleeps for a fixed
- * time: who waits is woken by what is found, or by the next moment there is.
+ * is furthest of those that are due, does its steps until it has to wait, and
+ * puts it back: what was begun ends before more is begun, so that few orders
+ * are open at a CA, and few challenges in place, however many changes wait.
+ * Where no change is due, it runs an errand to a CA.  Nothing here sleeps for a
+ * fixed time: who waits is woken by what is found, or by the next moment there
+ * is.
  */
 
 #include "certd/issuer.h"
@@ -43,8 +46,8 @@ issuer_add_run(struct issuer *issuer, int64_t id)
 		return false;
 	run->id = id;
 	run->due_ns = clock_mono_ns();
-	issue_init(
-	    &run->issue, &issuer->config, issuer->writer, &issuer->metrics, id);
+	issue_init(&run->issue, &issuer->config, issuer->writer,
+	    &issuer->metrics, issuer->delays, id);
 	issuer->runs[issuer->n_runs++] = run;
 	pthread_cond_signal(&issuer->changed);
 	return true;
@@ -91,9 +94,23 @@ is_crowded(const struct issuer *issuer, const struct crowd *crowd)
 	       authorities_count(issuer->config.authorities) > 1;
 }
 
-/* Few there are: the earliest that nobody works on, and somebody may. */
+/* Is a to be taken before b? */
+static bool
+is_before(const struct run *a, const struct run *b, int64_t now_ns)
+{
+	const bool is_due = a->due_ns <= now_ns;
+
+	if (is_due != (b->due_ns <= now_ns))
+		return is_due;
+	if (is_due && a->state != b->state)
+		return a->state > b->state;
+	return a->due_ns < b->due_ns;
+}
+
+/* Few there are: of those that nobody works on the furthest that is due, else
+ * the earliest; of those whose CA has a worker to spare. */
 static struct run *
-find_next(struct issuer *issuer)
+find_next(struct issuer *issuer, int64_t now_ns)
 {
 	struct run *next = NULL;
 
@@ -101,7 +118,7 @@ find_next(struct issuer *issuer)
 		struct run *run = issuer->runs[i];
 
 		if (!run->is_working && !is_crowded(issuer, run->crowd) &&
-		    (next == NULL || run->due_ns < next->due_ns))
+		    (next == NULL || is_before(run, next, now_ns)))
 			next = run;
 	}
 	return next;
@@ -160,6 +177,7 @@ work_on(struct issuer *issuer, struct run *run)
 	if (run->crowd != NULL)
 		run->crowd->working--;
 	run->is_working = false;
+	run->state = run->issue.row.state;
 	if (pace.how == PACE_AWAY) {
 		drop_run(issuer, run);
 		free(run);
@@ -225,9 +243,10 @@ work(void *ctx)
 
 	pthread_mutex_lock(&issuer->mutex);
 	while (!issuer->stops) {
-		struct run *run = find_next(issuer);
+		const int64_t now_ns = clock_mono_ns();
+		struct run *run = find_next(issuer, now_ns);
 
-		if (run != NULL && run->due_ns <= clock_mono_ns() &&
+		if (run != NULL && run->due_ns <= now_ns &&
 		    !is_for_errands(issuer))
 			work_on(issuer, run);
 		else if (issuer->n_errands > 0)
@@ -299,10 +318,13 @@ issuer_start(const struct issuer_config *config, struct issuer **ret_issuer)
 	issuer->kept_ns = INT64_MAX;
 	pthread_mutex_init(&issuer->mutex, NULL);
 	clock_cond_init(&issuer->changed);
+	clock_cond_init(&issuer->stopped);
 	measure(issuer);
 	st = issuer_restore(config);
 	if (!failed(st))
 		st = writer_new(config->store, &issuer->writer);
+	if (!failed(st))
+		st = delays_new(&issuer->delays);
 	if (!failed(st))
 		st = start_threads(issuer);
 	if (failed(st)) {
@@ -321,6 +343,7 @@ issuer_stop(struct issuer *issuer)
 	pthread_mutex_lock(&issuer->mutex);
 	issuer->stops = true;
 	pthread_cond_broadcast(&issuer->changed);
+	pthread_cond_broadcast(&issuer->stopped);
 	pthread_mutex_unlock(&issuer->mutex);
 	store_wake(issuer->config.store);
 	if (issuer->has_clock)
@@ -332,7 +355,9 @@ issuer_stop(struct issuer *issuer)
 		free(issuer->runs[i]);
 	}
 	writer_free(issuer->writer);
+	delays_free(issuer->delays);
 	pthread_cond_destroy(&issuer->changed);
+	pthread_cond_destroy(&issuer->stopped);
 	pthread_mutex_destroy(&issuer->mutex);
 	free(issuer->workers);
 	free(issuer);

@@ -8,6 +8,7 @@
  * due times alone, and asks nobody but the store.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,6 +18,9 @@
 
 #define IDLE_MS 60000
 #define FAILED_MS 2000
+/* Of the time since the last look a look takes a twentieth at most. */
+#define SHARE 20
+#define PAUSE_MOST_NS (NS_PER_S / 20)
 /* Renewals and what leaves are not looked at for each commit. */
 #define LOOK_NS (NS_PER_S / 2)
 /* The wall clock went back by more than a correction. */
@@ -61,6 +65,15 @@ tell_given(struct issuer *issuer, const int64_t *ids, size_t n)
 	pthread_mutex_unlock(&issuer->mutex);
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* In ascending order. */
 static size_t
 list_runs(struct issuer *issuer, int64_t ret_ids[ISSUER_RUNS_MAX])
 {
@@ -71,6 +84,7 @@ list_runs(struct issuer *issuer, int64_t ret_ids[ISSUER_RUNS_MAX])
 	for (size_t i = 0; i < n; i++)
 		ret_ids[i] = issuer->runs[i]->id;
 	pthread_mutex_unlock(&issuer->mutex);
+	qsort(ret_ids, n, sizeof(*ret_ids), compare_ids);
 	return n;
 }
 
@@ -99,7 +113,8 @@ find_changes(struct watch *watch, int64_t now_s, struct found *found)
 {
 	int64_t skip[ISSUER_RUNS_MAX], next_s = 0;
 	size_t n_skip = list_runs(watch->issuer, skip);
-	size_t room = ISSUER_RUNS_MAX - n_skip;
+	/* Many at a time, for those in memory are passed over each time. */
+	size_t room = n_skip < ISSUER_RUNS_MANY ? ISSUER_RUNS_MAX - n_skip : 0;
 	struct db_tx *tx;
 	struct status st = store_read(watch->issuer->config.store, &tx);
 
@@ -261,6 +276,26 @@ rest_ms(const struct watch *watch)
 	return ms < IDLE_MS ? (unsigned)ms : IDLE_MS;
 }
 
+/* Commits come by the hundred when much is done, and each would be looked at.
+ * True: it is to end. */
+static bool
+pause_after(struct issuer *issuer, int64_t began_ns)
+{
+	const int64_t now_ns = clock_mono_ns();
+	int64_t pause_ns = (now_ns - began_ns) * SHARE;
+	bool stops;
+
+	if (pause_ns > PAUSE_MOST_NS)
+		pause_ns = PAUSE_MOST_NS;
+	pthread_mutex_lock(&issuer->mutex);
+	while (!issuer->stops && clock_cond_wait(&issuer->stopped,
+				     &issuer->mutex, now_ns + pause_ns))
+		;
+	stops = issuer->stops;
+	pthread_mutex_unlock(&issuer->mutex);
+	return stops;
+}
+
 void *
 issuer_clock(void *ctx)
 {
@@ -269,15 +304,14 @@ issuer_clock(void *ctx)
 	bool stops = false;
 
 	while (!stops) {
+		const int64_t began_ns = clock_mono_ns();
 		unsigned ms;
 
 		/* What is committed from here on is seen by the rest. */
 		watch.seen = store_wait(issuer->config.store, watch.seen, 0);
 		look(&watch);
 		ms = rest_ms(&watch);
-		pthread_mutex_lock(&issuer->mutex);
-		stops = issuer->stops;
-		pthread_mutex_unlock(&issuer->mutex);
+		stops = pause_after(issuer, began_ns);
 		if (!stops)
 			(void)store_wait(issuer->config.store, watch.seen, ms);
 	}

@@ -7,6 +7,7 @@
  * one brings with it in store_changes_end.c.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "certd/page.h"
@@ -365,13 +366,18 @@ store_changes_outdate(struct db_tx *tx, int64_t id)
 
 /* ---- what is due ---- */
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static bool
 is_among(const int64_t *ids, size_t n, int64_t id)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
+	return n > 0 && bsearch(&id, ids, n, sizeof(id), compare_ids) != NULL;
 }
 
 STATUS

@@ -166,7 +166,8 @@ STATUS store_changes_given(
 STATUS store_changes_outdate(struct db_tx *tx, int64_t id);
 
 /* Due at now_s, earliest first, those that are not in skip (ids that are being
- * worked on).  *ret_next_s: when the next one is due; 0: none. */
+ * worked on, in ascending order).  *ret_next_s: when the next one is due; 0:
+ * none. */
 STATUS store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
     size_t n_skip, int64_t *ret_ids, size_t max, size_t *ret_n,
     int64_t *ret_next_s);

@@ -149,6 +149,15 @@ custody_generate_replaceable(struct custody *custody, enum key_alg alg,
 }
 
 STATUS
+custody_generate_account(struct custody *custody, const char *label,
+    const char *pool, const char *for_whom, struct custody_key *ret_key,
+    char *ret_why)
+{
+	return custody_generate(
+	    custody, KEY_ALG_EC_P256, label, pool, for_whom, ret_key, ret_why);
+}
+
+STATUS
 custody_find_label(struct custody *custody, const char *label,
     struct custody_key *ret_key, char *ret_why)
 {

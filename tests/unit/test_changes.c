@@ -312,7 +312,8 @@ verify_answers_with_what_is_missing_and_when_to_come_again(void **state)
 		.id = begin(desk),
 		.input = CHANGE_INPUT_VERIFY,
 		.state = CHANGE_AWAITING_VERIFY,
-		.problem = "ns1.example.com has no TXT record yet",
+		.problem = "ns1.example.com has no TXT record yet; verify "
+			   "again in 30 s.",
 		.due_in_s = 600 };
 
 	enroll_desk_put(desk, machine.id, CHANGE_AWAITING_VERIFY, "", 0);
@@ -320,7 +321,7 @@ verify_answers_with_what_is_missing_and_when_to_come_again(void **state)
 	refused(desk,
 	    ask(desk, &desk_alice, "Changes/Verify", machine.id, NULL),
 	    STATUS_FAILED_PRECONDITION,
-	    "ns1.example.com has no TXT record yet; verify again in ");
+	    "ns1.example.com has no TXT record yet; verify again in 30 s.");
 	pthread_join(machine.thread, NULL);
 	/* It may be given again, and then it is there. */
 	machine.state = CHANGE_VALIDATING;

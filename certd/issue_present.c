@@ -15,6 +15,11 @@
 /* After that long people are told what is waited for. */
 #define TELL_MS 1000
 
+/* What is waited for no longer than that stays in memory. */
+#define STAY_MS 300000
+
+static const char in_place[] = "In place; the CA is told to look.";
+
 static bool
 awaits_person(const struct issue *issue)
 {
@@ -97,28 +102,34 @@ tell(struct issue *issue, const char *why)
 }
 
 static struct pace
+begin_validation(struct issue *issue, const char *text)
+{
+	issue_become(issue, CHANGE_VALIDATING, "%s", text);
+	issue_doing(issue, "waits for %s to validate", issue->row.authority);
+	return pace_on();
+}
+
+static struct pace
 not_seen(struct issue *issue, struct status st, int64_t retry_ms,
     const struct challenge_row *row, const char *why)
 {
 	/* Edges take moments, the DNS minutes. */
-	issue->stays = strcmp(row->type, "http-01") == 0;
+	issue->stays = strcmp(row->type, "http-01") == 0 && !issue->is_slow &&
+		       issue_age_ms(issue) < STAY_MS;
 	if (st.code == STATUS_FAILED_PRECONDITION)
 		return issue_end_with(issue, CHANGE_FAILED,
 		    "The challenge is not in place: %.700s", why);
+	/* The CA may see what cannot be seen from here. */
+	if (failed(st) ? issue_is_out_of_patience(issue)
+		       : issue_waited_long(issue, retry_ms))
+		return begin_validation(issue,
+		    "Not seen in place for long; the CA is told to look all "
+		    "the same.");
 	if (failed(st))
 		return issue_later(issue, retry_ms, why);
 	st = tell(issue, why);
 	return failed(st) ? issue_unsaved(issue, st)
 			  : issue_poll(issue, retry_ms);
-}
-
-static struct pace
-begin_validation(struct issue *issue)
-{
-	issue_become(issue, CHANGE_VALIDATING, "%s",
-	    "In place; the CA is told to look.");
-	issue_doing(issue, "waits for %s to validate", issue->row.authority);
-	return pace_on();
 }
 
 /* The next one that was not seen yet. */
@@ -140,7 +151,7 @@ check_next(struct issue *issue)
 		return seen ? pace_on()
 			    : not_seen(issue, st, retry_ms, row, why);
 	}
-	return begin_validation(issue);
+	return begin_validation(issue, in_place);
 }
 
 /* ---- a person ---- */
@@ -208,7 +219,7 @@ issue_verify(struct issue *issue)
 	if (!all)
 		return refuse_verify(issue, most_ms, first);
 	issue->is_dirty = true;
-	begin_validation(issue);
+	begin_validation(issue, in_place);
 	st = issue_save(issue);
 	return failed(st) ? issue_unsaved(issue, st) : pace_on();
 }

@@ -13,7 +13,8 @@ by POST (plain HTTP, loopback):
     /clear    {}                            no more faults
     /settings {"ari": true, "profiles": {"shortlived": "six days"}, "retry_after":
                {"order": 1}, "persist": {"issuer": "ca.example", "resolver":
-               "127.0.0.1:5353"}}           merged into what there is
+               "127.0.0.1:5353"}, "ahead": 86400}   merged into what there is; ahead: certd's
+                                            clock is that many seconds ahead of pebble's
     /window   {"id": CERTID, "start": RFC 3339, "end": ..., "explanation": URL,
                "retry_after": 60}           what renewalInfo says of one; id "*": of all
     /revoke   {"serial": "1f2e"}            renewalInfo says that the CA has revoked it
@@ -59,10 +60,11 @@ PERSIST = "dns-persist-01"
 lock = threading.Lock()
 local = threading.local()
 faults, log = [], []
-settings = {"ari": False, "profiles": {}, "retry_after": {}, "persist": None}
+settings = {"ari": False, "profiles": {}, "retry_after": {}, "persist": None, "ahead": 0}
 windows, replaced, replaces_of, profile_of = {}, set(), {}, {}
 revoked = set()
 thumbprints, dns_challenges = {}, {}
+own_key = ec.generate_private_key(ec.SECP256R1())
 options = None
 
 
@@ -320,7 +322,7 @@ def certificates_of(answer):
 def remade(pem, key=None, from_=None, to=None):
     """That certificate by another CA of the same name, followed by the CA's own."""
     old = x509.load_pem_x509_certificate(pem)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_key = own_key
     ca = (x509.CertificateBuilder().subject_name(old.issuer).issuer_name(old.issuer)
           .public_key(ca_key.public_key()).serial_number(x509.random_serial_number())
           .not_valid_before(now() - datetime.timedelta(days=1000))
@@ -502,6 +504,23 @@ def persist_challenge(challenge):
     return {**challenge, "type": PERSIST, "issuer-domain-names": [settings["persist"]["issuer"]]}
 
 
+def later(text):
+    """A moment of pebble's, as the client's clock has it."""
+    moment = datetime.datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")
+    return rfc3339(moment + datetime.timedelta(seconds=settings["ahead"]))
+
+
+def add_ahead(request, answer):
+    """As a CA would answer whose clock is the client's."""
+    by = datetime.timedelta(seconds=settings["ahead"])
+    if request.kind == "certificate":
+        old = x509.load_pem_x509_certificate(certificates_of(answer)[0])
+        answer.body = remade(certificates_of(answer)[0], from_=old.not_valid_before + by,
+                             to=old.not_valid_after + by)
+    elif "expires" in (answer.json if answer.body[:1] == b"{" else {}):
+        answer.json = {**answer.json, "expires": later(answer.json["expires"])}
+
+
 def add(request, answer):
     """What pebble left out of its answer."""
     kind = request.kind
@@ -539,6 +558,8 @@ def add(request, answer):
                                         document.get("wildcard", False))
                 document["challenges"].append(persist_challenge(challenge))
         answer.json = document
+    if settings["ahead"]:
+        add_ahead(request, answer)
     if kind in settings["retry_after"]:
         answer.set("Retry-After", retry_after(settings["retry_after"][kind]))
     return answer

@@ -10,7 +10,7 @@ from bed import wait_for
 
 @pytest.fixture(scope="module")
 def bed():
-    b = AcmeBed(front={})
+    b = AcmeBed(front={}, clock=True)
     b.up()
     b.n = 0
     b.refused = []

@@ -247,7 +247,7 @@ def test_a_front_that_blocks_the_challenge_is_named(bed):
 @pytest.mark.feature("V03")
 def test_a_front_that_redirects_the_challenge_elsewhere_is_told(bed):
     _, found = diagnose(bed, "redirected.example.org", passes=False)
-    assert "redirected to 192.0.2.1, an address, which CAs do not follow to" in (
+    assert "redirected to http://192.0.2.1/login, an address, which CAs do not follow to" in (
         found["http-01"]["seen"])
     assert "take /.well-known/acme-challenge/ out of the redirects" in found["http-01"]["remedy"]
 

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A year of renewals: 200 certificates of 90 days, with the clocks of certd and keyd ahead by
+ever more.  None late, none double, and the old ones gone.
+
+certd and keyd are asked nothing meanwhile, for who asks is still in the present: what there
+is to see stands in certd's database."""
+
+import time
+
+import pytest
+
+from acme_bed import AcmeBed
+from bed import wait_for
+
+DAY = 86400
+CERTIFICATES, YEAR = 200, 365 * DAY
+NO_LIMITS = """\
+      limits:
+        orders: 0
+        per_domain: 0
+        requests_per_s: 0
+"""
+
+
+@pytest.fixture(scope="module")
+def bed():
+    b = AcmeBed(cas={"pebble": {"nonce_reject": 0, "always_valid": True}}, front={},
+                clock=True, ca_lines={"pebble": NO_LIMITS}, acme_lines="  workers: 8\n")
+    keyd = b.dir / "keyd.yaml"
+    keyd.write_text(keyd.read_text().replace(
+        "\naudit:", "\n  certificate_lifetime: 90d\naudit:"))
+    b.up()
+    yield b
+    b.close()
+
+
+def one(bed, sql):
+    return bed.rows(sql)[0][0]
+
+
+def travel(bed, ahead_s):
+    for name in ("certd", "keyd"):
+        bed.daemons[name].stop()
+    bed.front.set(ahead=ahead_s)
+    bed.set_clock(ahead_s)
+    bed.start_keyd(ready=False)
+    bed.start_certd()
+
+
+def nothing_is_due(bed, ahead_s):
+    now_s = int(time.time()) + ahead_s
+    return not one(bed, "SELECT count(*) FROM change WHERE ended_s = 0") and not one(
+        bed, f"SELECT count(*) FROM renewal WHERE renew_s > 0 AND"
+             f" renew_s <= {now_s}")
+
+
+@pytest.mark.feature("C22")
+@pytest.mark.feature("H09")
+def test_a_year_of_renewals_has_none_late_and_none_double(bed):
+    for i in range(CERTIFICATES // 2):
+        bed.enroll(f"p{i}.example.org")
+        bed.call("Resources", "Create", account="acme", name=f"r{i}",
+                 hostnames=[f"r{i}.example.org"])
+    wait_for("all are there", lambda: nothing_is_due(bed, 0), 90)
+    assert one(bed, "SELECT count(*) FROM certificate") == CERTIFICATES
+    print(time.time()); began_s, ahead_s, steps = int(time.time()), 0, 0
+    while True:
+        due_s = one(bed, "SELECT min(renew_s) FROM renewal WHERE renew_s > 0")
+        # The machine was off for a day when it should have renewed.
+        ahead_s = max(ahead_s, due_s + DAY - began_s)
+        if ahead_s > YEAR:
+            break
+        travel(bed, ahead_s)
+        left_s = one(bed, "SELECT min(not_after_s) FROM certificate") - began_s - ahead_s
+        assert left_s > 27 * DAY, f"{left_s // DAY} days left after {ahead_s // DAY} days"
+        wait_for("nothing is due", lambda: nothing_is_due(bed, ahead_s), 90)
+        steps += 1; print(steps, ahead_s // DAY, time.time(), len(bed.events("acme.issued")))
+    assert one(bed, "SELECT count(*) FROM change WHERE state <> 11") == 0
+    # Ninety days each, renewed when thirty are left: six times a year.
+    counts = bed.rows("SELECT enrollment, count(*) FROM change GROUP BY enrollment")
+    assert len(counts) == CERTIFICATES and {count for _, count in counts} == {7}, steps
+    assert len(bed.events("acme.issued")) == bed.issued_by() == 7 * CERTIFICATES
+    assert bed.front.count("new_order") == 7 * CERTIFICATES
+    # The old ones are gone, each with its key.
+    assert one(bed, "SELECT count(*) FROM certificate") == CERTIFICATES
+    wait_for("their keys, too", lambda: one(bed, "SELECT count(*) FROM key") == CERTIFICATES)
+    assert one(bed, "SELECT count(*) FROM resource WHERE https = 1") == CERTIFICATES // 2
+    assert one(bed, "SELECT count(DISTINCT certificate) FROM binding") == CERTIFICATES // 2

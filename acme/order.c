@@ -315,13 +315,16 @@ look_through(struct acme *acme, const struct acme_account *account,
 
 	for (size_t i = 1; i <= n; i++) {
 		const char *url = recent->urls[(recent->n - i) % LOOKED_AT_MAX];
+		struct acme_problem problem;
 		struct acme_order order;
 		struct status st =
-		    acme_order_get(acme, account, url, &order, ret_problem);
+		    acme_order_get(acme, account, url, &order, &problem);
 
 		/* One that is gone is none; a CA that is gone is a problem. */
-		if (failed(st) && ret_problem->is_temporary)
+		if (failed(st) && problem.is_temporary) {
+			*ret_problem = problem;
 			return st;
+		}
 		if (failed(st))
 			continue;
 		if (is_wanted(&order, wanted)) {

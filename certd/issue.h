@@ -90,6 +90,8 @@ struct issue {
 	bool without_replaces;   /* the CA said so */
 	struct acme_order order; /* as the CA had it last */
 	bool has_order;
+	bool has_foreign;  /* it cannot be used (issue_own.h) */
+	unsigned n_again;  /* orders that could not */
 	bool stays;        /* in memory, however long it polls */
 	bool is_presented; /* all challenges, by this process */
 	bool is_answered;  /* the CA was told of all of them */

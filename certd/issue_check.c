@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * QUEUED and CHECKING: can the CA's validation succeed at all?  What forbids it
+ * QUEUED and CHECKING: are the names still the account's, and can the CA's
+ * validation succeed at all?  Names that another account's resource has taken
+ * end the change.  What forbids validation
  * ends a change that a person waits for, with the sentence that says what to
  * put where; one that began by itself looks again later, for the person who is
  * at it does not know of it.  Checks that could not be run forbid nothing.
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "certd/enrollment_fields.h"
 #include "certd/issue.h"
 #include "certd/store_resources.h"
 
@@ -47,6 +50,44 @@ began_by_itself(struct issue *issue)
 	return issue->row.resource != 0 && !failed(read_mode(issue, &mode)) &&
 	       mode == MODE_AUTOMATIC;
 }
+
+/* ---- whose names they are now ---- */
+
+static struct status
+read_owners(struct issue *issue, struct api_call *call)
+{
+	struct db_tx *tx;
+	struct status st = store_read(issue->config->store, &tx);
+
+	if (failed(st))
+		return st;
+	st = enrollment_fields_check_owner(
+	    tx, call, issue->config->config->zone, &issue->of, &issue->names);
+	db_end(tx);
+	return st;
+}
+
+/* Another account's resource may have taken one since it was asked for; false,
+ * and *ret_pace: the change ends. */
+static bool
+are_own(struct issue *issue, struct pace *ret_pace)
+{
+	static const struct caller self = { .is = ALLOW_OPERATOR,
+		.actor = "certd" };
+	struct api_call call = { .caller = &self };
+	struct status st = read_owners(issue, &call);
+
+	if (!failed(st))
+		return true;
+	*ret_pace = st.code == STATUS_ALREADY_EXISTS ||
+			    st.code == STATUS_PERMISSION_DENIED
+			? issue_end_with(issue, CHANGE_FAILED, "%s",
+			      call.why[0] != 0 ? call.why : st.why)
+			: issue_unsaved(issue, st);
+	return false;
+}
+
+/* ---- checks ---- */
 
 /* By which CAA would name the CA that is going to be asked. */
 static const char *
@@ -108,6 +149,10 @@ run_checks(struct issue *issue)
 struct pace
 issue_check(struct issue *issue)
 {
+	struct pace pace;
+
+	if (!are_own(issue, &pace))
+		return pace;
 	if (!issue->config->config->acme.preflight ||
 	    issue->config->checks == NULL || issue->is_checked)
 		return issue_order_claim(issue);

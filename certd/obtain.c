@@ -18,6 +18,7 @@
 #include "certd/http_port.h"
 #include "certd/issuer.h"
 #include "certd/plans.h"
+#include "certd/revoked.h"
 #include "certd/solver.h"
 #include "dns/resolver.h"
 
@@ -31,6 +32,7 @@ struct obtain {
 	struct checks *checks;
 	struct diagnoses *diagnoses;
 	struct enrollments *enrollments;
+	struct revoked *revoked;
 	struct issuer *issuer;
 	struct plans *plans;
 };
@@ -167,6 +169,8 @@ obtain_new(const struct obtain_config *config, struct obtain **ret_obtain,
 		st = make_enrollments(obtain);
 	if (!failed(st))
 		st = make_plans(obtain);
+	if (!failed(st))
+		st = revoked_new(obtain->config.config, &obtain->revoked);
 	if (failed(st))
 		return st;
 	*ret_obtain = obtain;
@@ -196,6 +200,7 @@ obtain_start(struct obtain *obtain, struct certificates *certificates)
 		.authorities = obtain->authorities,
 		.solver = obtain->solver,
 		.checks = obtain->checks,
+		.revoked = obtain->revoked,
 		.config = obtain->config.config,
 		.metrics = obtain->config.metrics,
 	};
@@ -229,6 +234,7 @@ obtain_free(struct obtain *obtain)
 		return;
 	obtain_stop(obtain);
 	plans_free(obtain->plans);
+	revoked_free(obtain->revoked);
 	enrollments_free(obtain->enrollments);
 	diagnoses_free(obtain->diagnoses);
 	checks_free(obtain->checks);

@@ -461,7 +461,8 @@ resources_new(
 	resources->config = *config;
 	st = grants_new(&grants, &resources->grants);
 	if (!failed(st))
-		st = shared_new(config->store, &resources->shared);
+		st = shared_new(
+		    config->store, config->enrollments, &resources->shared);
 	if (failed(st)) {
 		resources_free(resources);
 		return st;

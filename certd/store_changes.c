@@ -416,7 +416,7 @@ STATUS
 store_changes_clamp(struct db_tx *tx, int64_t now_s)
 {
 	return db_run(tx, NULL,
-	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0"
+	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0 AND due_s > 0"
 	    " AND due_s > ?1 + 90000 AND state <> 5 AND state <> 7",
 	    DB_VALUES(db_int(now_s)));
 }

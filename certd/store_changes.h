@@ -101,6 +101,11 @@ change_has_ended(const struct change_row *row)
  */
 unsigned store_changes_percent(int state);
 
+/* Those that API tokens have asked for since then, of an account or (0) of an
+ * enrollment; counts to max and no further. */
+STATUS store_changes_asked(struct db_tx *tx, int64_t account,
+    int64_t enrollment, int64_t since_s, unsigned max, unsigned *ret_n);
+
 /* What all below say of one that is not there. */
 struct status store_changes_none(void);
 
@@ -121,6 +126,9 @@ STATUS store_changes_alive(struct db_tx *tx, int64_t enrollment, int purpose,
 /* That, else the newest of that purpose; NOT_FOUND: there never was one. */
 STATUS store_changes_newest(struct db_tx *tx, int64_t enrollment, int purpose,
     struct change_row *ret_row);
+/* When the n-th newest that is DONE was begun; 0: there are not so many. */
+STATUS store_changes_obtained(struct db_tx *tx, int64_t enrollment, int purpose,
+    unsigned n, int64_t *ret_since_s);
 /* Of a resource's enrollment, purpose main. */
 STATUS store_changes_of_resource(
     struct db_tx *tx, int64_t resource, struct change_row *ret_row);
@@ -191,6 +199,15 @@ STATUS store_challenges_put(
 /* malloc'd, by host name; free it. */
 STATUS store_challenges_of(struct db_tx *tx, int64_t change,
     struct challenge_row **ret_rows, size_t *ret_n);
+/* Who has worked with an authorization of a CA, by its URL. */
+enum challenge_use {
+	CHALLENGE_USE_NONE,       /* nobody that is known, or none but itself */
+	CHALLENGE_USE_PROVEN,     /* the account has proven it */
+	CHALLENGE_USE_OTHERS_NOW, /* a change of another account is at it */
+	CHALLENGE_USE_OTHERS,     /* another account was */
+};
+STATUS store_challenges_use(struct db_tx *tx, const char *authorization_url,
+    int64_t account, enum challenge_use *ret_use);
 /* All that certd has put in place for http-01 (type, presented): for edges that
  * come, and for certd's own port after a start. */
 STATUS store_challenges_presented(struct db_tx *tx, const char *type,

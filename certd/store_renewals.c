@@ -136,8 +136,9 @@ store_renewals_clamp(struct db_tx *tx, int64_t now_s)
 
 	if (failed(st))
 		return st;
+	/* One that is renewed earlier is asked about after that. */
 	return db_run(tx, NULL,
 	    "UPDATE renewal SET ask_s = ?1, due_s = ?1"
-	    " WHERE ask_s > ?1 + 90000",
+	    " WHERE due_s > 0 AND due_s > ?1 + 90000 AND ask_s > ?1 + 90000",
 	    DB_VALUES(db_int(now_s)));
 }

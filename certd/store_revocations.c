@@ -154,3 +154,12 @@ store_revocations_due(struct db_tx *tx, int64_t now_s,
 	*ret_next_s = row ? db_column_int(rows, 1) : 0;
 	return st;
 }
+
+STATUS
+store_revocations_clamp(struct db_tx *tx, int64_t now_s)
+{
+	return db_run(tx, NULL,
+	    "UPDATE revocation SET due_s = ?1"
+	    " WHERE due_s > 0 AND due_s > ?1 + 90000",
+	    DB_VALUES(db_int(now_s)));
+}

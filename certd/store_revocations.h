@@ -56,5 +56,7 @@ STATUS store_revocations_withdraw(
  * one after those is; 0: none. */
 STATUS store_revocations_due(struct db_tx *tx, int64_t now_s,
     int64_t *ret_certificates, size_t max, size_t *ret_n, int64_t *ret_next_s);
+/* Due at once what was put off by a clock that was ahead of now_s. */
+STATUS store_revocations_clamp(struct db_tx *tx, int64_t now_s);
 
 #endif

@@ -46,6 +46,8 @@ const char store_schema_acme[] =
     " problem TEXT NOT NULL DEFAULT '',"
     " created_s INTEGER NOT NULL,"
     " created_by TEXT NOT NULL,"
+    /* An operator gave it its host names. */
+    " by_operator INTEGER NOT NULL DEFAULT 0,"
     " revision INTEGER NOT NULL DEFAULT 1,"
     /* Nobody wants it any more; it goes when its changes have ended. */
     " leaves INTEGER NOT NULL DEFAULT 0,"
@@ -74,6 +76,7 @@ const char store_schema_acme[] =
     " edge_group TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (enrollment, purpose)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX renewal_due ON renewal (due_s) WHERE due_s > 0;"
+    "CREATE INDEX renewal_failing ON renewal (renew_s) WHERE failures > 0;"
     "CREATE INDEX renewal_by_certificate ON renewal (certificate)"
     " WHERE certificate IS NOT NULL;"
 
@@ -156,6 +159,8 @@ const char store_schema_acme[] =
     " state INTEGER NOT NULL,"
     " problem TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (change, hostname)) STRICT, WITHOUT ROWID;"
+    /* Who has proven what the CA takes as proven. */
+    "CREATE INDEX challenge_by_authorization ON challenge (authorization_url);"
     "CREATE INDEX challenge_presented ON challenge (type, token)"
     " WHERE presented = 1;"
     /* ---- revocations that were asked for ---- */
@@ -236,6 +241,10 @@ const char store_schema_acme[] =
     " problem TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (plan, enrollment, purpose)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX plan_item_by_state ON plan_item (plan, state, due_s);"
+
+    /* An operator gave it all of its host names. */
+    "ALTER TABLE resource ADD COLUMN names_by_operator INTEGER NOT NULL"
+    " DEFAULT 0;"
 
     /* The way to the web server, as edges see it. */
     "ALTER TABLE edge_site ADD COLUMN http_probed INTEGER NOT NULL DEFAULT 0;"

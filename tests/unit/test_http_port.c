@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "certd/http_port.h"
+#include "tests/unit/slow_crowd.h"
 
 #define AT "/.well-known/acme-challenge/"
 
@@ -166,6 +167,14 @@ a_head_that_is_too_long_is_refused(void **state)
 }
 
 static void
+who_speaks_slowly_keeps_nobody_out(void **state)
+{
+	(void)state;
+	assert_true(slow_crowd_lets_through(http_port_number(port)));
+	assert_int_equal(ask("GET", AT "test"), 200);
+}
+
+static void
 says_that_the_address_is_taken(void **state)
 {
 	struct http_port *other;
@@ -189,6 +198,7 @@ main(void)
 		cmocka_unit_test(has_nothing_but_tokens),
 		cmocka_unit_test(other_methods_are_refused),
 		cmocka_unit_test(a_head_that_is_too_long_is_refused),
+		cmocka_unit_test(who_speaks_slowly_keeps_nobody_out),
 		cmocka_unit_test(says_that_the_address_is_taken),
 	};
 

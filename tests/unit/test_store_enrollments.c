@@ -18,6 +18,7 @@
 
 #include "certd/store_changes.h"
 #include "certd/store_enrollments.h"
+#include "certd/store_leaving.h"
 #include "certd/store_revocations.h"
 #include "tests/unit/resources_desk.h"
 
@@ -30,6 +31,11 @@ STATUS __wrap_db_query(struct db_tx *tx, struct db_rows **ret_rows,
 STATUS __real_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
     const struct db_value *values, size_t n_values);
 STATUS __wrap_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
+    const struct db_value *values, size_t n_values);
+
+STATUS __real_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values);
+STATUS __wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
     const struct db_value *values, size_t n_values);
 
 static bool explains;
@@ -74,6 +80,15 @@ __wrap_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
 	if (explains)
 		explain(tx, sql, values, n_values);
 	return __real_db_number(tx, ret_number, sql, values, n_values);
+}
+
+STATUS
+__wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	if (explains)
+		explain(tx, sql, values, n_values);
+	return __real_db_run(tx, ret_changed, sql, values, n_values);
 }
 
 /* ---- a transaction a test, which is undone ---- */
@@ -292,6 +307,64 @@ a_renewal_is_found_by_its_certificate(void **state)
 	    STATUS_NOT_FOUND);
 	OK(store_renewals_load(bed->tx, of.id, PURPOSE_STANDBY, &row));
 	assert_int_equal(row.purpose, PURPOSE_STANDBY);
+}
+
+static void
+run(struct bed *bed, const char *sql)
+{
+	OK(__real_db_run(bed->tx, NULL, sql, DB_NONE));
+}
+
+static int64_t
+number(struct bed *bed, const char *sql)
+{
+	int64_t is = -1;
+
+	OK(__real_db_number(bed->tx, &is, sql, DB_NONE));
+	return is;
+}
+
+static void
+what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index(void **state)
+{
+	struct bed *bed = *state;
+	const int64_t far_s = 99000000;
+	struct renewal_row row;
+
+	for (int i = 0; i < 3; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "e%d", i);
+		OK(store_renewals_load(bed->tx,
+		    enroll(bed, bed->desk->acme, name, "a.example.com").id,
+		    PURPOSE_MAIN, &row));
+		/* A pause, a question, and what is simply far away. */
+		row.failures = i == 0;
+		row.renew_s = far_s;
+		row.ask_s = i == 1 ? far_s : 0;
+		OK(store_renewals_save(bed->tx, &row));
+	}
+	run(bed, "INSERT INTO revocation (certificate, enrollment, account,"
+		 " authority, reason, leaf, due_s, asked_s, asked_by)"
+		 " VALUES (7, 1, 1, 'ca', 0, x'00', 99000000, 1, 'test'),"
+		 " (8, 1, 1, 'ca', 0, x'00', 2000, 1, 'test')");
+	OK(store_renewals_clamp(bed->tx, 1000));
+	OK(store_revocations_clamp(bed->tx, 1000));
+	OK(store_leaving_clamp(bed->tx, 1000));
+	OK(store_changes_clamp(bed->tx, 1000));
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM renewal WHERE due_s = 1000"), 2);
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM renewal WHERE renew_s = 1000"),
+	    1);
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM renewal WHERE ask_s = 1000"), 1);
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM revocation WHERE certificate = 7"),
+	    1000);
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM revocation WHERE certificate = 8"),
+	    2000);
 }
 
 /* ---- changes ---- */
@@ -727,6 +800,7 @@ main(void)
 		T(lists_come_in_pages_of_an_account_of_all_and_of_a_state),
 		T(what_is_due_is_found_the_earliest_first_with_the_next_time),
 		T(a_renewal_is_found_by_its_certificate),
+		T(what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index),
 		T(one_change_is_under_way_for_each_purpose),
 		T(percent_goes_by_state_and_never_back),
 		T(an_input_that_was_given_meanwhile_is_not_lost),

@@ -1066,17 +1066,14 @@ main(void)
 		cmocka_unit_test(a_look_waits_longer_each_time),
 		cmocka_unit_test(a_persistent_record_is_read_as_a_ca_reads_it),
 		cmocka_unit_test(a_persistent_record_is_seen_at_the_servers),
-<<<<<<< HEAD
 		cmocka_unit_test(
 		    a_name_server_without_an_address_has_no_record),
-=======
 		cmocka_unit_test(a_provider_serves_the_accounts_that_it_names),
 		cmocka_unit_test(a_delegation_is_for_the_account_that_it_names),
 		cmocka_unit_test(
 		    what_an_account_may_no_more_is_taken_away_all_the_same),
 		cmocka_unit_test(
 		    a_persistent_record_is_for_the_names_that_an_operator_gave),
->>>>>>> tenants
 		cmocka_unit_test(a_type_that_is_not_known_is_refused),
 		cmocka_unit_test(a_key_that_others_may_read_is_refused),
 		cmocka_unit_test(a_key_that_is_no_key_is_refused),

@@ -198,6 +198,18 @@ generate(struct custody *custody, Holdfast__Keyd__V1__GenerateRequest *request,
 	return take_born(custody, st, &birth, ret_key, ret_why);
 }
 
+/* With the right for certd to sign with it in that context. */
+static struct status
+generate_for(struct custody *custody,
+    Holdfast__Keyd__V1__GenerateRequest *request,
+    Holdfast__Keyd__V1__Context context, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why)
+{
+	request->contexts = &context;
+	request->n_contexts = 1;
+	return generate(custody, request, for_whom, ret_key, ret_why);
+}
+
 STATUS
 custody_generate(struct custody *custody, enum key_alg alg, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
@@ -209,7 +221,9 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
 	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
 	request.label = text_of(label);
 	request.pool = text_of(pool);
-	return generate(custody, &request, for_whom, ret_key, ret_why);
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR, for_whom, ret_key,
+	    ret_why);
 }
 
 STATUS
@@ -224,7 +238,27 @@ custody_generate_replaceable(struct custody *custody, enum key_alg alg,
 	request.label = text_of(label);
 	request.pool = text_of(pool);
 	request.replaceable = true;
-	return generate(custody, &request, for_whom, ret_key, ret_why);
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR, for_whom, ret_key,
+	    ret_why);
+}
+
+STATUS
+custody_generate_account(struct custody *custody, const char *label,
+    const char *pool, const char *for_whom, struct custody_key *ret_key,
+    char *ret_why)
+{
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
+	request.label = text_of(label);
+	request.pool = text_of(pool);
+	request.replaceable = true;
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS, for_whom, ret_key,
+	    ret_why);
 }
 
 STATUS

@@ -3,8 +3,9 @@
 /*
  * What certd has keyd sign: certificate requests, and requests to CAs.  By a
  * stream that all threads share, or by a call of its own where that does not
- * answer.  certd grants itself the right, to keys that it had made, when keyd
- * says that it has none.
+ * answer.  Keys that certd had made are born with the right; to others, of an
+ * older certd or imported, it grants itself the right when keyd says that it
+ * has none.
  */
 
 #include <string.h>

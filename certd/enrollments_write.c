@@ -142,15 +142,6 @@ take_fields(struct writing *w, const create_msg *asked, const char *name)
 		   : enrollment_fields_check(call, w->config, row, &w->names);
 }
 
-/* No standby is wanted any more: what there is goes. */
-static struct status
-drop_standby(struct db_tx *tx, int64_t enrollment)
-{
-	struct status st = enrollments_cancel(tx, enrollment, PURPOSE_STANDBY);
-
-	return failed(st) ? st : store_standby_drop(tx, enrollment);
-}
-
 /* A standby certificate is begun by the machine, as soon as it is due. */
 static struct status
 set_standby(struct db_tx *tx, const struct enrollment_row *row)
@@ -158,8 +149,10 @@ set_standby(struct db_tx *tx, const struct enrollment_row *row)
 	struct renewal_row renewal;
 	struct status st;
 
-	if (!row->standby)
-		return drop_standby(tx, row->id);
+	if (!row->standby) {
+		st = enrollments_cancel(tx, row->id, PURPOSE_STANDBY);
+		return failed(st) ? st : store_standby_drop(tx, row->id);
+	}
 	st = store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
 	if (failed(st) || renewal.certificate != 0)
 		return st;

@@ -5,8 +5,9 @@
  * table in memory.  Anyone may ask, so there is nothing else: no other path, no
  * other method, no body, no state, no file.  A token is what RFC 8555 8.3 lets
  * it be, letter by letter as it came: nothing is unescaped.  Connections are
- * limited, of one address too, and end when they are idle, or the oldest of
- * very many.
+ * limited, of one address too, of one request each (a CA that keeps them open
+ * for more would take the room of validations that are to come), and end when
+ * they are idle, or the oldest of very many.
  */
 
 #include "certd/http_port.h"
@@ -21,9 +22,9 @@
 #include "base/crowd.h"
 
 #define PREFIX "/.well-known/acme-challenge/"
-#define CONNECTIONS_MAX 512
-#define CROWD_MAX 448 /* of them; the rest is for those that are going */
-#define CONNECTIONS_OF_ONE_MAX 128
+#define CONNECTIONS_MAX 1024
+#define CROWD_MAX 960 /* of them; the rest is for those that are going */
+#define CONNECTIONS_OF_ONE_MAX 512
 #define TIMEOUT_S 10
 #define CONNECTION_MEMORY 8192
 
@@ -47,6 +48,7 @@ reply(struct MHD_Connection *connection, unsigned code, const char *text)
 	/* It is gone when the challenge is, from caches between too. */
 	MHD_add_response_header(
 	    response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(
 		    response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");

@@ -22,6 +22,7 @@
 
 /* A CA's clock may be ahead of ours by that much. */
 #define AHEAD_S 300
+#define CUT_TRIES 4
 
 static const struct caller certd = { .is = ALLOW_OPERATOR, .actor = "certd" };
 
@@ -316,6 +317,33 @@ not_installed(
 	return issue_unsaved(issue, st);
 }
 
+/* Cut off after the leaf: clients would not find their way to a root.  A CA
+ * whose root itself signs, and is left out, looks the same; so it is fetched
+ * again a few times, and then it is how that CA does it. */
+static bool
+is_cut(const struct installing *installing)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	const char *first = strstr(installing->issue->chain, begin);
+
+	return installing->bundle->n_chain == 0 && first != NULL &&
+	       strstr(first + 1, begin) == NULL;
+}
+
+static struct pace
+fetch_again(struct issue *issue)
+{
+	char why[PROBLEM_MAX];
+
+	free(issue->chain);
+	issue->chain = NULL;
+	(void)!snprintf(why, sizeof(why),
+	    "CA %s gave the certificate alone, without its issuer's, and "
+	    "clients cannot verify it so: it is fetched again.",
+	    issue->row.authority);
+	return issue_later(issue, -1, why);
+}
+
 static struct pace
 install_all(struct installing *installing)
 {
@@ -325,6 +353,14 @@ install_all(struct installing *installing)
 
 	if (!check(installing, &pace))
 		return pace;
+	if (is_cut(installing)) {
+		if (issue->row.attempts < CUT_TRIES)
+			return fetch_again(issue);
+		issue_note(issue,
+		    "The CA gives the certificate alone: clients must know "
+		    "\"%.200s\" to verify it.",
+		    installing->bundle->leaf->issuer);
+	}
 	st = bundle_fullchain(installing->bundle, &installing->fullchain);
 	if (failed(st))
 		return issue_unsaved(issue, st);

@@ -227,12 +227,23 @@ find_order(struct issue *issue, const struct wanted *wanted)
 	return pace_on();
 }
 
-static struct pace
-order_refused(struct issue *issue, const struct acme_problem *problem)
+/* RFC 9773 5.  A CA that does not know the old certificate any more calls it
+ * malformed, or not found. */
+static bool
+is_of_replaces(const struct acme_problem *problem)
 {
-	/* RFC 9773 5: without it then. */
-	if (problem->type == ACME_PROBLEM_ALREADY_REPLACED ||
-	    (problem->http_status == 409 && !issue->without_replaces)) {
+	return problem->type == ACME_PROBLEM_ALREADY_REPLACED ||
+	       problem->type == ACME_PROBLEM_MALFORMED ||
+	       problem->http_status == 404 || problem->http_status == 409;
+}
+
+static struct pace
+order_refused(struct issue *issue, const struct wanted *wanted,
+    const struct acme_problem *problem)
+{
+	/* Without it then: it must not keep a certificate from being renewed.
+	 */
+	if (wanted->order.replaces != NULL && is_of_replaces(problem)) {
 		issue->without_replaces = true;
 		return pace_on();
 	}
@@ -273,7 +284,7 @@ make_order(struct issue *issue, const struct wanted *wanted)
 		issue->may_be_ordered =
 		    problem.type == ACME_PROBLEM_UNREACHABLE ||
 		    problem.type == ACME_PROBLEM_NOT_ACME;
-		return order_refused(issue, &problem);
+		return order_refused(issue, wanted, &problem);
 	}
 	take_order(issue, &order);
 	return pace_on();
@@ -296,17 +307,49 @@ must_move(struct issue *issue, struct pace *ret_pace)
 	return true;
 }
 
-struct pace
-issue_order(struct issue *issue)
+static struct pace
+order(struct issue *issue)
 {
 	struct wanted wanted;
 	struct pace pace;
 
-	if (issue->has_order)
-		return issue_order_authorize(issue);
 	if (must_move(issue, &pace) || !issue_ask_enter(issue, &pace))
 		return pace;
 	print_wanted(issue, &wanted);
 	return issue->may_be_ordered ? find_order(issue, &wanted)
 				     : make_order(issue, &wanted);
+}
+
+/* It has just failed: is another one well?  Later is too late to ask that, for
+ * then this one's rest is over, and it is its turn again. */
+static bool
+find_other(struct issue *issue, struct pace *ret_pace)
+{
+	const struct config_authority *authority = NULL;
+	char why[AUTHORITIES_WHY_MAX];
+	int64_t retry_ms = 0;
+
+	if (issue->has_order || issue->ending != 0 ||
+	    issue->row.state != CHANGE_ORDERING || issue->row.attempts == 0 ||
+	    issue->row.purpose == PURPOSE_STANDBY ||
+	    failed(authorities_choose(issue->config->authorities,
+		issue->of.authority, false, &authority, &retry_ms, why)) ||
+	    strcmp(authority->name, issue->row.authority) == 0)
+		return false;
+	issue_rest(issue);
+	*ret_pace = claim(issue, authority);
+	return true;
+}
+
+struct pace
+issue_order(struct issue *issue)
+{
+	struct pace pace;
+
+	if (issue->has_order)
+		return issue_order_authorize(issue);
+	pace = order(issue);
+	if (pace.how != PACE_ON)
+		(void)find_other(issue, &pace);
+	return pace;
 }

@@ -168,9 +168,9 @@ obtain_new(const struct obtain_config *config, struct obtain **ret_obtain,
 	if (!failed(st))
 		st = make_enrollments(obtain);
 	if (!failed(st))
-		st = make_plans(obtain);
-	if (!failed(st))
 		st = revoked_new(obtain->config.config, &obtain->revoked);
+	if (!failed(st))
+		st = make_plans(obtain);
 	if (failed(st))
 		return st;
 	*ret_obtain = obtain;

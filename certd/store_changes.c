@@ -7,6 +7,7 @@
  * one brings with it in store_changes_end.c.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "certd/page.h"
@@ -365,13 +366,18 @@ store_changes_outdate(struct db_tx *tx, int64_t id)
 
 /* ---- what is due ---- */
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static bool
 is_among(const int64_t *ids, size_t n, int64_t id)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
+	return n > 0 && bsearch(&id, ids, n, sizeof(id), compare_ids) != NULL;
 }
 
 STATUS
@@ -410,14 +416,15 @@ store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
 	return st;
 }
 
-/* A pause is of a day at most; those that await a person are due when their
- * order ends. */
+/* A pause is of a day at most, and none began before its change did; those that
+ * await a person are due when their order ends. */
 STATUS
 store_changes_clamp(struct db_tx *tx, int64_t now_s)
 {
 	return db_run(tx, NULL,
 	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0 AND due_s > 0"
-	    " AND due_s > ?1 + 90000 AND state <> 5 AND state <> 7",
+	    " AND due_s > ?1 AND (due_s > ?1 + 90000 OR created_s > ?1)"
+	    " AND state <> 5 AND state <> 7",
 	    DB_VALUES(db_int(now_s)));
 }
 

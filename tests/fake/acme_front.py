@@ -16,7 +16,9 @@ by POST (plain HTTP, loopback):
                "127.0.0.1:5353"}}           merged into what there is
     /window   {"id": CERTID, "start": RFC 3339, "end": ..., "explanation": URL,
                "retry_after": 60}           what renewalInfo says of one; id "*": of all
+    /revoke   {"serial": "1f2e"}            renewalInfo says that the CA has revoked it
     /log      {}                            [{"on", "method", "path", "status"}, ...]
+    /replaced {}                            CertIDs that orders have replaced
 
 A fault happens to requests of its kind ("on", see KINDS; "any") until "count" (1; -1: for
 ever) are used up, after "skip" have passed.  FAULTS below lists them; the other members are
@@ -30,7 +32,9 @@ import email.utils
 import hashlib
 import http.client
 import json
+import os
 import random
+import signal
 import socket
 import ssl
 import struct
@@ -57,6 +61,7 @@ local = threading.local()
 faults, log = [], []
 settings = {"ari": False, "profiles": {}, "retry_after": {}, "persist": None}
 windows, replaced, replaces_of, profile_of = {}, set(), {}, {}
+revoked = set()
 thumbprints, dns_challenges = {}, {}
 options = None
 
@@ -219,6 +224,12 @@ def fault_reset(_, __):
     raise Reset
 
 
+def fault_kill(_, fault):
+    """pid: the client dies before pebble hears of it."""
+    os.kill(fault["pid"], signal.SIGKILL)
+    raise Reset
+
+
 def fault_huge(_, fault):
     """octets, type."""
     return Answer(200, [("Content-Type", fault.get("type", "application/json"))],
@@ -226,6 +237,12 @@ def fault_huge(_, fault):
 
 
 # ---- faults: what pebble said is spoilt (request, fault, Answer -> Answer) ----
+
+def spoil_kill_after(_, fault, __):
+    """pid: the client dies before it hears of what pebble has done."""
+    os.kill(fault["pid"], signal.SIGKILL)
+    raise Reset
+
 
 def spoil_cut_json(_, __, answer):
     answer.body = answer.body[:len(answer.body) // 2]
@@ -390,7 +407,7 @@ def renewal_info(request):
     life = certificate.not_valid_after - certificate.not_valid_before
     start = certificate.not_valid_before + life * 2 / 3
     end = start + life / 30
-    if status == "Revoked":
+    if status == "Revoked" or certificate.serial_number in revoked:
         start = now() - datetime.timedelta(hours=1)
         end = start + datetime.timedelta(minutes=30)
     document = {"suggestedWindow": {"start": told.get("start", rfc3339(start)),
@@ -543,7 +560,11 @@ def answer_to(request):
         if answer is None:
             answer = add(request, ask(options.upstream, request.method, request.path,
                                       request.body, request.headers))
-    if fault is not None:
+    if fault is not None and answer.status >= 400:
+        # There is nothing to spoil, such as when pebble refuses a nonce: the next time.
+        with lock:
+            fault["count"] += 1
+    elif fault is not None:
         answer = FAULTS[fault["fault"]](request, fault, answer)
     return answer
 
@@ -575,7 +596,8 @@ class Handler(BaseHTTPRequestHandler):
 class Front(Handler):
     def any(self):
         request = Request(self.command, self.path, self.headers, self.read())
-        entry = {"on": request.kind, "method": self.command, "path": self.path, "status": 0}
+        entry = {"on": request.kind, "method": self.command, "path": self.path, "status": 0,
+                 "at": time.monotonic()}
         with lock:
             log.append(entry)
         try:
@@ -615,6 +637,10 @@ class Control(Handler):
                 settings.update(told)
             elif self.path == "/window":
                 windows[told.pop("id")] = told
+            elif self.path == "/revoke":
+                revoked.add(int(told["serial"], 16))
+            elif self.path == "/replaced":
+                answer = sorted(replaced)
             elif self.path == "/log":
                 answer = list(log)
             else:

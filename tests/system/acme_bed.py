@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from bed import free_port, wait_for
-from certd_bed import FollowBed, enrollments_pb2
+from certd_bed import FollowBed, enrollments_pb2, keys_pb2
 from pebble import EAB_KEY, EAB_KEY_ID, AcmeFront, Pebble
 
 (QUEUED, CHECKING, ORDERING, PRESENTING, AWAITING_VERIFY, VALIDATING, AWAITING_ISSUE, FINALIZING,
@@ -31,6 +31,7 @@ HTTP_01, DNS_01, BY_HAND, DNS_PERSIST_01 = 1, 2, 3, 4
 MODE_PERSONAL, MODE_ACME, MODE_SHARED, MODE_AUTOMATIC = 1, 2, 3, 4
 KIND_PERSONAL, KIND_ACME = 1, 2
 
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 _NAMES = enrollments_pb2.ChangeState.Name
 
 
@@ -126,17 +127,34 @@ acme:
             self.start_edge(name)
         if self.names:
             self.start_nginx()
-            for name in self.names:
-                wait_for(f"{name} is live", lambda n=name: self.json(
-                    "edge", "show", n)["state"] == "live", 60)
+            self.wait_edges()
         return self
+
+    def wait_edges(self):
+        """Until all edges are connected."""
+        for name in self.names:
+            wait_for(f"{name} is live", lambda n=name: self.json(
+                "edge", "show", n)["state"] == "live", 60)
 
     def kill_certd(self):
         self.daemons["certd"].kill()
 
+    def travel(self, ahead_s):
+        """certd's clock is that much ahead of ours from here on; it is started again."""
+        self.daemons["certd"].env = self.faketime(ahead_s)
+        self.restart_certd()
+
+    def faketime(self, ahead_s):
+        return dict(self.env, LD_PRELOAD=FAKETIME, FAKETIME=f"{ahead_s:+d}s",
+                    FAKETIME_DONT_FAKE_MONOTONIC="1")
+
     def restart_certd(self):
+        """Stopped and started; it, its edges and keyd reach each other."""
         self.daemons["certd"].stop()
         self.start_certd()
+        wait_for("certd reaches keyd", lambda: self.call(
+            "Status", "Get").keyd_trouble == "")
+        self.wait_edges()
 
     def close(self):
         try:
@@ -212,6 +230,12 @@ acme:
     def issued_by(self, ca=None):
         """How many certificates the CA has issued since its start."""
         return (ca or self.pebble).pebble.text().count("Issued certificate serial")
+
+    def no_key_is_left_over(self):
+        """Does keyd hold the keys of certd's certificates, and no other for use?"""
+        in_use = {row[0] for row in self.rows("SELECT lower(hex(key)) FROM certificate")}
+        return in_use == {id_ for id_, key in self.keyd_keys().items()
+                          if key.state == keys_pb2.KEY_STATE_ACTIVE}
 
     def events(self, act):
         """[(object, detail)] of certd's history, oldest first."""

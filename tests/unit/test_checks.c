@@ -566,8 +566,10 @@ dns_persist_01_looks_for_its_record(void **state)
 {
 	(void)state;
 	at.ca_domain = "letsencrypt.org";
-	assert_true(is_forbidden(VALIDATION_DNS_PERSIST_01,
-	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org"));
+	/* The CA is to be asked: what is to be put there is known then. */
+	assert_false(is_forbidden(VALIDATION_DNS_PERSIST_01, ""));
+	checks_desk_expect(&at, "dns-01", WWW, CHECK_WARNING,
+	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org");
 	dns_fake_add("_validation-persist." WWW, DNS_TXT, 60,
 	    "letsencrypt.org; accounturi=https://x/1");
 	assert_false(is_forbidden(VALIDATION_DNS_PERSIST_01, ""));

@@ -577,6 +577,65 @@ a_cancelled_change_leaves_nothing_behind(void **state)
 	expect_number(desk, "SELECT count(*) FROM key", 0);
 }
 
+/* One that has its certificate, and another change that waits; gives that. */
+static int64_t
+have_waiting(struct desk *desk, int64_t *ret_enrollment)
+{
+	int64_t enrollment =
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL });
+	int64_t change;
+
+	desk_start(desk);
+	(void)issue_one(desk, enrollment, CHANGE_KIND_ISSUE);
+	solver_fake_hide(desk->solver, true);
+	change = desk_change(desk, enrollment, CHANGE_KIND_RENEWAL);
+	(void)desk_wait(desk, change, CHANGE_PRESENTING);
+	*ret_enrollment = enrollment;
+	return change;
+}
+
+static void
+a_cancelled_change_is_not_begun_again_before_its_time(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = 0, change = have_waiting(desk, &enrollment);
+	int64_t renew_s = desk_renewal(desk, enrollment, 0).renew_s;
+
+	desk_give(desk, change, CHANGE_INPUT_CANCEL);
+	(void)desk_wait(desk, change, CHANGE_CANCELLED);
+	assert_int_equal(desk_renewal(desk, enrollment, 0).renew_s, renew_s);
+	expect_number(desk, "SELECT state FROM enrollment", ENROLLMENT_ACTIVE);
+}
+
+static void
+a_cancelled_renewal_that_is_due_is_begun_again(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = 0, change = have_waiting(desk, &enrollment);
+
+	/* As the machine begins it. */
+	desk_run(desk, "UPDATE renewal SET renew_s = 0 WHERE purpose = 0");
+	desk_give(desk, change, CHANGE_INPUT_CANCEL);
+	(void)desk_wait(desk, change, CHANGE_CANCELLED);
+	assert_true(
+	    desk_renewal(desk, enrollment, 0).renew_s > store_now_s() + 50);
+}
+
+static void
+a_revoked_certificate_is_none_when_another_fails(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = 0, change = have_waiting(desk, &enrollment);
+
+	desk_run(desk,
+	    "INSERT INTO revocation (certificate, enrollment, account,"
+	    " authority, reason, leaf, due_s, asked_s, asked_by, done_s)"
+	    " VALUES (1, 1, 1, 'first', 0, x'00', 0, 1, 'test', 1)");
+	desk_give(desk, change, CHANGE_INPUT_CANCEL);
+	(void)desk_wait(desk, change, CHANGE_CANCELLED);
+	expect_number(desk, "SELECT state FROM enrollment", ENROLLMENT_FAILED);
+}
+
 static void
 answers_are_given_again_after_a_restart(void **state)
 {
@@ -708,6 +767,9 @@ main(void)
 		TEST(step_by_step_waits_for_verify_and_for_issue),
 		TEST(an_order_that_nobody_verifies_expires),
 		TEST(a_cancelled_change_leaves_nothing_behind),
+		TEST(a_cancelled_change_is_not_begun_again_before_its_time),
+		TEST(a_cancelled_renewal_that_is_due_is_begun_again),
+		TEST(a_revoked_certificate_is_none_when_another_fails),
 		TEST(answers_are_given_again_after_a_restart),
 		TEST(
 		    killed_between_any_two_steps_nothing_is_lost_or_done_twice),

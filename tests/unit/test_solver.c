@@ -850,8 +850,9 @@ a_persistent_record_is_seen_at_the_servers(void **state)
 static void
 a_name_server_without_an_address_has_no_record(void **state)
 {
-	const struct enrollment_row of = { .validation =
-					       VALIDATION_DNS_PERSIST_01 };
+	const struct enrollment_row of = {
+		.validation = VALIDATION_DNS_PERSIST_01, .by_operator = true
+	};
 	struct challenge_row row =
 	    challenge("dns-persist-01", "www.lame.example.org", "");
 

@@ -14,6 +14,7 @@
 
 #include "certd/store.h"
 #include "certd/store_certificates.h"
+#include "certd/store_changes.h"
 #include "certd/store_enrollments.h"
 #include "certd/store_grants.h"
 #include "certd/store_leaving.h"
@@ -125,6 +126,25 @@ tell(struct db_tx *tx, const struct api_call *call,
 	    "standby took over", object, detail);
 }
 
+/* What was being obtained in the place of either. */
+static struct status
+give_up(struct db_tx *tx, int64_t enrollment)
+{
+	struct status st = status_ok();
+
+	for (int purpose = 0; purpose < PURPOSES && !failed(st); purpose++) {
+		struct change_row alive;
+
+		st = store_changes_alive(tx, enrollment, purpose, &alive);
+		if (!failed(st))
+			st = store_changes_give_input(
+			    tx, alive.id, CHANGE_INPUT_CANCEL);
+		if (st.code == STATUS_NOT_FOUND)
+			st = status_ok();
+	}
+	return st;
+}
+
 /* Rows whose certificates and moments change places. */
 static struct status
 swap(struct db_tx *tx, const struct renewal_row *standby)
@@ -164,6 +184,8 @@ store_standby_bound(
 		return status_ok();
 	if (!failed(st))
 		st = store_enrollments_load(tx, standby.enrollment, &of);
+	if (!failed(st))
+		st = give_up(tx, of.id);
 	if (!failed(st))
 		st = swap(tx, &standby);
 	if (!failed(st) && of.state != ENROLLMENT_REVOKED)

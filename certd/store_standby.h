@@ -32,7 +32,8 @@ STATUS store_standby_is_among(struct db_tx *tx, int64_t resource,
 /*
  * The certificate has just been bound.  If it was a standby one, it is now the
  * one in use, and what was in use is the standby one: the rows of their
- * renewals change places, and grants follow.
+ * renewals change places, and grants follow.  Changes under way are cancelled,
+ * for they would undo it.
  */
 STATUS store_standby_bound(
     struct db_tx *tx, const struct api_call *call, int64_t certificate);

@@ -18,8 +18,8 @@
 
 #define IDLE_MS 60000
 #define FAILED_MS 2000
-/* Of the time since the last look a look takes a twentieth at most. */
-#define SHARE 20
+/* Of the time since the last look a look takes a fiftieth at most. */
+#define SHARE 50
 #define PAUSE_MOST_NS (NS_PER_S / 20)
 /* Renewals and what leaves are not looked at for each commit. */
 #define LOOK_NS (NS_PER_S / 2)

@@ -341,7 +341,7 @@ run(void *ctx)
 	while (!stops(shared)) {
 		struct status st = status_ok();
 
-		seen = store_wait(shared->store, seen, IDLE_MS);
+		seen = store_wait_calmly(shared->store, seen, IDLE_MS);
 		follow_ending(shared, &last_ns);
 		while (!failed(st) && !stops(shared))
 			st = go_on(shared);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -212,14 +213,26 @@ make_due(struct bench *bench, unsigned round)
 	return store_commit(bench->store, tx, st);
 }
 
+/* Of this thread. */
+static double
+cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 static struct status
-tick(struct bench *bench, size_t due, double *ret_ms)
+tick(struct bench *bench, size_t due, double *ret_ms, double *ret_cpu_ms)
 {
 	static struct renewals_ticked ticked;
+	const double began_cpu_ms = cpu_ms();
 	const int64_t began_ns = clock_mono_ns();
 	struct status st = renewals_tick(bench->store, bench->now_s, &ticked);
 
 	*ret_ms = (double)(clock_mono_ns() - began_ns) / (double)NS_PER_MS;
+	*ret_cpu_ms = cpu_ms() - began_cpu_ms;
 	if (!failed(st) && ticked.n_begun != due)
 		st = status_fail(
 		    STATUS_INTERNAL, "another number of changes was begun");
@@ -288,25 +301,27 @@ print_row(const char *what, double took_ms[ROUNDS], bool is_last)
 static struct status
 measure(struct bench *bench)
 {
-	double ticks[ROUNDS], found[ROUNDS], idle[ROUNDS];
+	double ticks[ROUNDS], cpu[ROUNDS], found[ROUNDS], idle[ROUNDS];
+	double ignored;
 	static int64_t ids[FOUND_MAX];
 	struct status st = status_ok();
 
 	for (unsigned i = 0; i < ROUNDS && !failed(st); i++) {
 		st = make_due(bench, i);
 		if (!failed(st))
-			st = tick(bench, DUE, &ticks[i]);
+			st = tick(bench, DUE, &ticks[i], &cpu[i]);
 		if (!failed(st))
 			st = find_changes(bench, ids, &found[i]);
 		if (!failed(st))
 			st = end_changes(bench, ids);
 		if (!failed(st))
-			st = tick(bench, 0, &idle[i]);
+			st = tick(bench, 0, &idle[i], &ignored);
 	}
 	if (failed(st))
 		return st;
 	printf("[");
 	print_row("renewals that are due", ticks, false);
+	print_row("renewals that are due, CPU", cpu, false);
 	print_row("changes that are due", found, false);
 	print_row("nothing is due", idle, true);
 	return st;

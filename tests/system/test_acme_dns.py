@@ -196,9 +196,11 @@ class DnsBed(AcmeBed):
 @pytest.fixture(scope="module")
 def bed():
     b = DnsBed()
-    b.up()
-    yield b
-    b.close()
+    try:
+        b.up()
+        yield b
+    finally:
+        b.close()
 
 
 def values_of(change):

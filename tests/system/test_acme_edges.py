@@ -64,7 +64,8 @@ defaults
         return self
 
     def close(self):
-        self.daemons["haproxy"].stop()
+        if "haproxy" in self.daemons:
+            self.daemons["haproxy"].stop()
         super().close()
 
     def answer(self, name, token):
@@ -91,9 +92,11 @@ defaults
 @pytest.fixture(scope="module")
 def bed():
     b = EdgesBed()
-    b.up()
-    yield b
-    b.close()
+    try:
+        b.up()
+        yield b
+    finally:
+        b.close()
 
 
 def in_place(bed, *hostnames):

@@ -92,17 +92,28 @@ ns1.lame IN A 127.0.0.9
 
 @pytest.fixture(scope="module")
 def bed():
-    b = DiagnoseBed()
+    b, webs = DiagnoseBed(), []
+    try:
+        set_up(b, webs)
+        yield b
+    finally:
+        for web in webs:
+            web.close()
+        b.close()
+
+
+def set_up(b, webs):
     b.up()
     b.pki = Pki()
     key, leaf = b.pki.leaf(ORIGIN)
     b.origin = Web("127.0.0.1", 0, 200, body=b"hello",
                    tls=b.pki.files(b.dir / "origin", "origin", key, leaf))
-    b.blocker = Web(FRONT, b.http_ports["e1"], 403,
-                    [("Server", "cloudflare"), ("CF-RAY", "1"), ("Content-Type", "text/html")],
-                    b"<title>Just a moment...</title>")
-    b.redirects = Web(REDIRECTS, b.http_ports["e1"], 302,
-                      [("Location", "http://192.0.2.1/login"), ("Server", "front")])
+    blocker = Web(FRONT, b.http_ports["e1"], 403,
+                  [("Server", "cloudflare"), ("CF-RAY", "1"), ("Content-Type", "text/html")],
+                  b"<title>Just a moment...</title>")
+    redirects = Web(REDIRECTS, b.http_ports["e1"], 302,
+                    [("Location", "http://192.0.2.1/login"), ("Server", "front")])
+    webs += [b.origin, blocker, redirects]
     b.cli("account", "create", "rival")
     b.first = add(b, GOOD, WWW)
     b.shop = b.json("resource", "create", "shop", GOOD, WWW, "--account", "acme",
@@ -111,11 +122,6 @@ def bed():
     b.point(GOOD, b.shop["target"])
     b.publish(GOOD, WWW)
     wait_for("the edge serves it", lambda: b.converged("shop"), 60)
-    yield b
-    b.origin.close()
-    b.blocker.close()
-    b.redirects.close()
-    b.close()
 
 
 def diagnose(bed, *argv, passes=None):

@@ -182,12 +182,9 @@ make_change(const struct acme_account *account, const struct acme_signer *next,
 		    "{\"account\":\"%s\",\"oldKey\":%s}", account->url, jwk);
 		st = acme_jws_make(&jws, ret_body, why);
 	}
-	if (failed(st)) {
-		acme_problem_set(ret_problem, ACME_PROBLEM_SIGNER, 0,
-		    "the next account key could not sign: %s", why);
-		ret_problem->is_temporary = st.code == STATUS_UNAVAILABLE;
-	}
-	return st;
+	return failed(st) ? acme_call_not_signed(
+				ret_problem, "next account key", st, why)
+			  : st;
 }
 
 STATUS

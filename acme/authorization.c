@@ -77,11 +77,14 @@ acme_challenge_answer(struct acme *acme, const struct acme_account *account,
     const char *url, struct acme_problem *ret_problem)
 {
 	scoped(acme_reply) struct acme_http_reply reply = { .body = NULL };
-	struct status st = post(
-	    acme, account, "the challenge", url, "{}", &reply, ret_problem);
+	struct acme_problem problem;
+	struct status st =
+	    post(acme, account, "the challenge", url, "{}", &reply, &problem);
 
-	if (failed(st) && !ret_problem->is_temporary &&
-	    ret_problem->http_status >= 400 && is_answered(acme, account, url))
+	if (failed(st) && !problem.is_temporary && problem.http_status >= 400 &&
+	    is_answered(acme, account, url))
 		return status_ok();
+	if (failed(st))
+		*ret_problem = problem;
 	return st;
 }

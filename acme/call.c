@@ -44,6 +44,20 @@ acme_call_no_memory(struct acme_problem *ret_problem)
 	    STATUS_RESOURCE_EXHAUSTED, "there is not enough memory");
 }
 
+STATUS
+acme_call_not_signed(struct acme_problem *ret_problem, const char *whose,
+    struct status st, const char *why)
+{
+	acme_problem_set(ret_problem, ACME_PROBLEM_SIGNER, 0,
+	    "the %s could not sign: %s", whose, why);
+	ret_problem->is_temporary = st.code == STATUS_UNAVAILABLE ||
+				    st.code == STATUS_DEADLINE_EXCEEDED ||
+				    st.code == STATUS_RESOURCE_EXHAUSTED ||
+				    st.code == STATUS_ABORTED ||
+				    st.code == STATUS_CANCELLED;
+	return st;
+}
+
 /* ---- answers ---- */
 
 static struct status
@@ -226,16 +240,9 @@ sign(const struct acme_call *call, const char *nonce, char **ret_body,
 	char why[ACME_SIGN_WHY_MAX] = "";
 	struct status st = acme_jws_make(&jws, ret_body, why);
 
-	if (!failed(st))
-		return st;
-	acme_problem_set(ret_problem, ACME_PROBLEM_SIGNER, 0,
-	    "the account key could not sign: %s", why);
-	ret_problem->is_temporary = st.code == STATUS_UNAVAILABLE ||
-				    st.code == STATUS_DEADLINE_EXCEEDED ||
-				    st.code == STATUS_RESOURCE_EXHAUSTED ||
-				    st.code == STATUS_ABORTED ||
-				    st.code == STATUS_CANCELLED;
-	return st;
+	return failed(st)
+		   ? acme_call_not_signed(ret_problem, "account key", st, why)
+		   : st;
 }
 
 /* The nonce is used up; one that comes with a refusal for it takes its place,
@@ -282,26 +289,32 @@ acme_call_post(struct acme *acme, const struct acme_call *call,
 {
 	const int64_t until_ns = clock_mono_ns() + acme->timeout_ms * NS_PER_MS;
 	char nonce[ACME_NONCE_MAX] = "";
+	struct acme_problem problem;
 	struct status st;
 	unsigned tries = 0;
 
 	do {
-		if (nonce[0] == '\0') {
-			st = take_nonce(acme, nonce, ret_problem);
-			if (failed(st))
-				return st;
-		}
-		st = post_once(acme, call, nonce, ret_reply, ret_problem);
-		if (!failed(st) || ret_problem->type != ACME_PROBLEM_BAD_NONCE)
+		st = status_ok();
+		if (nonce[0] == '\0')
+			st = take_nonce(acme, nonce, &problem);
+		if (!failed(st))
+			st = post_once(acme, call, nonce, ret_reply, &problem);
+		/* With a nonce that was liked, the others are forgotten. */
+		if (!failed(st))
 			return st;
+		if (problem.type != ACME_PROBLEM_BAD_NONCE)
+			break;
 		tries++;
 	} while (tries < TRIES_MAX && clock_mono_ns() < until_ns);
-	acme_nonces_give(&acme->nonces, nonce);
-	acme_problem_set(ret_problem, ACME_PROBLEM_BAD_NONCE,
-	    ret_problem->http_status,
-	    "the CA refused %u nonces one after the other, all of its own "
-	    "making",
-	    tries);
+	if (problem.type == ACME_PROBLEM_BAD_NONCE) {
+		acme_nonces_give(&acme->nonces, nonce);
+		acme_problem_set(&problem, ACME_PROBLEM_BAD_NONCE,
+		    problem.http_status,
+		    "the CA refused %u nonces one after the other, all of its "
+		    "own making",
+		    tries);
+	}
+	*ret_problem = problem;
 	return st;
 }
 

@@ -41,6 +41,9 @@ STATUS acme_call_get(struct acme *acme, const char *what, const char *url,
 STATUS acme_call_not_acme(struct acme_problem *ret_problem, const char *what,
     int http_status, const char *why);
 STATUS acme_call_no_memory(struct acme_problem *ret_problem);
+/* st, the signer's own: the "account key" could not sign. */
+STATUS acme_call_not_signed(struct acme_problem *ret_problem, const char *whose,
+    struct status st, const char *why);
 
 static inline struct bytes
 acme_call_body(const struct acme_http_reply *reply)

@@ -70,16 +70,23 @@ look_for(struct acme *acme, const struct acme_account *account,
     struct acme_problem *ret_problem)
 {
 	scoped(free) struct found *other = calloc(1, sizeof(*other));
+	struct acme_problem problem;
 
 	*ret_pem = NULL;
 	if (other == NULL)
 		return acme_call_no_memory(ret_problem);
 	for (size_t i = 0; i < first->n_alternates; i++) {
-		struct status st = fetch(
-		    acme, account, first->alternates[i], other, ret_problem);
+		struct status st =
+		    fetch(acme, account, first->alternates[i], other, &problem);
 
-		if (failed(st))
+		/* One that is none, or elsewhere, is passed over; what may pass
+		 * is waited for. */
+		if (failed(st) && problem.is_temporary) {
+			*ret_problem = problem;
 			return st;
+		}
+		if (failed(st))
+			continue;
 		if (strcmp(other->issuer, preferred) == 0) {
 			*ret_pem = other->pem;
 			return st;
@@ -129,6 +136,7 @@ acme_certificate_revoke(struct acme *acme, const struct acme_account *account,
 	const size_t max = sizeof(head) + ACME_BASE64URL_MAX(cert_der.len) + 64;
 	scoped(acme_reply) struct acme_http_reply reply = { .body = NULL };
 	scoped(free) char *payload = malloc(max);
+	struct acme_problem problem;
 	char url[ACME_URL_MAX];
 	struct status st;
 	size_t len;
@@ -145,8 +153,10 @@ acme_certificate_revoke(struct acme *acme, const struct acme_account *account,
 	st = acme_call_account(acme, account,
 	    &(struct acme_call){
 		.what = "revokeCert", .url = url, .payload = payload },
-	    &reply, ret_problem);
-	if (failed(st) && ret_problem->type == ACME_PROBLEM_ALREADY_REVOKED)
+	    &reply, &problem);
+	if (failed(st) && problem.type == ACME_PROBLEM_ALREADY_REVOKED)
 		return status_ok();
+	if (failed(st))
+		*ret_problem = problem;
 	return st;
 }

@@ -13,20 +13,21 @@
 #include "base/status.h"
 
 /*
- * A client of one CA (RFC 8555): each call is one request, or two when the
- * nonce was not good (6.5).  It knows no database and no key: signatures come
- * from whoever has the key.
+ * A client of one CA (RFC 8555): each call is one request, with the nonce and
+ * the directory that it lacks, and again as long as its nonce is not good
+ * (6.5); those that ask more than that say so.  It knows no database and no
+ * key: signatures come from whoever has the key.
  *
- * Any thread, several at once; connections are kept and nonces pooled.  Calls
- * block up to the configured time.  URLs that the CA gives must be on the
- * directory's origin, else the answer is refused (nobody is sent elsewhere by
- * it); redirects are not followed; what is read is bounded.
+ * Any thread, several at once; connections are kept and nonces pooled.  Each
+ * request blocks up to the configured time.  URLs that the CA gives must be on
+ * the directory's origin, else the answer is refused (nobody is sent elsewhere
+ * by it); redirects are not followed; what is read is bounded.
  *
  * Each call's last argument says what went wrong: it may be NULL nowhere, and
- * is set whenever the status is not OK, which is UNAVAILABLE for what may pass,
- * NOT_FOUND for an account that the CA does not know, UNIMPLEMENTED for what
- * its directory has not, the signer's own when that failed, else
- * FAILED_PRECONDITION.
+ * is set whenever, and only when, the status is not OK, which is UNAVAILABLE
+ * for what may pass, NOT_FOUND for an account that the CA does not know,
+ * UNIMPLEMENTED for what its directory has not, the signer's own when that
+ * failed, else FAILED_PRECONDITION.
  */
 struct acme;
 
@@ -161,7 +162,9 @@ STATUS acme_order_get(struct acme *acme, const struct acme_account *account,
     const char *url, struct acme_order *ret_order,
     struct acme_problem *ret_problem);
 /* A pending or ready order of these names in the account's list (7.1.2.1), for
- * one whose URL was lost; *ret_found = false also when the CA keeps no list. */
+ * one whose URL was lost; *ret_found = false also when the CA keeps no list.
+ * Many requests: pages of the list, and its newest orders one by one; what is
+ * not found in 8 times the time of one is not looked for further. */
 STATUS acme_order_find(struct acme *acme, const struct acme_account *account,
     const struct acme_order_new *wanted, struct acme_order *ret_order,
     bool *ret_found, struct acme_problem *ret_problem);
@@ -225,8 +228,9 @@ STATUS acme_order_finalize(struct acme *acme,
  * The chain, malloc'd PEM, leaf first (7.4.2), each certificate signed by the
  * one behind it; a leaf alone is a chain, and whether it is the leaf that was
  * asked for is the caller's to see.  With preferred not empty, of the
- * alternates the first whose topmost certificate's issuer has that common name,
- * else the CA's default and *ret_is_preferred = false.
+ * alternates, each of which is a request, the first whose topmost certificate's
+ * issuer has that common name, else the CA's default and *ret_is_preferred =
+ * false.  An alternate that is none is passed over.
  */
 STATUS acme_certificate_get(struct acme *acme,
     const struct acme_account *account, const char *url, const char *preferred,

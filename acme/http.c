@@ -5,11 +5,13 @@
  * one used last, whose connection is the warmest, is used next.  The trusted
  * certificates are read once, when the door is made, and shared by all
  * connections; afterwards no file is opened.  Refuses redirects, proxies, other
- * protocols, plain HTTP off this machine, and answers that are too long.
+ * protocols, plain HTTP off this machine (but for what is signed), addresses
+ * that may not be connected to, and answers that are too long.
  */
 
 #include "acme/http.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <curl/curl.h>
 #include <openssl/err.h>
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "acme/http_answer.h"
 #include "acme/url.h"
@@ -31,7 +34,8 @@
 struct acme_http {
 	char *user_agent;
 	unsigned timeout_ms;
-	bool allow_plain;
+	bool allow_plain, is_signed;
+	bool (*may_connect)(const char *address);
 	X509_STORE *trusted;
 	unsigned max;
 
@@ -125,12 +129,16 @@ acme_http_new(
 	clock_cond_init(&http->freed);
 	http->timeout_ms = config->timeout_ms;
 	http->allow_plain = config->allow_plain;
+	http->is_signed = config->is_signed;
+	http->may_connect = config->may_connect;
 	http->max = config->connections < CONNECTIONS_MAX ? config->connections
 							  : CONNECTIONS_MAX;
 	http->user_agent = strdup(config->user_agent);
 	st = http->user_agent == NULL ? status_fail(STATUS_RESOURCE_EXHAUSTED,
 					    "there is not enough memory")
-				      : load_trusted(config, &http->trusted);
+				      : status_ok();
+	if (!failed(st) && !config->is_signed)
+		st = load_trusted(config, &http->trusted);
 	if (failed(st)) {
 		acme_http_free(http);
 		return st;
@@ -220,6 +228,34 @@ on_tls(CURL *easy, void *ctx, void *http)
 	return CURLE_OK;
 }
 
+/* One request's, while it goes. */
+struct door {
+	bool (*may_connect)(const char *address);
+	bool was_refused;
+};
+
+static curl_socket_t
+on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct door *door = ctx;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	(void)purpose;
+	if (to->family == AF_INET)
+		inet_ntop(AF_INET,
+		    &((const struct sockaddr_in *)&to->addr)->sin_addr, text,
+		    sizeof(text));
+	else if (to->family == AF_INET6)
+		inet_ntop(AF_INET6,
+		    &((const struct sockaddr_in6 *)&to->addr)->sin6_addr, text,
+		    sizeof(text));
+	if (!door->may_connect(text)) {
+		door->was_refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static bool
 add_header(struct curl_slist **list, const char *name, const char *value)
 {
@@ -260,7 +296,8 @@ make_headers(
 }
 
 static void
-set_rules(struct acme_http *http, CURL *easy, const char *url)
+set_rules(
+    struct acme_http *http, CURL *easy, const char *url, struct door *door)
 {
 	const long timeout_ms = (long)http->timeout_ms;
 
@@ -278,13 +315,21 @@ set_rules(struct acme_http *http, CURL *easy, const char *url)
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
 	curl_easy_setopt(
 	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(
+	    easy, CURLOPT_SSL_VERIFYPEER, http->is_signed ? 0L : 1L);
+	curl_easy_setopt(
+	    easy, CURLOPT_SSL_VERIFYHOST, http->is_signed ? 0L : 2L);
 	/* No file: on_tls gives what was read at the start. */
 	curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
+	if (http->trusted != NULL) {
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
+	}
+	if (door->may_connect != NULL) {
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, door);
+	}
 }
 
 static void
@@ -352,11 +397,22 @@ explain(struct acme_http *http, CURLcode code,
 }
 
 static struct status
+refuse_address(char *ret_why)
+{
+	snprintf(ret_why, ACME_HTTP_WHY_MAX,
+	    "its host has a private address, or one of its own use, which is "
+	    "not connected to");
+	return status_fail(
+	    STATUS_UNAVAILABLE, "this address is not connected to");
+}
+
+static struct status
 perform(struct acme_http *http, CURL *easy,
     const struct acme_http_request *request, struct acme_http_answer *answer,
     char *ret_why)
 {
 	scoped(slist) struct curl_slist *headers = NULL;
+	struct door door = { .may_connect = http->may_connect };
 	char curls_word[CURL_ERROR_SIZE] = "";
 	long status = 0;
 	CURLcode code;
@@ -367,18 +423,29 @@ perform(struct acme_http *http, CURL *easy,
 		return status_fail(
 		    STATUS_UNAVAILABLE, "there is not enough memory");
 	}
-	set_rules(http, easy, request->url);
+	set_rules(http, easy, request->url, &door);
 	set_request(easy, request, headers, answer);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curls_word);
 	code = curl_easy_perform(easy);
 	if (was_closed_meanwhile(easy, code, request))
 		code = curl_easy_perform(easy);
 	ERR_clear_error();
+	if (code == CURLE_COULDNT_CONNECT && door.was_refused)
+		return refuse_address(ret_why);
 	if (code != CURLE_OK)
 		return explain(http, code, answer, curls_word, ret_why);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	answer->reply.status = (int)status;
 	return status_ok();
+}
+
+static bool
+may_ask(const struct acme_http *http, const char *url)
+{
+	if (!acme_url_is_fit(url))
+		return false;
+	return acme_url_is_https(url) || http->is_signed ||
+	       (http->allow_plain && acme_url_is_loopback(url));
 }
 
 STATUS
@@ -390,9 +457,7 @@ acme_http_ask(struct acme_http *http, const struct acme_http_request *request,
 	struct status st;
 	CURL *easy;
 
-	if (!acme_url_is_fit(request->url) ||
-	    (!acme_url_is_https(request->url) &&
-		!(http->allow_plain && acme_url_is_loopback(request->url)))) {
+	if (!may_ask(http, request->url)) {
 		snprintf(ret_why, ACME_HTTP_WHY_MAX,
 		    "this is no https URL that may be asked");
 		return status_fail(
@@ -415,10 +480,4 @@ acme_http_ask(struct acme_http *http, const struct acme_http_request *request,
 	else
 		*ret_reply = answer.reply;
 	return st;
-}
-
-bool
-acme_http_same_origin(const char *url, const char *of)
-{
-	return acme_url_same_origin(url, of);
 }

@@ -14,6 +14,9 @@
  * HTTPS requests over libcurl with kept connections.  No redirects, no cookies,
  * no proxies from the environment, no other protocols; TLS 1.2 and newer.  What
  * is read is bounded.  Any thread, several requests at once.
+ *
+ * A door to what is_signed is another one: its URLs are in foreign
+ * certificates, so an address is connected to only when may_connect says so.
  */
 struct acme_http;
 
@@ -24,6 +27,11 @@ struct acme_http_config {
 	unsigned timeout_ms;  /* of a whole request */
 	unsigned connections; /* at most at once; more wait */
 	bool allow_plain;     /* http:// on loopback */
+	/* What is read (CRLs, OCSP) is signed and verified by who asks for it:
+	 * http:// to anywhere, and https:// of whoever answers; no ca_... */
+	bool is_signed;
+	/* "192.0.2.1", after DNS and for each connection; NULL: all. */
+	bool (*may_connect)(const char *address);
 };
 
 STATUS acme_http_new(
@@ -59,14 +67,11 @@ struct acme_http_reply {
 void acme_http_reply_done(struct acme_http_reply *reply);
 
 /* UNAVAILABLE, RESOURCE_EXHAUSTED (too long), INVALID_ARGUMENT (a URL that is
- * neither https nor, where allowed, http on loopback); a sentence is in ret_why
+ * neither https nor, where allowed, http); a sentence is in ret_why
  * (ACME_HTTP_WHY_MAX octets); an answer of any status is OK. */
 #define ACME_HTTP_WHY_MAX 512
 STATUS acme_http_ask(struct acme_http *http,
     const struct acme_http_request *request, struct acme_http_reply *ret_reply,
     char *ret_why);
-
-/* Are both of one scheme, host and port? */
-bool acme_http_same_origin(const char *url, const char *of);
 
 #endif

@@ -224,8 +224,11 @@ program_run(const struct program *program, struct program_result *ret_result)
 	run.pidfd = pidfd_open(run.pid, 0);
 	result.end = follow(
 	    &run, clock_mono_ns() + program->timeout_ns, program->stop_fd);
-	if (result.end != PROGRAM_ENDED)
+	/* Itself too: it may have gone to another group. */
+	if (result.end != PROGRAM_ENDED) {
 		kill(-run.pid, SIGKILL);
+		kill(run.pid, SIGKILL);
+	}
 	while (waitpid(run.pid, &result.code, 0) < 0 && errno == EINTR)
 		;
 	take_output(&run.err.from, run.err.tail);

@@ -228,6 +228,9 @@ authorities_tell(struct authorities *authorities, const char *name,
 		judge(a, NULL);
 		if (is_order(cost))
 			metric_counter_add(a->m_orders, 1);
+		/* What is free of limits says nothing of them. */
+		if (is_order(cost) && cost != AUTHORITY_REPLACING)
+			limiter_served(a->limiter);
 		return;
 	}
 	if (cost == AUTHORITY_REQUEST && names != NULL &&
@@ -465,6 +468,8 @@ authorities_enter(struct authorities *authorities, const char *name,
 		ret_problem->is_temporary |= has_stand_in(a);
 		return st;
 	}
+	/* What was in the way meanwhile is none's any more. */
+	*ret_problem = (struct acme_problem){ .retry_after_ms = -1 };
 	*ret_session = (struct authority_session){ .acme = a->acme,
 		.account = { authority_key_signer(&account->key),
 		    account->url },

@@ -106,8 +106,8 @@ authority_key_birth(struct authority *a, struct authority_key *ret_key,
 		return authority_key_trouble(ret_problem, st, "");
 	(void)!snprintf(
 	    whom, sizeof(whom), "certd, account at %s", a->is->name);
-	st = custody_generate_replaceable(key.custody, KEY_ALG_EC_P256, label,
-	    network->pool, whom, &key.is, why);
+	st = custody_generate_account(
+	    key.custody, label, network->pool, whom, &key.is, why);
 	if (failed(st)) {
 		key_birth_failed(a->all->store, label, st);
 		return authority_key_trouble(ret_problem, st, why);

@@ -167,8 +167,7 @@ was_looked_at(const void *ctx, const struct change_row *row)
 	       row->input != CHANGE_INPUT_VERIFY;
 }
 
-/* What the machine has found, when it found something missing: it says when to
- * come again, too. */
+/* What the machine has found missing, and when it may be asked again. */
 static struct status
 say_missing(struct api_call *call, const struct change_row *row)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "certd/check_address.h"
+#include "certd/check_servers.h"
 
 #define LEVELS_MAX 4
 
@@ -48,16 +49,19 @@ last_hop(const struct check_host *host)
 /* ---- servers that do not answer for their zone ---- */
 
 static void
-name_lame(const struct dns_zone *zone, const size_t *at,
-    const struct dns_answer *answers, size_t n, struct check_finding *finding)
+name_lame(const struct dns_zone *zone, const struct dns_answer *answers,
+    struct check_finding *finding)
 {
 	size_t lame = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < zone->n_servers; i++) {
+		const char *address = zone->servers[i].address;
+
 		if (answers[i].code == DNS_OK && answers[i].is_authoritative)
 			continue;
 		check_seen(finding, "%s%s (%s) %s", lame == 0 ? "; " : ", ",
-		    zone->servers[at[i]].name, zone->servers[at[i]].address,
+		    zone->servers[i].name,
+		    address[0] == 0 ? "no address" : address,
 		    answers[i].code == DNS_OK ? "does not answer for it (lame)"
 					      : dns_code_name(answers[i].code));
 		lame++;
@@ -65,22 +69,7 @@ name_lame(const struct dns_zone *zone, const size_t *at,
 	if (lame > 0)
 		check_why(finding,
 		    "; %zu of %zu servers of zone %s do not answer for it",
-		    lame, n, zone->name);
-}
-
-/* "192.0.2.1:53" or "[2001:db8::1]:53", without port and brackets. */
-static void
-host_of(const char *server, char ret_address[64])
-{
-	const char *from = server[0] == '[' ? server + 1 : server;
-	const char *to =
-	    server[0] == '[' ? strchr(server, ']') : strrchr(server, ':');
-	size_t len = to == NULL ? strlen(from) : (size_t)(to - from);
-
-	if (len > 63)
-		len = 63;
-	memcpy(ret_address, from, len);
-	ret_address[len] = 0;
+		    lame, zone->n_servers, zone->name);
 }
 
 /* The closest zone above that answers; what it delegates does not. */
@@ -113,10 +102,9 @@ look_for_lame(const struct check_run *run, const char *name,
     struct check_finding *finding)
 {
 	struct dns_zone zone = { .n_servers = 0 };
-	struct dns_question questions[16];
-	struct dns_answer answers[16];
-	size_t at[16], n = 0;
-	char why[DNS_WHY_MAX] = "", address[64];
+	struct dns_answer answers[DNS_ZONE_SERVERS_MAX];
+	struct word_list unasked = { 0 };
+	char why[DNS_WHY_MAX] = "";
 
 	if (check_is_late(run))
 		return;
@@ -125,19 +113,12 @@ look_for_lame(const struct check_run *run, const char *name,
 		look_above(run, name, finding);
 		return;
 	}
-	for (size_t i = 0; i < zone.n_servers && i < 16; i++) {
-		host_of(zone.servers[i].address, address);
-		if (!check_may_connect(run, address))
-			continue;
-		at[n] = i;
-		questions[n++] = (struct dns_question){ zone.name, DNS_SOA,
-			zone.servers[i].address };
-	}
-	if (n == 0 ||
-	    failed(dns_ask(run->config->resolver, questions, n, answers)))
+	check_servers_choose(run, &zone, &unasked);
+	if (failed(dns_ask_servers(
+		run->config->resolver, &zone, zone.name, DNS_SOA, answers)))
 		return;
-	name_lame(&zone, at, answers, n, finding);
-	for (size_t i = 0; i < n; i++)
+	name_lame(&zone, answers, finding);
+	for (size_t i = 0; i < zone.n_servers; i++)
 		dns_answer_done(&answers[i]);
 }
 

@@ -12,7 +12,10 @@
 #include <string.h>
 
 #include "certd/check.h"
+#include "certd/check_servers.h"
 #include "certd/fan.h"
+#include "certd/provider_access.h"
+#include "certd/txt_place.h"
 #include "proto/message.h"
 
 #define PERSIST "_validation-persist"
@@ -24,7 +27,8 @@ struct dns01_look {
 	char name[DNS_NAME_MAX]; /* "_acme-challenge.example.com" */
 	struct dns_chain chain;
 	bool has_zone;
-	struct dns_zone zone;
+	struct dns_zone zone; /* without those that may not be asked */
+	struct word_list unasked;
 	size_t n_silent; /* servers that do not answer for the zone */
 	char silent[192];
 	char why[DNS_WHY_MAX];
@@ -49,17 +53,13 @@ target_of(const struct dns01_look *look)
 static void
 ask_servers(const struct check_run *run, struct dns01_look *look)
 {
-	struct dns_question questions[16];
-	struct dns_answer answers[16];
-	size_t n = look->zone.n_servers < 16 ? look->zone.n_servers : 16;
+	struct dns_answer answers[DNS_ZONE_SERVERS_MAX];
 
-	for (size_t i = 0; i < n; i++)
-		questions[i] = (struct dns_question){ look->zone.name, DNS_SOA,
-			look->zone.servers[i].address };
-	if (n == 0 ||
-	    failed(dns_ask(run->config->resolver, questions, n, answers)))
+	check_servers_choose(run, &look->zone, &look->unasked);
+	if (failed(dns_ask_servers(run->config->resolver, &look->zone,
+		look->zone.name, DNS_SOA, answers)))
 		return;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < look->zone.n_servers; i++) {
 		size_t len = strlen(look->silent);
 
 		if (answers[i].code != DNS_OK || !answers[i].is_authoritative) {
@@ -93,7 +93,6 @@ look_one(void *ctx, size_t i)
 	const struct looking *looking = ctx;
 	const struct check_run *run = looking->run;
 	struct dns01_look *look = &looking->looks[i];
-	const char *names[1] = { look->name };
 
 	look->is_late = check_is_late(run);
 	if (look->is_late)
@@ -102,7 +101,8 @@ look_one(void *ctx, size_t i)
 		ask_persist(run, look);
 		return;
 	}
-	if (failed(dns_chain(run->config->resolver, names, 1, &look->chain)))
+	if (failed(txt_place_find(
+		run->config->resolver, look->name, &look->chain)))
 		look->chain.end = DNS_CHAIN_FAILED;
 	if (check_is_late(run))
 		return;
@@ -114,43 +114,84 @@ look_one(void *ctx, size_t i)
 
 /* ---- the provider ---- */
 
+/* Where nothing is enrolled the operator's view is taken. */
 static bool
-is_in(const char *name, const char *zone)
+may_use(const struct check_run *run, const struct config_dns_provider *provider,
+    const struct dns01_look *look)
 {
-	size_t len = strlen(name), part = strlen(zone);
-
-	return len >= part && strcmp(name + len - part, zone) == 0 &&
-	       (len == part || name[len - part - 1] == '.');
+	return !run->has_enrollment ||
+	       provider_access_may(provider, run->enrollment.account_name,
+		   run->enrollment.by_operator,
+		   look->chain.n_hops > 1 ? target_of(look) : "");
 }
 
-static bool
-provider_has(const struct config_dns_provider *provider, const char *name)
+/* How well its zones fit the place; 1 for an acme-dns that has the host name:
+ * what it registers leads out of that. */
+static size_t
+fit(const struct config_dns_provider *provider, const struct dns01_look *look,
+    bool is_wanted)
 {
-	for (size_t i = 0; i < provider->zones.len; i++)
-		if (is_in(name, provider->zones.at[i]))
-			return true;
-	return false;
+	size_t len = txt_place_zone(&provider->zones, target_of(look));
+
+	if (len == 0 && provider->type == CONFIG_DNS_ACME_DNS &&
+	    (is_wanted || txt_place_zone(&provider->zones, look->name) > 0))
+		return 1;
+	return len;
 }
 
+/* The one that the enrollment names, or whose zone fits best of those that
+ * serve the account, else of all: *ret_may. */
 static const struct config_dns_provider *
-find_provider(const struct check_run *run, const char *name)
+find_provider(
+    const struct check_run *run, const struct dns01_look *look, bool *ret_may)
 {
 	const struct config *config = run->config->config;
 	const struct config_dns_provider *at = config->dns.providers.at;
+	const struct config_dns_provider *found = NULL;
 	const char *wanted =
 	    run->has_enrollment ? run->enrollment.dns_provider : "";
+	size_t best = 0;
 
-	for (size_t i = 0; i < config->dns.providers.len; i++)
-		if ((wanted[0] == 0 || strcmp(at[i].name, wanted) == 0) &&
-		    provider_has(&at[i], name))
-			return &at[i];
-	return NULL;
+	*ret_may = false;
+	for (size_t i = 0; i < config->dns.providers.len; i++) {
+		const bool is_wanted =
+		    wanted[0] != 0 && strcmp(at[i].name, wanted) == 0;
+		const size_t len = fit(&at[i], look, is_wanted);
+		const bool may = len > 0 && may_use(run, &at[i], look);
+
+		if ((wanted[0] != 0 && !is_wanted) || len == 0 ||
+		    (*ret_may && !may) || (*ret_may == may && len <= best))
+			continue;
+		*ret_may = may;
+		best = len;
+		found = &at[i];
+	}
+	return found;
+}
+
+static void
+judge_access(const struct check_run *run,
+    const struct config_dns_provider *provider, const struct dns01_look *look,
+    struct check_finding *finding)
+{
+	const char *zone = provider->delegation_zone;
+
+	finding->result = CHECK_FAIL;
+	check_seen(finding, "; provider %s has it, for others than account %s",
+	    provider->name, run->enrollment.account_name);
+	check_why(finding, "certd does not put the challenge there");
+	if (zone[0] != 0)
+		check_remedy(finding,
+		    "delegate:  %s.  CNAME  LABEL.%s.%s.  or ", look->name,
+		    run->enrollment.account_name, zone);
+	check_remedy(finding, "ask the operator, who can name the host names "
+			      "or list the account (dns.providers, accounts)");
 }
 
 /* ---- judging ---- */
 
 static void
-judge_zone(const struct dns01_look *look, struct check_finding *finding)
+judge_zone(struct dns01_look *look, struct check_finding *finding)
 {
 	const char *target = target_of(look);
 
@@ -168,7 +209,11 @@ judge_zone(const struct dns01_look *look, struct check_finding *finding)
 		return;
 	}
 	check_seen(finding, "; it is in zone %s with %zu servers",
-	    look->zone.name, look->zone.n_servers);
+	    look->zone.name, look->zone.n_servers + look->unasked.n);
+	if (look->unasked.n > 0)
+		check_seen(finding,
+		    "; not asked, for its address is private: %s",
+		    word_list_end(&look->unasked));
 	if (look->n_silent == 0)
 		return;
 	finding->result =
@@ -186,10 +231,16 @@ judge_provider(const struct check_run *run, const struct dns01_look *look,
     struct check_finding *finding)
 {
 	const char *target = target_of(look);
-	const struct config_dns_provider *provider = find_provider(run, target);
+	bool may = false;
+	const struct config_dns_provider *provider =
+	    find_provider(run, look, &may);
 
 	if (look->host->validation == VALIDATION_DNS_01_BY_HAND) {
 		check_seen(finding, "; the record is put there by hand");
+		return;
+	}
+	if (provider != NULL && !may) {
+		judge_access(run, provider, look, finding);
 		return;
 	}
 	if (provider != NULL) {
@@ -214,18 +265,20 @@ judge_persist(const struct check_run *run, const struct dns01_look *look,
 		    finding, "%s has TXT \"%s\"", look->name, look->persist);
 		return;
 	}
-	finding->result = CHECK_FAIL;
+	/* No failure: the whole line is known once the CA was asked, and the
+	 * change shows it and waits. */
+	finding->result = CHECK_WARNING;
 	check_seen(finding, "%s has no TXT record", look->name);
 	check_why(finding,
 	    "dns-persist-01 is validated by a record that stays there");
 	check_remedy(finding,
 	    "put into the DNS:  %s.  TXT  \"%s; accounturi=ACCOUNT-URL\" (the "
-	    "whole line is with the enrollment's challenge)",
+	    "change shows the whole line, and waits for it)",
 	    look->name, run->ca_domain[0] == 0 ? "CA-DOMAIN" : run->ca_domain);
 }
 
 static struct status
-judge(struct check_run *run, const struct dns01_look *look)
+judge(struct check_run *run, struct dns01_look *look)
 {
 	struct check_finding finding = { .result = CHECK_PASS,
 		.hostname = look->host->name };

@@ -113,6 +113,13 @@ static const struct conf_field ACME[] = {
 	    .default_text = "true",
 	    .help = "Look at DNS and web servers before the CA is asked, and "
 		    "do not ask it where that must fail." },
+	{ .key = "account_changes",
+	    .type = CONF_UINT,
+	    .offset = AT(acme.account_changes) - AT(acme),
+	    .default_text = "1000",
+	    .max = 1000000,
+	    .help = "Certificates that an account's API tokens may ask for in "
+		    "24 hours, renewals not counted; 0 for no limit." },
 	{ .key = NULL },
 };
 

@@ -76,6 +76,9 @@ struct config_dns_provider {
 	char *name;
 	int type;                  /* enum config_dns_type */
 	struct conf_strings zones; /* names in or under these */
+	/* Whose own enrollments it serves; see certd/provider_access.h. */
+	struct conf_strings accounts;
+	char *delegation_zone; /* "": none; in one of zones */
 	/* rfc2136 */
 	char *server; /* host:port */
 	char *zone;   /* "": the one of zones that the name is in */
@@ -115,6 +118,8 @@ struct config {
 		/* Look before the CA is asked, and do not ask it where that
 		 * must fail. */
 		bool preflight;
+		/* Of an account's tokens, in a day; 0: no limit. */
+		uint64_t account_changes;
 	} acme;
 	struct {
 		struct conf_strings

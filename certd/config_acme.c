@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -181,6 +182,21 @@ const struct conf_field config_dns_provider_schema[] = {
 	    .min = 1,
 	    .max = 256,
 	    .help = "Names that it has, with all that is below them." },
+	{ .key = "accounts",
+	    .type = CONF_STRINGS,
+	    .offset = PROVIDER_AT(accounts),
+	    .max = 4096,
+	    .help = "Accounts whose own enrollments may have any name in its "
+		    "zones validated by it; others' are served only when an "
+		    "operator gave them their host names." },
+	{ .key = "delegation_zone",
+	    .type = CONF_STRING,
+	    .offset = PROVIDER_AT(delegation_zone),
+	    .default_text = "\"\"",
+	    .max = 253,
+	    .help = "A zone of it for challenges that are delegated to "
+		    "accounts: _acme-challenge.NAME CNAME "
+		    "LABEL.ACCOUNT.delegation_zone; empty for none." },
 	{ .key = "server",
 	    .type = CONF_STRING,
 	    .offset = PROVIDER_AT(server),
@@ -367,6 +383,49 @@ wrong_rfc2136(const struct config_dns_provider *one)
 	return NULL;
 }
 
+/* Is a name in a zone, or the zone? */
+static bool
+is_in(const char *name, const char *zone)
+{
+	size_t len = strlen(name), n = strlen(zone);
+
+	if (n > 0 && zone[n - 1] == '.')
+		n--;
+	return n > 0 && len >= n && strncasecmp(name + len - n, zone, n) == 0 &&
+	       (len == n || name[len - n - 1] == '.');
+}
+
+/* In one of them a label would be an account, in the other a part of a name. */
+static bool
+is_nested(const char *a, const char *b)
+{
+	return a[0] != 0 && b[0] != 0 && strcasecmp(a, b) != 0 &&
+	       (is_in(a, b) || is_in(b, a));
+}
+
+static const char *
+wrong_delegation(const struct config_dns_provider *at, size_t i)
+{
+	const struct config_dns_provider *one = &at[i];
+	const char *zone = one->delegation_zone;
+	bool has = zone[0] == 0;
+
+	for (size_t z = 0; z < one->zones.len; z++)
+		has = has || is_in(zone, one->zones.at[z]);
+	if (!has || zone[0] == '.' ||
+	    (zone[0] != 0 && zone[strlen(zone) - 1] == '.'))
+		return "dns.providers: delegation_zone is a name in one of "
+		       "zones, without a dot at its end";
+	if (zone[0] != 0 && one->type == CONFIG_DNS_ACME_DNS)
+		return "dns.providers: acme_dns has no delegation_zone, for "
+		       "its names are its own choice";
+	for (size_t j = 0; j < i; j++)
+		if (is_nested(at[j].delegation_zone, zone))
+			return "dns.providers: one delegation_zone is in "
+			       "another; take two that are apart";
+	return NULL;
+}
+
 static const char *
 wrong_provider(const struct config_dns_provider *at, size_t i)
 {
@@ -377,6 +436,8 @@ wrong_provider(const struct config_dns_provider *at, size_t i)
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(at[j].name, one->name) == 0)
 			return "dns.providers: two have the same name";
+	if (wrong_delegation(at, i) != NULL)
+		return wrong_delegation(at, i);
 	if (one->type == CONFIG_DNS_RFC2136)
 		return wrong_rfc2136(one);
 	if (one->type == CONFIG_DNS_ACME_DNS &&

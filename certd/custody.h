@@ -52,8 +52,8 @@ struct custody_key {
 	uint8_t spki[CUSTODY_SPKI_MAX];
 };
 
-/* A key born in the token.  for_whom ("account acme, operator/admin") is put on
- * record with it. */
+/* A key born in the token, for certificates: certd may sign requests with it.
+ * for_whom ("account acme, operator/admin") is put on record with it. */
 STATUS custody_generate(struct custody *custody, enum key_alg alg,
     const char *label, const char *pool, const char *for_whom,
     struct custody_key *ret_key, char *ret_why);
@@ -63,6 +63,12 @@ STATUS custody_generate(struct custody *custody, enum key_alg alg,
 STATUS custody_generate_replaceable(struct custody *custody, enum key_alg alg,
     const char *label, const char *pool, const char *for_whom,
     struct custody_key *ret_key, char *ret_why);
+
+/* The same for the key of an ACME account, EC P-256, with which certd may sign
+ * requests to CAs and nothing else. */
+STATUS custody_generate_account(struct custody *custody, const char *label,
+    const char *pool, const char *for_whom, struct custody_key *ret_key,
+    char *ret_why);
 
 struct custody_wrapping {
 	char pool[CUSTODY_POOL_MAX];

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "certd/custody.h"
 #include "proto/holdfast/keyd/v1/keys.pb-c.h"
 #include "rpc/client.h"
@@ -42,6 +43,18 @@ struct custody {
 	char trouble[CUSTODY_WHY_MAX]; /* of the last call */
 	char renewal_trouble[CUSTODY_WHY_MAX];
 };
+
+/* Borrowed: protobuf-c reads requests only. */
+static inline ProtobufCBinaryData
+custody_data_of(struct bytes from)
+{
+	union {
+		const uint8_t *read;
+		uint8_t *write;
+	} at = { .read = from.at };
+
+	return (ProtobufCBinaryData){ from.len, at.write };
+}
 
 /* printf into ret_why, and give the status back. */
 struct status custody_explain(char *ret_why, struct status st,

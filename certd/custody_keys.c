@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What certd asks of keyd about keys: make, import, find, have requests
- * signed, destroy.  keyd's answer is not believed where it can be
+ * What certd asks of keyd about keys: make, import, find, destroy.  keyd's
+ * answer is not believed where it can be
  * checked: a key's id is the hash of its public key, and an imported or named
  * key is the one that was asked for.
  */
@@ -12,11 +12,9 @@
 
 #include "base/clock.h"
 #include "certd/custody_int.h"
-#include "proto/holdfast/keyd/v1/signer.pb-c.h"
 #include "proto/message.h"
 
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
-#define SIGNER (&holdfast__keyd__v1__signer__descriptor)
 /* A token may take a minute over a large RSA key. */
 #define GENERATE_TIMEOUT_MS 60000
 #define OWNER_MAX 100
@@ -27,18 +25,6 @@ static struct bytes
 octets(const ProtobufCBinaryData *data)
 {
 	return (struct bytes){ data->data, data->len };
-}
-
-/* Borrowed: protobuf-c reads requests only. */
-static ProtobufCBinaryData
-data_of(struct bytes from)
-{
-	union {
-		const uint8_t *read;
-		uint8_t *write;
-	} at = { .read = from.at };
-
-	return (ProtobufCBinaryData){ from.len, at.write };
 }
 
 static char *
@@ -97,7 +83,8 @@ get(struct custody *custody, const char *label, const struct key_id *id,
 	if (label != NULL)
 		request.label = text_of(label);
 	if (id != NULL)
-		request.id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+		request.id =
+		    custody_data_of((struct bytes){ id->at, KEY_ID_LEN });
 	return custody_call(custody, &ask, ret_reply, NULL, ret_why);
 }
 
@@ -211,6 +198,18 @@ generate(struct custody *custody, Holdfast__Keyd__V1__GenerateRequest *request,
 	return take_born(custody, st, &birth, ret_key, ret_why);
 }
 
+/* With the right for certd to sign with it in that context. */
+static struct status
+generate_for(struct custody *custody,
+    Holdfast__Keyd__V1__GenerateRequest *request,
+    Holdfast__Keyd__V1__Context context, const char *for_whom,
+    struct custody_key *ret_key, char *ret_why)
+{
+	request->contexts = &context;
+	request->n_contexts = 1;
+	return generate(custody, request, for_whom, ret_key, ret_why);
+}
+
 STATUS
 custody_generate(struct custody *custody, enum key_alg alg, const char *label,
     const char *pool, const char *for_whom, struct custody_key *ret_key,
@@ -222,7 +221,9 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
 	request.algorithm = (Holdfast__Keyd__V1__KeyAlgorithm)alg;
 	request.label = text_of(label);
 	request.pool = text_of(pool);
-	return generate(custody, &request, for_whom, ret_key, ret_why);
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR, for_whom, ret_key,
+	    ret_why);
 }
 
 STATUS
@@ -237,7 +238,27 @@ custody_generate_replaceable(struct custody *custody, enum key_alg alg,
 	request.label = text_of(label);
 	request.pool = text_of(pool);
 	request.replaceable = true;
-	return generate(custody, &request, for_whom, ret_key, ret_why);
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR, for_whom, ret_key,
+	    ret_why);
+}
+
+STATUS
+custody_generate_account(struct custody *custody, const char *label,
+    const char *pool, const char *for_whom, struct custody_key *ret_key,
+    char *ret_why)
+{
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
+	request.label = text_of(label);
+	request.pool = text_of(pool);
+	request.replaceable = true;
+	return generate_for(custody, &request,
+	    HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS, for_whom, ret_key,
+	    ret_why);
 }
 
 STATUS
@@ -258,9 +279,9 @@ custody_import(struct custody *custody, const struct custody_import *import,
 	request.pool = text_of(import->pool);
 	request.owner = owner;
 	request.on_behalf_of = owner;
-	request.wrapping_key_id = data_of(import->wrapping_key_id);
-	request.blob = data_of(import->blob);
-	request.spki = data_of(import->spki);
+	request.wrapping_key_id = custody_data_of(import->wrapping_key_id);
+	request.blob = custody_data_of(import->blob);
+	request.spki = custody_data_of(import->spki);
 	request.exposed = import->exposed;
 	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
 	return take_born(custody, st, &birth, ret_key, ret_why);
@@ -310,130 +331,6 @@ custody_import_parameters(struct custody *custody, const char *pool,
 	    ret_wrapping, ret_why);
 }
 
-/* ---- certificate requests, ACME requests ---- */
-
-/* As both are signed with a key of each algorithm: the curve's own hash, and
- * for RSA the padding that every CA reads (RFC 7518 3.1). */
-static enum sign_scheme
-scheme_of(enum key_alg alg)
-{
-	switch (alg) {
-	case KEY_ALG_EC_P256:
-		return SCHEME_ECDSA_SECP256R1_SHA256;
-	case KEY_ALG_EC_P384:
-		return SCHEME_ECDSA_SECP384R1_SHA384;
-	case KEY_ALG_ED25519:
-		return SCHEME_ED25519;
-	case KEY_ALG_RSA_2048:
-	case KEY_ALG_RSA_3072:
-	case KEY_ALG_RSA_4096:
-	case KEY_ALG_NONE:
-	default:
-		return SCHEME_RSA_PKCS1_SHA256;
-	}
-}
-
-/* By a call of its own: dear, but any endpoint may answer it. */
-static struct status
-sign_unary(struct custody *custody, const struct custody_signing *signing,
-    unsigned timeout_ms, struct signature *ret_signature, char *ret_why)
-{
-	Holdfast__Keyd__V1__SignRequest request;
-	const struct custody_ask ask = { SIGNER, "Sign", &request.base,
-		timeout_ms };
-	scoped(message_free) ProtobufCMessage *reply = NULL;
-	const Holdfast__Keyd__V1__SignResponse *response;
-	struct status st;
-
-	holdfast__keyd__v1__sign_request__init(&request);
-	request.key_id = data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
-	request.scheme = signing->scheme;
-	request.context = (Holdfast__Keyd__V1__Context)signing->context;
-	request.content = data_of(signing->content);
-	request.timeout_ms = timeout_ms;
-	st = custody_call(custody, &ask, &reply, NULL, ret_why);
-	if (failed(st))
-		return st;
-	response = (const Holdfast__Keyd__V1__SignResponse *)reply;
-	if (response->signature.len == 0 ||
-	    response->signature.len > SIGNATURE_MAX)
-		return nonsense(ret_why);
-	ret_signature->len = response->signature.len;
-	memcpy(ret_signature->at, response->signature.data, ret_signature->len);
-	return st;
-}
-
-/* By the stream; for half of the time, if it must be. */
-static struct status
-sign(struct custody *custody, const struct custody_signing *signing,
-    struct signature *ret_signature, char *ret_why)
-{
-	const int64_t begun_ns = clock_mono_ns();
-	const int64_t most_ns = custody->timeout_ms * NS_PER_MS;
-	int64_t left_ms;
-	struct status st;
-
-	if (custody_stream_sign(custody->stream, signing,
-		begun_ns + most_ns / 2, ret_signature, &st, ret_why))
-		return st;
-	left_ms = (begun_ns + most_ns - clock_mono_ns()) / NS_PER_MS;
-	return sign_unary(custody, signing, left_ms > 1 ? (unsigned)left_ms : 1,
-	    ret_signature, ret_why);
-}
-
-/* certd's own right to have such things signed with a key that it had made. */
-static struct status
-grant_itself(struct custody *custody, const struct custody_signing *signing,
-    char *ret_why)
-{
-	Holdfast__Keyd__V1__GrantRequest request;
-	Holdfast__Keyd__V1__Context contexts[] = { (
-	    Holdfast__Keyd__V1__Context)signing->context };
-	const struct custody_ask ask = { KEYS, "Grant", &request.base, 0 };
-	scoped(message_free) ProtobufCMessage *reply = NULL;
-
-	holdfast__keyd__v1__grant_request__init(&request);
-	request.key_id = data_of((struct bytes){ signing->id->at, KEY_ID_LEN });
-	request.identity = custody->self;
-	request.contexts = contexts;
-	request.n_contexts = 1;
-	return custody_call(custody, &ask, &reply, NULL, ret_why);
-}
-
-static struct status
-sign_granted(struct custody *custody, const struct custody_signing *signing,
-    struct signature *ret_signature, char *ret_why)
-{
-	struct status st = sign(custody, signing, ret_signature, ret_why);
-
-	if (st.code != STATUS_PERMISSION_DENIED)
-		return st;
-	st = grant_itself(custody, signing, ret_why);
-	return failed(st) ? st : sign(custody, signing, ret_signature, ret_why);
-}
-
-STATUS
-custody_sign_csr(struct custody *custody, const struct key_id *id,
-    enum key_alg alg, struct bytes info, struct signature *ret_signature,
-    char *ret_why)
-{
-	const struct custody_signing signing = { id, (uint32_t)scheme_of(alg),
-		CONTEXT_CSR, info };
-
-	return sign_granted(custody, &signing, ret_signature, ret_why);
-}
-
-STATUS
-custody_sign_jws(struct custody *custody, const struct key_id *id,
-    enum key_alg alg, struct bytes input, struct signature *ret_signature,
-    char *ret_why)
-{
-	const struct custody_signing signing = { id, (uint32_t)scheme_of(alg),
-		CONTEXT_ACME_JWS, input };
-
-	return sign_granted(custody, &signing, ret_signature, ret_why);
-}
-
 /* ---- the end ---- */
 
 /* Is it gone, or on its way? */
@@ -462,7 +359,7 @@ custody_suspend(struct custody *custody, const struct key_id *id,
 	struct status st;
 
 	holdfast__keyd__v1__suspend_key_request__init(&request);
-	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.key_id = custody_data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.reason = text_of(reason);
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (st.code == STATUS_NOT_FOUND ||
@@ -482,7 +379,7 @@ custody_destroy(struct custody *custody, const struct key_id *id,
 	struct status st;
 
 	holdfast__keyd__v1__schedule_destruction_request__init(&request);
-	request.key_id = data_of((struct bytes){ id->at, KEY_ID_LEN });
+	request.key_id = custody_data_of((struct bytes){ id->at, KEY_ID_LEN });
 	request.comment = text_of(comment);
 	st = custody_call(custody, &ask, &reply, NULL, ret_why);
 	if (st.code == STATUS_NOT_FOUND ||

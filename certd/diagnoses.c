@@ -9,11 +9,11 @@
 
 #include "certd/diagnoses.h"
 
-#include <stdatomic.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/check_facts.h"
 #include "certd/page.h"
 #include "certd/store_diagnoses.h"
 #include "certd/store_resources.h"
@@ -22,7 +22,10 @@
 
 struct diagnoses {
 	struct diagnoses_config config;
-	atomic_int running;
+	pthread_mutex_t mutex; /* guards running */
+	/* Whose; 0: who sees all.  The first n_running. */
+	int64_t running[DIAGNOSES_AT_ONCE];
+	size_t n_running;
 };
 
 typedef Holdfast__Certd__V1__RunDiagnosisRequest run_msg;
@@ -42,20 +45,6 @@ take_hostname(struct api_call *call, const char *hostname, struct names *names)
 	return names_add(names, name) ? st : message_no_memory();
 }
 
-/* Who has the name, or a wildcard over it. */
-static struct status
-find_holder(struct db_tx *tx, const char *name, int64_t *ret_id)
-{
-	char wildcard[HOSTNAME_MAX + 1];
-	struct status st = store_resources_holder(tx, name, ret_id);
-
-	if (st.code != STATUS_NOT_FOUND || hostname_is_wildcard(name) ||
-	    strchr(name, '.') == NULL)
-		return st;
-	(void)!snprintf(wildcard, sizeof(wildcard), "*%s", strchr(name, '.'));
-	return store_resources_holder(tx, wildcard, ret_id);
-}
-
 static struct status
 of_hostname(struct db_tx *tx, struct api_call *call, const char *hostname,
     struct names *names, struct checks_subject *subject)
@@ -67,7 +56,7 @@ of_hostname(struct db_tx *tx, struct api_call *call, const char *hostname,
 	if (failed(st))
 		return st;
 	subject->account = call->caller->account;
-	st = find_holder(tx, names->at[0], &id);
+	st = check_facts_holder(tx, names->at[0], &id);
 	if (st.code == STATUS_NOT_FOUND)
 		return status_ok();
 	if (!failed(st))
@@ -120,20 +109,53 @@ take_subject(struct diagnoses *diagnoses, struct api_call *call,
 		   : of_resource(tx, call, asked->resource, names, subject);
 }
 
+/* Each reaches out for many seconds: an account leaves others theirs. */
 static struct status
-look(struct diagnoses *diagnoses, const struct checks_subject *subject,
-    ProtobufCMessage **ret_reply)
+begin(struct diagnoses *diagnoses, int64_t account)
 {
-	diagnosis_msg *report = NULL;
-	struct status st;
+	struct status st = status_ok();
+	size_t n = 0;
 
-	if (atomic_fetch_add(&diagnoses->running, 1) >= DIAGNOSES_AT_ONCE)
+	pthread_mutex_lock(&diagnoses->mutex);
+	for (size_t i = 0; i < diagnoses->n_running; i++)
+		n += diagnoses->running[i] == account;
+	if (diagnoses->n_running == DIAGNOSES_AT_ONCE)
 		st = status_fail(STATUS_RESOURCE_EXHAUSTED,
 		    "as many diagnoses as may run at once are running; ask "
 		    "again in some seconds");
+	else if (account != 0 && n == DIAGNOSES_OF_ACCOUNT)
+		st = status_fail(STATUS_RESOURCE_EXHAUSTED,
+		    "as many diagnoses as an account may run at once are "
+		    "running; ask again in some seconds");
 	else
-		st = checks_run(diagnoses->config.checks, subject, &report);
-	atomic_fetch_sub(&diagnoses->running, 1);
+		diagnoses->running[diagnoses->n_running++] = account;
+	pthread_mutex_unlock(&diagnoses->mutex);
+	return st;
+}
+
+static void
+end(struct diagnoses *diagnoses, int64_t account)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&diagnoses->mutex);
+	while (diagnoses->running[i] != account)
+		i++;
+	diagnoses->running[i] = diagnoses->running[--diagnoses->n_running];
+	pthread_mutex_unlock(&diagnoses->mutex);
+}
+
+static struct status
+look(struct diagnoses *diagnoses, const struct caller *caller,
+    const struct checks_subject *subject, ProtobufCMessage **ret_reply)
+{
+	diagnosis_msg *report = NULL;
+	struct status st = begin(diagnoses, caller->account);
+
+	if (failed(st))
+		return st;
+	st = checks_run(diagnoses->config.checks, subject, &report);
+	end(diagnoses, caller->account);
 	if (!failed(st))
 		*ret_reply = &report->base;
 	return st;
@@ -149,7 +171,8 @@ run(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	struct status st = take_subject(
 	    diagnoses, call, (const run_msg *)request, &names, &subject);
 
-	return failed(st) ? st : look(diagnoses, &subject, ret_reply);
+	return failed(st) ? st
+			  : look(diagnoses, call->caller, &subject, ret_reply);
 }
 
 /* ---- Get, List ---- */
@@ -279,7 +302,7 @@ diagnoses_new(
 	if (diagnoses == NULL)
 		return message_no_memory();
 	diagnoses->config = *config;
-	atomic_init(&diagnoses->running, 0);
+	pthread_mutex_init(&diagnoses->mutex, NULL);
 	*ret_diagnoses = diagnoses;
 	return status_ok();
 }
@@ -294,5 +317,8 @@ diagnoses_register(struct diagnoses *diagnoses, struct api *api)
 void
 diagnoses_free(struct diagnoses *diagnoses)
 {
+	if (diagnoses == NULL)
+		return;
+	pthread_mutex_destroy(&diagnoses->mutex);
 	free(diagnoses);
 }

@@ -11,11 +11,12 @@
 /*
  * The service Diagnoses: looks now, and shows what was seen before.  At most
  * DIAGNOSES_AT_ONCE look at once, for each takes seconds and asks the internet;
- * more are refused.  Any thread.
+ * more are refused; of one account's DIAGNOSES_OF_ACCOUNT.  Any thread.
  */
 struct diagnoses;
 
 #define DIAGNOSES_AT_ONCE 4
+#define DIAGNOSES_OF_ACCOUNT 2
 
 struct diagnoses_config {
 	struct store *store; /* both borrowed */

@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "certd/dns_provider_int.h"
+#include "certd/provider_access.h"
+#include "certd/txt_place.h"
 
 /* Written before there are threads. */
 static struct {
@@ -103,25 +104,26 @@ dns_provider_find(const char *name)
 size_t
 dns_provider_match(const struct dns_provider *provider, const char *name)
 {
-	const struct conf_strings *zones = &provider->config->zones;
-	size_t len = strlen(name), best = 0;
+	return txt_place_zone(&provider->config->zones, name);
+}
 
-	for (size_t i = 0; i < zones->len; i++) {
-		size_t zone = strlen(zones->at[i]);
+bool
+dns_provider_may(const struct dns_provider *provider,
+    const struct enrollment_row *of, const char *target)
+{
+	return provider_access_may(
+	    provider->config, of->account_name, of->by_operator, target);
+}
 
-		if (zone > 0 && zones->at[i][zone - 1] == '.')
-			zone--;
-		if (zone <= best || zone > len ||
-		    strncasecmp(name + len - zone, zones->at[i], zone) != 0)
-			continue;
-		if (zone == len || name[len - zone - 1] == '.')
-			best = zone;
-	}
-	return best;
+const char *
+dns_provider_delegation_zone(const struct dns_provider *provider)
+{
+	return provider->config->delegation_zone;
 }
 
 const struct dns_provider *
-dns_provider_of(const char *name)
+dns_provider_of(
+    const char *name, const struct enrollment_row *of, const char *target)
 {
 	const struct dns_provider *found = NULL;
 	size_t best = 0;
@@ -129,18 +131,13 @@ dns_provider_of(const char *name)
 	for (size_t i = 0; i < self.n; i++) {
 		size_t len = dns_provider_match(&self.at[i], name);
 
-		if (len > best) {
+		if (len > best &&
+		    (of == NULL || dns_provider_may(&self.at[i], of, target))) {
 			best = len;
 			found = &self.at[i];
 		}
 	}
 	return found;
-}
-
-bool
-dns_provider_has(const struct dns_provider *provider, const char *name)
-{
-	return dns_provider_match(provider, name) > 0;
 }
 
 const char *
@@ -169,7 +166,7 @@ dns_provider_check(const struct dns_provider *provider,
 {
 	if (provider->config->type == CONFIG_DNS_ACME_DNS)
 		return dns_provider_acme_dns_check(provider, record, ret_why);
-	if (!dns_provider_has(provider, record->name)) {
+	if (dns_provider_match(provider, record->name) == 0) {
 		(void)!snprintf(ret_why, PROBLEM_MAX,
 		    "%s is in no zone of the DNS provider %s; add its zone in "
 		    "dns.providers of certd.yaml, or choose another provider",

@@ -28,10 +28,16 @@ void dns_provider_unload(void);
 
 /* By name; NULL: none. */
 const struct dns_provider *dns_provider_find(const char *name);
-/* That with the longest of all zones that hold the name; NULL: none has it. */
-const struct dns_provider *dns_provider_of(const char *name);
-/* Has it a zone that holds the name? */
-bool dns_provider_has(const struct dns_provider *provider, const char *name);
+/* Of those that may serve the enrollment (NULL: all) at a target of CNAMEs
+ * (empty: none), that with the longest of all zones that hold the name; NULL:
+ * none has it. */
+const struct dns_provider *dns_provider_of(
+    const char *name, const struct enrollment_row *of, const char *target);
+/* certd/provider_access.h */
+bool dns_provider_may(const struct dns_provider *provider,
+    const struct enrollment_row *of, const char *target);
+/* Where accounts' challenges may be delegated to; "": nowhere. */
+const char *dns_provider_delegation_zone(const struct dns_provider *provider);
 const char *dns_provider_name(const struct dns_provider *provider);
 /* Until every authoritative server is to have a record. */
 int64_t dns_provider_patience_ns(const struct dns_provider *provider);

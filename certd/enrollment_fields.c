@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certd/provider_access.h"
 #include "certd/resource_fields.h"
 #include "certd/store_contacts.h"
 #include "certd/store_resources.h"
@@ -239,14 +240,60 @@ find_wildcard(const struct names *names)
 	return NULL;
 }
 
+static enum provider_access
+access_of(const struct config_dns_provider *provider,
+    const struct enrollment_row *row)
+{
+	return provider_access_of(
+	    provider, row->account_name, row->by_operator);
+}
+
+static bool
+has_access(const struct config *config, const struct enrollment_row *row)
+{
+	const struct config_dns_provider *at = config->dns.providers.at;
+
+	for (size_t i = 0; i < config->dns.providers.len; i++)
+		if (access_of(&at[i], row) != PROVIDER_ACCESS_NONE)
+			return true;
+	return false;
+}
+
 int
-enrollment_fields_validation(
-    const struct config *config, const struct names *names)
+enrollment_fields_validation(const struct config *config,
+    const struct enrollment_row *row, const struct names *names)
 {
 	if (find_wildcard(names) == NULL)
 		return VALIDATION_HTTP_01;
-	return config->dns.providers.len > 0 ? VALIDATION_DNS_01
-					     : VALIDATION_DNS_01_BY_HAND;
+	return has_access(config, row) ? VALIDATION_DNS_01
+				       : VALIDATION_DNS_01_BY_HAND;
+}
+
+/* Where a CNAME leads is seen when the challenge is prepared. */
+static struct status
+check_access(struct api_call *call, const struct config *config,
+    const struct enrollment_row *row)
+{
+	const struct config_dns_provider *at = config->dns.providers.at;
+	const char *which = row->dns_provider;
+	bool may = which[0] == 0 && has_access(config, row);
+
+	for (size_t i = 0; i < config->dns.providers.len && which[0] != 0; i++)
+		may =
+		    may || (strcmp(at[i].name, which) == 0 &&
+			       access_of(&at[i], row) != PROVIDER_ACCESS_NONE);
+	if (may)
+		return status_ok();
+	return api_explain(call,
+	    status_fail(STATUS_PERMISSION_DENIED,
+		"the DNS provider does not serve the account"),
+	    "%s%s does not serve account %s: validate by http-01 or by hand, "
+	    "or ask the operator, who can name the host names or list the "
+	    "account in certd.yaml (dns.providers, accounts)",
+	    which[0] != 0 ? "DNS provider "
+			  : "what certd.yaml has as "
+			    "DNS providers",
+	    which, row->account_name);
 }
 
 static struct status
@@ -273,7 +320,17 @@ check_validation(struct api_call *call, const struct config *config,
 		return api_explain(call, refuse(),
 		    "a DNS provider goes with validation by dns-01; leave it "
 		    "out");
-	return status_ok();
+	/* Its record names certd, which is all accounts, at the CA. */
+	if (row->validation == VALIDATION_DNS_PERSIST_01 && !row->by_operator)
+		return api_explain(call,
+		    status_fail(STATUS_PERMISSION_DENIED,
+			"dns-persist-01 is for operators"),
+		    "a record of dns-persist-01 is for all accounts of certd, "
+		    "so operators alone choose it; ask one, or validate by "
+		    "http-01 or dns-01");
+	return row->validation == VALIDATION_DNS_01
+		   ? check_access(call, config, row)
+		   : status_ok();
 }
 
 STATUS
@@ -319,16 +376,15 @@ is_foreign(struct db_tx *tx, int64_t account, const char *name, bool *ret_is,
 
 static struct status
 check_one(struct db_tx *tx, struct api_call *call, const char *zone,
-    int64_t account, const char *name)
+    const struct enrollment_row *row, const char *name)
 {
 	char wildcard[HOSTNAME_MAX + 1];
 	bool is = false, is_own = false;
-	struct status st = is_foreign(tx, account, name, &is, &is_own);
+	struct status st = is_foreign(tx, row->account, name, &is, &is_own);
 
 	if (failed(st) || is_own)
 		return st;
-	if (!is && resource_fields_in_zone(zone, name) &&
-	    call->caller->is != ALLOW_OPERATOR)
+	if (!is && resource_fields_in_zone(zone, name) && !row->by_operator)
 		return api_explain(call,
 		    status_fail(STATUS_PERMISSION_DENIED,
 			"the operator's zone is not the caller's"),
@@ -337,7 +393,7 @@ check_one(struct db_tx *tx, struct api_call *call, const char *zone,
 		    name, zone);
 	if (!is && !hostname_is_wildcard(name)) {
 		snprintf(wildcard, sizeof(wildcard), "*%s", strchr(name, '.'));
-		st = is_foreign(tx, account, wildcard, &is, &is_own);
+		st = is_foreign(tx, row->account, wildcard, &is, &is_own);
 	}
 	if (failed(st) || !is)
 		return st;
@@ -352,12 +408,13 @@ check_one(struct db_tx *tx, struct api_call *call, const char *zone,
 
 STATUS
 enrollment_fields_check_owner(struct db_tx *tx, struct api_call *call,
-    const char *zone, int64_t account, const struct names *names)
+    const char *zone, const struct enrollment_row *row,
+    const struct names *names)
 {
 	struct status st = status_ok();
 
 	for (size_t i = 0; i < names->n && !failed(st); i++)
 		if (strchr(names->at[i], '.') != NULL)
-			st = check_one(tx, call, zone, account, names->at[i]);
+			st = check_one(tx, call, zone, row, names->at[i]);
 	return st;
 }

@@ -41,22 +41,26 @@ STATUS enrollment_fields_network(struct api_call *call,
 STATUS enrollment_fields_contacts(struct db_tx *tx, struct api_call *call,
     size_t n, const int64_t *contacts, struct enrollment_row *row);
 
-/* http-01; with a wildcard dns-01, by hand where no provider is configured. */
-int enrollment_fields_validation(
-    const struct config *config, const struct names *names);
+/* http-01; with a wildcard dns-01, by hand where no provider is there for the
+ * row's account. */
+int enrollment_fields_validation(const struct config *config,
+    const struct enrollment_row *row, const struct names *names);
 
-/* Does all of the row and its names go together? */
+/* Does all of the row and its names go together?  PERMISSION_DENIED: no DNS
+ * provider serves the account there (certd/provider_access.h), or it is for
+ * operators alone. */
 STATUS enrollment_fields_check(struct api_call *call,
     const struct config *config, const struct enrollment_row *row,
     const struct names *names);
 
 /*
- * May the account have a certificate for these, that no resource of its own
- * asks for?  ALREADY_EXISTS: another account's resource serves one of them, by
- * itself or by a wildcard.  PERMISSION_DENIED: one is in the operator's zone,
- * and the caller is no operator.
+ * May the row's account have a certificate for these?  ALREADY_EXISTS: another
+ * account's resource serves one of them, by itself or by a wildcard.
+ * PERMISSION_DENIED: one is in the operator's zone, no resource of its own has
+ * it, and no operator has given it.
  */
 STATUS enrollment_fields_check_owner(struct db_tx *tx, struct api_call *call,
-    const char *zone, int64_t account, const struct names *names);
+    const char *zone, const struct enrollment_row *row,
+    const struct names *names);
 
 #endif

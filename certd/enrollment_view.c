@@ -36,6 +36,7 @@ fill_row(const struct enrollment_row *row, enrollment_msg *to)
 	to->validation = (Holdfast__Certd__V1__ValidationKind)row->validation;
 	to->stepwise = row->stepwise;
 	to->standby = row->standby;
+	to->by_operator = row->by_operator;
 	to->state = (Holdfast__Certd__V1__EnrollmentState)row->state;
 	to->created_s = row->created_s;
 	done = message_text(&to->account, row->account_name) &&

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "certd/changes.h"
+#include "certd/enrollment_quota.h"
 #include "certd/enrollment_view.h"
 #include "certd/enrollments_int.h"
 #include "proto/message.h"
@@ -35,6 +36,17 @@ enrollments_must_issue(
 		"no certificate authority is configured"),
 	    "no certificate authority is configured, so none can be asked; the "
 	    "operator adds one to certd.yaml (acme.authorities)");
+}
+
+STATUS
+enrollments_may_change_resources(const struct api_call *call)
+{
+	if (call->caller->scopes == 0 ||
+	    (call->caller->scopes & SCOPE_RESOURCES_WRITE) != 0)
+		return status_ok();
+	return status_fail(STATUS_PERMISSION_DENIED,
+	    "this changes what resources serve: it takes a token with the "
+	    "scopes certificates:write and resources:write");
 }
 
 STATUS
@@ -283,16 +295,23 @@ print_date(int64_t at_s, char ret_text[16])
 		snprintf(ret_text, 16, "?");
 }
 
-/* Is a certificate there that nothing is wrong with, and not due? */
+/* Is no certificate there that nothing is wrong with? */
+static bool
+is_due(const struct enrollment_row *row, const struct renewal_row *renewal)
+{
+	int64_t now_s = store_now_s();
+
+	return row->state != ENROLLMENT_ACTIVE || renewal->certificate == 0 ||
+	       renewal->not_after_s <= now_s || renewal->renew_s <= now_s;
+}
+
 static struct status
 check_due(struct api_call *call, const struct enrollment_row *row,
     const struct renewal_row *renewal)
 {
-	int64_t now_s = store_now_s();
 	char until[16], from[16];
 
-	if (row->state != ENROLLMENT_ACTIVE || renewal->certificate == 0 ||
-	    renewal->not_after_s <= now_s || renewal->renew_s <= now_s)
+	if (is_due(row, renewal))
 		return status_ok();
 	print_date(renewal->not_after_s, until);
 	print_date(renewal->renew_s, from);
@@ -328,6 +347,10 @@ issue_in(struct enrollments *enrollments, struct db_tx *tx,
 		st = store_renewals_load(tx, row->id, PURPOSE_MAIN, &renewal);
 	if (!failed(st) && !asked->force)
 		st = check_due(call, row, &renewal);
+	if (!failed(st))
+		st =
+		    enrollment_quota_check(tx, call, enrollments->config.config,
+			row, asked->force && !is_due(row, &renewal));
 	if (!failed(st))
 		st = enrollments_event(tx, call, row, "certificate asked for");
 	return failed(st) ? st

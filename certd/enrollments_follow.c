@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "certd/enrollment_fields.h"
+#include "certd/enrollment_quota.h"
 #include "certd/enrollments_int.h"
+#include "certd/shared.h"
 #include "certd/store_bindings.h"
 #include "certd/store_fit.h"
 #include "proto/message.h"
@@ -134,8 +136,8 @@ enrollments_reissue(struct db_tx *tx, const struct api_call *call,
 		   : reissue(tx, call, row, PURPOSE_STANDBY);
 }
 
-static struct status
-cancel(struct db_tx *tx, int64_t enrollment, int purpose)
+STATUS
+enrollments_cancel(struct db_tx *tx, int64_t enrollment, int purpose)
 {
 	struct change_row alive;
 	struct status st = store_changes_alive(tx, enrollment, purpose, &alive);
@@ -154,7 +156,7 @@ enrollments_drop(struct db_tx *tx, const struct api_call *call,
 	struct status st = status_ok();
 
 	for (int purpose = 0; purpose < PURPOSES && !failed(st); purpose++)
-		st = cancel(tx, row->id, purpose);
+		st = enrollments_cancel(tx, row->id, purpose);
 	if (!failed(st))
 		st = enrollments_event(tx, call, row, "enrollment ended");
 	return failed(st) ? st : store_enrollments_leave(tx, row->id);
@@ -162,8 +164,8 @@ enrollments_drop(struct db_tx *tx, const struct api_call *call,
 
 /* ---- what a resource has ---- */
 
-/* The bound certificate of that kind; id 0: none.  *ret_covers: all of the
- * resource's names. */
+/* The bound certificate of that kind, of the shared ones one that is not
+ * ending; id 0: none.  *ret_covers: all of the resource's names. */
 static struct status
 find_bound(struct db_tx *tx, const struct resource_row *row, int kind,
     struct fit_certificate *ret_facts, bool *ret_covers)
@@ -178,7 +180,10 @@ find_bound(struct db_tx *tx, const struct resource_row *row, int kind,
 	*ret_facts = (struct fit_certificate){ 0 };
 	*ret_covers = false;
 	for (size_t i = 0; i < n && !failed(st); i++) {
-		if (bound[i].kind != kind)
+		if (bound[i].kind != kind ||
+		    (kind == KIND_SHARED &&
+			shared_is_ending(bound[i].not_before_s,
+			    bound[i].not_after_s, store_now_s())))
 			continue;
 		st = store_fit_load(tx, bound[i].certificate, ret_facts);
 		if (!failed(st))
@@ -209,6 +214,16 @@ is_wanted(struct db_tx *tx, const struct resource_row *row, bool is_there,
 	*ret_is =
 	    row->mode == MODE_ACME || (row->mode == MODE_AUTOMATIC && !covers);
 	return st;
+}
+
+static struct status
+obtain(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
+    const struct enrollment_row *row)
+{
+	struct status st = enrollment_quota_check(
+	    tx, call, enrollments->config.config, row, false);
+
+	return failed(st) ? st : enrollments_reissue(tx, call, row);
 }
 
 /* ---- a new one ---- */
@@ -256,8 +271,7 @@ begin(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
 	struct enrollment_row row = { .account = resource->account,
 		.resource = resource->id,
 		.alg = KEY_ALG_EC_P256,
-		.validation = enrollment_fields_validation(
-		    enrollments->config.config, names),
+		.by_operator = resource->names_by_operator,
 		.state = ENROLLMENT_PENDING };
 	struct fit_certificate facts;
 	bool covers = false;
@@ -267,6 +281,10 @@ begin(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
 		return st;
 	if (covers && facts.not_after_s > store_now_s())
 		row.state = ENROLLMENT_ACTIVE;
+	memcpy(
+	    row.account_name, resource->account_name, sizeof(row.account_name));
+	row.validation = enrollment_fields_validation(
+	    enrollments->config.config, &row, names);
 	snprintf(row.name, sizeof(row.name), "%s", resource->name);
 	snprintf(row.network, sizeof(row.network), "%s", resource->network);
 	snprintf(
@@ -278,23 +296,29 @@ begin(struct enrollments *enrollments, struct db_tx *tx, struct api_call *call,
 		st = enrollments_event(tx, call, &row, "enrollment made");
 	if (failed(st) || row.state == ENROLLMENT_ACTIVE)
 		return st;
-	return enrollments_reissue(tx, call, &row);
+	return obtain(enrollments, tx, call, &row);
 }
 
 /* ---- one that is there ---- */
 
 static struct status
 set_names(struct enrollments *enrollments, struct db_tx *tx,
-    struct enrollment_row *row, const struct names *names)
+    const struct resource_row *resource, struct enrollment_row *row,
+    const struct names *names)
 {
 	const struct config *config = enrollments->config.config;
-	int validation = enrollment_fields_validation(config, names);
-	struct status st = store_enrollments_set_names(tx, row->id, names);
+	scoped(names_done) struct names had = { 0 };
+	struct status st = store_enrollments_names(tx, row->id, &had);
 
+	if (!failed(st))
+		st = store_enrollments_set_names(tx, row->id, names);
 	if (failed(st))
 		return st;
+	row->by_operator = resource->names_by_operator ||
+			   (row->by_operator && names_within(names, &had));
 	if (row->validation == VALIDATION_HTTP_01)
-		row->validation = validation;
+		row->validation =
+		    enrollment_fields_validation(config, row, names);
 	if (!names_has(names, row->common_name))
 		row->common_name[0] = 0;
 	return store_enrollments_save(tx, row);
@@ -325,9 +349,9 @@ refresh(struct enrollments *enrollments, struct db_tx *tx,
 	struct status st = compare(tx, row, names, &same);
 
 	if (!failed(st) && !same)
-		st = set_names(enrollments, tx, row, names);
+		st = set_names(enrollments, tx, resource, row, names);
 	if (!failed(st) && !same)
-		return enrollments_reissue(tx, call, row);
+		return obtain(enrollments, tx, call, row);
 	if (!failed(st))
 		st = find_bound(tx, resource, KIND_ACME, &facts, &covers);
 	if (failed(st) || covers || row->state == ENROLLMENT_REVOKED)
@@ -338,7 +362,7 @@ refresh(struct enrollments *enrollments, struct db_tx *tx,
 		return st;
 	if (failed(st) && st.code != STATUS_NOT_FOUND)
 		return st;
-	return enrollments_reissue(tx, call, row);
+	return obtain(enrollments, tx, call, row);
 }
 
 /* ---- the acts ---- */

@@ -33,6 +33,8 @@ STATUS enrollments_queue(struct db_tx *tx, const struct api_call *call,
  * after one that is under way. */
 STATUS enrollments_reissue(struct db_tx *tx, const struct api_call *call,
     const struct enrollment_row *row);
+/* Cancel the change of that purpose, if one is under way. */
+STATUS enrollments_cancel(struct db_tx *tx, int64_t enrollment, int purpose);
 /* Cancel its changes, let it leave. */
 STATUS enrollments_drop(struct db_tx *tx, const struct api_call *call,
     const struct enrollment_row *row);
@@ -40,6 +42,9 @@ STATUS enrollments_drop(struct db_tx *tx, const struct api_call *call,
 /* FAILED_PRECONDITION: certd.yaml has no authority. */
 STATUS enrollments_must_issue(
     const struct enrollments *enrollments, struct api_call *call);
+/* PERMISSION_DENIED: the caller's token is not for resources, and they would be
+ * changed. */
+STATUS enrollments_may_change_resources(const struct api_call *call);
 /* As enrollment, and change when that is not 0, are now: EnrollmentChange. */
 STATUS enrollments_reply(struct enrollments *enrollments, int64_t enrollment,
     int64_t change, ProtobufCMessage **ret_reply);

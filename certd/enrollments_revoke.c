@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/enrollment_quota.h"
 #include "certd/enrollment_view.h"
 #include "certd/enrollments_int.h"
+#include "certd/leaf.h"
 #include "certd/revocations.h"
 #include "certd/store_bindings.h"
-#include "certd/store_certificates.h"
-#include "pki/pem.h"
 #include "proto/message.h"
 
 #define HOLDERS_MAX 1000
@@ -37,30 +37,7 @@ struct revoking {
 
 /* ---- the certificate itself ---- */
 
-static struct status
-damaged(void)
-{
-	return status_fail(
-	    STATUS_DATA_LOSS, "the certificate's chain is damaged");
-}
-
-static struct status
-decode_leaf(const char *chain, uint8_t *der, size_t *ret_len)
-{
-	char why[PEM_WHY_MAX] = "";
-	struct pem_reader reader;
-	struct pem_block block;
-	bool found = false;
-	struct status st;
-
-	pem_reader_init(&reader, bytes_of(chain));
-	st = pem_reader_next(&reader, &block, &found, why);
-	if (!failed(st) && found)
-		st = pem_decode(&block, der, ret_len, why);
-	return failed(st) || !found ? damaged() : st;
-}
-
-/* The wish, with the leaf, which is no longer than its chain. */
+/* The wish, with the leaf. */
 static struct status
 put_wish(struct revoking *r, int64_t due_s)
 {
@@ -70,17 +47,9 @@ put_wish(struct revoking *r, int64_t due_s)
 		.reason = (int)r->asked->reason,
 		.due_s = due_s };
 	scoped(free) uint8_t *der = NULL;
-	scoped(free) char *chain = NULL;
 	size_t len = 0;
-	struct status st =
-	    store_certificates_chain(r->tx, wish.certificate, &chain);
+	struct status st = leaf_der(r->tx, wish.certificate, &der, &len);
 
-	if (failed(st))
-		return st;
-	der = malloc(strlen(chain) + 1);
-	if (der == NULL)
-		return message_no_memory();
-	st = decode_leaf(chain, der, &len);
 	if (failed(st))
 		return st;
 	memcpy(wish.authority, r->renewal.authority, sizeof(wish.authority));
@@ -191,17 +160,35 @@ check_certificate(struct revoking *r)
 
 /* ---- the act ---- */
 
+/* A change that is just putting this very certificate in place replaces another
+ * one: one more is to follow it. */
+static struct status
+queue_replacement(struct revoking *r)
+{
+	struct change_row alive;
+	int64_t change = 0;
+	struct status st =
+	    store_changes_alive(r->tx, r->row.id, PURPOSE_MAIN, &alive);
+
+	if (!failed(st) && alive.certificate == r->renewal.certificate)
+		return store_changes_outdate(r->tx, alive.id);
+	if (failed(st) && st.code != STATUS_NOT_FOUND)
+		return st;
+	return enrollments_queue(r->tx, r->call, &r->row, PURPOSE_MAIN,
+	    CHANGE_KIND_REPLACEMENT, &change);
+}
+
 static struct status
 replace(struct revoking *r)
 {
-	int64_t change = 0;
 	struct status st = enrollments_must_issue(r->enrollments, r->call);
 
 	if (!failed(st))
+		st = enrollment_quota_check(r->tx, r->call,
+		    r->enrollments->config.config, &r->row, false);
+	if (!failed(st))
 		st = put_wish(r, 0);
-	return failed(st) ? st
-			  : enrollments_queue(r->tx, r->call, &r->row,
-				PURPOSE_MAIN, CHANGE_KIND_REPLACEMENT, &change);
+	return failed(st) ? st : queue_replacement(r);
 }
 
 static struct status
@@ -218,9 +205,11 @@ revoke_now(struct revoking *r)
 static struct status
 revoke_in(struct revoking *r, bool *ret_now)
 {
-	struct status st = enrollments_pick(
-	    r->tx, r->call, r->asked->id, r->asked->resource, &r->row);
+	struct status st = enrollments_may_change_resources(r->call);
 
+	if (!failed(st))
+		st = enrollments_pick(
+		    r->tx, r->call, r->asked->id, r->asked->resource, &r->row);
 	if (!failed(st))
 		st = store_etag_check(r->asked->etag, r->row.revision);
 	if (!failed(st))

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "certd/enrollment_fields.h"
+#include "certd/enrollment_quota.h"
 #include "certd/enrollments_int.h"
 #include "certd/store_accounts.h"
 #include "certd/store_bindings.h"
+#include "certd/store_standby.h"
 #include "proto/message.h"
 
 typedef Holdfast__Certd__V1__CreateEnrollmentRequest create_msg;
@@ -57,9 +59,11 @@ static struct status
 take_resource(struct writing *w, const create_msg *asked,
     struct resource_row *ret_resource)
 {
-	struct status st = store_resources_find(
-	    w->tx, w->call->caller, asked->resource, ret_resource);
+	struct status st = enrollments_may_change_resources(w->call);
 
+	if (!failed(st))
+		st = store_resources_find(
+		    w->tx, w->call->caller, asked->resource, ret_resource);
 	if (failed(st))
 		return st;
 	if (asked->n_hostnames > 0)
@@ -75,6 +79,8 @@ take_resource(struct writing *w, const create_msg *asked,
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "the resource is on another network; leave the network "
 		    "out");
+	w->row.by_operator =
+	    w->row.by_operator || ret_resource->names_by_operator;
 	w->row.resource = ret_resource->id;
 	w->row.account = ret_resource->account;
 	memcpy(w->row.account_name, ret_resource->account_name,
@@ -96,7 +102,7 @@ take_names(struct writing *w, const create_msg *asked)
 		    w->call, w->config, asked->network, &w->row);
 	return failed(st) ? st
 			  : enrollment_fields_check_owner(w->tx, w->call,
-				w->config->zone, w->row.account, &w->names);
+				w->config->zone, &w->row, &w->names);
 }
 
 static struct status
@@ -127,9 +133,10 @@ take_fields(struct writing *w, const create_msg *asked, const char *name)
 		    w->tx, call, asked->n_contacts, asked->contacts, row);
 	row->stepwise = asked->stepwise;
 	row->standby = asked->standby;
-	row->validation = asked->validation == 0 ? enrollment_fields_validation(
-						       w->config, &w->names)
-						 : (int)asked->validation;
+	row->validation =
+	    asked->validation == 0
+		? enrollment_fields_validation(w->config, row, &w->names)
+		: (int)asked->validation;
 	return failed(st)
 		   ? st
 		   : enrollment_fields_check(call, w->config, row, &w->names);
@@ -140,16 +147,16 @@ static struct status
 set_standby(struct db_tx *tx, const struct enrollment_row *row)
 {
 	struct renewal_row renewal;
-	struct status st =
-	    store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
+	struct status st;
 
-	if (failed(st))
+	if (!row->standby) {
+		st = enrollments_cancel(tx, row->id, PURPOSE_STANDBY);
+		return failed(st) ? st : store_standby_drop(tx, row->id);
+	}
+	st = store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
+	if (failed(st) || renewal.certificate != 0)
 		return st;
-	if (!row->standby)
-		renewal = (struct renewal_row){ .enrollment = row->id,
-			.purpose = PURPOSE_STANDBY };
-	else if (renewal.certificate == 0)
-		renewal.renew_s = store_now_s();
+	renewal.renew_s = store_now_s();
 	return store_renewals_save(tx, &renewal);
 }
 
@@ -191,6 +198,7 @@ create_in(struct writing *w, const create_msg *asked, int64_t *ret_change)
 	struct resource_row resource = { 0 };
 	struct status st = enrollments_must_issue(w->enrollments, w->call);
 
+	w->row.by_operator = w->call->caller->is == ALLOW_OPERATOR;
 	if (!failed(st))
 		st = asked->resource != 0 ? take_resource(w, asked, &resource)
 					  : take_names(w, asked);
@@ -199,6 +207,9 @@ create_in(struct writing *w, const create_msg *asked, int64_t *ret_change)
 		    asked->name[0] != 0    ? asked->name
 		    : asked->resource != 0 ? resource.name
 					   : w->names.at[0]);
+	if (!failed(st))
+		st = enrollment_quota_check(
+		    w->tx, w->call, w->config, &w->row, false);
 	if (!failed(st))
 		st = insert(w);
 	if (!failed(st) && asked->resource != 0)
@@ -254,8 +265,38 @@ read_fields(const update_msg *asked, unsigned *ret_fields)
 	return status_ok();
 }
 
+/* Whose word the host names are from now on. */
+static void
+change_whose(struct writing *w, unsigned fields, const struct names *had)
+{
+	static const unsigned said =
+	    FIELD(HOSTNAMES) | FIELD(VALIDATION) | FIELD(DNS_PROVIDER);
+
+	if (w->call->caller->is != ALLOW_OPERATOR)
+		w->row.by_operator =
+		    w->row.by_operator && names_within(&w->names, had);
+	else if ((fields & said) != 0)
+		w->row.by_operator = true;
+}
+
 static struct status
-change_names(struct writing *w, const update_msg *asked)
+change_names(struct writing *w, const update_msg *asked, unsigned fields)
+{
+	scoped(names_done) struct names had = w->names;
+	struct status st;
+
+	w->names = (struct names){ 0 };
+	st = enrollment_fields_names(
+	    w->call, asked->n_hostnames, asked->hostnames, &w->names);
+	if (!failed(st))
+		change_whose(w, fields, &had);
+	return failed(st) ? st
+			  : enrollment_fields_check_owner(w->tx, w->call,
+				w->config->zone, &w->row, &w->names);
+}
+
+static struct status
+allow_names(struct writing *w)
 {
 	if (w->row.resource != 0)
 		return api_explain(w->call,
@@ -264,9 +305,7 @@ change_names(struct writing *w, const update_msg *asked)
 		    "the certificate is for the host names of resource %lld; "
 		    "change those",
 		    (long long)w->row.resource);
-	names_done(&w->names);
-	return enrollment_fields_names(
-	    w->call, asked->n_hostnames, asked->hostnames, &w->names);
+	return status_ok();
 }
 
 /* What the next certificate is made of. */
@@ -276,10 +315,11 @@ change_made(struct writing *w, const update_msg *asked, unsigned fields)
 	struct status st = status_ok();
 
 	if ((fields & FIELD(HOSTNAMES)) != 0)
-		st = change_names(w, asked);
+		st = allow_names(w);
 	if (!failed(st) && (fields & FIELD(HOSTNAMES)) != 0)
-		st = enrollment_fields_check_owner(
-		    w->tx, w->call, w->config->zone, w->row.account, &w->names);
+		st = change_names(w, asked, fields);
+	else if (!failed(st))
+		change_whose(w, fields, &w->names);
 	if (!failed(st) && (fields & FIELD(COMMON_NAME)) != 0)
 		st = enrollment_fields_common_name(
 		    w->call, asked->common_name, &w->row);
@@ -287,10 +327,10 @@ change_made(struct writing *w, const update_msg *asked, unsigned fields)
 		st = enrollment_fields_algorithm(
 		    w->call, (int)asked->algorithm, &w->row);
 	if (!failed(st) && (fields & FIELD(VALIDATION)) != 0)
-		w->row.validation =
-		    asked->validation == 0
-			? enrollment_fields_validation(w->config, &w->names)
-			: (int)asked->validation;
+		w->row.validation = asked->validation == 0
+					? enrollment_fields_validation(
+					      w->config, &w->row, &w->names)
+					: (int)asked->validation;
 	if ((fields & FIELD(STEPWISE)) != 0)
 		w->row.stepwise = asked->stepwise;
 	if ((fields & FIELD(STANDBY)) != 0)
@@ -327,11 +367,7 @@ change_rest(struct writing *w, const update_msg *asked, unsigned fields)
 static bool
 are_same(const struct names *a, const struct names *b)
 {
-	bool same = a->n == b->n;
-
-	for (size_t i = 0; i < a->n; i++)
-		same = same && names_has(b, a->at[i]);
-	return same;
+	return a->n == b->n && names_within(a, b);
 }
 
 /* The row and names as they are now; brings another certificate where that is
@@ -352,6 +388,9 @@ save(struct writing *w, const struct enrollment_row *before, bool same_names)
 			      w->row.validation == before->validation))
 		return st;
 	st = enrollments_must_issue(w->enrollments, w->call);
+	if (!failed(st))
+		st = enrollment_quota_check(
+		    w->tx, w->call, w->config, &w->row, false);
 	return failed(st) ? st : enrollments_reissue(w->tx, w->call, &w->row);
 }
 

@@ -22,6 +22,7 @@
 #define AT_ONCE 16
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 30000
+#define REST_MS 20
 #define REFUSED_MS 60000
 #define COMPARE_S 3600
 #define SETTLE_S 120
@@ -41,6 +42,7 @@ struct grants {
 
 	pthread_mutex_t mutex; /* guards what is below */
 	pthread_cond_t round;
+	pthread_cond_t called; /* for the thread */
 	bool stops;
 	uint64_t asked, done; /* rounds */
 };
@@ -360,6 +362,20 @@ end(struct grants *grants, uint64_t asked)
 	pthread_mutex_unlock(&grants->mutex);
 }
 
+/* Commits come by the hundred when much is done; it is enough to look now and
+ * then, unless somebody waits for it. */
+static void
+rest(struct grants *grants)
+{
+	const int64_t until_ns = clock_mono_ns() + REST_MS * NS_PER_MS;
+
+	pthread_mutex_lock(&grants->mutex);
+	while (!grants->stops && grants->asked == grants->done &&
+	       clock_cond_wait(&grants->called, &grants->mutex, until_ns))
+		;
+	pthread_mutex_unlock(&grants->mutex);
+}
+
 static void *
 run(void *ctx)
 {
@@ -384,6 +400,7 @@ run(void *ctx)
 			    clock_mono_ns() + RETRY_MAX_MS * NS_PER_MS;
 		}
 		end(grants, asked);
+		rest(grants);
 	}
 	return NULL;
 }
@@ -397,6 +414,7 @@ grants_wait(struct grants *grants, unsigned timeout_ms)
 
 	pthread_mutex_lock(&grants->mutex);
 	round = ++grants->asked;
+	pthread_cond_signal(&grants->called);
 	pthread_mutex_unlock(&grants->mutex);
 	store_wake(grants->config.store);
 	pthread_mutex_lock(&grants->mutex);
@@ -420,6 +438,7 @@ grants_new(const struct grants_config *config, struct grants **ret)
 	grants->settled_ns = clock_mono_ns() + settle_s * NS_PER_S;
 	pthread_mutex_init(&grants->mutex, NULL);
 	clock_cond_init(&grants->round);
+	clock_cond_init(&grants->called);
 	if (pthread_create(&grants->thread, NULL, run, grants) != 0) {
 		grants_free(grants);
 		return status_fail(
@@ -438,11 +457,13 @@ grants_free(struct grants *grants)
 	pthread_mutex_lock(&grants->mutex);
 	grants->stops = true;
 	pthread_cond_broadcast(&grants->round);
+	pthread_cond_signal(&grants->called);
 	pthread_mutex_unlock(&grants->mutex);
 	store_wake(grants->config.store);
 	if (grants->is_running)
 		pthread_join(grants->thread, NULL);
 	pthread_cond_destroy(&grants->round);
+	pthread_cond_destroy(&grants->called);
 	pthread_mutex_destroy(&grants->mutex);
 	free(grants);
 }

@@ -5,7 +5,9 @@
  * table in memory.  Anyone may ask, so there is nothing else: no other path, no
  * other method, no body, no state, no file.  A token is what RFC 8555 8.3 lets
  * it be, letter by letter as it came: nothing is unescaped.  Connections are
- * limited, of one address too, and short.
+ * limited, of one address too, of one request each (a CA that keeps them open
+ * for more would take the room of validations that are to come), and end when
+ * they are idle, or the oldest of very many.
  */
 
 #include "certd/http_port.h"
@@ -17,16 +19,19 @@
 #include <microhttpd.h>
 
 #include "base/address.h"
+#include "base/crowd.h"
 
 #define PREFIX "/.well-known/acme-challenge/"
-#define CONNECTIONS_MAX 512
-#define CONNECTIONS_OF_ONE_MAX 128
+#define CONNECTIONS_MAX 1024
+#define CROWD_MAX 960 /* of them; the rest is for those that are going */
+#define CONNECTIONS_OF_ONE_MAX 512
 #define TIMEOUT_S 10
 #define CONNECTION_MEMORY 8192
 
 struct http_port {
 	struct MHD_Daemon *daemon;
 	struct http_challenges *challenges;
+	struct crowd *crowd; /* the daemon's thread's */
 };
 
 static enum MHD_Result
@@ -43,6 +48,7 @@ reply(struct MHD_Connection *connection, unsigned code, const char *text)
 	/* It is gone when the challenge is, from caches between too. */
 	MHD_add_response_header(
 	    response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(
 		    response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
@@ -97,6 +103,22 @@ unescape_nothing(void *cls, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+static void
+come_and_go(void *cls, struct MHD_Connection *connection, void **place,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct http_port *port = cls;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+		crowd_leave(port->crowd, *place);
+	else
+		*place = info == NULL
+			     ? NULL
+			     : crowd_enter(port->crowd, info->connect_fd);
+}
+
 static struct MHD_Daemon *
 start(const union address *address, struct http_port *port)
 {
@@ -111,7 +133,7 @@ start(const union address *address, struct http_port *port)
 	    (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
-	    MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, come_and_go, port, MHD_OPTION_END);
 }
 
 STATUS
@@ -129,16 +151,24 @@ http_port_start(const char *listen, struct http_challenges *challenges,
 	if (port == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
 	port->challenges = challenges;
+	port->crowd = crowd_new(CROWD_MAX);
+	if (port->crowd == NULL) {
+		free(port);
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	}
 	errno = 0;
 	port->daemon = start(&address, port);
 	if (port->daemon == NULL) {
+		const int error = errno;
+
+		crowd_free(port->crowd);
 		free(port);
 		return status_fail_detail(STATUS_UNAVAILABLE,
 		    "acme.http_listen cannot be listened on: another program "
 		    "uses the port, or it is below 1024, which certd may not "
 		    "open; have a web server pass the path on, or lower "
 		    "net.ipv4.ip_unprivileged_port_start",
-		    (uint32_t)errno);
+		    (uint32_t)error);
 	}
 	*ret_port = port;
 	return status_ok();
@@ -159,5 +189,6 @@ http_port_stop(struct http_port *port)
 	if (port == NULL)
 		return;
 	MHD_stop_daemon(port->daemon);
+	crowd_free(port->crowd);
 	free(port);
 }

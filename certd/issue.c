@@ -21,11 +21,14 @@ void (*issue_boundary)(void);
 
 void
 issue_init(struct issue *issue, const struct issuer_config *config,
-    struct writer *writer, const struct issue_metrics *metrics, int64_t id)
+    struct writer *writer, const struct issue_metrics *metrics,
+    struct delays *delays, int64_t id)
 {
-	*issue = (struct issue){
-		.config = config, .writer = writer, .metrics = metrics, .id = id
-	};
+	*issue = (struct issue){ .config = config,
+		.writer = writer,
+		.metrics = metrics,
+		.delays = delays,
+		.id = id };
 }
 
 /* What was read or found out; the next step reads it again. */
@@ -36,8 +39,8 @@ forget(struct issue *issue)
 	free(issue->challenges);
 	free(issue->chain);
 	acme_order_done(&issue->order);
-	issue_init(
-	    issue, issue->config, issue->writer, issue->metrics, issue->id);
+	issue_init(issue, issue->config, issue->writer, issue->metrics,
+	    issue->delays, issue->id);
 }
 
 void
@@ -88,6 +91,7 @@ load(struct issue *issue)
 	issue->is_loaded = true;
 	issue->saved_state = issue->row.state;
 	issue->since_ns = clock_mono_ns();
+	issue->is_slow = issue->row.attempts > 0;
 	issue->may_be_ordered = issue->row.state == CHANGE_ORDERING;
 	return pace_on();
 }
@@ -136,8 +140,10 @@ issue_become(struct issue *issue, int state, const char *format, ...)
 	issue->row.due_s = store_now_s();
 	issue->since_ns = clock_mono_ns();
 	issue->poll_ms = 0;
+	issue->first.ms = 0;
 	issue->at = 0;
-	issue->is_presented = issue->is_answered = issue->stays = false;
+	issue->is_presented = issue->is_answered = false;
+	issue->is_slow = issue->stays = false;
 	va_start(args, format);
 	add_line(issue, format, args);
 	va_end(args);
@@ -229,8 +235,10 @@ take_input(struct issue *issue)
 	if (input == CHANGE_INPUT_ISSUE && state == CHANGE_AWAITING_ISSUE)
 		issue_become(issue, CHANGE_FINALIZING, "%s",
 		    "To be issued, as was told.");
-	if (input == CHANGE_INPUT_RETRY)
+	if (input == CHANGE_INPUT_RETRY) {
 		issue->poll_ms = 0;
+		issue->is_slow = false;
+	}
 	st = issue_save(issue);
 	return failed(st) ? issue_unsaved(issue, st) : pace_on();
 }

@@ -11,6 +11,7 @@
 #include "base/scoped.h"
 #include "base/status.h"
 #include "certd/authorities.h"
+#include "certd/delays.h"
 #include "certd/issue_leave.h"
 #include "certd/issuer.h"
 #include "certd/names.h"
@@ -60,6 +61,7 @@ struct issue {
 	const struct issuer_config *config; /* all borrowed */
 	struct writer *writer;
 	const struct issue_metrics *metrics;
+	struct delays *delays;
 
 	int64_t id;
 	bool is_loaded; /* else the next step reads all below */
@@ -81,7 +83,10 @@ struct issue {
 	/* Of the state it is in. */
 	int64_t since_ns; /* when it was come to, or taken up */
 	int64_t poll_ms;  /* last wait of a poll; 0: none yet */
-	size_t at;        /* which challenge or authorization is next */
+	/* What the wait before the first question to the CA was; ms 0: there
+	 * is nothing to be learned. */
+	struct delay first;
+	size_t at; /* which challenge or authorization is next */
 
 	/* ORDERING was saved before, so there may be an order whose URL was
 	 * lost. */
@@ -90,7 +95,10 @@ struct issue {
 	bool without_replaces;   /* the CA said so */
 	struct acme_order order; /* as the CA had it last */
 	bool has_order;
-	bool stays;        /* in memory, however long it polls */
+	bool has_foreign;  /* it cannot be used (issue_own.h) */
+	unsigned n_again;  /* orders that could not */
+	bool is_slow;      /* it was put away for its polls before */
+	bool stays;        /* in memory, though it polls for long */
 	bool is_presented; /* all challenges, by this process */
 	bool is_answered;  /* the CA was told of all of them */
 	bool is_dirty;     /* challenges are to be saved */
@@ -109,7 +117,8 @@ struct issue {
 };
 
 void issue_init(struct issue *issue, const struct issuer_config *config,
-    struct writer *writer, const struct issue_metrics *metrics, int64_t id);
+    struct writer *writer, const struct issue_metrics *metrics,
+    struct delays *delays, int64_t id);
 void issue_done(struct issue *issue);
 
 /* The next step, whichever it is. */
@@ -137,9 +146,12 @@ STATUS issue_save(struct issue *issue);
 
 /* ---- how to go on (issue_pace.c) ---- */
 
-/* Look again, as polls do: 50 ms, then doubled up to 10 s; asked_ms: what the
+/* Look again, as polls do: first after what the CA took lately
+ * (certd/delays.h), then half of that, doubled up to 10 s; asked_ms: what the
  * CA wants, -1 when it did not say. */
 struct pace issue_poll(struct issue *issue, int64_t asked_ms);
+/* The CA was asked after a poll: had it come to an end, or was that early? */
+void issue_polled(struct issue *issue, bool was_early);
 /* The step did not succeed and may later; counts an attempt. */
 struct pace issue_later(struct issue *issue, int64_t wait_ms, const char *why);
 /* A call of the store failed. */
@@ -151,8 +163,12 @@ struct pace issue_end_with(struct issue *issue, int state, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 /* Since it came to its state, or was taken up. */
 int64_t issue_age_ms(const struct issue *issue);
-/* It was waited for long enough: half an hour of polls, or so. */
+/* It was waited for long enough: half an hour of polls, or so, or most of a day
+ * of pauses. */
 bool issue_is_out_of_patience(const struct issue *issue);
+/* It is going to be waited for asked_ms more (-1: as polls do); was it for half
+ * a day already? */
+bool issue_waited_long(struct issue *issue, int64_t asked_ms);
 
 /* ---- asking the CA (issue_ask.c) ---- */
 
@@ -188,9 +204,14 @@ struct pace issue_end(struct issue *issue);      /* ending is set */
 /* Choose a CA, and save ORDERING there, unless another change is at the same
  * names (issue_order.c). */
 struct pace issue_order_claim(struct issue *issue);
+/* The name of the one CA that it is to come from; empty: the first that is well
+ * (issue_order.c). */
+const char *issue_order_authority(const struct issue *issue);
 /* The order, as the CA has it now, is issue->order; its state decides
  * (issue_validate.c). */
 struct pace issue_validate_follow(struct issue *issue);
+/* The CA is at it: look again as issue_poll does, but not for ever. */
+struct pace issue_validate_wait(struct issue *issue, int64_t asked_ms);
 /* Ask the CA how the order stands, into issue->order. */
 bool issue_validate_look(struct issue *issue, struct pace *ret_pace);
 /* Take away one challenge that is in place; false: none is (issue_end.c). */

@@ -80,6 +80,15 @@ drop_order(struct issue *issue)
 	issue->has_order = false;
 }
 
+/* An order that a CA does not go on with for most of a day is given up: the
+ * next change may ask another CA. */
+static bool
+must_give_up(const struct issue *issue)
+{
+	return issue->row.state > CHANGE_ORDERING &&
+	       issue->row.problem[0] != 0 && issue_is_out_of_patience(issue);
+}
+
 /* A page that says "maintenance" in place of an answer is gone in a while, and
  * no reason to take a site's HTTPS away; half a minute of tries. */
 #define NOT_ACME_TRIES 6
@@ -103,7 +112,7 @@ issue_ask_trouble(struct issue *issue, const struct acme_problem *problem)
 		drop_order(issue);
 		return issue_later(issue, problem->retry_after_ms, why);
 	}
-	if (may_pass(issue, problem))
+	if (may_pass(issue, problem) && !must_give_up(issue))
 		return issue_later(issue, problem->retry_after_ms, why);
 	return issue_end_with(issue, CHANGE_FAILED, "%s", why);
 }

@@ -5,7 +5,7 @@
  * 7.5).  Of the challenges that it offers the enrollment's kind is taken, and
  * what has to be put where is worked out; then all of it is saved with the
  * order, and stays the same while the change lives.  Names that the CA takes as
- * proven need nothing.
+ * proven need nothing, if it was the account that has proven them.
  */
 
 #include <stdio.h>
@@ -15,10 +15,13 @@
 #include "base/clock.h"
 #include "certd/issue.h"
 #include "certd/issue_order.h"
+#include "certd/issue_own.h"
 #include "certd/key_birth.h"
 
-/* An order of which the CA does not say when it ends. */
+/* An order of which the CA does not say when it ends, or says nonsense: that it
+ * has ended when it comes (clocks that differ), or that it hardly ever does. */
 #define UNTOLD_S (7 * 86400)
+#define MOST_S (30 * 86400)
 
 static enum acme_challenge_type
 type_of(int validation)
@@ -98,13 +101,26 @@ prepare(struct issue *issue, const struct acme_authorization *found,
 }
 
 static struct pace
+next_one(struct issue *issue)
+{
+	issue->at++;
+	issue->n_challenges = issue->at;
+	return pace_on();
+}
+
+static struct pace
 take(struct issue *issue, const struct acme_authorization *found)
 {
 	const enum acme_challenge_type type = type_of(issue->of.validation);
 	struct challenge_row *row = &issue->challenges[issue->at];
 	struct pace pace;
+	bool is_own = false;
 
 	fill(issue, found, type, row);
+	if (!issue_own_check(issue, found, &is_own, &pace))
+		return pace;
+	if (!is_own || issue->has_foreign)
+		return next_one(issue);
 	switch (found->status) {
 	case ACME_VALID:
 		row->state = CHALLENGE_VALID;
@@ -119,9 +135,7 @@ take(struct issue *issue, const struct acme_authorization *found)
 		    "pending.",
 		    issue->row.authority, found->name);
 	}
-	issue->at++;
-	issue->n_challenges = issue->at;
-	return pace_on();
+	return next_one(issue);
 }
 
 static struct pace
@@ -178,13 +192,15 @@ take_urls(struct issue *issue)
 {
 	struct change_row *row = &issue->row;
 	const struct acme_order *order = &issue->order;
+	const int64_t now_s = store_now_s();
+	const bool makes_sense =
+	    order->expires_s > now_s && order->expires_s <= now_s + MOST_S;
 
 	(void)!snprintf(
 	    row->order_url, sizeof(row->order_url), "%s", order->url);
 	(void)!snprintf(row->finalize_url, sizeof(row->finalize_url), "%s",
 	    order->finalize);
-	row->expires_s =
-	    order->expires_s != 0 ? order->expires_s : store_now_s() + UNTOLD_S;
+	row->expires_s = makes_sense ? order->expires_s : now_s + UNTOLD_S;
 }
 
 static struct pace
@@ -230,5 +246,7 @@ issue_order_authorize(struct issue *issue)
 	if (issue->challenges == NULL)
 		return issue_unsaved(
 		    issue, status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory"));
-	return issue->at < n ? read_one(issue) : save_all(issue);
+	if (issue->at < n)
+		return read_one(issue);
+	return issue->has_foreign ? issue_own_again(issue) : save_all(issue);
 }

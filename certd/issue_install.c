@@ -17,6 +17,7 @@
 #include "certd/store_bindings.h"
 #include "certd/store_certificates.h"
 #include "certd/store_resources.h"
+#include "certd/store_standby.h"
 #include "pki/bundle.h"
 
 /* A CA's clock may be ahead of ours by that much. */
@@ -104,9 +105,7 @@ check(struct installing *installing, struct pace *ret_pace)
 static int
 kind_of(const struct issue *issue)
 {
-	return issue->row.resource != 0 || issue->row.purpose != PURPOSE_MAIN
-		   ? KIND_ACME
-		   : KIND_PERSONAL;
+	return issue->row.resource != 0 ? KIND_ACME : KIND_PERSONAL;
 }
 
 static struct status
@@ -145,7 +144,7 @@ insert_certificate(struct db_tx *tx, struct installing *installing)
 	    tx, issue->row.account, certd.actor, "acme.issued", object, detail);
 }
 
-/* One ACME certificate a resource, and a standby one is not bound. */
+/* One ACME certificate a resource. */
 static struct status
 bind_to_resource(struct db_tx *tx, struct installing *installing)
 {
@@ -167,8 +166,8 @@ bind_to_resource(struct db_tx *tx, struct installing *installing)
 	return st;
 }
 
-/* Where a person bound the old one, the new one is bound.  One that does not
- * fit everywhere stays beside it, and that is told. */
+/* Where a person bound the old one, be it a standby one, the new one is bound.
+ * One that does not fit everywhere stays beside it, and that is told. */
 static struct status
 bind_in_place(struct db_tx *tx, struct installing *installing)
 {
@@ -190,9 +189,8 @@ static struct status
 bind_it(struct db_tx *tx, struct installing *installing)
 {
 	installing->call = (struct api_call){ .caller = &certd };
-	if (installing->issue->row.purpose != PURPOSE_MAIN)
-		return status_ok();
-	return installing->issue->row.resource != 0
+	return installing->issue->row.resource != 0 &&
+		       installing->issue->row.purpose == PURPOSE_MAIN
 		   ? bind_to_resource(tx, installing)
 		   : bind_in_place(tx, installing);
 }
@@ -209,13 +207,21 @@ schedule(struct db_tx *tx, struct installing *installing)
 		.authority = issue->row.authority,
 	};
 	struct renewal_row row;
+	int64_t before;
 	struct status st = store_renewals_load(
 	    tx, issue->row.enrollment, issue->row.purpose, &row);
 
 	if (failed(st))
 		return st;
+	before = row.certificate;
 	renewals_set(&row, &issued, store_now_s());
-	return store_renewals_save(tx, &row);
+	/* Where it could not take the old one's place. */
+	(void)!snprintf(
+	    row.problem, sizeof(row.problem), "%s", installing->call.why);
+	st = store_renewals_save(tx, &row);
+	return failed(st) || row.purpose != PURPOSE_STANDBY
+		   ? st
+		   : store_standby_changed(tx, row.enrollment, before);
 }
 
 /* The one in use is there: now the one beside it, if there is to be one. */
@@ -229,9 +235,9 @@ want_standby(struct db_tx *tx, const struct issue *issue,
 	if (!of->standby || issue->config->config->acme.standby[0] == 0)
 		return status_ok();
 	st = store_renewals_load(tx, of->id, PURPOSE_STANDBY, &row);
-	if (failed(st) ||
-	    (row.certificate != 0 && issue->row.kind != CHANGE_KIND_REISSUE) ||
-	    (row.certificate == 0 && row.renew_s != 0))
+	/* Where a time is set, it is the time.  Where none is, it was given up,
+	 * or is being obtained just now, and then nothing comes of this. */
+	if (failed(st) || row.renew_s != 0)
 		return st;
 	row.renew_s = store_now_s();
 	return store_renewals_save(tx, &row);

@@ -74,14 +74,22 @@ claim(struct issue *issue, const struct config_authority *authority)
 	return pace_on();
 }
 
+const char *
+issue_order_authority(const struct issue *issue)
+{
+	if (issue->row.purpose == PURPOSE_STANDBY)
+		return issue->config->config->acme.standby;
+	return issue->row.wanted_authority[0] != 0 ? issue->row.wanted_authority
+						   : issue->of.authority;
+}
+
 /* Of those that may be asked, the one to ask; false: none now. */
 static bool
 choose(struct issue *issue, const struct config_authority **ret_authority,
     struct pace *ret_pace)
 {
 	const bool standby = issue->row.purpose == PURPOSE_STANDBY;
-	const char *name =
-	    standby ? issue->config->config->acme.standby : issue->of.authority;
+	const char *name = issue_order_authority(issue);
 	char why[AUTHORITIES_WHY_MAX] = "";
 	int64_t retry_ms = -1;
 	struct status st;
@@ -170,7 +178,10 @@ static void
 print_wanted(struct issue *issue, struct wanted *ret_wanted)
 {
 	struct wanted *wanted = ret_wanted;
-	const char *profile = issue->of.profile;
+	/* An enrollment's is of the CA that it names. */
+	const bool is_elsewhere = issue->row.purpose == PURPOSE_STANDBY ||
+				  issue->row.wanted_authority[0] != 0;
+	const char *profile = is_elsewhere ? "" : issue->of.profile;
 
 	memset(wanted, 0, sizeof(*wanted));
 	for (size_t i = 0; i < issue->names.n && i < ACME_NAMES_MAX; i++)
@@ -245,6 +256,9 @@ cost_of(const struct issue *issue, const struct wanted *wanted)
 {
 	if (wanted->order.replaces != NULL)
 		return AUTHORITY_REPLACING;
+	/* Another CA has not seen them before. */
+	if (issue->row.wanted_authority[0] != 0)
+		return AUTHORITY_ORDER;
 	return issue->row.replaces != 0 &&
 		       (issue->row.kind == CHANGE_KIND_RENEWAL ||
 			   issue->row.kind == CHANGE_KIND_REPLACEMENT)

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "certd/issue.h"
 
-#define POLL_FIRST_MS 50
+#define POLL_FIRST_MS 50 /* where no CA is asked */
 #define POLL_MOST_MS 10000
 /* After that long of polls a slot in memory is for others. */
 #define POLL_PATIENCE_MS 120000
@@ -26,6 +26,8 @@
 #define DAY_MS 86400000
 /* Half an hour of slow polls, or many hours of pauses. */
 #define ATTEMPTS_MAX 30
+/* Slow polls of half a day, each a minute. */
+#define LONG_POLLS 720
 /* So often in vain, and it is put down for auditors. */
 #define ATTEMPTS_TOLD 8
 
@@ -73,6 +75,15 @@ issue_is_out_of_patience(const struct issue *issue)
 	return issue->row.attempts >= ATTEMPTS_MAX;
 }
 
+bool
+issue_waited_long(struct issue *issue, int64_t asked_ms)
+{
+	if (asked_ms >= POLL_SLOW_MS)
+		issue->row.attempts += (unsigned)(asked_ms / POLL_SLOW_MS);
+	return issue->row.attempts >= LONG_POLLS ||
+	       issue_age_ms(issue) >= (int64_t)LONG_POLLS * POLL_SLOW_MS;
+}
+
 static struct pace
 wait_for(struct issue *issue, int64_t wait_ms, bool must_save)
 {
@@ -91,18 +102,66 @@ wait_for(struct issue *issue, int64_t wait_ms, bool must_save)
 		   : (struct pace){ .how = PACE_WAIT, .wait_ms = wait_ms };
 }
 
+/* What a CA is waited for in that state; DELAYS: it is not. */
+static enum delay_of
+delay_of(const struct issue *issue)
+{
+	switch (issue->row.state) {
+	case CHANGE_VALIDATING:
+		return DELAY_OF_VALIDATION;
+	case CHANGE_FINALIZING:
+		return DELAY_OF_ISSUANCE;
+	default:
+		return DELAYS;
+	}
+}
+
+void
+issue_polled(struct issue *issue, bool was_early)
+{
+	const enum delay_of of = delay_of(issue);
+
+	if (issue->first.ms != 0 && of != DELAYS)
+		delays_tell(issue->delays, issue->row.authority, of,
+		    &issue->first, was_early);
+	issue->first.ms = 0;
+}
+
+/* Then half of it, and so on. */
+static int64_t
+first_ms(struct issue *issue)
+{
+	const enum delay_of of = delay_of(issue);
+
+	if (of == DELAYS) {
+		issue->poll_ms = POLL_FIRST_MS;
+		return POLL_FIRST_MS;
+	}
+	issue->first = delays_get(issue->delays, issue->row.authority, of);
+	issue->poll_ms = issue->first.ms / 4 > 0 ? issue->first.ms / 4 : 1;
+	return issue->first.ms;
+}
+
+static int64_t
+next_ms(struct issue *issue)
+{
+	issue->poll_ms *= 2;
+	if (issue->poll_ms > POLL_MOST_MS)
+		issue->poll_ms = POLL_MOST_MS;
+	return issue->poll_ms;
+}
+
 struct pace
 issue_poll(struct issue *issue, int64_t asked_ms)
 {
 	int64_t wait_ms = asked_ms;
 
-	if (wait_ms < 0) {
+	/* Who says "at once" is not asked without a pause. */
+	if (wait_ms <= 0) {
 		wait_ms =
-		    issue->poll_ms == 0 ? POLL_FIRST_MS : 2 * issue->poll_ms;
-		if (wait_ms > POLL_MOST_MS)
-			wait_ms = POLL_MOST_MS;
-		issue->poll_ms = wait_ms;
-		if (!issue->stays && issue_age_ms(issue) > POLL_PATIENCE_MS) {
+		    issue->poll_ms == 0 ? first_ms(issue) : next_ms(issue);
+		if (!issue->stays && (issue->is_slow || issue_age_ms(issue) >
+							    POLL_PATIENCE_MS)) {
 			wait_ms = POLL_SLOW_MS;
 			issue->row.attempts++;
 		}
@@ -113,18 +172,18 @@ issue_poll(struct issue *issue, int64_t asked_ms)
 
 /* ---- what did not work ---- */
 
-struct delay {
+struct later {
 	struct issue *issue;
 	bool is_told;
 };
 
 static struct status
-put_delay(struct db_tx *tx, void *ctx)
+put_later(struct db_tx *tx, void *ctx)
 {
-	struct delay *delay = ctx;
-	const struct change_row *row = &delay->issue->row;
+	struct later *later = ctx;
+	const struct change_row *row = &later->issue->row;
 	char object[40];
-	struct status st = issue_put(delay->issue, tx);
+	struct status st = issue_put(later->issue, tx);
 
 	if (failed(st) || row->attempts != ATTEMPTS_TOLD)
 		return st;
@@ -138,7 +197,7 @@ issue_later(struct issue *issue, int64_t wait_ms, const char *why)
 {
 	unsigned doubled = issue->row.attempts < 13 ? issue->row.attempts : 13;
 	int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << doubled;
-	struct delay delay = { .issue = issue };
+	struct later later = { .issue = issue };
 	struct status st;
 
 	if (pause_ms > PAUSE_MOST_MS)
@@ -149,9 +208,9 @@ issue_later(struct issue *issue, int64_t wait_ms, const char *why)
 	issue->row.attempts++;
 	(void)!snprintf(
 	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
-	if (pause_ms > ISSUE_WAIT_MAX_MS)
-		issue->row.due_s = store_now_s() + pause_ms / 1000 + 1;
-	st = writer_run(issue->writer, put_delay, &delay);
+	/* Also what waits in memory: people are shown it, and may RETRY. */
+	issue->row.due_s = store_now_s() + pause_ms / 1000 + 1;
+	st = writer_run(issue->writer, put_later, &later);
 	if (failed(st))
 		return issue_unsaved(issue, st);
 	issue_saved(issue);

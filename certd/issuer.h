@@ -10,6 +10,7 @@
 #include "certd/checks.h"
 #include "certd/config.h"
 #include "certd/custody.h"
+#include "certd/revoked.h"
 #include "certd/solver.h"
 #include "certd/store.h"
 
@@ -28,6 +29,7 @@ struct issuer_config {
 	struct authorities *authorities;
 	struct solver *solver;
 	struct checks *checks;
+	struct revoked *revoked; /* or NULL */
 	const struct config *config;
 	struct metrics *metrics; /* or NULL */
 };

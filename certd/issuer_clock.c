@@ -2,19 +2,25 @@
 
 /*
  * The thread that finds what is to be done: changes that are due or were given
- * an input, renewals, certificates on their way out, revocations.  It looks
+ * an input, renewals, certificates on their way out, revocations, and history
+ * that is too old.  It looks
  * when something was committed and when the next row is due, along indexes of
  * due times alone, and asks nobody but the store.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "certd/issuer_history.h"
 #include "certd/issuer_int.h"
 
 #define IDLE_MS 60000
 #define FAILED_MS 2000
+/* Of the time since the last look a look takes a fiftieth at most. */
+#define SHARE 50
+#define PAUSE_MOST_NS (NS_PER_S / 20)
 /* Renewals and what leaves are not looked at for each commit. */
 #define LOOK_NS (NS_PER_S / 2)
 /* The wall clock went back by more than a correction. */
@@ -26,6 +32,7 @@ struct watch {
 	int64_t next_s;    /* when to look, by the wall clock; 0: not known */
 	int64_t looked_ns; /* at renewals */
 	int64_t next_look_s;
+	struct issuer_history history;
 	/* Of both clocks at the last look: how far they are apart. */
 	int64_t apart_ns;
 	bool has_failed;
@@ -58,6 +65,15 @@ tell_given(struct issuer *issuer, const int64_t *ids, size_t n)
 	pthread_mutex_unlock(&issuer->mutex);
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* In ascending order. */
 static size_t
 list_runs(struct issuer *issuer, int64_t ret_ids[ISSUER_RUNS_MAX])
 {
@@ -68,6 +84,7 @@ list_runs(struct issuer *issuer, int64_t ret_ids[ISSUER_RUNS_MAX])
 	for (size_t i = 0; i < n; i++)
 		ret_ids[i] = issuer->runs[i]->id;
 	pthread_mutex_unlock(&issuer->mutex);
+	qsort(ret_ids, n, sizeof(*ret_ids), compare_ids);
 	return n;
 }
 
@@ -96,7 +113,8 @@ find_changes(struct watch *watch, int64_t now_s, struct found *found)
 {
 	int64_t skip[ISSUER_RUNS_MAX], next_s = 0;
 	size_t n_skip = list_runs(watch->issuer, skip);
-	size_t room = ISSUER_RUNS_MAX - n_skip;
+	/* Many at a time, for those in memory are passed over each time. */
+	size_t room = n_skip < ISSUER_RUNS_MANY ? ISSUER_RUNS_MAX - n_skip : 0;
 	struct db_tx *tx;
 	struct status st = store_read(watch->issuer->config.store, &tx);
 
@@ -196,6 +214,10 @@ look_at_rest(struct watch *watch, int64_t now_s)
 		st = issue_leave_sweep(
 		    watch->issuer->config.store, now_s, &next_s);
 	sooner(&watch->next_look_s, next_s);
+	if (!failed(st))
+		st = issuer_history_look(watch->issuer->config.store,
+		    &watch->history, now_s, &next_s);
+	sooner(&watch->next_look_s, next_s);
 	return st;
 }
 
@@ -254,6 +276,26 @@ rest_ms(const struct watch *watch)
 	return ms < IDLE_MS ? (unsigned)ms : IDLE_MS;
 }
 
+/* Commits come by the hundred when much is done, and each would be looked at.
+ * True: it is to end. */
+static bool
+pause_after(struct issuer *issuer, int64_t began_ns)
+{
+	const int64_t now_ns = clock_mono_ns();
+	int64_t pause_ns = (now_ns - began_ns) * SHARE;
+	bool stops;
+
+	if (pause_ns > PAUSE_MOST_NS)
+		pause_ns = PAUSE_MOST_NS;
+	pthread_mutex_lock(&issuer->mutex);
+	while (!issuer->stops && clock_cond_wait(&issuer->stopped,
+				     &issuer->mutex, now_ns + pause_ns))
+		;
+	stops = issuer->stops;
+	pthread_mutex_unlock(&issuer->mutex);
+	return stops;
+}
+
 void *
 issuer_clock(void *ctx)
 {
@@ -262,15 +304,14 @@ issuer_clock(void *ctx)
 	bool stops = false;
 
 	while (!stops) {
+		const int64_t began_ns = clock_mono_ns();
 		unsigned ms;
 
 		/* What is committed from here on is seen by the rest. */
 		watch.seen = store_wait(issuer->config.store, watch.seen, 0);
 		look(&watch);
 		ms = rest_ms(&watch);
-		pthread_mutex_lock(&issuer->mutex);
-		stops = issuer->stops;
-		pthread_mutex_unlock(&issuer->mutex);
+		stops = pause_after(issuer, began_ns);
 		if (!stops)
 			(void)store_wait(issuer->config.store, watch.seen, ms);
 	}

@@ -326,7 +326,7 @@ rest(struct key_janitor *janitor, uint64_t *seen, unsigned ms, bool wakes)
 	int64_t left_ns = (int64_t)ms * NS_PER_MS;
 
 	while (left_ns > 0 && !must_stop(&janitor->config)) {
-		uint64_t now = store_wait(janitor->config.store, *seen,
+		uint64_t now = store_wait_calmly(janitor->config.store, *seen,
 		    (unsigned)(left_ns / NS_PER_MS) + 1);
 
 		if (wakes && now != *seen) {

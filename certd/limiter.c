@@ -23,6 +23,8 @@
 #define LONG_AGO (INT64_MIN / 2)
 /* So many refusals that have nothing in common are meant for everyone. */
 #define REFUSALS 3
+/* ...for so long at most, until it is tried again. */
+#define ALL_WAIT_NS (600 * NS_PER_S)
 
 struct refusal {
 	char domain[HOSTNAME_MAX];
@@ -270,7 +272,7 @@ limiter_pause(struct limiter *limiter, int64_t until_ns)
 }
 
 /* With the mutex held: when all of the last ones still hold, it is meant for
- * everyone until the first of them ends. */
+ * everyone until the first of them ends, or for a while. */
 static void
 note_refusal(struct limiter *limiter, const char *domain, int64_t now_ns,
     int64_t until_ns)
@@ -289,9 +291,22 @@ note_refusal(struct limiter *limiter, const char *domain, int64_t now_ns,
 	for (size_t i = 0; i < REFUSALS; i++)
 		if (limiter->refusals[i].until_ns < first_ns)
 			first_ns = limiter->refusals[i].until_ns;
-	if (first_ns > now_ns)
-		limiter->orders_paused_until_ns =
-		    longer(limiter->orders_paused_until_ns, first_ns);
+	if (first_ns <= now_ns)
+		return;
+	if (first_ns > now_ns + ALL_WAIT_NS)
+		first_ns = now_ns + ALL_WAIT_NS;
+	limiter->orders_paused_until_ns =
+	    longer(limiter->orders_paused_until_ns, first_ns);
+}
+
+void
+limiter_served(struct limiter *limiter)
+{
+	pthread_mutex_lock(&limiter->mutex);
+	for (size_t i = 0; i < REFUSALS; i++)
+		limiter->refusals[i] = (struct refusal){ .until_ns = LONG_AGO };
+	limiter->orders_paused_until_ns = LONG_AGO;
+	pthread_mutex_unlock(&limiter->mutex);
 }
 
 void

@@ -50,10 +50,14 @@ void limiter_failed(
 void limiter_pause(struct limiter *limiter, int64_t until_ns);
 /*
  * It wants no order for the registered domains of these till then.  When it
- * says so of three that have nothing in common, it is meant for all orders.
+ * says so of three that have nothing in common, and took no order meanwhile, it
+ * is meant for all: these wait too, up to ten minutes at a time, for the three
+ * may be one tenant's.
  */
 void limiter_pause_domains(struct limiter *limiter, const struct names *names,
     int64_t now_ns, int64_t until_ns);
+/* It took an order. */
+void limiter_served(struct limiter *limiter);
 /* Of all requests; 0: it may be asked. */
 int64_t limiter_paused_until(struct limiter *limiter, int64_t now_ns);
 

@@ -127,6 +127,15 @@ names_has(const struct names *names, const char *name)
 }
 
 bool
+names_within(const struct names *names, const struct names *others)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (!names_has(others, names->at[i]))
+			return false;
+	return true;
+}
+
+bool
 names_cover(const struct names *names, const char *name)
 {
 	for (size_t i = 0; i < names->n; i++)

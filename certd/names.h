@@ -36,6 +36,8 @@ STATUS names_read(
 char *names_print(const struct names *names);
 STATUS names_parse(const char *text, struct names *ret_names);
 bool names_has(const struct names *names, const char *name);
+/* Are all of these among others? */
+bool names_within(const struct names *names, const struct names *others);
 
 /* May a certificate for these be used for name (pki/hostname.h)? */
 bool names_cover(const struct names *names, const char *name);

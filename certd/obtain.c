@@ -17,6 +17,8 @@
 #include "certd/hook_runner.h"
 #include "certd/http_port.h"
 #include "certd/issuer.h"
+#include "certd/plans.h"
+#include "certd/revoked.h"
 #include "certd/solver.h"
 #include "dns/resolver.h"
 
@@ -30,7 +32,9 @@ struct obtain {
 	struct checks *checks;
 	struct diagnoses *diagnoses;
 	struct enrollments *enrollments;
+	struct revoked *revoked;
 	struct issuer *issuer;
+	struct plans *plans;
 };
 
 STATUS
@@ -129,6 +133,17 @@ make_enrollments(struct obtain *obtain)
 	return enrollments_new(&config, &obtain->enrollments);
 }
 
+static STATUS
+make_plans(struct obtain *obtain)
+{
+	const struct plans_config config = { .store = obtain->config.store,
+		.custody = obtain->config.custody,
+		.authorities = obtain->authorities,
+		.config = obtain->config.config };
+
+	return plans_new(&config, &obtain->plans);
+}
+
 /* ---- life ---- */
 
 STATUS
@@ -152,6 +167,10 @@ obtain_new(const struct obtain_config *config, struct obtain **ret_obtain,
 		st = make_checks(obtain);
 	if (!failed(st))
 		st = make_enrollments(obtain);
+	if (!failed(st))
+		st = revoked_new(obtain->config.config, &obtain->revoked);
+	if (!failed(st))
+		st = make_plans(obtain);
 	if (failed(st))
 		return st;
 	*ret_obtain = obtain;
@@ -166,6 +185,8 @@ obtain_register(struct obtain *obtain, struct api *api)
 
 	if (!failed(st))
 		st = authorities_register(obtain->authorities, api);
+	if (!failed(st))
+		st = plans_register(obtain->plans, api);
 	return failed(st) ? st : diagnoses_register(obtain->diagnoses, api);
 }
 
@@ -179,11 +200,14 @@ obtain_start(struct obtain *obtain, struct certificates *certificates)
 		.authorities = obtain->authorities,
 		.solver = obtain->solver,
 		.checks = obtain->checks,
+		.revoked = obtain->revoked,
 		.config = obtain->config.config,
 		.metrics = obtain->config.metrics,
 	};
 
-	return issuer_start(&config, &obtain->issuer);
+	struct status st = issuer_start(&config, &obtain->issuer);
+
+	return failed(st) ? st : plans_start(obtain->plans);
 }
 
 void
@@ -198,6 +222,7 @@ obtain_stop(struct obtain *obtain)
 {
 	if (obtain == NULL)
 		return;
+	plans_stop(obtain->plans);
 	issuer_stop(obtain->issuer);
 	obtain->issuer = NULL;
 }
@@ -208,6 +233,8 @@ obtain_free(struct obtain *obtain)
 	if (obtain == NULL)
 		return;
 	obtain_stop(obtain);
+	plans_free(obtain->plans);
+	revoked_free(obtain->revoked);
 	enrollments_free(obtain->enrollments);
 	diagnoses_free(obtain->diagnoses);
 	checks_free(obtain->checks);

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "certd/store_changes.h"
+#include "certd/store_leaving.h"
+#include "certd/store_revocations.h"
 
 #define MINUTE_S 60
 #define HOUR_S 3600
@@ -55,15 +57,21 @@ renewals_at(int64_t not_before_s, int64_t not_after_s, uint64_t seed)
 }
 
 int64_t
+renewals_latest(int64_t not_before_s, int64_t not_after_s)
+{
+	int64_t life_s = not_after_s - not_before_s;
+
+	return life_s <= 0 ? not_before_s : not_after_s - life_s / 12;
+}
+
+int64_t
 renewals_in_window(
-    int64_t start_s, int64_t end_s, int64_t not_after_s, uint64_t seed)
+    int64_t start_s, int64_t end_s, int64_t latest_s, uint64_t seed)
 {
 	int64_t at_s =
 	    start_s + draw(seed ^ (uint64_t)start_s, end_s - start_s);
 
-	if (at_s > not_after_s - HOUR_S)
-		at_s = not_after_s - HOUR_S;
-	return at_s;
+	return at_s < latest_s ? at_s : latest_s;
 }
 
 int64_t
@@ -127,18 +135,13 @@ renewals_set(struct renewal_row *row, const struct renewals_issued *issued,
 	row->problem[0] = 0;
 }
 
-/*
- * A certificate that is there is tried for until it has expired, and then as a
- * first one is: a limited number of times by itself.
- */
+/* Nobody but a person knows whether a first certificate can be had at all. */
 void
 renewals_failed(struct renewal_row *row, const char *problem, int64_t now_s)
 {
-	bool is_served = row->certificate != 0 && row->not_after_s > now_s;
-
 	row->failures++;
 	(void)!snprintf(row->problem, sizeof(row->problem), "%s", problem);
-	if (is_served || row->failures < RENEWALS_FIRST_TRIES)
+	if (row->certificate != 0 || row->failures < RENEWALS_FIRST_TRIES)
 		row->renew_s =
 		    now_s + renewals_pause_s(row->failures, seed_of(row));
 	else
@@ -199,19 +202,43 @@ renewals_begin(struct db_tx *tx, struct renewal_row *row, int kind,
 }
 
 STATUS
+renewals_is_hasty(struct db_tx *tx, int64_t enrollment, int purpose,
+    int64_t now_s, bool *ret_is)
+{
+	int64_t since_s = 0;
+	struct status st = store_changes_obtained(
+	    tx, enrollment, purpose, RENEWALS_A_DAY, &since_s);
+
+	if (!failed(st))
+		*ret_is = since_s > now_s - DAY_S;
+	return st;
+}
+
+STATUS
 renewals_revoked(struct db_tx *tx, int64_t certificate)
 {
+	const int64_t now_s = store_now_s();
 	struct renewal_row row;
+	bool is_hasty = false;
 	int64_t change = 0;
 	struct status st = store_renewals_by_certificate(tx, certificate, &row);
 
 	if (st.code == STATUS_NOT_FOUND)
 		return status_ok();
+	if (!failed(st))
+		st = renewals_is_hasty(
+		    tx, row.enrollment, row.purpose, now_s, &is_hasty);
 	if (failed(st))
 		return st;
-	row.ask_s = 0;
-	return renewals_begin(
-	    tx, &row, CHANGE_KIND_REPLACEMENT, store_now_s(), &change);
+	if (!is_hasty) {
+		row.ask_s = 0;
+		return renewals_begin(
+		    tx, &row, CHANGE_KIND_REPLACEMENT, now_s, &change);
+	}
+	/* 0: a change is under way. */
+	if (row.renew_s > now_s + DAY_S)
+		row.renew_s = now_s + DAY_S;
+	return store_renewals_save(tx, &row);
 }
 
 /* ---- the tick ---- */
@@ -310,5 +337,9 @@ renewals_clamp(struct store *store, int64_t now_s)
 	st = store_renewals_clamp(tx, now_s);
 	if (!failed(st))
 		st = store_changes_clamp(tx, now_s);
+	if (!failed(st))
+		st = store_revocations_clamp(tx, now_s);
+	if (!failed(st))
+		st = store_leaving_clamp(tx, now_s);
 	return store_commit(store, tx, st);
 }

@@ -28,10 +28,13 @@ uint64_t renewals_seed(int64_t certificate, int64_t not_after_s);
 /* A third of the lifetime before the end, and up to a twentieth of that third
  * before or after. */
 int64_t renewals_at(int64_t not_before_s, int64_t not_after_s, uint64_t seed);
-/* A moment of the window (RFC 9773 4.2), and an hour before the certificate's
- * end at the latest; may be past: then renew at once. */
+/* When to begin at the latest, whatever the CA says: with a twelfth of the
+ * lifetime left for what may go wrong. */
+int64_t renewals_latest(int64_t not_before_s, int64_t not_after_s);
+/* A moment of the window (RFC 9773 4.2), latest_s at the latest; may be past:
+ * then renew at once. */
 int64_t renewals_in_window(
-    int64_t start_s, int64_t end_s, int64_t not_after_s, uint64_t seed);
+    int64_t start_s, int64_t end_s, int64_t latest_s, uint64_t seed);
 /* When to ask the CA again: what it said, within a minute and a day; 0: it did
  * not say. */
 int64_t renewals_ask_at(int64_t now_s, int64_t retry_after_s, uint64_t seed);
@@ -39,7 +42,8 @@ int64_t renewals_ask_at(int64_t now_s, int64_t retry_after_s, uint64_t seed);
  * a day each time, and up to a fifth longer. */
 int64_t renewals_pause_s(unsigned failures, uint64_t seed);
 
-/* How often a first certificate is tried for by itself. */
+/* How often a first certificate is tried for by itself.  Where there was one it
+ * is tried for on and on, a day apart, also when that has expired. */
 #define RENEWALS_FIRST_TRIES 12
 
 /* ---- rows ---- */
@@ -54,8 +58,17 @@ void renewals_set(struct renewal_row *row, const struct renewals_issued *issued,
 /* A change failed: later again, while there is reason to. */
 void renewals_failed(
     struct renewal_row *row, const char *problem, int64_t now_s);
+/*
+ * Were RENEWALS_A_DAY of them obtained within a day?  A CA that wants each
+ * certificate replaced as soon as it is there is not followed further than
+ * that: the next one is obtained a day later, or when its own time has come.
+ */
+#define RENEWALS_A_DAY 3
+STATUS renewals_is_hasty(struct db_tx *tx, int64_t enrollment, int purpose,
+    int64_t now_s, bool *ret_is);
 /* Its CA has revoked it, or its key is known to be lost: replaced at once, by a
- * change of kind REPLACEMENT.  Nothing happens where no renewal has it. */
+ * change of kind REPLACEMENT (unless that is hasty).  Nothing happens where no
+ * renewal has it. */
 STATUS renewals_revoked(struct db_tx *tx, int64_t certificate);
 /* Begin a change of the row's enrollment and purpose now; *ret_change 0: one is
  * under way, or the enrollment wants none.  The row is saved. */
@@ -87,14 +100,15 @@ struct renewals_ticked {
 STATUS renewals_tick(
     struct store *store, int64_t now_s, struct renewals_ticked *ret_ticked);
 
-/* Ask the CA about one (RFC 9773 4.2), and keep what it said.  Blocks for a
- * request. */
+/* Ask the CA about one (RFC 9773 4.2) and whether it is revoked, and keep what
+ * is said.  Blocks for a few requests. */
 void renewals_ask(const struct issuer_config *config, struct writer *writer,
     const struct renewals_ask *ask);
 
 /*
  * The clock was set back: what was put off by a clock that was ahead would wait
- * that long.  Looks at all rows.
+ * that long.  Looks along indexes at what is due in more than a day; of
+ * renewals at those that are failing, too.
  */
 STATUS renewals_clamp(struct store *store, int64_t now_s);
 

@@ -3,11 +3,14 @@
 /*
  * What a CA says of a certificate's renewal (RFC 9773).  Its window is taken as
  * it is, a past one too: then the certificate is revoked or going to be.  While
- * attempts fail, their own pauses hold.  A CA that has no such information, is
+ * attempts fail, their own pauses hold, and one that wants a new certificate
+ * again and again gets a few a day.  A CA that has no such information, is
  * away or not to be asked just now is asked again later; the certificate is
- * renewed at its third nevertheless.
+ * renewed at its third nevertheless.  Whether it is revoked is looked at each
+ * time as well: one that is is replaced at once.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,8 @@
 #include "base/log.h"
 #include "certd/leaf.h"
 #include "certd/renewals.h"
+#include "certd/revoked.h"
+#include "certd/store_certificates.h"
 
 #define HOUR_S 3600
 #define DAY_S 86400
@@ -23,8 +28,64 @@ struct asking {
 	const struct renewals_ask *ask;
 	struct acme_renewal_info info;
 	bool has_info;
-	int64_t ask_s;
+	int64_t now_s, ask_s;
+	struct revoked_found revoked;
 };
+
+/* For auditors, unless it is revoked because somebody wanted it here. */
+static struct status
+tell_revoked(struct db_tx *tx, const struct asking *asking)
+{
+	const struct revoked_found *found = &asking->revoked;
+	char since[PKI_TIME_TEXT_MAX], object[40], detail[200];
+	struct enrollment_row of;
+	struct status st =
+	    store_enrollments_load(tx, asking->ask->enrollment, &of);
+
+	if (failed(st) || of.state == ENROLLMENT_REVOKED)
+		return st;
+	pki_time_print(found->answer.revoked_s, since);
+	(void)!snprintf(object, sizeof(object), "certificate %" PRId64,
+	    asking->ask->certificate);
+	(void)!snprintf(detail, sizeof(detail), "since %s, %s; %s", since,
+	    revocation_reason(found->answer.reason), found->source);
+	return store_event(
+	    tx, of.account, "certd", "acme.found_revoked", object, detail);
+}
+
+static struct status
+replace(struct db_tx *tx, const struct asking *asking)
+{
+	struct status st = tell_revoked(tx, asking);
+
+	return failed(st) ? st : renewals_revoked(tx, asking->ask->certificate);
+}
+
+/* What the CA's window makes of when to renew. */
+static struct status
+follow_window(struct db_tx *tx, struct renewal_row *row, int64_t now_s)
+{
+	const uint64_t seed = renewals_seed(row->certificate, row->not_after_s);
+	struct store_certificate of;
+	bool is_hasty = false;
+	int64_t own_s;
+	struct status st = store_certificates_find(tx, row->certificate, &of);
+
+	if (!failed(st))
+		st = renewals_is_hasty(
+		    tx, row->enrollment, row->purpose, now_s, &is_hasty);
+	if (failed(st))
+		return st;
+	row->renew_s =
+	    renewals_in_window(row->window_start_s, row->window_end_s,
+		renewals_latest(of.not_before_s, of.not_after_s), seed);
+	own_s = renewals_at(of.not_before_s, of.not_after_s, seed);
+	if (own_s > now_s + DAY_S)
+		own_s = now_s + DAY_S;
+	if (is_hasty && row->renew_s < own_s)
+		row->renew_s = own_s;
+	return st;
+}
 
 static struct status
 keep(struct db_tx *tx, void *ctx)
@@ -50,11 +111,13 @@ keep(struct db_tx *tx, void *ctx)
 		row.explanation_url[sizeof(row.explanation_url) - 1] = 0;
 		/* 0: a change is under way. */
 		if (row.renew_s != 0 && row.failures == 0)
-			row.renew_s = renewals_in_window(row.window_start_s,
-			    row.window_end_s, row.not_after_s,
-			    renewals_seed(row.certificate, row.not_after_s));
+			st = follow_window(tx, &row, asking->now_s);
 	}
-	return store_renewals_save(tx, &row);
+	if (!failed(st))
+		st = store_renewals_save(tx, &row);
+	if (!failed(st) && asking->revoked.answer.is_revoked)
+		st = replace(tx, asking);
+	return st;
 }
 
 /* Of the certificate as it is kept. */
@@ -127,12 +190,48 @@ may_ask(
 	return false;
 }
 
+static struct status
+load_chain(struct store *store, int64_t certificate, char **ret_pem)
+{
+	struct db_tx *tx;
+	struct status st = store_read(store, &tx);
+
+	if (failed(st))
+		return st;
+	st = store_certificates_chain(tx, certificate, ret_pem);
+	db_end(tx);
+	return st;
+}
+
+/* Where the CA has no renewal information, this sets the pace.  Where it has,
+ * or wants to be left alone, OCSP is not asked for each certificate as well. */
+static void
+look_revoked(
+    const struct issuer_config *config, struct asking *asking, int64_t now_s)
+{
+	struct revoked_found *found = &asking->revoked;
+	const bool may_ask_each =
+	    !asking->has_info &&
+	    (asking->ask_s == 0 || asking->ask_s >= now_s + HOUR_S);
+	scoped(free) char *pem = NULL;
+
+	if (config->revoked == NULL ||
+	    failed(load_chain(config->store, asking->ask->certificate, &pem)))
+		return;
+	revoked_look(config->revoked, pem, may_ask_each, now_s, found);
+	if (found->next_s != 0 && !asking->has_info &&
+	    (asking->ask_s == 0 || found->next_s < asking->ask_s))
+		asking->ask_s = found->next_s;
+}
+
 void
 renewals_ask(const struct issuer_config *config, struct writer *writer,
     const struct renewals_ask *ask)
 {
 	const int64_t now_s = store_now_s();
-	struct asking asking = { .ask = ask, .ask_s = now_s + HOUR_S };
+	struct asking asking = {
+		.ask = ask, .now_s = now_s, .ask_s = now_s + HOUR_S
+	};
 	char cert_id[ACME_CERT_ID_MAX];
 	struct status st;
 
@@ -143,6 +242,7 @@ renewals_ask(const struct issuer_config *config, struct writer *writer,
 		else if (st.code == STATUS_FAILED_PRECONDITION)
 			asking.ask_s = 0; /* it cannot be told of to a CA */
 	}
+	look_revoked(config, &asking, now_s);
 	st = writer_run(writer, keep, &asking);
 	if (failed(st))
 		log_warn("what a CA said of a renewal could not be kept",

@@ -147,6 +147,7 @@ plan(struct making *making, struct db_tx *tx)
 		    asked->n_hostnames, asked->hostnames, &making->names);
 	row->https = !asked->plain_http;
 	row->mode = mode_of(asked);
+	row->names_by_operator = call->caller->is == ALLOW_OPERATOR;
 	snprintf(row->created_by, sizeof(row->created_by), "%s",
 	    call->caller->actor);
 	return st;

@@ -65,11 +65,19 @@ read_fields(const update_msg *asked, unsigned *ret_fields)
 static struct status
 change_names(struct update *u)
 {
-	scoped(names_done) struct names names = { 0 };
+	scoped(names_done) struct names names = { 0 }, had = { 0 };
 	struct status st =
 	    resource_fields_names(u->call, u->resources->config.zone, u->row,
 		u->asked->n_hostnames, u->asked->hostnames, &names);
 
+	if (!failed(st))
+		st = store_resources_names(u->tx, u->row->id, &had);
+	/* With one that an account adds they are not the operator's any more.
+	 */
+	if (!failed(st))
+		u->row->names_by_operator =
+		    u->call->caller->is == ALLOW_OPERATOR ||
+		    (u->row->names_by_operator && names_within(&names, &had));
 	if (!failed(st))
 		st = resources_check_wildcards(
 		    u->resources, u->tx, u->call, u->row->id, &names);

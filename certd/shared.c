@@ -2,8 +2,8 @@
 
 /*
  * Shared certificates by themselves.  For each kind of key: the one that is in
- * place while it is valid and covers, else the one that is valid longest of
- * those that fit.  Only what is shared is weighed, so a certificate of its
+ * place while it covers and is not ending, else the one that is valid longest
+ * of those that fit.  Only what is shared is weighed, so a certificate of its
  * owner's choice is never put in another's place: with one bound a resource is
  * of mode personal.
  */
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "certd/enrollments.h"
 #include "certd/store_bindings.h"
@@ -68,16 +69,19 @@ choose(struct db_tx *tx, struct api_call *call, const struct resource_row *row,
     const struct binding *bound, size_t n_bound, struct choice *choice)
 {
 	scoped(names_done) struct names names = { 0 };
-	int64_t candidates[CANDIDATES_MAX];
+	int64_t candidates[CANDIDATES_MAX], now_s = store_now_s();
 	size_t n = 0;
 	struct status st = store_resources_names(tx, row->id, &names);
 
 	for (size_t i = 0; i < n_bound && !failed(st); i++)
-		st = consider(tx, call, row, bound[i].certificate, choice);
+		if (!shared_is_ending(
+			bound[i].not_before_s, bound[i].not_after_s, now_s))
+			st = consider(
+			    tx, call, row, bound[i].certificate, choice);
 	/* What covers all names covers the first. */
 	if (!failed(st) && names.n > 0)
-		st = store_fit_shared(tx, names.at[0], row->network,
-		    store_now_s(), candidates, CANDIDATES_MAX, &n);
+		st = store_fit_shared(tx, names.at[0], row->network, now_s,
+		    candidates, CANDIDATES_MAX, &n);
 	for (size_t i = 0; i < n && !failed(st); i++)
 		st = consider(tx, call, row, candidates[i], choice);
 	return st;
@@ -175,10 +179,45 @@ shared_apply_all(struct db_tx *tx, struct api_call *call, int64_t certificate)
 	return failed(st) ? st : store_shared_done(tx, certificate, after);
 }
 
+/* ---- what is ending ---- */
+
+/* certd itself, in the operator's name. */
+static const struct caller self = { .is = ALLOW_OPERATOR, .actor = "certd" };
+
+static struct status
+follow_one(struct db_tx *tx, struct enrollments *enrollments, int64_t resource)
+{
+	struct api_call call = { .caller = &self };
+	struct resource_row row;
+	struct status st = shared_apply(tx, &call, resource);
+
+	if (!failed(st))
+		st = store_resources_load(tx, resource, &row);
+	return failed(st) ? st
+			  : enrollments_follow(enrollments, tx, &call, &row);
+}
+
+STATUS
+shared_follow_ending(struct db_tx *tx, struct enrollments *enrollments,
+    size_t max, size_t *ret_n)
+{
+	int64_t ids[AT_ONCE];
+	size_t n = 0;
+	struct status st = store_shared_ending(tx, SHARED_ENDING_S,
+	    store_now_s(), ids, max < AT_ONCE ? max : AT_ONCE, &n);
+
+	for (size_t i = 0; i < n && !failed(st); i++)
+		st = follow_one(tx, enrollments, ids[i]);
+	if (!failed(st))
+		*ret_n = n;
+	return st;
+}
+
 /* ---- the thread ---- */
 
 struct shared {
 	struct store *store;
+	struct enrollments *enrollments;
 	pthread_t thread;
 	bool is_running;
 	pthread_mutex_t mutex; /* guards stops */
@@ -214,9 +253,6 @@ look(struct shared *shared)
 static struct status
 go_on_in(struct db_tx *tx)
 {
-	/* certd itself, in the operator's name. */
-	static const struct caller self = { .is = ALLOW_OPERATOR,
-		.actor = "certd" };
 	struct api_call call = { .caller = &self };
 	int64_t certificate = 0, after = 0;
 	struct status st = store_shared_todo(tx, &certificate, &after);
@@ -237,17 +273,76 @@ go_on(struct shared *shared)
 	return failed(st) ? st : store_commit(shared->store, tx, go_on_in(tx));
 }
 
+/* Is there one?  Most of the time not, and then nothing is written. */
+static struct status
+look_ending(struct shared *shared, bool *ret_is)
+{
+	int64_t id = 0;
+	size_t n = 0;
+	struct db_tx *tx;
+	struct status st = store_read(shared->store, &tx);
+
+	if (failed(st))
+		return st;
+	st =
+	    store_shared_ending(tx, SHARED_ENDING_S, store_now_s(), &id, 1, &n);
+	db_end(tx);
+	*ret_is = n > 0;
+	return st;
+}
+
+static struct status
+follow_some(struct shared *shared, bool *ret_more)
+{
+	bool is = false;
+	size_t n = 0;
+	struct db_tx *tx;
+	struct status st = look_ending(shared, &is);
+
+	*ret_more = false;
+	if (failed(st) || !is)
+		return st;
+	st = store_write(shared->store, &tx);
+	if (failed(st))
+		return st;
+	st = store_commit(shared->store, tx,
+	    shared_follow_ending(tx, shared->enrollments, AT_ONCE, &n));
+	*ret_more = n == AT_ONCE;
+	return st;
+}
+
+/* Once a minute. */
+static void
+follow_ending(struct shared *shared, int64_t *last_ns)
+{
+	struct status st = status_ok();
+	bool more = true;
+
+	if (!enrollments_can_issue(shared->enrollments) ||
+	    (*last_ns != 0 && clock_mono_ns() - *last_ns < IDLE_MS * NS_PER_MS))
+		return;
+	*last_ns = clock_mono_ns();
+	while (more && !failed(st) && !stops(shared))
+		st = follow_some(shared, &more);
+	if (failed(st))
+		log_error("resources could not be followed whose shared "
+			  "certificate is ending; later again",
+		    LOG_STATUS(st));
+}
+
 static void *
 run(void *ctx)
 {
 	struct shared *shared = ctx;
 	/* Never a count that there is: the first wait is none. */
 	uint64_t seen = UINT64_MAX;
+	int64_t last_ns = 0;
 
 	while (!stops(shared)) {
 		struct status st = status_ok();
 
-		seen = store_wait(shared->store, seen, IDLE_MS);
+		seen = store_wait_calmly(shared->store, seen, IDLE_MS);
+		follow_ending(shared, &last_ns);
 		while (!failed(st) && !stops(shared))
 			st = go_on(shared);
 		if (failed(st) && st.code != STATUS_NOT_FOUND)
@@ -259,13 +354,15 @@ run(void *ctx)
 }
 
 STATUS
-shared_new(struct store *store, struct shared **ret_shared)
+shared_new(struct store *store, struct enrollments *enrollments,
+    struct shared **ret_shared)
 {
 	struct shared *shared = calloc(1, sizeof(*shared));
 
 	if (shared == NULL)
 		return message_no_memory();
 	shared->store = store;
+	shared->enrollments = enrollments;
 	pthread_mutex_init(&shared->mutex, NULL);
 	if (pthread_create(&shared->thread, NULL, run, shared) != 0) {
 		shared_free(shared);

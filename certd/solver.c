@@ -2,26 +2,23 @@
 
 /*
  * Challenges, by their type.  Where a TXT record is to be is asked of the DNS
- * each time it is prepared: a CNAME of _acme-challenge delegates it (RFC 8555
- * has the CA follow it), but one that comes of a wildcard does not, for it ends
- * where the record begins.  That is seen by a name beside it that nobody has.
- * What was prepared stands in the row, and later steps go by the row alone.
+ * each time it is prepared (certd/txt_place.h).  What was prepared stands in
+ * the row, and later steps go by the row alone.
  */
 
 #include "certd/solver.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/base64.h"
+#include "acme/client.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/dns_provider.h"
 #include "certd/solver_int.h"
 #include "certd/solver_persist.h"
+#include "certd/txt_place.h"
 
 #define HTTP_PATIENCE_NS (30 * NS_PER_S)
 
@@ -50,23 +47,6 @@ static bool
 is_by_hand(const struct enrollment_row *of)
 {
 	return of->validation == VALIDATION_DNS_01_BY_HAND;
-}
-
-/* base64url of the SHA-256 (RFC 8555 8.4). */
-static bool
-print_value(const char *key_authorization, char *ret_value, size_t max)
-{
-	uint8_t digest[32];
-	char text[BASE64_MAX(sizeof(digest))];
-
-	if (EVP_Digest(key_authorization, strlen(key_authorization), digest,
-		NULL, EVP_sha256(), NULL) != 1)
-		return false;
-	base64_encode((struct bytes){ digest, sizeof(digest) }, text);
-	for (char *c = text; *c != 0; c++)
-		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
-	text[strcspn(text, "=")] = 0;
-	return (size_t)snprintf(ret_value, max, "%s", text) < max;
 }
 
 static bool
@@ -105,37 +85,70 @@ judge_chain(const struct dns_chain *chain, char *ret_why)
 	}
 }
 
-/* Where CNAMEs of row->dns_name end; beside is a name of nobody's. */
+/* Where CNAMEs of row->dns_name end. */
 static struct status
 find_target(struct solver *solver, struct challenge_row *row, char *ret_why)
 {
-	scoped(free) struct dns_chain *chains = calloc(2, sizeof(*chains));
-	char beside[DNS_NAME_MAX];
-	const char *names[] = { row->dns_name, beside };
-	const struct dns_chain *chain = &chains[0], *other = &chains[1];
+	scoped(free) struct dns_chain *chain = calloc(1, sizeof(*chain));
 	struct status st;
 
-	if (chains == NULL)
+	if (chain == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
-	if (!print_name("_holdfast-none", base_of(row), beside, sizeof(beside)))
-		return status_fail(
-		    STATUS_INVALID_ARGUMENT, "the host name is too long");
-	st = dns_chain(solver->config.resolver, names, 2, chains);
+	st = txt_place_find(solver->config.resolver, row->dns_name, chain);
 	if (!failed(st))
 		st = judge_chain(chain, ret_why);
 	if (failed(st))
 		return st;
 	row->dns_target[0] = 0;
-	if (chain->n_hops < 2 ||
-	    (other->n_hops >= 2 &&
-		strcasecmp(chain->hops[1], other->hops[1]) == 0))
-		return st;
-	(void)!snprintf(row->dns_target, sizeof(row->dns_target), "%s",
-	    chain->hops[chain->n_hops - 1]);
+	if (chain->n_hops >= 2)
+		(void)!snprintf(row->dns_target, sizeof(row->dns_target), "%s",
+		    chain->hops[chain->n_hops - 1]);
 	return st;
 }
 
 /* ---- by whom ---- */
+
+static struct status
+not_for_account(const struct enrollment_row *of,
+    const struct challenge_row *row, const struct dns_provider *provider,
+    char *ret_why)
+{
+	const char *zone = dns_provider_delegation_zone(provider);
+	int n = snprintf(ret_why, PROBLEM_MAX,
+	    "the DNS provider %s puts nothing at %.253s for account %s; ",
+	    dns_provider_name(provider), place_of(row), of->account_name);
+
+	if (zone[0] != 0)
+		n += snprintf(ret_why + n, PROBLEM_MAX - (size_t)n,
+		    "put into the DNS: _acme-challenge.%.180s. CNAME "
+		    "LABEL.%s.%.100s. (LABEL is of your choice), or ",
+		    base_of(row), of->account_name, zone);
+	(void)!snprintf(ret_why + n, PROBLEM_MAX - (size_t)n,
+	    "validate by hand, or ask the operator, who can name the host "
+	    "names or list the account (dns.providers, accounts)");
+	return status_fail(STATUS_PERMISSION_DENIED,
+	    "the DNS provider does not serve the account");
+}
+
+static struct status
+find_named(const struct enrollment_row *of, const struct challenge_row *row,
+    const struct dns_provider **ret_provider, char *ret_why)
+{
+	const struct dns_provider *found = dns_provider_find(of->dns_provider);
+
+	if (found == NULL) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "there is no DNS provider named %s in dns.providers of "
+		    "certd.yaml",
+		    of->dns_provider);
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "there is no such DNS provider");
+	}
+	if (!dns_provider_may(found, of, row->dns_target))
+		return not_for_account(of, row, found, ret_why);
+	*ret_provider = found;
+	return status_ok();
+}
 
 static struct status
 find_provider(const struct enrollment_row *of, const struct challenge_row *row,
@@ -143,37 +156,29 @@ find_provider(const struct enrollment_row *of, const struct challenge_row *row,
 {
 	const struct dns_provider *found;
 
-	if (of->dns_provider[0] != 0) {
-		found = dns_provider_find(of->dns_provider);
-		if (found == NULL) {
-			(void)!snprintf(ret_why, PROBLEM_MAX,
-			    "there is no DNS provider named %s in "
-			    "dns.providers of certd.yaml",
-			    of->dns_provider);
-			return status_fail(STATUS_FAILED_PRECONDITION,
-			    "there is no such DNS provider");
-		}
-		*ret_provider = found;
-		return status_ok();
-	}
-	found = dns_provider_of(place_of(row));
+	if (of->dns_provider[0] != 0)
+		return find_named(of, row, ret_provider, ret_why);
+	found = dns_provider_of(place_of(row), of, row->dns_target);
 	if (found == NULL) {
 		/* acme-dns may have it, where the CNAME is still to come. */
-		found = dns_provider_of(row->dns_name);
+		found = dns_provider_of(row->dns_name, of, "");
 		if (found != NULL && !dns_provider_is_delegate(found))
 			found = NULL;
 	}
-	if (found == NULL) {
-		(void)!snprintf(ret_why, PROBLEM_MAX,
-		    "no DNS provider has a zone that holds %.253s; add one to "
-		    "dns.providers of certd.yaml, make %.253s a CNAME into a "
-		    "zone that one has, or validate by hand",
-		    place_of(row), row->dns_name);
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "no DNS provider has a zone that holds the name");
+	if (found != NULL) {
+		*ret_provider = found;
+		return status_ok();
 	}
-	*ret_provider = found;
-	return status_ok();
+	found = dns_provider_of(place_of(row), NULL, "");
+	if (found != NULL)
+		return not_for_account(of, row, found, ret_why);
+	(void)!snprintf(ret_why, PROBLEM_MAX,
+	    "no DNS provider has a zone that holds %.253s; add one to "
+	    "dns.providers of certd.yaml, make %.253s a CNAME into a zone that "
+	    "one has, or validate by hand",
+	    place_of(row), row->dns_name);
+	return status_fail(STATUS_FAILED_PRECONDITION,
+	    "no DNS provider has a zone that holds the name");
 }
 
 static struct dns_provider_record
@@ -206,9 +211,7 @@ prepare_dns(struct solver *solver, const struct enrollment_row *of,
 	if (!print_name("_acme-challenge", base_of(row), row->dns_name,
 		sizeof(row->dns_name)))
 		return too_long(row, ret_why);
-	if (!print_value(
-		row->key_authorization, row->dns_value, sizeof(row->dns_value)))
-		return status_fail(STATUS_INTERNAL, "no SHA-256 to be had");
+	acme_dns_value(row->key_authorization, row->dns_value);
 	st = find_target(solver, row, ret_why);
 	if (failed(st) || is_by_hand(of))
 		return st;
@@ -220,12 +223,22 @@ prepare_dns(struct solver *solver, const struct enrollment_row *of,
 }
 
 static struct status
-prepare_persist(struct solver *solver, const char *issuer_domain,
-    const char *account_url, struct challenge_row *row, char *ret_why)
+prepare_persist(struct solver *solver, const struct enrollment_row *of,
+    const char *issuer_domain, const char *account_url,
+    struct challenge_row *row, char *ret_why)
 {
 	if (!print_name("_validation-persist", base_of(row), row->dns_name,
 		sizeof(row->dns_name)))
 		return too_long(row, ret_why);
+	/* The record names certd at the CA, and not whose wish it was. */
+	if (!of->by_operator) {
+		(void)!snprintf(ret_why, PROBLEM_MAX,
+		    "dns-persist-01 is for host names that an operator has "
+		    "given the enrollment; ask the operator, or choose another "
+		    "validation");
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "dns-persist-01 is for the operator's enrollments");
+	}
 	if (issuer_domain == NULL || issuer_domain[0] == 0 ||
 	    account_url == NULL || account_url[0] == 0) {
 		(void)!snprintf(ret_why, PROBLEM_MAX,
@@ -268,7 +281,7 @@ solver_prepare(struct solver *solver, const struct enrollment_row *of,
 		st = prepare_dns(solver, of, row, ret_why);
 	else if (is_type(row, "dns-persist-01"))
 		st = prepare_persist(
-		    solver, issuer_domain, account_url, row, ret_why);
+		    solver, of, issuer_domain, account_url, row, ret_why);
 	else
 		st = unknown_type(row, ret_why);
 	if (failed(st) && ret_why[0] == 0)
@@ -289,6 +302,13 @@ put_dns(struct solver *solver, const struct enrollment_row *of,
 	if (is_by_hand(of))
 		return status_ok();
 	st = find_provider(of, row, &provider, ret_why);
+	/* What was put there while it might is taken away though it may not. */
+	if (is_removal && st.code == STATUS_PERMISSION_DENIED) {
+		struct enrollment_row any = *of;
+
+		any.by_operator = true;
+		st = find_provider(&any, row, &provider, ret_why);
+	}
 	if (failed(st))
 		return st;
 	return dns_provider_put(

@@ -50,8 +50,9 @@ SCOPED_RELEASE(solver_free, struct solver *);
  * CNAMEs, empty: the same; dns_value), from hostname, type, key_authorization
  * and, for dns-persist-01, issuer_domain and the account's URL.
  * FAILED_PRECONDITION: no provider has a zone that holds the name, ...; ret_why
- * says what to configure or to put into the DNS.  UNAVAILABLE: the DNS did not
- * answer.
+ * says what to configure or to put into the DNS.  PERMISSION_DENIED: one has,
+ * and does not serve the enrollment's account (certd/provider_access.h).
+ * UNAVAILABLE: the DNS did not answer.
  */
 STATUS solver_prepare(struct solver *solver, const struct enrollment_row *of,
     const char *issuer_domain, const char *account_url,

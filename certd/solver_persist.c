@@ -163,7 +163,9 @@ solver_persist_grants(const char *record, const char *value, int64_t now_s)
 static bool
 answer_grants(const struct dns_answer *answer, const char *value)
 {
-	for (size_t i = 0; answer->code == DNS_OK && i < answer->n_records; i++)
+	if (answer->code != DNS_OK || !answer->is_authoritative)
+		return false;
+	for (size_t i = 0; i < answer->n_records; i++)
 		if (answer->records[i].type == DNS_TXT &&
 		    solver_persist_grants(
 			answer->records[i].text, value, clock_wall_s()))
@@ -177,11 +179,18 @@ say_what_is_there(const struct dns_zone *zone, size_t server,
 {
 	char text[256] = "no TXT record";
 
-	if (answer->code != DNS_OK)
+	if (zone->servers[server].address[0] == 0)
+		(void)!snprintf(
+		    text, sizeof(text), "the server has no address");
+	else if (answer->code == DNS_OK && !answer->is_authoritative)
+		(void)!snprintf(text, sizeof(text),
+		    "the server does not serve the zone (lame delegation)");
+	else if (answer->code != DNS_OK)
 		(void)!snprintf(
 		    text, sizeof(text), "%s", dns_code_name(answer->code));
 	for (size_t i = 0; i < answer->n_records; i++)
-		if (answer->records[i].type == DNS_TXT)
+		if (answer->is_authoritative &&
+		    answer->records[i].type == DNS_TXT)
 			printable_print(bytes_of(answer->records[i].text), text,
 			    sizeof(text));
 	(void)!snprintf(ret_why, PROBLEM_MAX,
@@ -196,8 +205,7 @@ solver_persist_everywhere(struct dns_resolver *resolver, const char *name,
     const char *value, bool *ret_in_place, char ret_why[PROBLEM_MAX])
 {
 	scoped(free) struct dns_zone *zone = calloc(1, sizeof(*zone));
-	struct dns_question questions[16];
-	struct dns_answer answers[16];
+	struct dns_answer answers[DNS_ZONE_SERVERS_MAX];
 	char why[DNS_WHY_MAX] = "";
 	bool is_everywhere = true;
 	struct status st;
@@ -209,11 +217,7 @@ solver_persist_everywhere(struct dns_resolver *resolver, const char *name,
 		(void)!snprintf(ret_why, PROBLEM_MAX, "%s", why);
 		return st;
 	}
-	for (size_t i = 0; i < zone->n_servers; i++)
-		questions[i] = (struct dns_question){ .name = name,
-			.type = DNS_TXT,
-			.server = zone->servers[i].address };
-	st = dns_ask(resolver, questions, zone->n_servers, answers);
+	st = dns_ask_servers(resolver, zone, name, DNS_TXT, answers);
 	if (failed(st))
 		return st;
 	for (size_t i = 0; i < zone->n_servers; i++) {

@@ -22,6 +22,7 @@
 #include "certd/token_uses.h"
 
 #define EVENT_TEXT_MAX 201
+#define CALM_MS 20
 
 struct store {
 	struct db *db;
@@ -30,6 +31,7 @@ struct store {
 	struct metric_histogram *m_latency;
 	pthread_mutex_t mutex; /* guards commits */
 	pthread_cond_t committed;
+	pthread_cond_t calm; /* nobody signals it */
 	uint64_t commits;
 };
 
@@ -54,6 +56,7 @@ store_open(const struct store_config *config, struct store **ret_store)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	pthread_mutex_init(&store->mutex, NULL);
 	clock_cond_init(&store->committed);
+	clock_cond_init(&store->calm);
 	st = db_open(&to, &store->db);
 	if (!failed(st) && !config->read_only)
 		st = token_uses_new(store->db, &store->token_uses);
@@ -73,6 +76,7 @@ store_close(struct store *store)
 	token_uses_free(store->token_uses);
 	db_close(store->db);
 	pthread_cond_destroy(&store->committed);
+	pthread_cond_destroy(&store->calm);
 	pthread_mutex_destroy(&store->mutex);
 	free(store);
 }
@@ -153,6 +157,19 @@ store_wait(struct store *store, uint64_t seen, unsigned timeout_ms)
 	commits = store->commits;
 	pthread_mutex_unlock(&store->mutex);
 	return commits;
+}
+
+uint64_t
+store_wait_calmly(struct store *store, uint64_t seen, unsigned timeout_ms)
+{
+	unsigned rest_ms = timeout_ms < CALM_MS ? timeout_ms : CALM_MS;
+	int64_t until_ns = clock_mono_ns() + rest_ms * NS_PER_MS;
+
+	pthread_mutex_lock(&store->mutex);
+	while (clock_cond_wait(&store->calm, &store->mutex, until_ns))
+		;
+	pthread_mutex_unlock(&store->mutex);
+	return store_wait(store, seen, timeout_ms - rest_ms);
 }
 
 /* ---- meta ---- */

@@ -68,6 +68,11 @@ STATUS store_current_version(
  * at most timeout_ms; gives the count.  store_wake makes all of them look.
  */
 uint64_t store_wait(struct store *store, uint64_t seen, unsigned timeout_ms);
+/* The same for who can do without seeing each of them: it rests for 20 ms
+ * first, so that hundreds of commits a second wake it fifty times.  What is
+ * committed after a quiet moment wakes it at once. */
+uint64_t store_wait_calmly(
+    struct store *store, uint64_t seen, unsigned timeout_ms);
 void store_wake(struct store *store);
 
 /* ---- history ---- */

@@ -93,6 +93,39 @@ store_challenges_of(struct db_tx *tx, int64_t change,
 }
 
 STATUS
+store_challenges_use(struct db_tx *tx, const char *authorization_url,
+    int64_t account, enum challenge_use *ret_use)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false, proven = false, others = false, now = false;
+	struct status st = db_query(tx, &rows,
+	    "SELECT c.account, c.ended_s, h.state FROM challenge h"
+	    " JOIN change c ON c.id = h.change WHERE h.authorization_url = ?1",
+	    DB_VALUES(db_text(authorization_url)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	while (!failed(st) && row) {
+		bool own = db_column_int(rows, 0) == account;
+		int64_t state = db_column_int(rows, 2);
+
+		/* From VALIDATING on it was seen in place. */
+		proven = proven || (own && (state == CHALLENGE_VALIDATING ||
+					       state == CHALLENGE_VALID));
+		others = others || !own;
+		now = now || (!own && db_column_int(rows, 1) == 0);
+		st = db_next(rows, &row);
+	}
+	if (failed(st))
+		return st;
+	*ret_use = proven   ? CHALLENGE_USE_PROVEN
+		   : now    ? CHALLENGE_USE_OTHERS_NOW
+		   : others ? CHALLENGE_USE_OTHERS
+			    : CHALLENGE_USE_NONE;
+	return st;
+}
+
+STATUS
 store_challenges_presented(struct db_tx *tx, const char *type,
     bool (*each)(void *ctx, const struct challenge_row *row), void *ctx)
 {

@@ -7,6 +7,7 @@
  * one brings with it in store_changes_end.c.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "certd/page.h"
@@ -79,6 +80,8 @@ store_changes_take(struct db_rows *rows, struct change_row *to)
 	    rows, 17, to->certificate_url, sizeof(to->certificate_url));
 	db_column_text(rows, 19, to->key_label, sizeof(to->key_label));
 	db_column_text(rows, 27, to->created_by, sizeof(to->created_by));
+	db_column_text(
+	    rows, 28, to->wanted_authority, sizeof(to->wanted_authority));
 }
 
 static struct status
@@ -202,15 +205,16 @@ insert_row(struct db_tx *tx, const struct change_row *row)
 	return db_run(tx, NULL,
 	    "INSERT INTO change (enrollment, account, resource, plan, purpose,"
 	    " kind, hostnames, state, due_s, percent, doing, authority,"
-	    " replaces, created_s, created_by)"
+	    " replaces, created_s, created_by, wanted_authority)"
 	    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, hostnames, ?7, ?8, ?9, ?10, ?11,"
-	    " ?12, ?13, ?14 FROM enrollment WHERE id = ?1",
+	    " ?12, ?13, ?14, ?15 FROM enrollment WHERE id = ?1",
 	    DB_VALUES(db_int(row->enrollment), db_int(row->account),
 		db_int(row->resource), db_int(row->plan), db_int(row->purpose),
 		db_int(row->kind), db_int(row->state), db_int(row->due_s),
 		db_int(row->percent), db_text(row->doing),
 		db_text(row->authority), db_int(row->replaces),
-		db_int(row->created_s), db_text(row->created_by)));
+		db_int(row->created_s), db_text(row->created_by),
+		db_text(row->wanted_authority)));
 }
 
 STATUS
@@ -362,13 +366,18 @@ store_changes_outdate(struct db_tx *tx, int64_t id)
 
 /* ---- what is due ---- */
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static bool
 is_among(const int64_t *ids, size_t n, int64_t id)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
+	return n > 0 && bsearch(&id, ids, n, sizeof(id), compare_ids) != NULL;
 }
 
 STATUS
@@ -413,7 +422,7 @@ STATUS
 store_changes_clamp(struct db_tx *tx, int64_t now_s)
 {
 	return db_run(tx, NULL,
-	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0"
+	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0 AND due_s > 0"
 	    " AND due_s > ?1 AND (due_s > ?1 + 90000 OR created_s > ?1)"
 	    " AND state <> 5 AND state <> 7",
 	    DB_VALUES(db_int(now_s)));

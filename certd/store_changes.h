@@ -68,7 +68,10 @@ struct change_row {
 	unsigned percent;
 	char doing[CHANGE_DOING_MAX];
 	char problem[PROBLEM_MAX];
-	char authority[AUTHORITY_NAME_MAX];
+	char authority[AUTHORITY_NAME_MAX]; /* where it is ordered */
+	/* Whom a plan wants it from, whatever the enrollment says; or empty.
+	 * Saving leaves it. */
+	char wanted_authority[AUTHORITY_NAME_MAX];
 	char order_url[ACME_URL_MAX];
 	char finalize_url[ACME_URL_MAX];
 	char certificate_url[ACME_URL_MAX];
@@ -98,6 +101,11 @@ change_has_ended(const struct change_row *row)
  */
 unsigned store_changes_percent(int state);
 
+/* Those that API tokens have asked for since then, of an account or (0) of an
+ * enrollment; counts to max and no further. */
+STATUS store_changes_asked(struct db_tx *tx, int64_t account,
+    int64_t enrollment, int64_t since_s, unsigned max, unsigned *ret_n);
+
 /* What all below say of one that is not there. */
 struct status store_changes_none(void);
 
@@ -118,6 +126,9 @@ STATUS store_changes_alive(struct db_tx *tx, int64_t enrollment, int purpose,
 /* That, else the newest of that purpose; NOT_FOUND: there never was one. */
 STATUS store_changes_newest(struct db_tx *tx, int64_t enrollment, int purpose,
     struct change_row *ret_row);
+/* When the n-th newest that is DONE was begun; 0: there are not so many. */
+STATUS store_changes_obtained(struct db_tx *tx, int64_t enrollment, int purpose,
+    unsigned n, int64_t *ret_since_s);
 /* Of a resource's enrollment, purpose main. */
 STATUS store_changes_of_resource(
     struct db_tx *tx, int64_t resource, struct change_row *ret_row);
@@ -155,7 +166,8 @@ STATUS store_changes_given(
 STATUS store_changes_outdate(struct db_tx *tx, int64_t id);
 
 /* Due at now_s, earliest first, those that are not in skip (ids that are being
- * worked on).  *ret_next_s: when the next one is due; 0: none. */
+ * worked on, in ascending order).  *ret_next_s: when the next one is due; 0:
+ * none. */
 STATUS store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
     size_t n_skip, int64_t *ret_ids, size_t max, size_t *ret_n,
     int64_t *ret_next_s);
@@ -188,6 +200,15 @@ STATUS store_challenges_put(
 /* malloc'd, by host name; free it. */
 STATUS store_challenges_of(struct db_tx *tx, int64_t change,
     struct challenge_row **ret_rows, size_t *ret_n);
+/* Who has worked with an authorization of a CA, by its URL. */
+enum challenge_use {
+	CHALLENGE_USE_NONE,       /* nobody that is known, or none but itself */
+	CHALLENGE_USE_PROVEN,     /* the account has proven it */
+	CHALLENGE_USE_OTHERS_NOW, /* a change of another account is at it */
+	CHALLENGE_USE_OTHERS,     /* another account was */
+};
+STATUS store_challenges_use(struct db_tx *tx, const char *authorization_url,
+    int64_t account, enum challenge_use *ret_use);
 /* All that certd has put in place for http-01 (type, presented): for edges that
  * come, and for certd's own port after a start. */
 STATUS store_challenges_presented(struct db_tx *tx, const char *type,
@@ -198,6 +219,23 @@ STATUS store_challenges_presented(struct db_tx *tx, const char *type,
 STATUS store_changes_events(struct db_tx *tx, int64_t change,
     bool (*each)(void *ctx, int64_t at_s, int state, const char *text),
     void *ctx);
+
+#define CHANGES_OLD_MAX 100
+/* Where a walk over old changes is; zeroed: at the oldest. */
+struct store_changes_walk {
+	int64_t created_s, id;
+	bool is_done; /* there are none left */
+};
+/*
+ * Of the next CHANGES_OLD_MAX that were begun before then, those that may be
+ * deleted: they had ended before then, and are not the newest of their purpose
+ * of an enrollment that is there.  *walk moves on.
+ */
+STATUS store_changes_old(struct db_tx *tx, int64_t before_s,
+    struct store_changes_walk *walk, int64_t ret_ids[CHANGES_OLD_MAX],
+    size_t *ret_n);
+/* With its history. */
+STATUS store_changes_delete(struct db_tx *tx, int64_t id);
 
 struct store_changes_query {
 	int64_t account, enrollment, resource; /* 0: of all */

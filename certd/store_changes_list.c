@@ -74,6 +74,24 @@ store_changes_list(struct db_tx *tx, const struct store_changes_query *query,
 }
 
 STATUS
+store_changes_obtained(struct db_tx *tx, int64_t enrollment, int purpose,
+    unsigned n, int64_t *ret_since_s)
+{
+	int64_t since_s = 0;
+	struct status st = db_number(tx, &since_s,
+	    "SELECT created_s FROM change WHERE enrollment = ?1"
+	    " AND purpose = ?2 AND state = ?3 ORDER BY id DESC LIMIT 1"
+	    " OFFSET ?4",
+	    DB_VALUES(db_int(enrollment), db_int(purpose), db_int(CHANGE_DONE),
+		db_int((int64_t)n - 1)));
+
+	if (failed(st) && st.code != STATUS_NOT_FOUND)
+		return st;
+	*ret_since_s = failed(st) ? 0 : since_s;
+	return status_ok();
+}
+
+STATUS
 store_changes_events(struct db_tx *tx, int64_t change,
     bool (*each)(void *ctx, int64_t at_s, int state, const char *text),
     void *ctx)
@@ -96,5 +114,32 @@ store_changes_events(struct db_tx *tx, int64_t change,
 			return message_no_memory();
 		st = db_next(rows, &row);
 	}
+	return st;
+}
+
+/* ---- how many ---- */
+
+/* ?1 whose, ?2 since, ?3 how many at most.  Tokens' actors begin with it. */
+#define ASKED "substr(created_by, 1, 6) = 'token ' LIMIT ?3)"
+
+STATUS
+store_changes_asked(struct db_tx *tx, int64_t account, int64_t enrollment,
+    int64_t since_s, unsigned max, unsigned *ret_n)
+{
+	int64_t n = 0;
+	struct status st = db_number(tx, &n,
+	    account != 0
+		/* Ids go with time. */
+		? "SELECT count(*) FROM (SELECT 1 FROM change"
+		  " WHERE account = ?1 AND id >= (SELECT id FROM change"
+		  "  WHERE created_s >= ?2 ORDER BY created_s LIMIT 1)"
+		  " AND " ASKED
+		: "SELECT count(*) FROM (SELECT 1 FROM change"
+		  " WHERE enrollment = ?1 AND created_s >= ?2 AND " ASKED,
+	    DB_VALUES(db_int(account != 0 ? account : enrollment),
+		db_int(since_s), db_int(max)));
+
+	if (!failed(st))
+		*ret_n = (unsigned)n;
 	return st;
 }

@@ -12,7 +12,8 @@
 #define ENROLLMENT                                                             \
 	"SELECT e.id, e.validation, e.dns_provider, e.authority, e.problem,"   \
 	" coalesce(c.id, 0), coalesce(c.ended_s, 0), coalesce(c.doing, ''),"   \
-	" coalesce(c.problem, '') FROM enrollment e"
+	" coalesce(c.problem, ''), a.name, e.by_operator FROM enrollment e"    \
+	" JOIN account a ON a.id = e.account"
 
 static struct status
 find(struct db_tx *tx, const char *sql, int64_t id,
@@ -32,13 +33,15 @@ find(struct db_tx *tx, const char *sql, int64_t id,
 	*ret = (struct checks_enrollment){ .id = db_column_int(rows, 0),
 		.validation = (int)db_column_int(rows, 1),
 		.change = db_column_int(rows, 5),
-		.change_has_ended = db_column_int(rows, 6) != 0 };
+		.change_has_ended = db_column_int(rows, 6) != 0,
+		.by_operator = db_column_int(rows, 10) != 0 };
 	db_column_text(rows, 2, ret->dns_provider, sizeof(ret->dns_provider));
 	db_column_text(rows, 3, ret->authority, sizeof(ret->authority));
 	db_column_text(rows, 4, ret->problem, sizeof(ret->problem));
 	db_column_text(rows, 7, ret->change_doing, sizeof(ret->change_doing));
 	db_column_text(
 	    rows, 8, ret->change_problem, sizeof(ret->change_problem));
+	db_column_text(rows, 9, ret->account_name, sizeof(ret->account_name));
 	return st;
 }
 

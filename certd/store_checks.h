@@ -20,6 +20,8 @@
 struct checks_enrollment {
 	int64_t id;
 	int validation; /* VALIDATION_... */
+	char account_name[ACCOUNT_NAME_MAX];
+	bool by_operator; /* as enrollment_row has it */
 	char dns_provider[41];
 	char authority[AUTHORITY_NAME_MAX];
 	char problem[PROBLEM_MAX];

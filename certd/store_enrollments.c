@@ -17,6 +17,8 @@
 #include "certd/page.h"
 #include "certd/store.h"
 #include "certd/store_changes.h"
+#include "certd/store_revocations.h"
+#include "certd/store_standby.h"
 #include "proto/message.h"
 
 #define CONTACTS_TEXT_MAX (ENROLLMENT_CONTACTS_MAX * 21 + 1)
@@ -33,7 +35,8 @@ store_enrollments_none(void)
 	"SELECT e.id, e.account, a.name, e.name, e.resource, e.common_name,"   \
 	" e.network, e.alg, e.validation, e.dns_provider, e.authority,"        \
 	" e.profile, e.preferred_chain, e.stepwise, e.standby, e.contacts,"    \
-	" e.state, e.problem, e.created_s, e.created_by, e.revision, e.leaves" \
+	" e.state, e.problem, e.created_s, e.created_by, e.revision,"          \
+	" e.leaves, e.by_operator"                                             \
 	" FROM enrollment e CROSS JOIN account a"
 
 static void
@@ -59,7 +62,8 @@ take_row(struct db_rows *rows, struct enrollment_row *to)
 		.state = (int)db_column_int(rows, 16),
 		.created_s = db_column_int(rows, 18),
 		.revision = db_column_int(rows, 20),
-		.leaves = db_column_int(rows, 21) != 0 };
+		.leaves = db_column_int(rows, 21) != 0,
+		.by_operator = db_column_int(rows, 22) != 0 };
 	db_column_text(rows, 2, to->account_name, sizeof(to->account_name));
 	db_column_text(rows, 3, to->name, sizeof(to->name));
 	db_column_text(rows, 5, to->common_name, sizeof(to->common_name));
@@ -221,8 +225,9 @@ insert_row(
 	    "INSERT INTO enrollment (account, name, resource, common_name,"
 	    " hostnames, network, alg, validation, dns_provider, authority,"
 	    " profile, preferred_chain, stepwise, standby, contacts, state,"
-	    " problem, created_s, created_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-	    " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+	    " problem, created_s, created_by, by_operator) VALUES (?1, ?2, ?3,"
+	    " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+	    " ?18, ?19, ?20)",
 	    DB_VALUES(db_int(row->account), db_text(row->name),
 		db_ref(row->resource), db_text(row->common_name),
 		db_text(hostnames), db_text(row->network), db_int(row->alg),
@@ -231,7 +236,7 @@ insert_row(
 		db_text(row->preferred_chain), db_int(row->stepwise),
 		db_int(row->standby), db_text(contacts), db_int(row->state),
 		db_text(row->problem), db_int(row->created_s),
-		db_text(row->created_by)));
+		db_text(row->created_by), db_int(row->by_operator)));
 }
 
 STATUS
@@ -264,6 +269,7 @@ store_enrollments_save(struct db_tx *tx, struct enrollment_row *row)
 	    " alg = ?5, validation = ?6, dns_provider = ?7, authority = ?8,"
 	    " profile = ?9, preferred_chain = ?10, stepwise = ?11,"
 	    " standby = ?12, contacts = ?13, state = ?14, problem = ?15,"
+	    " by_operator = ?16,"
 	    " revision = revision + 1 WHERE id = ?1",
 	    DB_VALUES(db_int(row->id), db_text(row->name),
 		db_text(row->common_name), db_text(row->network),
@@ -271,7 +277,8 @@ store_enrollments_save(struct db_tx *tx, struct enrollment_row *row)
 		db_text(row->dns_provider), db_text(row->authority),
 		db_text(row->profile), db_text(row->preferred_chain),
 		db_int(row->stepwise), db_int(row->standby), db_text(contacts),
-		db_int(row->state), db_text(row->problem)));
+		db_int(row->state), db_text(row->problem),
+		db_int(row->by_operator)));
 	if (failed(st))
 		return say_which(tx, row, st);
 	row->revision++;
@@ -290,9 +297,15 @@ store_enrollments_set_state(
 STATUS
 store_enrollments_delete(struct db_tx *tx, int64_t id)
 {
-	struct status st = db_run(tx, NULL,
-	    "DELETE FROM renewal WHERE enrollment = ?1", DB_VALUES(db_int(id)));
+	struct status st = store_standby_drop(tx, id);
 
+	if (!failed(st))
+		st = db_run(tx, NULL,
+		    "DELETE FROM renewal WHERE enrollment = ?1",
+		    DB_VALUES(db_int(id)));
+	/* Nothing takes the place of a certificate any more. */
+	if (!failed(st))
+		st = store_revocations_release(tx, id, 0);
 	return failed(st)
 		   ? st
 		   : db_run(tx, NULL, "DELETE FROM enrollment WHERE id = ?1",
@@ -312,6 +325,9 @@ store_enrollments_leave(struct db_tx *tx, int64_t id)
 		return st;
 	if (under_way == 0)
 		return store_enrollments_delete(tx, id);
+	st = store_standby_drop(tx, id);
+	if (failed(st))
+		return st;
 	/* No name that a person gives has a line feed. */
 	snprintf(name, sizeof(name), "leaves\n%" PRId64, id);
 	st = db_run(tx, NULL,

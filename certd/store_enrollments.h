@@ -63,6 +63,9 @@ struct enrollment_row {
 	char problem[PROBLEM_MAX];
 	int64_t created_s;
 	char created_by[ACTOR_MAX];
+	/* An operator has given it its host names, or has said how they are
+	 * validated; so DNS providers serve them whichever account it is of. */
+	bool by_operator;
 	int64_t revision;
 	/* Given up; it is there until its changes have ended, and no list or
 	 * find shows it.  Kept by store_enrollments_leave. */
@@ -94,7 +97,8 @@ STATUS store_enrollments_save(struct db_tx *tx, struct enrollment_row *row);
 /* How it stands, for the machine: an etag that somebody holds stays good. */
 STATUS store_enrollments_set_state(
     struct db_tx *tx, int64_t id, int state, const char *problem);
-/* With its renewals; its changes must have ended. */
+/* With its renewals; its changes must have ended.  A standby certificate goes,
+ * unless it is bound; revocations that waited for a change become due. */
 STATUS store_enrollments_delete(struct db_tx *tx, int64_t id);
 /* Delete it; with a change under way it only lets go of name and resource, and
  * is deleted by the store_changes_save that ends the last one. */
@@ -143,7 +147,7 @@ STATUS store_renewals_due(struct db_tx *tx, int64_t now_s,
     struct renewal_row *ret_rows, size_t max, size_t *ret_n,
     int64_t *ret_next_s);
 /* Due at once what was put off by a clock that was ahead of now_s.  Looks at
- * all rows. */
+ * what is failing, and at what is due in more than a day. */
 STATUS store_renewals_clamp(struct db_tx *tx, int64_t now_s);
 
 #endif

@@ -60,3 +60,11 @@ store_leaving_due(struct db_tx *tx, int64_t now_s, int64_t *ret_certificates,
 	*ret_next_s = row ? db_column_int(rows, 1) : 0;
 	return st;
 }
+
+STATUS
+store_leaving_clamp(struct db_tx *tx, int64_t now_s)
+{
+	return db_run(tx, NULL,
+	    "UPDATE leaving SET due_s = ?1 WHERE due_s > ?1 + 3600",
+	    DB_VALUES(db_int(now_s)));
+}

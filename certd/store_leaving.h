@@ -24,5 +24,7 @@ STATUS store_leaving_end(struct db_tx *tx, int64_t certificate);
 /* Due at now_s, at most max; *ret_next_s: when the next one is; 0: none. */
 STATUS store_leaving_due(struct db_tx *tx, int64_t now_s,
     int64_t *ret_certificates, size_t max, size_t *ret_n, int64_t *ret_next_s);
+/* Due at once what was put off by a clock that was ahead of now_s. */
+STATUS store_leaving_clamp(struct db_tx *tx, int64_t now_s);
 
 #endif

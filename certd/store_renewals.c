@@ -83,20 +83,29 @@ earlier(int64_t a, int64_t b)
 STATUS
 store_renewals_save(struct db_tx *tx, struct renewal_row *row)
 {
+	struct status st;
+
 	row->due_s = earlier(row->renew_s, row->ask_s);
-	return db_run(tx, NULL,
-	    "UPDATE renewal SET certificate = ?3, authority = ?4,"
-	    " not_after_s = ?5, due_s = ?6, renew_s = ?7, ask_s = ?8,"
-	    " window_start_s = ?9, window_end_s = ?10, explanation_url = ?11,"
-	    " failures = ?12, problem = ?13"
+	st = db_run(tx, NULL,
+	    "UPDATE renewal SET authority = ?3,"
+	    " not_after_s = ?4, due_s = ?5, renew_s = ?6, ask_s = ?7,"
+	    " window_start_s = ?8, window_end_s = ?9, explanation_url = ?10,"
+	    " failures = ?11, problem = ?12"
 	    " WHERE enrollment = ?1 AND purpose = ?2",
 	    DB_VALUES(db_int(row->enrollment), db_int(row->purpose),
-		db_ref(row->certificate), db_text(row->authority),
-		db_int(row->not_after_s), db_int(row->due_s),
-		db_int(row->renew_s), db_int(row->ask_s),
+		db_text(row->authority), db_int(row->not_after_s),
+		db_int(row->due_s), db_int(row->renew_s), db_int(row->ask_s),
 		db_int(row->window_start_s), db_int(row->window_end_s),
 		db_text(row->explanation_url), db_int(row->failures),
 		db_text(row->problem)));
+	if (failed(st))
+		return st;
+	/* Seldom another one: its index and what it refers to are spared. */
+	return db_run(tx, NULL,
+	    "UPDATE renewal SET certificate = ?3 WHERE enrollment = ?1"
+	    " AND purpose = ?2 AND certificate IS NOT ?3",
+	    DB_VALUES(db_int(row->enrollment), db_int(row->purpose),
+		db_ref(row->certificate)));
 }
 
 STATUS
@@ -136,8 +145,9 @@ store_renewals_clamp(struct db_tx *tx, int64_t now_s)
 
 	if (failed(st))
 		return st;
+	/* One that is renewed earlier is asked about after that. */
 	return db_run(tx, NULL,
 	    "UPDATE renewal SET ask_s = ?1, due_s = ?1"
-	    " WHERE ask_s > ?1 + 90000",
+	    " WHERE due_s > 0 AND due_s > ?1 + 90000 AND ask_s > ?1 + 90000",
 	    DB_VALUES(db_int(now_s)));
 }

@@ -38,6 +38,7 @@ store_resources_take(struct db_rows *rows, struct resource_row *ret_row)
 	db_column_text(rows, 13, to->created_by, sizeof(to->created_by));
 	to->version = db_column_int(rows, 14);
 	to->revision = db_column_int(rows, 15);
+	to->names_by_operator = db_column_int(rows, 16) != 0;
 }
 
 static struct status
@@ -116,14 +117,16 @@ store_resources_insert(
 	st = db_run(tx, NULL,
 	    "INSERT INTO resource (account, name, network, edge_group, target,"
 	    " origin_host, origin_mode, https, mode, created_s, created_by,"
-	    " changed_s, version, revision) VALUES"
-	    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)",
+	    " changed_s, version, revision, names_by_operator) VALUES"
+	    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0,"
+	    " ?14)",
 	    DB_VALUES(db_int(row->account), db_text(row->name),
 		db_text(row->network), db_text(row->edge_group),
 		db_text(row->target), db_text(row->origin_host),
 		db_int(row->origin_mode), db_int(row->https), db_int(row->mode),
 		db_int(row->created_s), db_text(row->created_by),
-		db_int(row->changed_s), db_int(row->version)));
+		db_int(row->changed_s), db_int(row->version),
+		db_int(row->names_by_operator)));
 	if (!failed(st))
 		row->id = db_inserted(tx);
 	return st;
@@ -142,12 +145,13 @@ store_resources_save(
 	return db_run(tx, NULL,
 	    "UPDATE resource SET name = ?2, edge_group = ?3, origin_host = ?4,"
 	    " origin_mode = ?5, https = ?6, mode = ?7, changed_s = ?8,"
-	    " version = ?9, revision = ?10 WHERE id = ?1",
+	    " version = max(version, ?9), revision = ?10,"
+	    " names_by_operator = ?11 WHERE id = ?1",
 	    DB_VALUES(db_int(row->id), db_text(row->name),
 		db_text(row->edge_group), db_text(row->origin_host),
 		db_int(row->origin_mode), db_int(row->https), db_int(row->mode),
 		db_int(row->changed_s), db_int(row->version),
-		db_int(row->revision)));
+		db_int(row->revision), db_int(row->names_by_operator)));
 }
 
 /* ---- host names ---- */

@@ -51,6 +51,8 @@ struct resource_row {
 	int64_t created_s, changed_s;
 	char created_by[ACTOR_MAX];
 	int64_t version, revision;
+	/* An operator gave it all of its host names. */
+	bool names_by_operator;
 };
 
 /* NOT_FOUND when there is none, or (find) none that the caller may see. */
@@ -140,7 +142,9 @@ STATUS store_resources_list(struct db_tx *tx,
 #define RESOURCES_COLUMNS                                                      \
 	"r.id, r.account, a.name, r.name, r.network, r.edge_group, r.target,"  \
 	" r.origin_host, r.origin_mode, r.https, r.mode, r.created_s,"         \
-	" r.changed_s, r.created_by, r.version, r.revision"
+	" r.changed_s, r.created_by, r.version, r.revision,"                   \
+	" r.names_by_operator"
+#define RESOURCES_N_COLUMNS 17
 void store_resources_take(struct db_rows *rows, struct resource_row *ret_row);
 
 #endif

@@ -21,6 +21,11 @@ STATUS store_shared_todo(
 /* after 0: it is through. */
 STATUS store_shared_done(struct db_tx *tx, int64_t certificate, int64_t after);
 
+/* Resources of mode automatic with HTTPS on and without an enrollment, that
+ * bind a shared certificate of which ending_s is left, or a third of its time
+ * where that is less; at most max. */
+STATUS store_shared_ending(struct db_tx *tx, int64_t ending_s, int64_t now_s,
+    int64_t *ret_ids, size_t max, size_t *ret_n);
 /* Resources of mode shared or automatic with HTTPS on, behind after, at most
  * max. *ret_n counts them. */
 STATUS store_shared_resources(struct db_tx *tx, int64_t after, int64_t *ret_ids,

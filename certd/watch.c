@@ -266,7 +266,7 @@ run(void *arg)
 		watch_challenges_pump(watch, &wait_ms);
 		pump(watch, &wait_ms);
 		keep_house(watch);
-		seen = store_wait(watch->config.store, seen, wait_ms);
+		seen = store_wait_calmly(watch->config.store, seen, wait_ms);
 	}
 	return NULL;
 }

@@ -79,14 +79,32 @@ ask_round(struct dns_resolver *resolver, struct rung *rungs, size_t n,
 	return status_ok();
 }
 
+/* Time is up: of those that are not at their end nothing is known. */
+static void
+give_up(struct rung *rungs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!rungs[i].is_done) {
+			dns_answer_done(&rungs[i].answer);
+			rungs[i].answer.code = DNS_NO_ANSWER;
+			rungs[i].is_done = true;
+		}
+}
+
 static STATUS
 climb(struct dns_resolver *resolver, struct rung *rungs, size_t n)
 {
+	const int64_t until_ns = resolver_until_ns(resolver);
 	size_t n_asked = n;
 
 	while (n_asked > 0) {
-		struct status st = ask_round(resolver, rungs, n, &n_asked);
+		struct status st;
 
+		if (clock_mono_ns() >= until_ns) {
+			give_up(rungs, n);
+			break;
+		}
+		st = ask_round(resolver, rungs, n, &n_asked);
 		if (failed(st))
 			return st;
 	}

@@ -5,7 +5,8 @@
  * their end are asked about, for CNAME too: where the end of a chain is broken,
  * resolvers answer SERVFAIL for an address, and would not show a single hop.
  * What an answer tells of further hops is taken; the last name is always asked
- * about itself.  Nobody else's limit is relied upon: hops are counted here.
+ * about itself.  Nobody else's limit is relied upon: hops are counted here, and
+ * so is the time of all rounds together.
  */
 
 #include <stdlib.h>
@@ -119,6 +120,15 @@ look(struct walk *walk, const struct dns_answer answers[KINDS])
 		judge(walk, a, aaaa);
 }
 
+/* Time is up: those that are not at their end have none. */
+static void
+give_up(struct walk *walks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!walks[i].is_done)
+			end(&walks[i], DNS_CHAIN_FAILED, DNS_NO_ANSWER);
+}
+
 static STATUS
 ask_all(struct dns_resolver *resolver, struct walk *walks, size_t n,
     size_t *ret_left)
@@ -156,6 +166,7 @@ dns_chain(struct dns_resolver *resolver, const char *const *names, size_t n,
     struct dns_chain *ret_chains)
 {
 	scoped(free) struct walk *walks = NULL;
+	const int64_t until_ns = resolver_until_ns(resolver);
 	size_t left = n;
 
 	if (n == 0)
@@ -170,7 +181,13 @@ dns_chain(struct dns_resolver *resolver, const char *const *names, size_t n,
 		walks[i].chain.n_hops = 1;
 	}
 	while (left > 0) {
-		struct status st = ask_all(resolver, walks, n, &left);
+		struct status st;
+
+		if (clock_mono_ns() >= until_ns) {
+			give_up(walks, n);
+			break;
+		}
+		st = ask_all(resolver, walks, n, &left);
 
 		if (failed(st))
 			return st;

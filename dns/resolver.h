@@ -130,7 +130,9 @@ struct dns_chain {
 	char addresses[16][64];
 };
 
-/* Follow CNAMEs from each name to its addresses, all names at once. */
+/* Follow CNAMEs from each name to its addresses, all names at once.  However
+ * slow the servers at the hops are, it ends in 3 times timeout_ms and one
+ * question's more: then it is DNS_CHAIN_FAILED with DNS_NO_ANSWER. */
 STATUS dns_chain(struct dns_resolver *resolver, const char *const *names,
     size_t n, struct dns_chain *ret_chains);
 
@@ -140,17 +142,24 @@ STATUS dns_chain(struct dns_resolver *resolver, const char *const *names,
  * those that this machine has no route to (IPv6, mostly).  UNAVAILABLE with a
  * sentence when they cannot be found.
  */
+#define DNS_ZONE_SERVERS_MAX 16
 struct dns_zone {
 	char name[DNS_NAME_MAX];
 	size_t n_servers;
 	struct {
 		char name[DNS_NAME_MAX];
 		char address[64];
-	} servers[16];
+	} servers[DNS_ZONE_SERVERS_MAX];
 };
 #define DNS_WHY_MAX 384
 STATUS dns_find_zone(struct dns_resolver *resolver, const char *name,
     struct dns_zone *ret_zone, char ret_why[DNS_WHY_MAX]);
+
+/* Ask each of a zone's servers itself, as dns_ask does; one answer each, in
+ * their order.  Without an address: DNS_NO_ANSWER. */
+STATUS dns_ask_servers(struct dns_resolver *resolver,
+    const struct dns_zone *zone, const char *name, enum dns_type type,
+    struct dns_answer ret_answers[DNS_ZONE_SERVERS_MAX]);
 
 /*
  * Is there a TXT of that value at name, at every authoritative server of the
@@ -167,7 +176,7 @@ STATUS dns_txt_everywhere(struct dns_resolver *resolver, const char *name,
  * CAA records that apply to a name (RFC 8659 3: the closest ancestor that has
  * any, each name's CNAME followed).  at: where they were found; empty: none
  * anywhere.  A leading "*." does not count.  UNAVAILABLE: a look-up failed,
- * which a CA takes for a no.
+ * which a CA takes for a no.  It ends in the time that dns_chain has.
  */
 #define DNS_CAA_MAX 32
 struct dns_caa {

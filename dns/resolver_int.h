@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "dns/resolver.h"
 
 /* For the files of dns/ alone. */
@@ -39,5 +40,15 @@ resolver_is_told(const struct dns_answer *answer)
 }
 
 #define RESOLVER_LABELS_MAX 128
+
+/* Rounds of questions that each lead to the next one end by then: so many times
+ * as long as one question may take. */
+#define RESOLVER_ROUNDS 3
+static inline int64_t
+resolver_until_ns(const struct dns_resolver *resolver)
+{
+	return clock_mono_ns() +
+	       RESOLVER_ROUNDS * (int64_t)resolver->timeout_ms * NS_PER_MS;
+}
 
 #endif

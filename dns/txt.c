@@ -66,32 +66,6 @@ add_other(struct why *why, const struct dns_answer *answer, const char *name)
 		add(why, "has no TXT record there");
 }
 
-static STATUS
-ask_servers(struct dns_resolver *resolver, const struct dns_zone *zone,
-    const char *name, struct dns_answer *ret_answers)
-{
-	struct dns_question questions[16] = { 0 };
-	struct dns_answer answers[16];
-	struct status st;
-	size_t n = 0;
-
-	for (size_t i = 0; i < zone->n_servers; i++)
-		if (zone->servers[i].address[0] != 0)
-			questions[n++] = (struct dns_question){ .name = name,
-				.type = DNS_TXT,
-				.server = zone->servers[i].address };
-	st = dns_ask(resolver, questions, n, answers);
-	if (failed(st))
-		return st;
-	n = 0;
-	for (size_t i = 0; i < zone->n_servers; i++)
-		ret_answers[i] =
-		    zone->servers[i].address[0] != 0
-			? answers[n++]
-			: (struct dns_answer){ .code = DNS_NO_ANSWER };
-	return status_ok();
-}
-
 STATUS
 dns_txt_everywhere(struct dns_resolver *resolver, const char *name,
     const char *value, size_t *ret_n_servers, size_t *ret_n_have,
@@ -99,7 +73,7 @@ dns_txt_everywhere(struct dns_resolver *resolver, const char *name,
 {
 	scoped(free) struct dns_zone *zone = malloc(sizeof(*zone));
 	char clean[DNS_NAME_MAX], text[DNS_TXT_MAX];
-	struct dns_answer answers[16];
+	struct dns_answer answers[DNS_ZONE_SERVERS_MAX];
 	struct why why = { ret_why, 0 };
 	size_t n_have = 0;
 	struct status st;
@@ -111,7 +85,7 @@ dns_txt_everywhere(struct dns_resolver *resolver, const char *name,
 		return st;
 	(void)wire_clean_name(name, clean);
 	message_print_txt(bytes_of(value), text);
-	st = ask_servers(resolver, zone, clean, answers);
+	st = dns_ask_servers(resolver, zone, clean, DNS_TXT, answers);
 	if (failed(st)) {
 		add(&why, "%s", st.why);
 		return st;

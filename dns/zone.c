@@ -16,11 +16,6 @@
 #include "dns/resolver_int.h"
 #include "dns/wire.h"
 
-#define SERVERS_MAX 16
-_Static_assert(sizeof(((struct dns_zone *)0)->servers) ==
-		   SERVERS_MAX * sizeof(((struct dns_zone *)0)->servers[0]),
-    "as many as the header says");
-
 __attribute__((format(printf, 2, 3))) static struct status
 unavailable(char *ret_why, const char *format, ...)
 {
@@ -116,7 +111,7 @@ has_route(const char *text)
 static void
 add_server(struct dns_zone *zone, const char *name, const char *address)
 {
-	if (zone->n_servers == SERVERS_MAX)
+	if (zone->n_servers == DNS_ZONE_SERVERS_MAX)
 		return;
 	for (size_t i = 0; i < zone->n_servers; i++)
 		if (address[0] != 0 &&
@@ -159,12 +154,13 @@ static STATUS
 find_addresses(struct dns_resolver *resolver, const struct dns_answer *ns,
     struct dns_zone *zone)
 {
-	struct dns_question questions[2 * SERVERS_MAX] = { 0 };
-	struct dns_answer answers[2 * SERVERS_MAX];
+	struct dns_question questions[2 * DNS_ZONE_SERVERS_MAX] = { 0 };
+	struct dns_answer answers[2 * DNS_ZONE_SERVERS_MAX];
 	struct status st;
 	size_t n = 0;
 
-	for (size_t i = 0; i < ns->n_records && n < 2 * SERVERS_MAX; i++) {
+	for (size_t i = 0; i < ns->n_records && n < 2 * DNS_ZONE_SERVERS_MAX;
+	     i++) {
 		const struct dns_record *record = &ns->records[i];
 
 		if (record->type != DNS_NS ||

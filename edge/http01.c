@@ -3,9 +3,10 @@
 /*
  * GET /.well-known/acme-challenge/TOKEN (RFC 8555 8.3), asked for by a CA and
  * handed on by the web server of this host.  What is answered is public, so
- * nobody is asked who he is; but few connections, short ones, small requests,
- * and no path and no method but these.  One thread of libmicrohttpd's serves,
- * another one waits for the port where it could not be had at once.
+ * nobody is asked who he is; but few connections, of which the oldest end when
+ * there are very many, small requests, and no path and no method but these. One
+ * thread of libmicrohttpd's serves, another one waits for the port where it
+ * could not be had at once.
  */
 
 #include "edge/http01.h"
@@ -18,11 +19,13 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/crowd.h"
 #include "base/log.h"
 
 #define PREFIX "/.well-known/acme-challenge/"
 #define TEST "test"
 #define CONNECTIONS_MAX 512
+#define CROWD_MAX 448 /* of them; the rest is for those that are going */
 #define TIMEOUT_S 10
 #define CONNECTION_MEMORY 8192
 #define AGAIN_NS (5 * NS_PER_S)
@@ -40,6 +43,7 @@ enum outcome {
 struct http01 {
 	struct http01_config config;
 	union address address;
+	struct crowd *crowd; /* the daemon's thread's */
 	struct metric_counter *m_requests[OUTCOMES];
 	pthread_t thread; /* that waits for the port */
 	bool has_thread;
@@ -109,19 +113,35 @@ answer(void *cls, struct MHD_Connection *connection, const char *url,
 
 /* ---- the port ---- */
 
+static void
+come_and_go(void *cls, struct MHD_Connection *connection, void **place,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct http01 *http01 = cls;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+		crowd_leave(http01->crowd, *place);
+	else
+		*place = info == NULL
+			     ? NULL
+			     : crowd_enter(http01->crowd, info->connect_fd);
+}
+
 /* False: it cannot be had now. */
 static bool
 listen_now(struct http01 *http01)
 {
 	unsigned v6 =
 	    http01->address.any.sa_family == AF_INET6 ? MHD_USE_IPv6 : 0;
-	struct MHD_Daemon *daemon =
-	    MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | v6, 0, NULL, NULL,
-		answer, http01, MHD_OPTION_SOCK_ADDR, &http01->address.any,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_END);
+	struct MHD_Daemon *daemon = MHD_start_daemon(
+	    MHD_USE_EPOLL_INTERNAL_THREAD | v6, 0, NULL, NULL, answer, http01,
+	    MHD_OPTION_SOCK_ADDR, &http01->address.any,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_NOTIFY_CONNECTION, come_and_go, http01, MHD_OPTION_END);
 
 	pthread_mutex_lock(&http01->mutex);
 	http01->daemon = daemon;
@@ -188,6 +208,11 @@ http01_start(const struct http01_config *config, struct http01 **ret_http01)
 	pthread_mutex_init(&http01->mutex, NULL);
 	clock_cond_init(&http01->changed);
 	make_metrics(http01, config->metrics);
+	http01->crowd = crowd_new(CROWD_MAX);
+	if (http01->crowd == NULL) {
+		http01_stop(http01);
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	}
 	if (!address_parse(config->listen, &http01->address)) {
 		http01_stop(http01);
 		return status_fail(STATUS_INVALID_ARGUMENT,
@@ -224,6 +249,7 @@ http01_stop(struct http01 *http01)
 		pthread_join(http01->thread, NULL);
 	if (http01->daemon != NULL)
 		MHD_stop_daemon(http01->daemon);
+	crowd_free(http01->crowd);
 	pthread_cond_destroy(&http01->changed);
 	pthread_mutex_destroy(&http01->mutex);
 	free(http01);

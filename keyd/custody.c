@@ -4,7 +4,8 @@
  * The Keys service.  Each act reads the same: look at what is asked, record
  * that it was asked, do it, record what became of it, answer.  It refuses what
  * it cannot record, and labels of keyd's own keys.  A key is made with no
- * grants: nobody may use it yet; custody_grant.c changes that.
+ * grants but what its maker asks for itself: nobody else may use it yet;
+ * custody_grant.c changes that.
  */
 
 #include "keyd/custody.h"

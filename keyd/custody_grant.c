@@ -29,8 +29,8 @@ custody_check_group(const char *group)
 	return status_ok();
 }
 
-static struct status
-take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
+STATUS
+custody_take_contexts(const Holdfast__Keyd__V1__Context *contexts, size_t n,
     unsigned *ret_contexts)
 {
 	unsigned set = 0;
@@ -111,7 +111,7 @@ take_grant(struct custody *custody, const char *caller,
 	if (!failed(st))
 		st = take_identity(asked->identity, ret_change);
 	if (!failed(st))
-		st = take_contexts(
+		st = custody_take_contexts(
 		    asked->contexts, asked->n_contexts, &ret_change->contexts);
 	if (!failed(st))
 		st = take_budget(asked->budget, ret_change);
@@ -342,7 +342,7 @@ custody_revoke(void *ctx, const struct rpc_call *call,
 	if (!failed(st))
 		st = take_identity(asked->identity, &change);
 	if (!failed(st))
-		st = take_contexts(
+		st = custody_take_contexts(
 		    asked->contexts, asked->n_contexts, &change.contexts);
 	if (!failed(st))
 		st = custody_check_grant_caller(call->peer->spiffe_id, &change);

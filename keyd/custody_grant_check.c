@@ -141,3 +141,29 @@ custody_check_grant(
 		    "it");
 	return check_pool(config, change);
 }
+
+STATUS
+custody_check_self(const struct custody_config *config, const char *spiffe_id,
+    const char *pool, unsigned contexts, struct registry_grant *ret_grant)
+{
+	struct registry_grant grant = { .contexts = contexts };
+	struct custody_change change = { .contexts = contexts,
+		.identity = grant.pattern };
+	struct spiffe self;
+	struct status st = spiffe_parse(spiffe_id, &self);
+
+	if (failed(st))
+		return st;
+	snprintf(grant.pattern, sizeof(grant.pattern), "%s/%s",
+	    role_name(self.role), self.name);
+	snprintf(change.key.created_by, sizeof(change.key.created_by), "%s",
+	    spiffe_id);
+	snprintf(change.key.pool, sizeof(change.key.pool), "%s", pool);
+	change.key.state = KEY_ACTIVE;
+	st = custody_check_grant_caller(spiffe_id, &change);
+	if (!failed(st))
+		st = custody_check_grant(config, &change);
+	if (!failed(st))
+		*ret_grant = grant;
+	return st;
+}

@@ -7,6 +7,7 @@
 
 #include "keyd/custody.h"
 #include "keyd/registry.h"
+#include "proto/holdfast/keyd/v1/signer.pb-c.h"
 #include "rpc/server.h"
 
 /* Between the keyd/custody_*.c. */
@@ -70,6 +71,7 @@ STATUS custody_check_group(const char *group);
 struct custody_birth {
 	const char *label, *pool, *group, *owner, *notes;
 	enum key_origin origin;
+	struct registry_grant self; /* the caller's; contexts 0: none */
 	bool replaceable;
 };
 /* What the token made of it. */
@@ -185,9 +187,16 @@ STATUS custody_check_grant_caller(
 /* Does the grant make sense, and does the key's pool serve whom it is for? */
 STATUS custody_check_grant(
     const struct custody_config *config, const struct custody_change *change);
+/* Both, of what the caller wants for itself with a key of its own that is to
+ * be born there. */
+STATUS custody_check_self(const struct custody_config *config,
+    const char *spiffe_id, const char *pool, unsigned contexts,
+    struct registry_grant *ret_grant);
 
 /* ---- custody_grant.c ---- */
 
+STATUS custody_take_contexts(const Holdfast__Keyd__V1__Context *contexts,
+    size_t n, unsigned *ret_contexts);
 struct status custody_grant(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply);
 /* The approved act of custody_grant; an approvals_do. */

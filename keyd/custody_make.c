@@ -2,9 +2,10 @@
 
 /*
  * Keys.Generate: a key made in the token, and in the registry with what people
- * call it.  In a wrapped pool the token makes it, wraps it and keeps nothing;
- * the registry keeps the blob.  A key that could not be written down is
- * destroyed again.  The checks here serve imports too.
+ * call it and what the caller itself may sign with it.  In a wrapped pool the
+ * token makes it, wraps it and keeps nothing; the registry keeps the blob.  A
+ * key that could not be written down is destroyed again.  The checks here serve
+ * imports too.
  */
 
 #include <stdio.h>
@@ -136,6 +137,8 @@ custody_add(struct custody *custody, const struct rpc_call *call,
 		.origin = birth->origin,
 		.replaceable = birth->replaceable,
 		.wrapped = made->blob.len > 0 };
+	const struct registry_grant *grant =
+	    birth->self.contexts != 0 ? &birth->self : NULL;
 	struct status st;
 
 	key.state_s = key.created_s;
@@ -148,9 +151,9 @@ custody_add(struct custody *custody, const struct rpc_call *call,
 	snprintf(key.group, sizeof(key.group), "%s", birth->group);
 	snprintf(key.owner, sizeof(key.owner), "%s", birth->owner);
 	snprintf(key.notes, sizeof(key.notes), "%s", birth->notes);
-	st = key.wrapped
-		 ? registry_key_add_wrapped(config->registry, &key, &made->blob)
-		 : registry_key_add(config->registry, &key);
+	st = key.wrapped ? registry_key_add_wrapped(
+			       config->registry, &key, &made->blob, grant)
+			 : registry_key_add(config->registry, &key, grant);
 	if (failed(st)) {
 		custody_undo(custody, made->pool, &key.id);
 		return st;
@@ -184,6 +187,42 @@ make_key(struct custody *custody, const struct rpc_call *call,
 	return custody_add(custody, call, birth, &made, ret_key);
 }
 
+/* What must be seen comes first. */
+static void
+describe(const struct custody_birth *birth, enum key_alg alg, const char *pool,
+    char ret_text[AUDIT_TEXT_MAX])
+{
+	size_t len = (size_t)snprintf(
+	    ret_text, AUDIT_TEXT_MAX, "generate %s", key_alg_name(alg));
+
+	for (unsigned c = CONTEXT_NONE + 1; c < CONTEXT_END_; c++)
+		if ((birth->self.contexts & 1u << c) != 0)
+			len += (size_t)snprintf(ret_text + len,
+			    AUDIT_TEXT_MAX - len, " grant=%s",
+			    sign_context_name((enum sign_context)c));
+	/* The group's grants are the key's from the start. */
+	snprintf(ret_text + len, AUDIT_TEXT_MAX - len,
+	    " label=%s%s%s pool=%s%s", birth->label,
+	    birth->group[0] == 0 ? "" : " group=", birth->group, pool,
+	    birth->replaceable ? " replaceable" : "");
+}
+
+static struct status
+check_self(struct custody *custody, const struct rpc_call *call,
+    const Holdfast__Keyd__V1__GenerateRequest *asked, size_t pool,
+    struct registry_grant *ret_self)
+{
+	const struct custody_config *config = &custody->config;
+	unsigned contexts = 0;
+	struct status st = custody_take_contexts(
+	    asked->contexts, asked->n_contexts, &contexts);
+
+	if (failed(st) || contexts == 0)
+		return st;
+	return custody_check_self(config, call->peer->spiffe_id,
+	    config->pool_names[pool], contexts, ret_self);
+}
+
 /* Its maker alone ends it later: only for one that makes its successor too. */
 static struct status
 check_replaceable(const struct rpc_call *call, bool replaceable)
@@ -206,7 +245,7 @@ custody_generate(void *ctx, const struct rpc_call *call,
 {
 	const Holdfast__Keyd__V1__GenerateRequest *asked =
 	    (const Holdfast__Keyd__V1__GenerateRequest *)request;
-	const struct custody_birth birth = { .label = asked->label,
+	struct custody_birth birth = { .label = asked->label,
 		.pool = asked->pool,
 		.group = asked->group,
 		.owner = asked->owner,
@@ -227,14 +266,11 @@ custody_generate(void *ctx, const struct rpc_call *call,
 	st = check_replaceable(call, asked->replaceable);
 	if (!failed(st))
 		st = custody_check_birth(custody, call, &birth, reply, &pool);
+	if (!failed(st))
+		st = check_self(custody, call, asked, pool, &birth.self);
 	if (failed(st))
 		return st;
-	/* The group's grants are the key's from the start. */
-	snprintf(act.text, sizeof(act.text),
-	    "generate %s label=%s%s%s pool=%s%s", key_alg_name(alg),
-	    asked->label, asked->group[0] == 0 ? "" : " group=", asked->group,
-	    custody->config.pool_names[pool],
-	    asked->replaceable ? " replaceable" : "");
+	describe(&birth, alg, custody->config.pool_names[pool], act.text);
 	st = custody_record_asked(custody, &act);
 	if (failed(st))
 		return st;

@@ -80,9 +80,11 @@ struct registry_key {
 	char notes[REGISTRY_NOTES_MAX];
 };
 
-/* ALREADY_EXISTS when the label, or the key itself, is there. */
-STATUS registry_key_add(
-    struct registry *registry, const struct registry_key *key);
+struct registry_grant;
+/* With a first grant on it, or NULL, in one transaction.  ALREADY_EXISTS when
+ * the label, or the key itself, is there. */
+STATUS registry_key_add(struct registry *registry,
+    const struct registry_key *key, const struct registry_grant *grant);
 /* NOT_FOUND when there is none. */
 STATUS registry_key_get(struct registry *registry, const struct key_id *id,
     struct registry_key *ret_key);
@@ -274,9 +276,11 @@ STATUS registry_approvals_pending(struct registry *registry, unsigned *ret_n);
 
 /* ---- blobs of wrapped keys, and wrapping keys, registry_blobs.c ---- */
 
-/* The key and its blob, in one transaction. */
+/* The key and its blob, and a first grant on it, or NULL, in one transaction.
+ */
 STATUS registry_key_add_wrapped(struct registry *registry,
-    const struct registry_key *key, const struct hsm_blob *blob);
+    const struct registry_key *key, const struct hsm_blob *blob,
+    const struct registry_grant *grant);
 STATUS registry_blob(struct registry *registry, const struct key_id *id,
     struct hsm_blob *ret_blob);
 

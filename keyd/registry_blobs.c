@@ -29,7 +29,8 @@ add_both(struct db_tx *tx, const struct registry_key *key,
 
 STATUS
 registry_key_add_wrapped(struct registry *registry,
-    const struct registry_key *key, const struct hsm_blob *blob)
+    const struct registry_key *key, const struct hsm_blob *blob,
+    const struct registry_grant *grant)
 {
 	struct db_tx *tx;
 	struct status st;
@@ -40,7 +41,10 @@ registry_key_add_wrapped(struct registry *registry,
 	st = db_write(registry->db, &tx);
 	if (failed(st))
 		return st;
-	return db_commit(tx, add_both(tx, key, blob));
+	st = add_both(tx, key, blob);
+	if (!failed(st))
+		st = registry_grant_insert(tx, &key->id, grant);
+	return db_commit(tx, st);
 }
 
 STATUS

@@ -236,15 +236,10 @@ grant_add(struct db_tx *tx, const struct registry_target *target,
 		db_int(budget != NULL)));
 }
 
-STATUS
-registry_grant_add(struct registry *registry,
-    const struct registry_target *target, const struct registry_grant *grant,
-    const struct registry_budget *budget)
+/* The policy refuses these, and one bad row would undo all others. */
+static struct status
+check_pattern(const struct registry_grant *grant)
 {
-	struct db_tx *tx;
-	struct status st;
-
-	/* The policy refuses these, and one bad row would undo all others. */
 	if (strnlen(grant->pattern, REGISTRY_PATTERN_MAX) ==
 		REGISTRY_PATTERN_MAX ||
 	    !spiffe_pattern_ok(grant->pattern))
@@ -252,10 +247,35 @@ registry_grant_add(struct registry *registry,
 		    "an identity is written role/name, role/prefix* or "
 		    "edge/@group, such as edge/fra-1, edge/fra-* or "
 		    "edge/@standard");
-	st = db_write(registry->db, &tx);
+	return status_ok();
+}
+
+STATUS
+registry_grant_add(struct registry *registry,
+    const struct registry_target *target, const struct registry_grant *grant,
+    const struct registry_budget *budget)
+{
+	struct db_tx *tx;
+	struct status st = check_pattern(grant);
+
+	if (!failed(st))
+		st = db_write(registry->db, &tx);
 	if (failed(st))
 		return st;
 	return db_commit(tx, grant_add(tx, target, grant, budget));
+}
+
+STATUS
+registry_grant_insert(struct db_tx *tx, const struct key_id *key,
+    const struct registry_grant *grant)
+{
+	const struct registry_target target = { .key = key };
+	struct status st;
+
+	if (grant == NULL)
+		return status_ok();
+	st = check_pattern(grant);
+	return failed(st) ? st : grant_add(tx, &target, grant, NULL);
 }
 
 static struct status

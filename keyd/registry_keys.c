@@ -50,14 +50,18 @@ registry_key_insert(struct db_tx *tx, const struct registry_key *key)
 }
 
 STATUS
-registry_key_add(struct registry *registry, const struct registry_key *key)
+registry_key_add(struct registry *registry, const struct registry_key *key,
+    const struct registry_grant *grant)
 {
 	struct db_tx *tx;
 	struct status st = db_write(registry->db, &tx);
 
 	if (failed(st))
 		return st;
-	return db_commit(tx, registry_key_insert(tx, key));
+	st = registry_key_insert(tx, key);
+	if (!failed(st))
+		st = registry_grant_insert(tx, &key->id, grant);
+	return db_commit(tx, st);
 }
 
 static bool

@@ -59,6 +59,11 @@ struct status registry_no_such_key(void);
  */
 STATUS registry_key_insert(struct db_tx *tx, const struct registry_key *key);
 
+/* registry_grant_add on a key, in the caller's transaction, without a budget;
+ * NULL: nothing. */
+STATUS registry_grant_insert(struct db_tx *tx, const struct key_id *key,
+    const struct registry_grant *grant);
+
 /*
  * May the key be granted these contexts, beside all that it ever was?
  * Remembers them if so.

@@ -127,8 +127,8 @@ read_serial(struct cert *cert)
 	return true;
 }
 
-static bool
-read_time(const ASN1_TIME *time, int64_t *ret_time_s)
+bool
+cert_read_time(const ASN1_TIME *time, int64_t *ret_time_s)
 {
 	struct tm tm = { .tm_year = 0 };
 
@@ -313,8 +313,10 @@ read_texts(struct cert *cert, char *ret_why)
 	if (!read_serial(cert))
 		return cert_refuse(
 		    ret_why, "the certificate's serial number is too long");
-	if (!read_time(X509_get0_notBefore(cert->x509), &facts->not_before_s) ||
-	    !read_time(X509_get0_notAfter(cert->x509), &facts->not_after_s))
+	if (!cert_read_time(
+		X509_get0_notBefore(cert->x509), &facts->not_before_s) ||
+	    !cert_read_time(
+		X509_get0_notAfter(cert->x509), &facts->not_after_s))
 		return cert_refuse(
 		    ret_why, "the certificate's dates are malformed");
 	return status_ok();

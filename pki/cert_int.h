@@ -6,7 +6,7 @@
 
 #include "pki/cert.h"
 
-/* Between cert.c and cert_names.c. */
+/* Between cert.c, cert_names.c and revocation*.c. */
 
 /* What a certificate's facts are borrowed from. */
 struct cert {
@@ -19,6 +19,9 @@ struct cert {
 /* Say why, and return the status for it. */
 STATUS cert_refuse(char *ret_why, const char *why);
 STATUS cert_no_memory(char *ret_why);
+
+/* False: it is malformed. */
+bool cert_read_time(const ASN1_TIME *time, int64_t *ret_time_s);
 
 /* Fills in the facts' names. */
 STATUS cert_read_names(struct cert *cert, char *ret_why);

@@ -51,6 +51,8 @@ enter(struct acme *acme, const char *call, struct acme_problem *ret_problem)
 {
 	const struct fault *fault;
 
+	pthread_mutex_lock(&acme->gate);
+	pthread_mutex_unlock(&acme->gate);
 	pthread_mutex_lock(&acme->mutex);
 	fault = find_fault(acme, call, false);
 	if (!acme->is_down && fault == NULL)
@@ -117,6 +119,15 @@ acme_fake_down(struct acme *acme, bool down)
 	pthread_mutex_lock(&acme->mutex);
 	acme->is_down = down;
 	pthread_mutex_unlock(&acme->mutex);
+}
+
+void
+acme_fake_hold(struct acme *acme, bool hold)
+{
+	if (hold)
+		pthread_mutex_lock(&acme->gate);
+	else
+		pthread_mutex_unlock(&acme->gate);
 }
 
 void
@@ -211,7 +222,8 @@ print_order(
 	ret->names = calloc(order->n_names, sizeof(*ret->names));
 	for (size_t j = 0; j < order->n_names; j++) {
 		snprintf(ret->authorizations[j], ACME_URL_MAX,
-		    "https://%s.test/authz/%zu/%ld", acme->name, j, i);
+		    "https://%s.test/authz/%zu/%ld", acme->name, j,
+		    order->proof != 0 ? (long)order->proof - 1 : i);
 		memcpy(ret->names[j], order->names[j], sizeof(ret->names[j]));
 	}
 }
@@ -231,6 +243,33 @@ move_on(struct acme *acme, struct fake_order *order)
 		    acme->script.is_invalid ? ACME_INVALID : ACME_READY;
 	else if (order->status == ACME_PROCESSING)
 		order->status = ACME_VALID;
+}
+
+static bool
+is_proof(const struct acme *acme, const struct fake_order *order,
+    const struct acme_order_new *wanted)
+{
+	if (order->proof != 0 || order->n_names != wanted->n_names ||
+	    (order->status != ACME_READY && order->status != ACME_VALID))
+		return false;
+	for (size_t i = 0; i < order->n_names; i++)
+		if (strcmp(order->names[i], wanted->names[i]) != 0 ||
+		    (order->deactivated[i] && !acme->script.keeps_proofs))
+			return false;
+	return true;
+}
+
+/* Its names are proven by another order, if that is so. */
+static void
+reuse(struct acme *acme, const struct acme_order_new *wanted,
+    struct fake_order *order)
+{
+	for (size_t i = 0; acme->script.reuses_proofs && i < acme->n_orders;
+	     i++)
+		if (is_proof(acme, &acme->orders[i], wanted)) {
+			order->proof = i + 1;
+			order->status = ACME_READY;
+		}
 }
 
 STATUS
@@ -258,6 +297,7 @@ acme_order_new(struct acme *acme, const struct acme_account *account,
 	for (size_t i = 0; i < wanted->n_names; i++)
 		snprintf(order->names[i], sizeof(order->names[i]), "%s",
 		    wanted->names[i]);
+	reuse(acme, wanted, order);
 	print_order(acme, order, ret_order);
 	st = leave(acme, "order_new", ret_problem);
 	if (failed(st))

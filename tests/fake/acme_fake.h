@@ -38,15 +38,21 @@ struct acme_fake_script {
 	bool is_invalid;     /* validation fails */
 	bool wrong_key, lacks_name, not_acme; /* of the certificate */
 	int64_t from_s, to_s;                 /* from now; 0: -60, 90 days */
-	int64_t expires_s;             /* of orders, from now; 0: a day */
-	int64_t retry_after_ms;        /* of orders; 0: not said */
-	bool keeps_no_list;            /* of orders */
+	int64_t expires_s;      /* of orders, from now; 0: a day */
+	int64_t retry_after_ms; /* of orders; 0: not said */
+	bool keeps_no_list;     /* of orders */
+	/* Names that were proven once are, as long as they are not given up;
+	 * keeps_proofs: even then. */
+	bool reuses_proofs, keeps_proofs;
 	struct acme_renewal_info info; /* window_end_s 0: no such information */
 };
 void acme_fake_script(struct acme *acme, const struct acme_fake_script *script);
 
 /* Is it down?  Then choosing passes it over, and asking it fails. */
 void acme_fake_down(struct acme *acme, bool down);
+
+/* Calls do not come back, until they are let. */
+void acme_fake_hold(struct acme *acme, bool hold);
 
 struct acme_fake_counts {
 	unsigned orders, certificates, finalizations, deactivations, answers,

@@ -19,6 +19,7 @@ struct fake_order {
 	char names[NAMES_MAX][256];
 	bool answered[NAMES_MAX], deactivated[NAMES_MAX];
 	enum acme_status status;
+	size_t proof;   /* the order of its authorizations, and 1; 0: itself */
 	unsigned looks; /* left until it is done */
 	int64_t expires_s;
 	char pem[PEM_MAX];
@@ -32,6 +33,7 @@ struct fault {
 };
 
 struct acme {
+	pthread_mutex_t gate;  /* each call passes it */
 	pthread_mutex_t mutex; /* guards all below */
 	char name[16];
 	bool is_down;

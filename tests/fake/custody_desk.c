@@ -381,7 +381,7 @@ add_key(
 	memset(row.spki, (int)key, row.spki_len);
 	snprintf(row.label, sizeof(row.label), "k%u", key);
 	snprintf(row.created_by, sizeof(row.created_by), "%s", created_by);
-	must(registry_key_add(desk->registry, &row));
+	must(registry_key_add(desk->registry, &row, NULL));
 	must(custody_publish(desk->custody));
 	fake.token.known[key] = fake.token.there[key] = true;
 }

@@ -282,6 +282,15 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
 }
 
 STATUS
+custody_generate_account(struct custody *custody, const char *label,
+    const char *pool, const char *for_whom, struct custody_key *ret_key,
+    char *ret_why)
+{
+	return custody_generate(
+	    custody, KEY_ALG_EC_P256, label, pool, for_whom, ret_key, ret_why);
+}
+
+STATUS
 custody_import_parameters(struct custody *custody, const char *pool,
     struct custody_wrapping *ret_wrapping, char *ret_why)
 {

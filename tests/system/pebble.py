@@ -69,13 +69,14 @@ class Pebble:
 
     dns: "127.0.0.1:5353" in place of the latter's DNS.  eab: accounts need EAB_KEY_ID and
     EAB_KEY.  serve_http: challtestsrv answers http-01 at http_port (add_http01) where no web
-    server does.  nonce_reject, authz_reuse: per cent.  environment: more of PEBBLE_*.
+    server does.  nonce_reject, authz_reuse: per cent.  ocsp_url: of a responder, which its
+    certificates then name.  environment: more of PEBBLE_*.
     """
 
     def __init__(self, folder, strict=True, eab=False, validity_s=7776000, dns=None,
                  http_port=None, serve_http=False, nonce_reject=5, authz_reuse=0,
                  alternate_roots=0, chain_length=1, always_valid=False, blocked=(),
-                 environment=None):
+                 ocsp_url="", environment=None):
         self.dir = folder
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port, self.management_port, self.control_port = (free_port() for _ in range(3))
@@ -91,7 +92,7 @@ class Pebble:
             "managementListenAddress": f"127.0.0.1:{self.management_port}",
             "certificate": str(self.dir / "server.pem"),
             "privateKey": str(self.dir / "server.key"),
-            "httpPort": self.http_port, "tlsPort": self.tls_port, "ocspResponderURL": "",
+            "httpPort": self.http_port, "tlsPort": self.tls_port, "ocspResponderURL": ocsp_url,
             "externalAccountBindingRequired": eab,
             "externalAccountMACKeys": {EAB_KEY_ID: EAB_KEY} if eab else {},
             "domainBlocklist": list(blocked), "certificateValidityPeriod": validity_s}
@@ -150,6 +151,9 @@ class Pebble:
 
     def intermediate(self, index=0):
         return self._management(f"/intermediates/{index}")
+
+    def intermediate_key(self, index=0):
+        return self._management(f"/intermediate-keys/{index}")
 
     def roots_file(self):
         """All roots of this run in one file, to verify what it issued."""

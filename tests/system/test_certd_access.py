@@ -10,7 +10,7 @@ import re
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from bed import wait_for
+from bed import free_port, wait_for
 from certd_bed import ADMINISTRATOR, AUDITOR, ENGINEER, MODULES, VIEWER, CertdBed
 from certs import Pki, pem
 
@@ -62,6 +62,33 @@ MAY = {
     "Resources.Delete": (CHANGE, "resources:write"),
     "Resources.Bind": (CHANGE, "resources:write"),
     "Resources.Unbind": (CHANGE, "resources:write"),
+    "Enrollments.Create": (CHANGE, "certificates:write"),
+    "Enrollments.List": (READ, "certificates:read"),
+    "Enrollments.Get": (READ, "certificates:read"),
+    "Enrollments.Update": (CHANGE, "certificates:write"),
+    "Enrollments.Delete": (CHANGE, "certificates:write"),
+    "Enrollments.Issue": (CHANGE, "certificates:write"),
+    "Enrollments.Revoke": (CHANGE, "certificates:write"),
+    "Changes.List": (READ, "certificates:read"),
+    "Changes.Get": (READ, "certificates:read"),
+    "Changes.Wait": (READ, "certificates:read"),
+    "Changes.Verify": (CHANGE, "certificates:write"),
+    "Changes.Issue": (CHANGE, "certificates:write"),
+    "Changes.Retry": (CHANGE, "certificates:write"),
+    "Changes.Cancel": (CHANGE, "certificates:write"),
+    "Authorities.List": (NOBODY, None),
+    "Authorities.Get": (NOBODY, None),
+    "Authorities.Check": (NOBODY, None),
+    "Authorities.RolloverKey": (NOBODY, None),
+    "Diagnoses.Run": (CHANGE, "resources:write"),
+    "Diagnoses.List": (READ, "resources:read"),
+    "Diagnoses.Get": (READ, "resources:read"),
+    "Plans.Create": (NOBODY, None),
+    "Plans.List": (NOBODY, None),
+    "Plans.Get": (NOBODY, None),
+    "Plans.Start": (NOBODY, None),
+    "Plans.Pause": (NOBODY, None),
+    "Plans.Cancel": (NOBODY, None),
     "Edges.List": (NOBODY, None),
     "Edges.Get": (NOBODY, None),
     "Edges.Resync": (NOBODY, None),
@@ -74,7 +101,16 @@ MISSING = 999999999
 
 @pytest.fixture(scope="module")
 def bed():
-    b = CertdBed()
+    # Nobody answers there: changes stay as they are.
+    b = CertdBed(certd_lines=f"""\
+acme:
+  authorities:
+    - name: away
+      directory: http://127.0.0.1:{free_port()}/dir
+      terms_agreed: true
+dns:
+  resolvers: ["127.0.0.1:{free_port()}"]
+""")
     b.up()
     b.pki = Pki()
     b.make_account("acme")
@@ -137,8 +173,8 @@ def test_a_scope_reaches_as_far_as_it_says(bed, methods, scope):
     for name, (roles, needed) in MAY.items():
         code, answer = ask(bed, methods[name], token)
         may = bool(roles) and needed in reaches
-        # Replacing changes resources too.
-        may = may and name != "Certificates.Replace"
+        # These change resources too.
+        may = may and name not in ("Certificates.Replace", "Enrollments.Revoke")
         if (code == 403) == may or code == 401 or code >= 500:
             wrong[name] = code, answer
         if code == 403 and roles:
@@ -181,7 +217,12 @@ def theirs(bed):
     token = bed.call("Tokens", "Create", account="acme", name="theirs", role=VIEWER).token
     contact = bed.call("Contacts", "Create", account="acme", kind=1, name="Kim",
                        email="kim@acme.test")
-    return {"certificates": bound["id"], "resources": resource["id"], "loose": loose["id"],
+    enrolled = bed.call("Enrollments", "Create", account="acme",
+                        hostnames=["enrolled.example.com"])
+    looked = bed.call("Diagnoses", "Run", resource=resource["id"])
+    return {"enrollments": enrolled.enrollment.id, "changes": enrolled.change.id,
+            "diagnoses": looked.id,
+            "certificates": bound["id"], "resources": resource["id"], "loose": loose["id"],
             "certificate_requests": request["id"], "users": user.id, "tokens": token.id,
             "contacts": contact.id, "accounts": "acme"}
 
@@ -195,7 +236,10 @@ def mine(bed):
     resource = bed.json("resource", "create", "mine", "mine.example.net", "--account", "rival",
                         "--plain-http")["resource"]
     request = bed.json("cert", "csr", "mine.example.net", "--account", "rival")
-    return {"certificate": certificate["id"], "resource": resource["id"],
+    enrolled = bed.call("Enrollments", "Create", account="rival",
+                        hostnames=["enrolled.example.net"])
+    return {"enrollment": enrolled.enrollment.id,
+            "certificate": certificate["id"], "resource": resource["id"],
             "request": request["id"], "csr": request["csr"]}
 
 
@@ -212,7 +256,7 @@ def snapshot(bed):
     """All that acme has, as its administrator sees it."""
     found = {}
     for path in ("certificates", "resources", "certificate-requests", "users", "tokens",
-                 "contacts"):
+                 "contacts", "enrollments", "changes", "diagnoses"):
         code, _, page = bed.rest("GET", f"/v1/{path}", bed.token)
         assert code == 200, (path, page)
         found[path] = page
@@ -221,6 +265,15 @@ def snapshot(bed):
         token.pop("last_used_s", None)
     for certificate in found["certificates"]["certificates"]:
         certificate.pop("expires_in_days")
+    for change in found["changes"]["changes"]:
+        for field in ("attempts", "next_at_s", "problem", "doing", "state", "percent",
+                      "allowed_inputs", "diagnosis"):
+            change.pop(field)
+    for enrollment in found["enrollments"]["enrollments"]:
+        for field in ("state", "problem", "next_at_s"):
+            enrollment.pop(field)
+    found["diagnoses"]["diagnoses"] = [
+        d for d in found["diagnoses"]["diagnoses"] if d["change"] == 0]
     return found
 
 
@@ -236,6 +289,7 @@ BODIES = {
     "Resources.Update": {"name": "mine now"},
     "Users.Update": {"name": "mine now"},
     "Contacts.Update": {"name": "mine now"},
+    "Enrollments.Update": {"name": "mine now"},
 }
 
 
@@ -282,6 +336,17 @@ def references(bed, mine):
             mine["resource"], {"hostnames": ["mine.example.net"]}, "certificates", list),
         "Resources.Bind.certificates": (mine["resource"], {}, "certificates", list),
         "Resources.Unbind.certificates": (mine["resource"], {}, "certificates", list),
+        "Enrollments.Create.resource": (None, {}, "resources", int),
+        "Enrollments.Create.contacts": (
+            None, {"hostnames": ["new.example.net"]}, "contacts", list),
+        "Enrollments.Update.contacts": (mine["enrollment"], {}, "contacts", list),
+        "Enrollments.List.resource": (None, {}, "resources", int),
+        "Enrollments.Issue.resource": None,   # the path's id goes before it
+        "Enrollments.Revoke.resource": None,  # the same
+        "Changes.List.enrollment": (None, {}, "enrollments", int),
+        "Changes.List.resource": (None, {}, "resources", int),
+        "Diagnoses.Run.resource": (None, {}, "resources", int),
+        "Diagnoses.List.resource": (None, {}, "resources", int),
         "Tokens.Create.user_id": (None, {"name": "x", "role": "viewer"}, "users", int),
     }
 

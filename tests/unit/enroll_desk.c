@@ -34,6 +34,7 @@ static const char base[] =
 static const char acme[] =
     "acme:\n"
     "  standby: spare\n"
+    "  account_changes: 40\n"
     "  authorities:\n"
     "    - {name: ca, directory: 'https://ca.example/dir'}\n"
     "    - {name: ca2, directory: 'https://ca2.example/dir'}\n"
@@ -42,7 +43,11 @@ static const char acme[] =
     "dns:\n"
     "  providers:\n"
     "    - {name: dns, type: rfc2136, server: '127.0.0.1:53',"
-    " zones: [example.com]}\n";
+    " zones: [example.com], accounts: [acme]}\n"
+    "    - {name: far, type: rfc2136, server: '127.0.0.1:53',"
+    " zones: [example.net], delegation_zone: to.example.net}\n"
+    "    - {name: house, type: rfc2136, server: '127.0.0.1:53',"
+    " zones: [example.org]}\n";
 
 static void
 load_config(const char *more)
@@ -108,6 +113,12 @@ struct enrollments *
 enroll_desk_enrollments(void)
 {
 	return enrollments;
+}
+
+const struct config *
+enroll_desk_config(void)
+{
+	return config;
 }
 
 /* ---- asking ---- */

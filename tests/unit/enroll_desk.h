@@ -11,15 +11,18 @@
 /*
  * The desk of tests/unit/resources_desk.h with the services Enrollments and
  * Changes, a certd.yaml with the authorities "ca", "ca2" and (for standby)
- * "spare" and the DNS provider "dns", and CAs that do as they are told
- * (tests/fake/authorities_fake.h).  The machine is the test itself.
+ * "spare", and CAs that do as they are told (tests/fake/authorities_fake.h).
+ * DNS providers: "dns" for account acme, "far" with a zone for delegations,
+ * "house" for no account.  The machine is the test itself.
  */
+#define ENROLL_DESK_ACCOUNT_CHANGES 40
 int enroll_desk_set_up(void **state);
 /* The same without any authority or provider. */
 int enroll_desk_set_up_none(void **state);
 int enroll_desk_tear_down(void **state);
 
 struct enrollments *enroll_desk_enrollments(void);
+const struct config *enroll_desk_config(void);
 
 DESK_MESSAGE(cancel_change_request, CancelChangeRequest)
 DESK_MESSAGE(create_enrollment_request, CreateEnrollmentRequest)

@@ -97,6 +97,7 @@ desk_set_up(void **state)
 	desk->checks = checks_fake_new();
 	desk->config.acme.workers = 4;
 	desk->config.acme.standby = desk->standby;
+	desk->config.zone = desk->zone;
 	desk->config.all_networks = (struct networks){ networks, 1 };
 	desk->issuer_config = (struct issuer_config){
 		.custody = desk->custody,
@@ -132,6 +133,17 @@ desk_tear_down(void **state)
 /* ---- rows ---- */
 
 int64_t
+desk_account(struct desk *desk, const char *name)
+{
+	struct db_tx *tx = begin(desk);
+	int64_t id = 0;
+
+	check(store_commit(
+	    desk->store, tx, store_accounts_add(tx, name, name, &id)));
+	return id;
+}
+
+int64_t
 desk_resource(struct desk *desk, const char *name, const char *names)
 {
 	struct api_call call = { .caller = &operator};
@@ -165,7 +177,9 @@ desk_enrollment(struct desk *desk, struct desk_enrollment facts)
 {
 	static unsigned serial;
 	scoped(names_done) struct names list = { 0 };
-	struct enrollment_row row = { .account = desk->account,
+	struct enrollment_row row = {
+		.account = facts.account == 0 ? desk->account : facts.account,
+		.by_operator = facts.by_operator,
 		.resource = facts.resource,
 		.network = "standard",
 		.alg = KEY_ALG_EC_P256,
@@ -174,7 +188,8 @@ desk_enrollment(struct desk *desk, struct desk_enrollment facts)
 		.stepwise = facts.stepwise,
 		.standby = facts.standby,
 		.state = ENROLLMENT_PENDING,
-		.created_by = "operator/admin" };
+		.created_by = "operator/admin"
+	};
 	struct db_tx *tx = begin(desk);
 
 	snprintf(row.name, sizeof(row.name), "enrollment-%u", serial++);

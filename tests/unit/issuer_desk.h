@@ -26,7 +26,7 @@ struct desk {
 	struct solver *solver;
 	struct checks *checks;
 	struct config config;
-	char standby[16];
+	char standby[16], zone[64];
 	struct issuer_config issuer_config;
 	struct issuer *issuer;
 	int64_t account;
@@ -40,6 +40,8 @@ void desk_close(struct desk *desk);
 void desk_start(struct desk *desk); /* the issuer */
 void desk_stop(struct desk *desk);
 
+/* Another one. */
+int64_t desk_account(struct desk *desk, const char *name);
 /* Mode ACME, group web, HTTPS on; host names separated by blanks. */
 int64_t desk_resource(struct desk *desk, const char *name, const char *names);
 
@@ -49,6 +51,8 @@ struct desk_enrollment {
 	int validation;    /* 0: http-01 */
 	const char *authority;
 	bool stepwise, standby;
+	bool by_operator; /* its names are */
+	int64_t account;  /* 0: acme */
 };
 int64_t desk_enrollment(struct desk *desk, struct desk_enrollment facts);
 /* A change of it, which begins now. */

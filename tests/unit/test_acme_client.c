@@ -667,6 +667,45 @@ a_signer_that_is_away_is_a_problem_that_passes(void **state)
 	assert_non_null(strstr(problem.why, "keyd does not answer"));
 }
 
+static struct status
+sign_late(void *ctx, struct bytes input, struct signature *ret_signature,
+    char *ret_why)
+{
+	(void)ctx;
+	(void)input;
+	(void)ret_signature;
+	snprintf(ret_why, ACME_SIGN_WHY_MAX, "keyd was late");
+	return status_fail(STATUS_DEADLINE_EXCEEDED, "keyd was late");
+}
+
+/* Either key's: it is the same keyd. */
+static void
+a_signature_that_is_late_is_a_problem_that_passes(void **state)
+{
+	struct acme_account account;
+	struct acme_signer late;
+	char url[ACME_URL_MAX];
+
+	(void)state;
+	open_bed(&(struct pebble_desk_options){ .nonce_reject = 0 });
+	sign_up(&bed.key, url);
+	account = (struct acme_account){ desk_key_signer(&bed.key), url };
+	late = account.signer;
+	late.sign = sign_late;
+	assert_int_equal(
+	    acme_account_change_key(bed.acme, &account, &late, &problem).code,
+	    STATUS_DEADLINE_EXCEEDED);
+	assert_int_equal(problem.type, ACME_PROBLEM_SIGNER);
+	assert_true(problem.is_temporary);
+	assert_non_null(strstr(problem.why, "next account key"));
+	account.signer = late;
+	assert_int_equal(
+	    acme_account_set_contacts(bed.acme, &account, NULL, 0, &problem)
+		.code,
+	    STATUS_DEADLINE_EXCEEDED);
+	assert_true(problem.is_temporary);
+}
+
 int
 main(void)
 {
@@ -702,6 +741,9 @@ main(void)
 		    a_storm_of_bad_nonces_is_a_problem_that_passes, tear_down),
 		cmocka_unit_test_teardown(
 		    a_signer_that_is_away_is_a_problem_that_passes, tear_down),
+		cmocka_unit_test_teardown(
+		    a_signature_that_is_late_is_a_problem_that_passes,
+		    tear_down),
 	};
 	int bad = cmocka_run_group_tests(tests, set_up, tear_down);
 

@@ -665,6 +665,22 @@ contacts_follow_the_configuration(void **state)
 	assert_int_equal(cas[0].n_new, 1);
 }
 
+/* Who enters has no problem then, whatever was said on the way. */
+static void
+contacts_that_the_ca_does_not_take_stop_nobody(void **state)
+{
+	struct desk *desk = *state;
+	struct authority_session session;
+
+	enter_and_leave("one");
+	configure(desk, "      contacts: [\"mailto:x@b.example\"]\n");
+	restart(desk);
+	cas[0].fails = ACME_PROBLEM_INVALID_CONTACT;
+	assert_false(failed(enter("one", &session)));
+	assert_int_equal(problem.type, ACME_PROBLEM_NONE);
+	authorities_leave(&session);
+}
+
 static void
 terms_that_nobody_agreed_to_are_told_and_nothing_is_registered(void **state)
 {
@@ -1348,6 +1364,7 @@ main(int argc, char **argv)
 		TEST(
 		    another_directory_under_the_same_name_gets_an_account_of_its_own),
 		TEST(contacts_follow_the_configuration),
+		TEST(contacts_that_the_ca_does_not_take_stop_nobody),
 		TEST(
 		    terms_that_nobody_agreed_to_are_told_and_nothing_is_registered),
 		TEST(an_external_account_is_asked_for_and_used),

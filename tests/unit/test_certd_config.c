@@ -111,6 +111,9 @@ mistakes_are_told_with_what_to_do(void **state)
 {
 #define NETWORK(name, groups)                                                  \
 	"  - name: " name "\n    pool: standard\n    edge_groups: " groups "\n"
+#define DELEGATING(name, zone)                                                 \
+	"{name: " name ", server: \"127.0.0.1:53\", zones: [example.org], "    \
+	"delegation_zone: " zone "}"
 	static const struct {
 		const char *text, *says;
 	} CASES[] = {
@@ -142,6 +145,21 @@ mistakes_are_told_with_what_to_do(void **state)
 		{ "networks:\n" NETWORK("Standard", "[a]"),
 		    "a name consists of" },
 		{ "lisen: 127.0.0.1:1\n", "listen" },
+		{ "dns: {providers: [" DELEGATING("a", "example.net") "]}\n",
+		    "delegation_zone is a name in one of zones" },
+		{ "dns: {providers: [" DELEGATING("a", "notexample.org") "]}\n",
+		    "delegation_zone is a name in one of zones" },
+		{ "dns: {providers: [" DELEGATING(
+		      "a", "to.example.org.") "]}\n",
+		    "without a dot at its end" },
+		{ "dns: {providers: [" DELEGATING(
+		      "a", "to.example.org") ", " DELEGATING("b",
+		      "x.to.example.org") "]}\n",
+		    "one delegation_zone is in another" },
+		{ "dns: {providers: [{name: a, type: acme_dns, zones: [x.org], "
+		  "url: \"https://x.org\", credentials_file: /f, "
+		  "delegation_zone: x.org}]}\n",
+		    "acme_dns has no delegation_zone" },
 	};
 
 	(void)state;

@@ -55,6 +55,7 @@ static struct said {
 	bool lose;             /* do it, and say UNAVAILABLE, once */
 	bool exists;           /* ALREADY_EXISTS from then on */
 	bool waits;            /* for approval */
+	Holdfast__Keyd__V1__Context born_for; /* 0: none, or several */
 	bool has_csr_grant;
 	char owner[128], identity[128], comment[128];
 	bool exposed;
@@ -166,6 +167,7 @@ on_generate(void *ctx, const struct rpc_call *call,
 	struct status st = go_wrong(ctx, reply);
 
 	(void)call;
+	said.born_for = asked->n_contexts == 1 ? asked->contexts[0] : 0;
 	return failed(st) ? st : born(reply, asked->owner, asked->on_behalf_of);
 }
 
@@ -683,6 +685,23 @@ a_key_comes_with_its_public_key_and_for_whom_it_is_put_on_record(void **state)
 	assert_string_equal(key.pool, "standard");
 	assert_int_equal(key.spki_len, said.spki_len);
 	assert_string_equal(said.owner, "account acme, operator/ada");
+}
+
+static void
+a_key_is_born_with_certds_right_to_what_it_is_for(void **state)
+{
+	struct custody_key key;
+
+	(void)state;
+	assert_int_equal(generate(&key).code, STATUS_OK);
+	assert_int_equal(
+	    said.born_for, HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR);
+	assert_int_equal(custody_generate_account(custody, "acme-1", "standard",
+			     "certd, account at ca", &key, why)
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(
+	    said.born_for, HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS);
 }
 
 static void
@@ -1231,6 +1250,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(
 		    a_key_comes_with_its_public_key_and_for_whom_it_is_put_on_record),
+		TEST(a_key_is_born_with_certds_right_to_what_it_is_for),
 		TEST(
 		    a_text_that_is_too_long_for_keyd_is_cut_between_characters),
 		TEST(a_key_that_is_not_what_its_id_says_is_refused),

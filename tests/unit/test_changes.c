@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -388,6 +390,8 @@ struct waiter {
 	pthread_t thread;
 };
 
+static atomic_bool waiting_is_over;
+
 static void *
 run_waiter(void *ctx)
 {
@@ -397,8 +401,12 @@ run_waiter(void *ctx)
 
 	asked.id = waiter->id;
 	asked.timeout_ms = 60000;
-	waiter->st =
-	    desk_ask_with(waiter->desk, &call, "Changes/Wait", &asked, NULL);
+	/* The test's own brief wait may have been in its way. */
+	do {
+		waiter->st = desk_ask_with(
+		    waiter->desk, &call, "Changes/Wait", &asked, NULL);
+	} while (waiter->st.code == STATUS_RESOURCE_EXHAUSTED &&
+		 !atomic_load(&waiting_is_over));
 	return NULL;
 }
 
@@ -423,11 +431,11 @@ so_many_wait_and_no_more_and_all_are_let_go_at_the_end(void **state)
 	while (!failed(st))
 		st = desk_ask(desk, &desk_alice, "Changes/Wait", &asked, NULL);
 	refused(desk, st, STATUS_RESOURCE_EXHAUSTED, "read the change now and");
+	atomic_store(&waiting_is_over, true);
 	enrollments_end_waits(enroll_desk_enrollments());
 	for (size_t i = 0; i < CHANGES_WAITING_MAX; i++) {
 		pthread_join(waiters[i].thread, NULL);
-		assert_true(waiters[i].st.code == STATUS_OK ||
-			    waiters[i].st.code == STATUS_RESOURCE_EXHAUSTED);
+		assert_int_equal(waiters[i].st.code, STATUS_OK);
 	}
 }
 

@@ -26,6 +26,7 @@
 #define CERTD "spiffe://d/certd/main"
 #define TLS13 HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS13_SERVER
 #define TLS12 HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS12_SERVER_ECDHE
+#define ACME_JWS HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_ACME_JWS
 #define CSR HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_CSR
 #define RAW HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_RAW
 #define CLIENT HOLDFAST__KEYD__V1__CONTEXT__CONTEXT_TLS13_CLIENT
@@ -275,6 +276,21 @@ generate(const char *who, const char *label, const char *pool)
 }
 
 static enum status_code
+generate_for_itself(const char *who, const char *label,
+    Holdfast__Keyd__V1__Context *contexts, size_t n)
+{
+	Holdfast__Keyd__V1__GenerateRequest request;
+
+	holdfast__keyd__v1__generate_request__init(&request);
+	request.algorithm =
+	    HOLDFAST__KEYD__V1__KEY_ALGORITHM__KEY_ALGORITHM_EC_P256;
+	request.label = pb_text(label);
+	request.contexts = contexts;
+	request.n_contexts = n;
+	return call(who, "Generate", &request.base);
+}
+
+static enum status_code
 grant(const char *who, uint8_t key, const char *identity,
     Holdfast__Keyd__V1__Context context)
 {
@@ -320,6 +336,70 @@ edge_may(struct desk *desk, uint8_t key, enum sign_context context)
 	st = policy_check(policy, &edge, &id, context, &found);
 	policy_unref(policy);
 	return st.code;
+}
+
+static enum status_code
+certd_may(struct desk *desk, uint8_t key, enum sign_context context)
+{
+	const struct spiffe certd = { "d", ROLE_CERTD, "main" };
+	struct policy *policy = policy_slot_get(desk->policy);
+	struct policy_permit found;
+	struct key_id id;
+	struct status st;
+
+	memset(id.at, key, KEY_ID_LEN);
+	st = policy_check(policy, &certd, &id, context, &found);
+	policy_unref(policy);
+	return st.code;
+}
+
+static void
+whoever_makes_a_key_may_sign_with_it_from_the_start_for_what_it_named(
+    void **state)
+{
+	Holdfast__Keyd__V1__Context csr[] = { CSR };
+	struct registry_grant grants[REGISTRY_GRANTS_MAX];
+	struct desk *desk = *state;
+	struct key_id id;
+	size_t n = 0;
+
+	assert_int_equal(generate_for_itself(CERTD, "web", csr, 1), STATUS_OK);
+	assert_int_equal(reply_key()->n_grants, 1);
+	assert_int_equal(fake.n_records, 2);
+	assert_string_equal(fake.records[0],
+	    CERTD " generate ec-p256 grant=csr label=web pool=standard: asked");
+	assert_int_equal(certd_may(desk, 1, CONTEXT_CSR), STATUS_OK);
+	assert_int_equal(
+	    certd_may(desk, 1, CONTEXT_ACME_JWS), STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    edge_may(desk, 1, CONTEXT_CSR), STATUS_PERMISSION_DENIED);
+	memset(id.at, 1, KEY_ID_LEN);
+	assert_int_equal(
+	    registry_grants(desk->registry, &id, grants, &n).code, STATUS_OK);
+	assert_int_equal(n, 1);
+	assert_string_equal(grants[0].pattern, "certd/main");
+	assert_int_equal(grants[0].contexts, 1u << CONTEXT_CSR);
+}
+
+static void
+what_a_caller_could_not_grant_itself_it_does_not_get_with_a_key(void **state)
+{
+	Holdfast__Keyd__V1__Context tls[] = { TLS13 }, both[] = { CSR, TLS13 },
+				    jws[] = { ACME_JWS, CSR };
+	struct registry_key row;
+	struct desk *desk = *state;
+
+	assert_int_equal(generate_for_itself(CERTD, "web", tls, 1),
+	    STATUS_PERMISSION_DENIED);
+	assert_int_equal(generate_for_itself(CERTD, "web", both, 2),
+	    STATUS_PERMISSION_DENIED);
+	assert_int_equal(fake.n_records, 0);
+	/* Found out in the registry, when the token has it already. */
+	assert_int_equal(generate_for_itself(CERTD, "web", jws, 2),
+	    STATUS_FAILED_PRECONDITION);
+	assert_int_equal(
+	    registry_key_by_label(desk->registry, "web", &row).code,
+	    STATUS_NOT_FOUND);
 }
 
 static void
@@ -679,6 +759,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_key_is_made_recorded_and_told),
+		TEST(
+		    whoever_makes_a_key_may_sign_with_it_from_the_start_for_what_it_named),
+		TEST(
+		    what_a_caller_could_not_grant_itself_it_does_not_get_with_a_key),
 		TEST(makes_no_key_when_the_journal_fails),
 		TEST(says_so_when_the_key_was_made_but_the_record_of_it_failed),
 		TEST(a_refusal_of_the_token_is_recorded_and_told),

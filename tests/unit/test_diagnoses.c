@@ -280,11 +280,10 @@ ask_once(void *arg)
 {
 	Holdfast__Certd__V1__RunDiagnosisRequest asked =
 	    desk_run_diagnosis_request();
-	struct api_call call = { .caller = &desk_operator };
+	struct api_call call = { .caller = arg };
 	char name[] = "www.example.com";
 	struct status st;
 
-	(void)arg;
 	asked.hostname = name;
 	st = desk_ask_with(at.desk, &call, "Diagnoses/Run", &asked, NULL);
 	if (st.code == STATUS_RESOURCE_EXHAUSTED)
@@ -304,7 +303,8 @@ more_than_may_run_at_once_are_refused(void **state)
 	dns_fake_hold();
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(
-		    pthread_create(&threads[i], NULL, ask_once, NULL), 0);
+		    pthread_create(&threads[i], NULL, ask_once, &desk_operator),
+		    0);
 	while (atomic_load(&refused) < 3)
 		sched_yield();
 	dns_fake_let_go();
@@ -313,6 +313,30 @@ more_than_may_run_at_once_are_refused(void **state)
 	assert_int_equal(atomic_load(&done), DIAGNOSES_AT_ONCE);
 	assert_int_equal(atomic_load(&refused), 3);
 	run_id(&desk_operator, "www.example.com", 0);
+}
+
+static void
+more_than_an_account_may_run_at_once_are_refused(void **state)
+{
+	pthread_t threads[DIAGNOSES_OF_ACCOUNT + 1];
+	size_t n = sizeof(threads) / sizeof(threads[0]);
+
+	(void)state;
+	atomic_store(&refused, 0);
+	atomic_store(&done, 0);
+	dns_fake_hold();
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, ask_once, &desk_alice),
+		    0);
+	while (atomic_load(&refused) < 1)
+		sched_yield();
+	dns_fake_let_go();
+	for (size_t i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&done), DIAGNOSES_OF_ACCOUNT);
+	assert_int_equal(atomic_load(&refused), 1);
+	run_id(&desk_alice, "www.example.com", 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -328,6 +352,7 @@ main(void)
 		TEST(lists_show_what_the_caller_sees_newest_first),
 		TEST(no_statement_looks_at_all_rows_of_a_table),
 		TEST(more_than_may_run_at_once_are_refused),
+		TEST(more_than_an_account_may_run_at_once_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("diagnoses", tests, NULL, NULL);

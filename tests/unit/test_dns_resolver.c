@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dns/resolver.h"
 #include "dns/wire.h"
@@ -39,17 +40,25 @@ put_record(struct wire_writer *to, unsigned type, struct bytes data)
 	wire_put(to, data);
 }
 
-/* "hop3.long" leads to "hop4.long", and so on for ever; to CAA and CNAME
- * questions only the CNAME is given. */
+#define SLOW_MS 400 /* of the resolver that is kept waiting */
+
+/* "hop3.long" leads to "hop4.long", and so on for ever, and so does
+ * "hop3.slow", where each hop takes a quarter of the time there is for one; to
+ * CAA and CNAME questions only the CNAME is given. */
 static void
 put_hop(struct wire_writer *to, const char *name)
 {
+	static char waited_for[64]; /* what is asked again need not wait */
 	uint8_t data[WIRE_NAME_MAX];
 	struct wire_writer hop = { .at = data, .max = sizeof(data) };
 	char next[64];
 
-	(void)!snprintf(
-	    next, sizeof(next), "hop%lu.long", strtoul(name + 3, NULL, 10) + 1);
+	(void)!snprintf(next, sizeof(next), "hop%lu%.32s",
+	    strtoul(name + 3, NULL, 10) + 1, strchr(name, '.'));
+	if (strstr(name, ".slow") != NULL && strcmp(name, waited_for) != 0) {
+		(void)!snprintf(waited_for, sizeof(waited_for), "%s", name);
+		usleep(SLOW_MS * 1000 / 4);
+	}
 	wire_put_name(&hop, next);
 	put_record(to, DNS_CNAME, (struct bytes){ data, hop.len });
 }
@@ -375,6 +384,27 @@ a_chain_without_end_or_in_a_circle_is_given_up(void **state)
 	assert_int_equal(chains[3].code, DNS_GARBAGE);
 }
 
+/* A server that takes its time at each hop holds up nobody for all of them. */
+static void
+a_chain_of_slow_answers_is_given_up(void **state)
+{
+	struct dns_resolver *patient =
+	    resolver_of(dns_fake_address(fake), NULL, SLOW_MS);
+	const char *const names[] = { "hop0.slow" };
+	struct dns_chain chain;
+	struct dns_caa caa;
+	char why[DNS_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(dns_chain(patient, names, 1, &chain).code, STATUS_OK);
+	assert_int_equal(chain.end, DNS_CHAIN_FAILED);
+	assert_int_equal(chain.code, DNS_NO_ANSWER);
+	assert_int_equal(dns_find_caa(patient, "hop100.slow", &caa, why).code,
+	    STATUS_UNAVAILABLE);
+	assert_non_null(strstr(why, "no answer"));
+	dns_resolver_free(patient);
+}
+
 static void
 caa_that_cannot_be_looked_up_is_said_so(void **state)
 {
@@ -412,6 +442,7 @@ main(void)
 		ROW(what_cannot_be_asked_is_refused),
 		ROW(the_systems_servers_are_asked_where_none_are_configured),
 		ROW(a_chain_without_end_or_in_a_circle_is_given_up),
+		ROW(a_chain_of_slow_answers_is_given_up),
 		ROW(caa_that_cannot_be_looked_up_is_said_so),
 	};
 

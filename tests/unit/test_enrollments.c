@@ -32,6 +32,17 @@ typedef Holdfast__Certd__V1__IssueRequest issue_msg;
 #define text enroll_desk_text
 #define refused enroll_desk_refused
 
+static void
+run(struct desk *desk, const char *sql)
+{
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx, db_run(tx, NULL, sql, DB_NONE)).code,
+	    STATUS_OK);
+}
+
 /* ---- asking ---- */
 
 static create_msg
@@ -144,6 +155,205 @@ wildcards_are_validated_by_dns(void **state)
 	    "is a wildcard, which CAs validate by DNS");
 	asked.validation =
 	    (Holdfast__Certd__V1__ValidationKind)VALIDATION_DNS_PERSIST_01;
+	refused(desk, create(desk, &desk_alice, &asked),
+	    STATUS_PERMISSION_DENIED, "operators alone choose it");
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+}
+
+/* ---- whose names a DNS provider validates ---- */
+
+static create_msg
+asking_provider(char **hostname, const char *provider)
+{
+	create_msg asked = asking(hostname);
+
+	asked.validation =
+	    (Holdfast__Certd__V1__ValidationKind)VALIDATION_DNS_01;
+	asked.dns_provider = text(provider);
+	asked.name = text(provider);
+	return asked;
+}
+
+static void
+dns_providers_serve_the_accounts_that_they_name(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("free.example.org") };
+	create_msg asked = asking_provider(hostnames, "house");
+
+	refused(desk, create(desk, &desk_alice, &asked),
+	    STATUS_PERMISSION_DENIED,
+	    "DNS provider house does not serve account acme");
+	asked = asking_provider(hostnames, "dns");
+	refused(desk, create(desk, &desk_bob, &asked), STATUS_PERMISSION_DENIED,
+	    "does not serve account other");
+	assert_int_equal(create(desk, &desk_alice, &asked).code, STATUS_OK);
+	/* What is delegated is seen when the challenge is prepared. */
+	asked = asking_provider(hostnames, "far");
+	assert_int_equal(create(desk, &desk_bob, &asked).code, STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT sum(by_operator) FROM enrollment"), 0);
+	asked = asking_provider(hostnames, "house");
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT sum(by_operator) FROM enrollment"), 1);
+}
+
+static void
+names_are_an_operators_until_the_account_adds_one(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("a.example.org"), text("b.example.org"),
+		text("c.example.org") };
+	create_msg asked = asking_provider(hostnames, "house");
+	update_msg change = desk_update_enrollment_request();
+
+	asked.n_hostnames = 2;
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+	change.id = 1;
+	change.hostnames = hostnames;
+	change.n_hostnames = 3;
+	refused(desk, update(desk, &change, F(HOSTNAMES), NULL),
+	    STATUS_PERMISSION_DENIED,
+	    "DNS provider house does not serve account acme");
+	/* Fewer are the operator's still; so are others than names. */
+	change.n_hostnames = 1;
+	assert_int_equal(
+	    update(desk, &change, F(HOSTNAMES), NULL).code, STATUS_OK);
+	change.name = text("Shop");
+	assert_int_equal(update(desk, &change, F(NAME), NULL).code, STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT by_operator FROM enrollment"), 1);
+	change.n_hostnames = 2;
+	refused(desk, update(desk, &change, F(HOSTNAMES), NULL),
+	    STATUS_PERMISSION_DENIED, "does not serve account acme");
+}
+
+static void
+an_operator_who_says_how_names_are_validated_gives_them(void **state)
+{
+	struct desk *desk = *state;
+	enrollment_change_msg *made = enroll_desk_create(desk, "a.example.org");
+	update_msg change = desk_update_enrollment_request();
+	field which = F(STANDBY);
+
+	message_free(&made->base);
+	change.id = 1;
+	change.validation =
+	    (Holdfast__Certd__V1__ValidationKind)VALIDATION_DNS_01;
+	change.dns_provider = text("house");
+	change.change = &which;
+	change.n_change = 1;
+	/* What has nothing to do with it gives nothing. */
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Enrollments/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT by_operator FROM enrollment"), 0);
+	which = F(VALIDATION);
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Enrollments/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(
+	    desk_number(desk, "SELECT by_operator FROM enrollment"), 1);
+	assert_int_equal(
+	    update(desk, &change, F(DNS_PROVIDER), NULL).code, STATUS_OK);
+}
+
+static void
+what_resources_serve_takes_both_scopes(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate, id = active(desk, "www.example.com", &certificate);
+	int64_t shop = desk_resource(
+	    desk, desk->acme, "shop", "shop.example.com", MODE_AUTOMATIC);
+	create_msg asked = desk_create_enrollment_request();
+	revoke_msg revoke = desk_revoke_request();
+	struct caller narrow = desk_alice;
+
+	narrow.scopes = SCOPE_CERTIFICATES_READ | SCOPE_CERTIFICATES_WRITE;
+	asked.resource = shop;
+	refused(desk, create(desk, &narrow, &asked), STATUS_PERMISSION_DENIED,
+	    "the scopes certificates:write and resources:write");
+	revoke.id = id;
+	refused(desk,
+	    desk_ask(desk, &narrow, "Enrollments/Revoke", &revoke, NULL),
+	    STATUS_PERMISSION_DENIED,
+	    "the scopes certificates:write and resources:write");
+	narrow.scopes |= SCOPE_RESOURCES_WRITE;
+	assert_int_equal(create(desk, &narrow, &asked).code, STATUS_OK);
+}
+
+/* ---- how much of CAs' patience an account may use ---- */
+
+static void
+an_enrollment_is_forced_five_times_a_day(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate, id = active(desk, "www.example.com", &certificate);
+	issue_msg asked = desk_issue_request();
+	enrollment_change_msg *made = NULL;
+
+	asked.id = id;
+	asked.force = true;
+	/* The first one was asked for, too. */
+	for (int i = 1; i < 5; i++) {
+		assert_int_equal(desk_ask(desk, &desk_alice,
+				     "Enrollments/Issue", &asked, &made)
+				     .code,
+		    STATUS_OK);
+		enroll_desk_done(desk, made->change->id);
+		message_free(&made->base);
+	}
+	refused(desk,
+	    desk_ask(desk, &desk_alice, "Enrollments/Issue", &asked, NULL),
+	    STATUS_RESOURCE_EXHAUSTED,
+	    "5 certificates of enrollment 1 were asked for in 24 hours");
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Enrollments/Issue", &asked, NULL)
+		.code,
+	    STATUS_OK);
+}
+
+static void
+an_account_asks_for_so_many_certificates_a_day(void **state)
+{
+	struct desk *desk = *state;
+	char *hostnames[] = { text("www.example.com") };
+	create_msg asked = asking(hostnames);
+	struct db_tx *tx;
+
+	for (int i = 0; i < ENROLL_DESK_ACCOUNT_CHANGES; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "h%d.example.com", i);
+		message_free(&enroll_desk_create(desk, name)->base);
+	}
+	refused(desk, create(desk, &desk_alice, &asked),
+	    STATUS_RESOURCE_EXHAUSTED,
+	    "account acme has asked for 40 certificates in 24 hours");
+	assert_int_equal(create(desk, &desk_bob, &asked).code, STATUS_OK);
+	asked.account = text("acme");
+	assert_int_equal(create(desk, &desk_operator, &asked).code, STATUS_OK);
+	/* Yesterday's are not counted. */
+	assert_int_equal(desk_number(desk, "SELECT count(*) FROM change"),
+	    ENROLL_DESK_ACCOUNT_CHANGES + 2);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx,
+		db_run(tx, NULL,
+		    "UPDATE change SET created_s = created_s - 86401"
+		    " WHERE id < 10",
+		    DB_NONE))
+		.code,
+	    STATUS_OK);
+	hostnames[0] = text("more.example.com");
+	asked.account = text("");
 	assert_int_equal(create(desk, &desk_alice, &asked).code, STATUS_OK);
 }
 
@@ -330,6 +540,35 @@ a_standby_is_begun_by_the_machine(void **state)
 	assert_int_equal(desk_number(desk, "SELECT count(*) FROM renewal"
 					   " WHERE purpose = 1 AND due_s > 0"),
 	    0);
+}
+
+static void
+a_standby_that_is_wanted_no_more_leaves_with_its_change(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate = 0,
+		id = active(desk, "www.example.com", &certificate);
+	struct change_row row = { .enrollment = id, .purpose = 1 };
+	update_msg change = desk_update_enrollment_request();
+	int64_t other = 0;
+	struct db_tx *tx;
+
+	run(desk, "UPDATE enrollment SET standby = 1");
+	run(desk, "UPDATE renewal SET certificate = (SELECT max(id) FROM"
+		  " certificate), renew_s = 5, due_s = 5 WHERE purpose = 1");
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	row.account = desk->acme;
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_changes_insert(tx, &row, &other))
+			     .code,
+	    STATUS_OK);
+	change.id = id;
+	assert_int_equal(
+	    update(desk, &change, F(STANDBY), NULL).code, STATUS_OK);
+	assert_int_equal(
+	    enroll_desk_change(desk, row.id).input, CHANGE_INPUT_CANCEL);
+	assert_int_equal(
+	    desk_number(desk, "SELECT certificate FROM leaving"), certificate);
 }
 
 static void
@@ -730,6 +969,67 @@ with_replace_the_old_one_is_revoked_when_another_is_in_place(void **state)
 }
 
 static void
+a_change_that_puts_the_one_to_be_revoked_in_place_is_followed(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate = 0, found = 0, change;
+	revoke_msg asked = desk_revoke_request();
+	issue_msg issue = desk_issue_request();
+	enrollment_change_msg *issued = NULL;
+	enrollment_msg *reply;
+	struct change_row next;
+	char sql[120];
+
+	asked.id = issue.id = active(desk, "www.example.com", &certificate);
+	issue.force = true;
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Enrollments/Issue", &issue, &issued)
+		.code,
+	    STATUS_OK);
+	change = issued->change->id;
+	message_free(&issued->base);
+	/* Its certificate is there, and edges are waited for. */
+	snprintf(sql, sizeof(sql),
+	    "UPDATE change SET state = 10, certificate = %lld WHERE id = %lld",
+	    (long long)certificate, (long long)change);
+	run(desk, sql);
+	asked.replace = true;
+	reply = revoked(desk, &asked);
+	message_free(&reply->base);
+	enroll_desk_put(desk, change, CHANGE_DONE, "", 0);
+	assert_int_equal(due(desk, INT64_MAX, &found), 0);
+	next = enroll_desk_change(desk, change + 1);
+	assert_int_equal(next.state, CHANGE_QUEUED);
+	enroll_desk_done(desk, next.id);
+	assert_int_equal(due(desk, store_now_s(), &found), 1);
+	assert_int_equal(found, certificate);
+}
+
+static void
+a_revocation_is_not_lost_with_the_enrollment_that_was_to_replace(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate = 0, found = 0;
+	revoke_msg asked = desk_revoke_request();
+	Holdfast__Certd__V1__DeleteEnrollmentRequest delete_ =
+	    desk_delete_enrollment_request();
+	enrollment_msg *reply;
+
+	asked.id = delete_.id = active(desk, "www.example.com", &certificate);
+	asked.replace = true;
+	reply = revoked(desk, &asked);
+	enroll_desk_put(desk, reply->change, CHANGE_FAILED, "why", 0);
+	message_free(&reply->base);
+	assert_int_equal(due(desk, INT64_MAX, &found), 0);
+	assert_int_equal(
+	    desk_ask(desk, &desk_alice, "Enrollments/Delete", &delete_, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(due(desk, store_now_s(), &found), 1);
+	assert_int_equal(found, certificate);
+}
+
+static void
 what_cannot_be_revoked_says_why(void **state)
 {
 	struct desk *desk = *state;
@@ -790,6 +1090,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_enrollment_makes_a_change_that_is_due_now),
 		T(wildcards_are_validated_by_dns),
+		T(dns_providers_serve_the_accounts_that_they_name),
+		T(names_are_an_operators_until_the_account_adds_one),
+		T(an_operator_who_says_how_names_are_validated_gives_them),
+		T(what_resources_serve_takes_both_scopes),
+		T(an_enrollment_is_forced_five_times_a_day),
+		T(an_account_asks_for_so_many_certificates_a_day),
 		T(what_no_ca_takes_or_certd_does_not_have_is_refused),
 		T(host_names_are_1_to_100_well_formed_and_none_twice),
 		T(names_that_another_account_serves_are_not_given_out),
@@ -799,6 +1105,7 @@ main(void)
 		    without_an_authority_none_is_made, enroll_desk_set_up_none,
 		    enroll_desk_tear_down),
 		T(a_standby_is_begun_by_the_machine),
+		T(a_standby_that_is_wanted_no_more_leaves_with_its_change),
 		T(for_a_resource_it_has_the_resources_names_and_mode),
 		T(every_method_hides_another_accounts_enrollment),
 		T(other_names_bring_another_certificate_and_other_words_do_not),
@@ -811,6 +1118,8 @@ main(void)
 		T(a_ca_that_is_away_is_asked_again_and_it_is_out_of_use_all_the_same),
 		T(a_ca_that_is_paused_is_not_asked),
 		T(with_replace_the_old_one_is_revoked_when_another_is_in_place),
+		T(a_change_that_puts_the_one_to_be_revoked_in_place_is_followed),
+		T(a_revocation_is_not_lost_with_the_enrollment_that_was_to_replace),
 		T(what_cannot_be_revoked_says_why),
 		T(while_a_change_is_under_way_it_is_cancelled_first_or_replaces),
 	};

@@ -222,6 +222,75 @@ a_wildcard_is_validated_by_dns(void **state)
 	    VALIDATION_DNS_01);
 }
 
+static bool
+is_by_operator(struct desk *desk)
+{
+	return desk_number(desk, "SELECT by_operator FROM enrollment") == 1;
+}
+
+static void
+names_that_an_operator_gave_a_resource_are_so_until_another_is_added(
+    void **state)
+{
+	struct desk *desk = *state;
+	create_msg asked = desk_create_resource_request();
+	created_msg *reply = NULL;
+	char *hostnames[] = { text("a.example.org"), text("b.example.org") };
+	update_msg change = about(0);
+	field which = F(HOSTNAMES);
+
+	asked.account = text("acme");
+	asked.name = text("Shop");
+	asked.hostnames = hostnames;
+	asked.n_hostnames = 2;
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Resources/Create", &asked, &reply)
+		.code,
+	    STATUS_OK);
+	change.id = reply->resource->id;
+	message_free(&reply->base);
+	assert_true(is_by_operator(desk));
+	assert_int_equal(
+	    set_names(desk, change.id, "a.example.org", "").code, STATUS_OK);
+	assert_true(is_by_operator(desk));
+	assert_int_equal(
+	    set_names(desk, change.id, "a.example.org", "b.example.org").code,
+	    STATUS_OK);
+	assert_false(is_by_operator(desk));
+	/* An operator says it again, with another. */
+	hostnames[1] = text("c.example.org");
+	change.hostnames = hostnames;
+	change.n_hostnames = 2;
+	change.change = &which;
+	change.n_change = 1;
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Resources/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_true(is_by_operator(desk));
+}
+
+static void
+an_operators_other_acts_do_not_make_an_accounts_names_his(void **state)
+{
+	struct desk *desk = *state;
+	resource_msg *resource =
+	    create(desk, "www.example.org", MODE_AUTOMATIC, true);
+	update_msg change = about(resource->id);
+	field which = F(HTTPS);
+
+	message_free(&resource->base);
+	change.https = true;
+	change.change = &which;
+	change.n_change = 1;
+	assert_int_equal(
+	    desk_ask(desk, &desk_operator, "Resources/Update", &change, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(enrollments(desk), 1);
+	assert_false(is_by_operator(desk));
+}
+
 /* ---- host names ---- */
 
 static void
@@ -440,6 +509,92 @@ a_shared_certificate_that_comes_ends_it(void **state)
 	    enroll_desk_change(desk, change).input, CHANGE_INPUT_CANCEL);
 }
 
+static void
+follow_ending(struct desk *desk, size_t expected)
+{
+	size_t n = 99;
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx,
+		shared_follow_ending(tx, enroll_desk_enrollments(), 10, &n))
+		.code,
+	    STATUS_OK);
+	assert_int_equal(n, expected);
+}
+
+static void
+shorten(struct desk *desk, int64_t certificate, int days)
+{
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->store, tx,
+		db_run(tx, NULL,
+		    "UPDATE certificate SET not_after_s = not_after_s - ?2"
+		    " WHERE id = ?1",
+		    DB_VALUES(db_int(certificate), db_int(days * 86400))))
+		.code,
+	    STATUS_OK);
+}
+
+/* Of 90 days so many are left. */
+static int64_t
+shared_for(struct desk *desk, int days)
+{
+	return desk_certificate(
+	    desk, (struct desk_certificate){ .kind = KIND_SHARED,
+		      .hostnames = "*." DESK_ZONE,
+		      .from_days = days - 90,
+		      .to_days = days });
+}
+
+static void
+a_shared_certificate_that_is_ending_has_one_obtained(void **state)
+{
+	struct desk *desk = *state;
+	int64_t shared = shared_for(desk, 8), id, change;
+
+	id = made(desk, "", MODE_AUTOMATIC);
+	desk_resource(desk, desk->acme, "p", "p." DESK_ZONE, MODE_SHARED);
+	assert_true(desk_bound(desk, id, shared));
+	assert_int_equal(enrollments(desk), 0);
+	follow_ending(desk, 0);
+	shorten(desk, shared, 2);
+	follow_ending(desk, 1);
+	assert_int_equal(enrollments(desk), 1);
+	change = change_of(desk, id);
+	assert_string_equal(
+	    enroll_desk_change(desk, change).created_by, "certd");
+	assert_false(is_by_operator(desk));
+	/* It serves until the other one is there; and once is enough. */
+	assert_true(desk_bound(desk, id, shared));
+	follow_ending(desk, 0);
+	assert_false(desk_bound(desk, id, enroll_desk_done(desk, change)) &&
+		     desk_bound(desk, id, shared));
+}
+
+static void
+another_shared_certificate_takes_the_place_of_one_that_is_ending(void **state)
+{
+	struct desk *desk = *state;
+	int64_t old = shared_for(desk, 8), new, id;
+
+	id = made(desk, "", MODE_AUTOMATIC);
+	assert_true(desk_bound(desk, id, old));
+	new = shared_for(desk, 80);
+	follow_ending(desk, 0);
+	assert_true(desk_bound(desk, id, old));
+	shorten(desk, old, 2);
+	follow_ending(desk, 1);
+	assert_true(desk_bound(desk, id, new));
+	assert_false(desk_bound(desk, id, old));
+	assert_int_equal(enrollments(desk), 0);
+	follow_ending(desk, 0);
+}
+
 static struct status
 upload_acme(struct desk *desk, int64_t resource, const char *hostname)
 {
@@ -574,6 +729,8 @@ main(void)
 		NONE(
 		    without_an_authority_nothing_is_begun_and_the_warning_says_so),
 		T(a_wildcard_is_validated_by_dns),
+		T(names_that_an_operator_gave_a_resource_are_so_until_another_is_added),
+		T(an_operators_other_acts_do_not_make_an_accounts_names_his),
 		T(a_host_name_that_is_added_reissues_while_the_old_one_serves),
 		T(a_host_name_outside_the_zone_leaves_the_shared_one_until_acmes_is_there),
 		T(names_changed_while_a_change_is_under_way_are_obtained_next),
@@ -583,6 +740,8 @@ main(void)
 		T(a_personal_one_takes_an_acme_ones_place_in_one_act),
 		T(https_turned_off_ends_it_and_on_takes_up_what_is_bound),
 		T(a_shared_certificate_that_comes_ends_it),
+		T(a_shared_certificate_that_is_ending_has_one_obtained),
+		T(another_shared_certificate_takes_the_place_of_one_that_is_ending),
 		T(an_acme_certificate_that_is_uploaded_is_renewed_from_then_on),
 		T(a_failure_is_shown_and_the_resource_keeps_its_enrollment),
 		T(a_resources_enrollment_is_not_changed_behind_its_back),

@@ -333,6 +333,22 @@ a_program_that_hangs_is_killed_with_what_it_started(void **state)
 	providers[LEGO].timeout_ns = 60 * NS_PER_S;
 }
 
+/* A group leader may go to another group of its session. */
+static void
+a_program_that_leaves_its_group_is_killed(void **state)
+{
+	(void)state;
+	hook_runner_stop();
+	providers[LEGO].timeout_ns = NS_PER_S;
+	assert_false(failed(hook_runner_start(&config)));
+	write_program("exec perl -e 'setpgrp(0, getpgrp(getppid())); "
+		      "print STDERR \"left\"; sleep 1000'");
+	assert_int_equal(
+	    run("lego", false, FQDN).code, STATUS_DEADLINE_EXCEEDED);
+	assert_non_null(strstr(why, "left"));
+	providers[LEGO].timeout_ns = 60 * NS_PER_S;
+}
+
 static void
 a_program_ends_with_certd(void **state)
 {
@@ -392,6 +408,7 @@ main(void)
 		cmocka_unit_test(two_providers_run_at_once),
 		cmocka_unit_test(
 		    a_program_that_hangs_is_killed_with_what_it_started),
+		cmocka_unit_test(a_program_that_leaves_its_group_is_killed),
 		cmocka_unit_test(a_program_ends_with_certd),
 		cmocka_unit_test(no_program_is_run_without_a_process_for_it),
 	};

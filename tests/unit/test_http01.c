@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "edge/http01.h"
 #include "proto/holdfast/certd/v1/edges.pb-c.h"
+#include "tests/unit/slow_crowd.h"
 
 #define THUMBPRINT "w7JAoU_gJbZthvV-Ycx91FXUE3bHKBE5cIgjQy0mpVQ"
 #define TOKEN "DGyRejmCefe7v4NfDGDKfA"
@@ -338,6 +339,15 @@ answers_tokens_and_the_test_and_nothing_else(void **state)
 	assert_true(says(ask(port, "GET", PATH TOKEN), "404", "not found\n"));
 }
 
+static void
+who_speaks_slowly_keeps_nobody_out(void **state)
+{
+	scoped(http01_stop) struct http01 *http01 = serve("127.0.0.1:0");
+
+	(void)state;
+	assert_true(slow_crowd_lets_through(http01_port(http01)));
+}
+
 struct noted {
 	atomic_uint bad, good;
 };
@@ -445,6 +455,7 @@ main(void)
 		T(what_is_of_sites_is_left_to_others),
 		T(more_than_there_is_room_for_is_never_reported_as_in_force),
 		T(answers_tokens_and_the_test_and_nothing_else),
+		T(who_speaks_slowly_keeps_nobody_out),
 		T(a_port_that_somebody_has_is_taken_when_it_is_free),
 		T(an_answer_that_stays_is_given_while_others_change),
 	};

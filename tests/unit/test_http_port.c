@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "certd/http_port.h"
+#include "tests/unit/slow_crowd.h"
 
 #define AT "/.well-known/acme-challenge/"
 
@@ -46,9 +47,7 @@ ask(const char *method, const char *path)
 	ssize_t n;
 
 	snprintf(text, sizeof(text),
-	    "%s %s HTTP/1.1\r\nHost: www.example.com\r\n"
-	    "Connection: close\r\n\r\n",
-	    method, path);
+	    "%s %s HTTP/1.1\r\nHost: www.example.com\r\n\r\n", method, path);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	while ((n = read(fd, reply + len, sizeof(reply) - 1 - len)) > 0)
 		len += (size_t)n;
@@ -166,6 +165,14 @@ a_head_that_is_too_long_is_refused(void **state)
 }
 
 static void
+who_speaks_slowly_keeps_nobody_out(void **state)
+{
+	(void)state;
+	assert_true(slow_crowd_lets_through(http_port_number(port)));
+	assert_int_equal(ask("GET", AT "test"), 200);
+}
+
+static void
 says_that_the_address_is_taken(void **state)
 {
 	struct http_port *other;
@@ -180,6 +187,15 @@ says_that_the_address_is_taken(void **state)
 	    STATUS_INVALID_ARGUMENT);
 }
 
+/* pebble, and others, keep theirs: so many would be refused soon. */
+static void
+a_connection_is_for_one_request(void **state)
+{
+	(void)state;
+	assert_int_equal(ask("GET", AT "test"), 200);
+	assert_non_null(strstr(reply, "Connection: close\r\n"));
+}
+
 int
 main(void)
 {
@@ -188,7 +204,9 @@ main(void)
 		cmocka_unit_test(gives_the_answer_of_the_probe),
 		cmocka_unit_test(has_nothing_but_tokens),
 		cmocka_unit_test(other_methods_are_refused),
+		cmocka_unit_test(a_connection_is_for_one_request),
 		cmocka_unit_test(a_head_that_is_too_long_is_refused),
+		cmocka_unit_test(who_speaks_slowly_keeps_nobody_out),
 		cmocka_unit_test(says_that_the_address_is_taken),
 	};
 

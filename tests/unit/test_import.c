@@ -665,7 +665,7 @@ take_the_label(void *ctx)
 
 	memset(there.id.at, 7, KEY_ID_LEN);
 	assert_int_equal(
-	    registry_key_add(desk->registry, &there).code, STATUS_OK);
+	    registry_key_add(desk->registry, &there, NULL).code, STATUS_OK);
 }
 
 static void

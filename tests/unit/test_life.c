@@ -317,7 +317,8 @@ keyds_own_keys_are_neither_suspended_nor_destroyed(void **state)
 		memset(row.id.at, (int)i + 1, KEY_ID_LEN);
 		snprintf(row.label, sizeof(row.label), "%s", own[i]);
 		assert_int_equal(
-		    registry_key_add(desk->registry, &row).code, STATUS_OK);
+		    registry_key_add(desk->registry, &row, NULL).code,
+		    STATUS_OK);
 		assert_int_equal(
 		    suspend(ALICE, i + 1, ""), STATUS_PERMISSION_DENIED);
 		assert_int_equal(

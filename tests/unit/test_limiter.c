@@ -254,10 +254,33 @@ a_refused_domain_does_not_stop_the_others(void **state)
 	assert_int_equal(take(LIMITER_REPLACING, "idle.example"), 0);
 	/* But three that have nothing in common are everyone. */
 	with(refuse_for_an_hour, "three.example");
-	assert_int_equal(take(LIMITER_REPLACING, "other.example"), 3600000);
+	assert_int_equal(take(LIMITER_REPLACING, "other.example"), 600000);
 	assert_int_equal(take(LIMITER_REQUEST, NULL), 0);
-	now_ns += HOUR_NS;
+	/* Not for the hour: whether it is so is looked at again. */
+	now_ns += 600 * NS_PER_S;
 	assert_int_equal(take(LIMITER_REPLACING, "other.example"), 0);
+	assert_int_equal(take(LIMITER_REPLACING, "three.example"), 3000000);
+	with(refuse_for_an_hour, "other.example");
+	assert_int_equal(take(LIMITER_REPLACING, "another.example"), 600000);
+}
+
+/* Somebody's domains, however many, are not everyone's. */
+static void
+an_order_that_is_taken_shows_that_refusals_are_not_meant_for_all(void **state)
+{
+	(void)state;
+	with(refuse_for_an_hour, "one.example");
+	with(refuse_for_an_hour, "two.example");
+	limiter_served(limiter);
+	with(refuse_for_an_hour, "three.example");
+	assert_int_equal(take(LIMITER_ORDER, "other.example"), 0);
+	assert_int_equal(take(LIMITER_ORDER, "one.example"), 3600000);
+	with(refuse_for_an_hour, "four.example");
+	with(refuse_for_an_hour, "five.example");
+	assert_int_equal(take(LIMITER_ORDER, "other.example"), 600000);
+	/* One that was asked for before. */
+	limiter_served(limiter);
+	assert_int_equal(take(LIMITER_ORDER, "other.example"), 0);
 }
 
 /* ---- at once ---- */
@@ -397,6 +420,8 @@ main(int argc, char **argv)
 		TEST(requests_are_spread_over_seconds),
 		TEST(a_ca_that_wants_to_hear_nothing_hears_nothing),
 		TEST(a_refused_domain_does_not_stop_the_others),
+		TEST(
+		    an_order_that_is_taken_shows_that_refusals_are_not_meant_for_all),
 		TEST(the_last_place_is_taken_once),
 		TEST(tells_how_much_is_used),
 		TEST(what_has_left_the_window_takes_no_memory),

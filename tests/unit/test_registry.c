@@ -59,7 +59,7 @@ add_key(struct desk *desk, uint8_t id, const char *label)
 	struct registry_key key = a_key(id, label);
 
 	assert_int_equal(
-	    registry_key_add(desk->registry, &key).code, STATUS_OK);
+	    registry_key_add(desk->registry, &key, NULL).code, STATUS_OK);
 }
 
 static void
@@ -190,7 +190,7 @@ a_key_comes_back_as_it_was_stored(void **state)
 	memset(&by_label, 0, sizeof(by_label));
 	memset(&by_id, 0, sizeof(by_id));
 	assert_int_equal(
-	    registry_key_add(desk->registry, &key).code, STATUS_OK);
+	    registry_key_add(desk->registry, &key, NULL).code, STATUS_OK);
 	reopen(desk);
 	assert_int_equal(
 	    registry_key_by_label(desk->registry, "web", &by_label).code,
@@ -219,9 +219,9 @@ a_label_names_one_key_only(void **state)
 	struct registry_key twin = a_key(2, "web"), same = a_key(1, "other");
 
 	add_key(desk, 1, "web");
-	assert_int_equal(registry_key_add(desk->registry, &twin).code,
+	assert_int_equal(registry_key_add(desk->registry, &twin, NULL).code,
 	    STATUS_ALREADY_EXISTS);
-	assert_int_equal(registry_key_add(desk->registry, &same).code,
+	assert_int_equal(registry_key_add(desk->registry, &same, NULL).code,
 	    STATUS_ALREADY_EXISTS);
 	assert_int_equal(number_of(desk, "SELECT count(*) FROM key"), 1);
 }
@@ -488,9 +488,9 @@ what_never_meets_does_not_meet_in_a_group_either(void **state)
 	snprintf(raw.group, sizeof(raw.group), "tools");
 	snprintf(late.group, sizeof(late.group), "shop");
 	assert_int_equal(
-	    registry_key_add(desk->registry, &tool).code, STATUS_OK);
+	    registry_key_add(desk->registry, &tool, NULL).code, STATUS_OK);
 	assert_int_equal(
-	    registry_key_add(desk->registry, &raw).code, STATUS_OK);
+	    registry_key_add(desk->registry, &raw, NULL).code, STATUS_OK);
 	assert_int_equal(
 	    grant_group(desk, "shop", "edge/*", TLS13).code, STATUS_OK);
 	assert_int_equal(grant_group(desk, "shop", "operator/a", RAW).code,
@@ -507,7 +507,7 @@ what_never_meets_does_not_meet_in_a_group_either(void **state)
 	    STATUS_FAILED_PRECONDITION);
 	/* Keys that join take on what the group may. */
 	assert_int_equal(
-	    registry_key_add(desk->registry, &late).code, STATUS_OK);
+	    registry_key_add(desk->registry, &late, NULL).code, STATUS_OK);
 	assert_int_equal(
 	    grant(desk, 4, "operator/a", RAW).code, STATUS_FAILED_PRECONDITION);
 	execute(desk,

@@ -49,7 +49,7 @@ add_key(struct desk *desk, uint8_t id, const char *label)
 	snprintf(key.pool, sizeof(key.pool), "standard");
 	snprintf(key.created_by, sizeof(key.created_by), ALICE);
 	assert_int_equal(
-	    registry_key_add(desk->registry, &key).code, STATUS_OK);
+	    registry_key_add(desk->registry, &key, NULL).code, STATUS_OK);
 }
 
 static enum status_code
@@ -223,7 +223,7 @@ a_destroyed_key_loses_its_grants_and_keeps_its_row_and_label(void **state)
 	    registry_grants(desk->registry, &id, grants, &n).code, STATUS_OK);
 	assert_int_equal(n, 0);
 	assert_string_equal(key_of(desk, 1).label, "web");
-	assert_int_equal(registry_key_add(desk->registry, &again).code,
+	assert_int_equal(registry_key_add(desk->registry, &again, NULL).code,
 	    STATUS_ALREADY_EXISTS);
 }
 
@@ -279,7 +279,7 @@ of_a_destroyed_keys_blob_nothing_stays_on_disk(void **state)
 		blob->at[i] = (uint8_t)(7 * i + 13);
 	memcpy(octets, blob->at + 100, sizeof(octets));
 	assert_int_equal(
-	    registry_key_add_wrapped(desk->registry, &key, blob).code,
+	    registry_key_add_wrapped(desk->registry, &key, blob, NULL).code,
 	    STATUS_OK);
 	assert_true(is_on_disk(desk, octets, sizeof(octets)));
 	assert_int_equal(

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "certd/issue.h"
+#include "certd/issuer_history.h"
 #include "certd/renewals.h"
 #include "certd/store_leaving.h"
 #include "certd/store_revocations.h"
@@ -79,11 +80,20 @@ a_window_is_drawn_from_and_a_past_one_is_past(void **state)
 	}
 	assert_true(most - least > DAY_S);
 	assert_int_equal(renewals_in_window(7, 7, end_s, 3), 7);
-	/* Never later than an hour before the end, nor beyond a window that is
-	 * the wrong way round. */
-	assert_int_equal(renewals_in_window(200 * DAY_S, 201 * DAY_S, end_s, 3),
-	    end_s - HOUR_S);
+	/* Never later than that, nor beyond a window that is the wrong way
+	 * round. */
+	assert_int_equal(
+	    renewals_in_window(200 * DAY_S, 201 * DAY_S, end_s, 3), end_s);
 	assert_int_equal(renewals_in_window(9, 8, end_s, 3), 9);
+}
+
+static void
+a_twelfth_of_the_lifetime_is_left_whatever_the_ca_says(void **state)
+{
+	(void)state;
+	assert_int_equal(renewals_latest(0, 90 * DAY_S), 165 * DAY_S / 2);
+	assert_int_equal(renewals_latest(0, HOUR_S), HOUR_S - 300);
+	assert_int_equal(renewals_latest(5000, 4000), 5000);
 }
 
 static void
@@ -113,7 +123,7 @@ pauses_grow_to_a_day_and_a_fifth(void **state)
 }
 
 static void
-what_is_served_is_tried_for_until_it_expires(void **state)
+what_was_there_is_tried_for_on_and_a_first_one_a_few_times(void **state)
 {
 	struct renewal_row row = { .certificate = 5,
 		.not_after_s = 1000 * DAY_S };
@@ -123,9 +133,9 @@ what_is_served_is_tried_for_until_it_expires(void **state)
 		renewals_failed(&row, "why", 999 * DAY_S);
 		assert_true(row.renew_s > 999 * DAY_S);
 	}
-	/* Then as one that was never there: a few times more, but no longer. */
+	/* Expired, it is wanted all the more. */
 	renewals_failed(&row, "why", 1001 * DAY_S);
-	assert_int_equal(row.renew_s, 0);
+	assert_in_range(row.renew_s, 1002 * DAY_S, 1003 * DAY_S);
 	row = (struct renewal_row){ .enrollment = 1 };
 	for (unsigned i = 1; i < RENEWALS_FIRST_TRIES; i++) {
 		renewals_failed(&row, "why", 50);
@@ -274,6 +284,38 @@ a_clock_that_was_ahead_puts_nothing_off(void **state)
 	expect_number(desk, "SELECT due_s FROM change", 1000);
 }
 
+static void
+history_of_more_than_400_days_goes_some_at_a_time_and_once_a_day(void **state)
+{
+	struct desk *desk = *state;
+	struct issuer_history history = { .next_s = 0 };
+	const int64_t now_s = 1000 * DAY_S;
+	int64_t next_s = 0;
+
+	(void)desk_change(desk,
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL }),
+	    CHANGE_KIND_ISSUE);
+	desk_run(desk,
+	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 250) INSERT INTO change (enrollment, purpose, account,"
+	    " resource, kind, hostnames, state, due_s, created_s, created_by,"
+	    " ended_s) SELECT 1, 0, 1, 0, 2, 'a.example', 11, 0,"
+	    " (350 + i) * 86400, 'test', (350 + i) * 86400 + 1 FROM n");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    issuer_history_look(desk->store, &history, now_s, &next_s)
+			.code,
+		    STATUS_OK);
+	assert_int_equal(next_s, now_s + DAY_S);
+	expect_number(desk, "SELECT count(*) FROM change", 2);
+	/* A clock that was ahead puts it off no longer. */
+	assert_int_equal(
+	    issuer_history_look(desk->store, &history, now_s - DAY_S, &next_s)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(next_s, now_s);
+}
+
 /* ---- what CAs say ---- */
 
 static int64_t
@@ -333,6 +375,43 @@ a_window_in_the_past_renews_at_once(void **state)
 		       " WHERE certificate IS NOT NULL");
 	desk_wait_number(desk,
 	    "SELECT count(*) FROM change WHERE kind = 2 AND state = 11", 1);
+}
+
+static void
+a_ca_that_wants_it_renewed_at_once_for_ever_is_followed_three_times(
+    void **state)
+{
+	struct desk *desk = *state;
+	struct acme_fake_script script = {
+		.info = { .window_start_s = store_now_s() - 10 * DAY_S,
+		    .window_end_s = store_now_s() - 9 * DAY_S,
+		    .retry_after_s = 21600 }
+	};
+	const struct config_authority *ca =
+	    authorities_at(desk->authorities, FAKE_FIRST);
+	struct renewals_ask ask = { .enrollment = have_one(desk) };
+	struct writer *writer = NULL;
+
+	acme_fake_script(acme_fake_at(desk->authorities, FAKE_FIRST), &script);
+	(void)desk_wait(desk,
+	    desk_change(desk, ask.enrollment, CHANGE_KIND_RENEWAL),
+	    CHANGE_DONE);
+	desk_stop(desk);
+	assert_int_equal(writer_new(desk->store, &writer).code, STATUS_OK);
+	snprintf(ask.authority, sizeof(ask.authority), "%s", ca->name);
+	ask.certificate = desk_renewal(desk, ask.enrollment, 0).certificate;
+	renewals_ask(&desk->issuer_config, writer, &ask);
+	assert_true(
+	    desk_renewal(desk, ask.enrollment, 0).renew_s < store_now_s());
+	desk_start(desk);
+	desk_wait_number(
+	    desk, "SELECT count(*) FROM change WHERE state = 11", 3);
+	desk_stop(desk);
+	ask.certificate = desk_renewal(desk, ask.enrollment, 0).certificate;
+	renewals_ask(&desk->issuer_config, writer, &ask);
+	assert_in_range(desk_renewal(desk, ask.enrollment, 0).renew_s,
+	    store_now_s() + DAY_S - 600, store_now_s() + DAY_S);
+	writer_free(writer);
 }
 
 static void
@@ -405,13 +484,20 @@ main(void)
 		cmocka_unit_test(a_window_is_drawn_from_and_a_past_one_is_past),
 		cmocka_unit_test(a_ca_is_asked_again_within_a_minute_and_a_day),
 		cmocka_unit_test(pauses_grow_to_a_day_and_a_fifth),
-		cmocka_unit_test(what_is_served_is_tried_for_until_it_expires),
+		cmocka_unit_test(
+		    a_twelfth_of_the_lifetime_is_left_whatever_the_ca_says),
+		cmocka_unit_test(
+		    what_was_there_is_tried_for_on_and_a_first_one_a_few_times),
 		TEST(a_tick_begins_what_is_due_a_hundred_at_a_time_and_once),
 		TEST(what_is_due_is_found_by_index_alone),
 		TEST(a_change_under_way_is_not_doubled),
 		TEST(a_clock_that_was_ahead_puts_nothing_off),
+		TEST(
+		    history_of_more_than_400_days_goes_some_at_a_time_and_once_a_day),
 		TEST(the_window_of_the_ca_says_when),
 		TEST(a_window_in_the_past_renews_at_once),
+		TEST(
+		    a_ca_that_wants_it_renewed_at_once_for_ever_is_followed_three_times),
 		TEST(a_revoked_certificate_is_replaced_at_once),
 		TEST(a_revocation_is_asked_for_until_the_ca_has_done_it),
 	};

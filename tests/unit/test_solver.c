@@ -97,6 +97,17 @@ start_named(void)
 		    .records = "",
 		    .updates =
 			"update-policy { grant certd-key zonesub TXT; };" },
+		{ .name = "tenant.test",
+		    .records =
+			"_acme-challenge.www IN CNAME "
+			"www.acme.to.example.net.\n"
+			"_acme-challenge.deep IN CNAME a.b.acme.to.Example."
+			"net.\n"
+			"_acme-challenge.loose IN CNAME "
+			"loose.to.example.net.\n"
+			"_acme-challenge.bare IN CNAME acme.to.example.net.\n"
+			"_acme-challenge.elsewhere IN CNAME "
+			"www.acme.example.net.\n" },
 		{ .name = "hook.example.com",
 		    .records = "",
 		    .updates =
@@ -105,6 +116,10 @@ start_named(void)
 		    .records = "",
 		    .updates =
 			"update-policy { grant other-key zonesub TXT; };" },
+		{ .name = "lame.example.org",
+		    .records = "@ IN NS nobody.example.net.\n",
+		    .updates =
+			"update-policy { grant certd-key zonesub TXT; };" },
 		{ .name = "auth.example.net",
 		    .records = "",
 		    .updates =
@@ -229,7 +244,8 @@ place_config(void)
 	    "dns:\n  resolvers: [\"%s\"]\n  providers:\n"
 	    "    - {name: ns, type: rfc2136, zones: [example.org, "
 	    "example.net], server: \"%s\",\n"
-	    "       tsig_name: certd-key, tsig_key_file: %s, ttl: 1}\n"
+	    "       tsig_name: certd-key, tsig_key_file: %s, ttl: 1,\n"
+	    "       accounts: [house], delegation_zone: to.example.net}\n"
 	    "    - {name: refused, type: rfc2136, zones: "
 	    "[refused.example.com],\n"
 	    "       server: \"%s\", tsig_name: certd-key, tsig_key_file: %s, "
@@ -333,7 +349,8 @@ stop(void **state)
 static struct enrollment_row
 enrollment(const char *provider)
 {
-	struct enrollment_row of = { .validation = VALIDATION_DNS_01 };
+	struct enrollment_row of = { .validation = VALIDATION_DNS_01,
+		.by_operator = true };
 
 	snprintf(of.dns_provider, sizeof(of.dns_provider), "%s", provider);
 	return of;
@@ -803,7 +820,8 @@ a_persistent_record_is_read_as_a_ca_reads_it(void **state)
 static void
 a_persistent_record_is_seen_at_the_servers(void **state)
 {
-	struct enrollment_row of = { .validation = VALIDATION_DNS_PERSIST_01 };
+	struct enrollment_row of = { .validation = VALIDATION_DNS_PERSIST_01,
+		.by_operator = true };
 	struct challenge_row row =
 	    challenge("dns-persist-01", "*.for-good.example.org", "");
 
@@ -826,6 +844,130 @@ a_persistent_record_is_seen_at_the_servers(void **state)
 	assert_int_equal(
 	    solver_prepare(solver, &of, "", ACCOUNT, &row, why).code,
 	    STATUS_FAILED_PRECONDITION);
+}
+
+/* It is waited for as for one that is silent: the DNS may be mended. */
+static void
+a_name_server_without_an_address_has_no_record(void **state)
+{
+	const struct enrollment_row of = {
+		.validation = VALIDATION_DNS_PERSIST_01, .by_operator = true
+	};
+	struct challenge_row row =
+	    challenge("dns-persist-01", "www.lame.example.org", "");
+
+	(void)state;
+	assert_false(failed(prepare(&of, &row)));
+	nsupdate("update add _validation-persist.www.lame.example.org 1 TXT "
+		 "\"ca.example;accounturi=" ACCOUNT "\"");
+	assert_false(is_in_place(&of, &row));
+	assert_non_null(strstr(why, "nobody.example.net"));
+	assert_non_null(strstr(why, "no address"));
+	solver_clean(solver, &of, &row);
+}
+
+/* ---- whose challenges a provider serves ---- */
+
+/* Of the account's own, which no operator has named. */
+static struct enrollment_row
+own(const char *account, const char *provider)
+{
+	struct enrollment_row of = enrollment(provider);
+
+	of.by_operator = false;
+	snprintf(of.account_name, sizeof(of.account_name), "%s", account);
+	return of;
+}
+
+static bool
+is_served(const char *account, const char *provider, const char *hostname)
+{
+	const struct enrollment_row of = own(account, provider);
+	struct challenge_row row = challenge("dns-01", hostname, "t");
+	struct status st = prepare(&of, &row);
+
+	if (failed(st)) {
+		assert_int_equal(st.code, STATUS_PERMISSION_DENIED);
+		assert_int_equal(solver_present(solver, &of, &row, why).code,
+		    STATUS_PERMISSION_DENIED);
+	}
+	return !failed(st);
+}
+
+static void
+a_provider_serves_the_accounts_that_it_names(void **state)
+{
+	(void)state;
+	assert_true(is_served("house", "", "www.example.org"));
+	assert_true(is_served("house", "ns", "www.example.org"));
+	assert_false(is_served("acme", "", "www.example.org"));
+	assert_non_null(strstr(why, "ns puts nothing at "));
+	assert_non_null(strstr(why, "for account acme"));
+	assert_non_null(strstr(why, "CNAME LABEL.acme.to.example.net."));
+	assert_false(is_served("acme", "ns", "*.example.org"));
+	assert_false(is_served("hous", "ns", "www.example.org"));
+	assert_false(is_served("", "ns", "www.example.org"));
+	/* One that has no zone for delegations. */
+	assert_false(is_served("house", "", "a.hook.example.com"));
+	assert_null(strstr(why, "CNAME"));
+}
+
+static void
+a_delegation_is_for_the_account_that_it_names(void **state)
+{
+	static const char *const others[] = { "loose.tenant.test",
+		"bare.tenant.test", "elsewhere.tenant.test" };
+	const struct enrollment_row of = own("acme", "");
+	struct challenge_row row =
+	    challenge("dns-01", "*.www.tenant.test", "t");
+
+	(void)state;
+	assert_true(is_served("acme", "", "www.tenant.test"));
+	assert_true(is_served("acme", "ns", "www.tenant.test"));
+	assert_true(is_served("acme", "ns", "deep.tenant.test"));
+	assert_false(is_served("rival", "", "www.tenant.test"));
+	assert_false(is_served("rival", "ns", "www.tenant.test"));
+	assert_false(is_served("me", "ns", "www.tenant.test"));
+	assert_false(is_served("to", "ns", "www.tenant.test"));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_false(is_served("acme", "", others[i]));
+		assert_false(is_served("loose", "ns", others[i]));
+	}
+	assert_false(failed(prepare(&of, &row)));
+	assert_string_equal(row.dns_target, "www.acme.to.example.net");
+	assert_false(failed(solver_present(solver, &of, &row, why)));
+	assert_string_not_equal(txt("www.acme.to.example.net"), "");
+	solver_clean(solver, &of, &row);
+	assert_string_equal(txt("www.acme.to.example.net"), "");
+}
+
+static void
+what_an_account_may_no_more_is_taken_away_all_the_same(void **state)
+{
+	const struct enrollment_row of = own("house", ""),
+				    later = own("acme", "");
+	struct challenge_row row =
+	    challenge("dns-01", "later.example.org", "t");
+
+	(void)state;
+	assert_false(failed(prepare(&of, &row)));
+	assert_false(failed(solver_present(solver, &of, &row, why)));
+	assert_string_not_equal(txt("_acme-challenge.later.example.org"), "");
+	solver_clean(solver, &later, &row);
+	assert_string_equal(txt("_acme-challenge.later.example.org"), "");
+}
+
+static void
+a_persistent_record_is_for_the_names_that_an_operator_gave(void **state)
+{
+	struct enrollment_row of = own("house", "");
+	struct challenge_row row =
+	    challenge("dns-persist-01", "www.example.org", "");
+
+	(void)state;
+	of.validation = VALIDATION_DNS_PERSIST_01;
+	assert_int_equal(prepare(&of, &row).code, STATUS_PERMISSION_DENIED);
+	assert_non_null(strstr(why, "ask the operator"));
 }
 
 static void
@@ -925,6 +1067,14 @@ main(void)
 		cmocka_unit_test(a_look_waits_longer_each_time),
 		cmocka_unit_test(a_persistent_record_is_read_as_a_ca_reads_it),
 		cmocka_unit_test(a_persistent_record_is_seen_at_the_servers),
+		cmocka_unit_test(
+		    a_name_server_without_an_address_has_no_record),
+		cmocka_unit_test(a_provider_serves_the_accounts_that_it_names),
+		cmocka_unit_test(a_delegation_is_for_the_account_that_it_names),
+		cmocka_unit_test(
+		    what_an_account_may_no_more_is_taken_away_all_the_same),
+		cmocka_unit_test(
+		    a_persistent_record_is_for_the_names_that_an_operator_gave),
 		cmocka_unit_test(a_type_that_is_not_known_is_refused),
 		cmocka_unit_test(a_key_that_others_may_read_is_refused),
 		cmocka_unit_test(a_key_that_is_no_key_is_refused),

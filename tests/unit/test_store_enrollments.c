@@ -18,6 +18,7 @@
 
 #include "certd/store_changes.h"
 #include "certd/store_enrollments.h"
+#include "certd/store_leaving.h"
 #include "certd/store_revocations.h"
 #include "tests/unit/resources_desk.h"
 
@@ -30,6 +31,11 @@ STATUS __wrap_db_query(struct db_tx *tx, struct db_rows **ret_rows,
 STATUS __real_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
     const struct db_value *values, size_t n_values);
 STATUS __wrap_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
+    const struct db_value *values, size_t n_values);
+
+STATUS __real_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values);
+STATUS __wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
     const struct db_value *values, size_t n_values);
 
 static bool explains;
@@ -74,6 +80,15 @@ __wrap_db_number(struct db_tx *tx, int64_t *ret_number, const char *sql,
 	if (explains)
 		explain(tx, sql, values, n_values);
 	return __real_db_number(tx, ret_number, sql, values, n_values);
+}
+
+STATUS
+__wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
+    const struct db_value *values, size_t n_values)
+{
+	if (explains)
+		explain(tx, sql, values, n_values);
+	return __real_db_run(tx, ret_changed, sql, values, n_values);
 }
 
 /* ---- a transaction a test, which is undone ---- */
@@ -292,6 +307,64 @@ a_renewal_is_found_by_its_certificate(void **state)
 	    STATUS_NOT_FOUND);
 	OK(store_renewals_load(bed->tx, of.id, PURPOSE_STANDBY, &row));
 	assert_int_equal(row.purpose, PURPOSE_STANDBY);
+}
+
+static void
+run(struct bed *bed, const char *sql)
+{
+	OK(__real_db_run(bed->tx, NULL, sql, DB_NONE));
+}
+
+static int64_t
+number(struct bed *bed, const char *sql)
+{
+	int64_t is = -1;
+
+	OK(__real_db_number(bed->tx, &is, sql, DB_NONE));
+	return is;
+}
+
+static void
+what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index(void **state)
+{
+	struct bed *bed = *state;
+	const int64_t far_s = 99000000;
+	struct renewal_row row;
+
+	for (int i = 0; i < 3; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "e%d", i);
+		OK(store_renewals_load(bed->tx,
+		    enroll(bed, bed->desk->acme, name, "a.example.com").id,
+		    PURPOSE_MAIN, &row));
+		/* A pause, a question, and what is simply far away. */
+		row.failures = i == 0;
+		row.renew_s = far_s;
+		row.ask_s = i == 1 ? far_s : 0;
+		OK(store_renewals_save(bed->tx, &row));
+	}
+	run(bed, "INSERT INTO revocation (certificate, enrollment, account,"
+		 " authority, reason, leaf, due_s, asked_s, asked_by)"
+		 " VALUES (7, 1, 1, 'ca', 0, x'00', 99000000, 1, 'test'),"
+		 " (8, 1, 1, 'ca', 0, x'00', 2000, 1, 'test')");
+	OK(store_renewals_clamp(bed->tx, 1000));
+	OK(store_revocations_clamp(bed->tx, 1000));
+	OK(store_leaving_clamp(bed->tx, 1000));
+	OK(store_changes_clamp(bed->tx, 1000));
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM renewal WHERE due_s = 1000"), 2);
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM renewal WHERE renew_s = 1000"),
+	    1);
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM renewal WHERE ask_s = 1000"), 1);
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM revocation WHERE certificate = 7"),
+	    1000);
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM revocation WHERE certificate = 8"),
+	    2000);
 }
 
 /* ---- changes ---- */
@@ -606,6 +679,50 @@ history_is_told_from_the_first_line_on(void **state)
 	    found, "1 A certificate was asked for.|2 Looks at DNS.|");
 }
 
+static void
+old_changes_may_go_but_for_the_newest_of_what_is_kept_up(void **state)
+{
+	struct bed *bed = *state;
+	struct enrollment_row of =
+	    enroll(bed, bed->desk->acme, "shop", "a.example.com");
+	struct enrollment_row gone =
+	    enroll(bed, bed->desk->acme, "gone", "b.example.com");
+	struct store_changes_walk walk = { 0 };
+	struct change_row rows[5];
+	int64_t ids[CHANGES_OLD_MAX];
+	size_t n = 9;
+
+	for (int i = 0; i < 5; i++) {
+		rows[i] = begin(bed, i < 3 ? &of : &gone, CHANGE_KIND_RENEWAL);
+		rows[i].state = CHANGE_DONE;
+		OK(store_changes_save(bed->tx, &rows[i], "Done."));
+	}
+	begin(bed, &gone, CHANGE_KIND_RENEWAL);
+	run(bed, "UPDATE change SET created_s = id * 10,"
+		 " ended_s = CASE WHEN id > 5 THEN 0 ELSE id * 10 + 5 END");
+	/* The second one has lasted. */
+	run(bed, "UPDATE change SET ended_s = 1000 WHERE id = 2");
+	OK(store_changes_old(bed->tx, 500, &walk, ids, &n));
+	assert_true(walk.is_done);
+	assert_int_equal(n, 3);
+	assert_int_equal(ids[0], rows[0].id);
+	assert_int_equal(ids[1], rows[3].id);
+	assert_int_equal(ids[2], rows[4].id);
+	OK(store_changes_delete(bed->tx, rows[0].id));
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM change_event WHERE change = 1"),
+	    0);
+	walk = (struct store_changes_walk){ 0 };
+	OK(store_changes_old(bed->tx, 25, &walk, ids, &n));
+	assert_int_equal(n, 0);
+	/* Of an enrollment that is gone all may. */
+	run(bed, "DELETE FROM renewal WHERE enrollment = 1");
+	run(bed, "DELETE FROM enrollment WHERE id = 1");
+	OK(store_changes_old(bed->tx, 45, &walk, ids, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(ids[0], rows[2].id);
+}
+
 /* ---- challenges ---- */
 
 static bool
@@ -727,6 +844,7 @@ main(void)
 		T(lists_come_in_pages_of_an_account_of_all_and_of_a_state),
 		T(what_is_due_is_found_the_earliest_first_with_the_next_time),
 		T(a_renewal_is_found_by_its_certificate),
+		T(what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index),
 		T(one_change_is_under_way_for_each_purpose),
 		T(percent_goes_by_state_and_never_back),
 		T(an_input_that_was_given_meanwhile_is_not_lost),
@@ -737,6 +855,7 @@ main(void)
 		T(an_enrollment_leaves_with_its_last_change),
 		T(changes_are_listed_by_account_enrollment_resource_and_whether_they_live),
 		T(history_is_told_from_the_first_line_on),
+		T(old_changes_may_go_but_for_the_newest_of_what_is_kept_up),
 		T(challenges_stay_with_their_change_and_those_in_place_are_found),
 		T(a_revocation_waits_for_the_change_that_replaces_what_it_is_of),
 		cmocka_unit_test(statements_were_explained),

@@ -22,6 +22,7 @@
 #include "tests/unit/cert_maker.h"
 
 #define ANSWERS 32
+#define ANSWER_MAX 4096
 
 struct web {
 	int listener, stop[2];
@@ -32,7 +33,8 @@ struct web {
 	pthread_mutex_t mutex; /* of answers */
 	size_t n;
 	struct {
-		char host[256], path[256], raw[4096];
+		char host[256], path[256], raw[ANSWER_MAX];
+		size_t len;
 	} answers[ANSWERS];
 };
 
@@ -49,34 +51,42 @@ receive(struct conn *conn, char *at, int max)
 }
 
 static void
-send_all(struct conn *conn, const char *text)
+send_all(struct conn *conn, const char *raw, size_t len)
 {
 	if (conn->ssl != NULL)
-		(void)SSL_write(conn->ssl, text, (int)strlen(text));
+		(void)SSL_write(conn->ssl, raw, (int)len);
 	else
-		(void)!send(conn->fd, text, strlen(text), MSG_NOSIGNAL);
+		(void)!send(conn->fd, raw, len, MSG_NOSIGNAL);
 }
 
-static void
-find_answer(
-    struct web *web, const char *host, const char *path, char ret_raw[4096])
+/* Its length. */
+static size_t
+find_answer(struct web *web, const char *host, const char *path,
+    char ret_raw[ANSWER_MAX])
 {
-	snprintf(ret_raw, 4096, "%s", web_raw("404 Not Found", "", "no"));
+	size_t len = (size_t)snprintf(
+	    ret_raw, ANSWER_MAX, "%s", web_raw("404 Not Found", "", "no"));
+
 	pthread_mutex_lock(&web->mutex);
 	for (size_t i = 0; i < web->n; i++)
 		if ((web->answers[i].host[0] == 0 ||
 			strcmp(web->answers[i].host, host) == 0) &&
 		    (web->answers[i].path[0] == 0 ||
-			strcmp(web->answers[i].path, path) == 0))
-			memcpy(ret_raw, web->answers[i].raw, 4096);
+			strcmp(web->answers[i].path, path) == 0)) {
+			len = web->answers[i].len;
+			memcpy(ret_raw, web->answers[i].raw, len);
+		}
 	pthread_mutex_unlock(&web->mutex);
+	return len;
 }
 
 static void
 serve(struct web *web, struct conn *conn)
 {
-	char request[8192] = "", path[256] = "", host[256] = "", raw[4096];
+	char request[8192] = "", path[256] = "", host[256] = "";
+	char raw[ANSWER_MAX];
 	const char *at;
+	size_t raw_len;
 	int len = 0;
 
 	while (strstr(request, "\r\n\r\n") == NULL) {
@@ -93,9 +103,9 @@ serve(struct web *web, struct conn *conn)
 	at = strcasestr(request, "\r\nHost: ");
 	if (at != NULL)
 		(void)sscanf(at + 8, "%255[^:\r]", host);
-	find_answer(web, host, path, raw);
-	if (raw[0] != 0)
-		send_all(conn, raw);
+	raw_len = find_answer(web, host, path, raw);
+	if (raw_len > 0)
+		send_all(conn, raw, raw_len);
 }
 
 static void
@@ -173,16 +183,39 @@ web_port(const struct web *web)
 	return web->port;
 }
 
+static void
+add_answer(
+    struct web *web, const char *host, const char *path, struct bytes raw)
+{
+	pthread_mutex_lock(&web->mutex);
+	assert_true(web->n < ANSWERS && raw.len <= ANSWER_MAX);
+	snprintf(web->answers[web->n].host, 256, "%s", host ? host : "");
+	snprintf(web->answers[web->n].path, 256, "%s", path ? path : "");
+	memcpy(web->answers[web->n].raw, raw.at, raw.len);
+	web->answers[web->n].len = raw.len;
+	web->n++;
+	pthread_mutex_unlock(&web->mutex);
+}
+
 void
 web_answer(struct web *web, const char *host, const char *path, const char *raw)
 {
-	pthread_mutex_lock(&web->mutex);
-	assert_true(web->n < ANSWERS);
-	snprintf(web->answers[web->n].host, 256, "%s", host ? host : "");
-	snprintf(web->answers[web->n].path, 256, "%s", path ? path : "");
-	snprintf(web->answers[web->n].raw, 4096, "%s", raw);
-	web->n++;
-	pthread_mutex_unlock(&web->mutex);
+	add_answer(web, host, path, bytes_of(raw));
+}
+
+void
+web_answer_with(struct web *web, const char *path, struct bytes body)
+{
+	char raw[ANSWER_MAX];
+	int len = snprintf(raw, sizeof(raw),
+	    "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n",
+	    body.len);
+
+	assert_true((size_t)len + body.len <= sizeof(raw));
+	memcpy(raw + len, body.at, body.len);
+	add_answer(web, NULL, path,
+	    (struct bytes){ (const uint8_t *)raw, (size_t)len + body.len });
 }
 
 size_t

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 struct made; /* tests/unit/cert_maker.h */
 
 /*
@@ -21,6 +23,8 @@ uint16_t web_port(const struct web *web);
  * fits counts.  "" hangs up.  Without any it answers 404. */
 void web_answer(
     struct web *web, const char *host, const char *path, const char *raw);
+/* 200 and these octets, from whichever host. */
+void web_answer_with(struct web *web, const char *path, struct bytes body);
 /* Connections that there were. */
 size_t web_count(struct web *web);
 void web_free(struct web *web);

@@ -333,7 +333,8 @@ find_other(struct issue *issue, struct pace *ret_pace)
 	    issue->row.state != CHANGE_ORDERING || issue->row.attempts == 0 ||
 	    issue->row.purpose == PURPOSE_STANDBY ||
 	    failed(authorities_choose(issue->config->authorities,
-		issue->of.authority, false, &authority, &retry_ms, why)) ||
+		issue_order_authority(issue), false, &authority, &retry_ms,
+		why)) ||
 	    strcmp(authority->name, issue->row.authority) == 0)
 		return false;
 	issue_rest(issue);

@@ -510,6 +510,16 @@ certds_own_port_answers_where_there_are_no_edges(void **state)
 }
 
 static void
+run(struct desk *desk, const char *sql)
+{
+	struct db_tx *tx;
+
+	assert_false(failed(store_write(desk->store, &tx)));
+	assert_false(failed(
+	    store_commit(desk->store, tx, db_run(tx, NULL, sql, DB_NONE))));
+}
+
+static void
 only_edges_of_the_resources_group_count(void **state)
 {
 	struct enrollment_row of = { .validation = VALIDATION_HTTP_01 };
@@ -529,6 +539,15 @@ only_edges_of_the_resources_group_count(void **state)
 	assert_non_null(strstr(why, "no edge of group web is connected"));
 	http_challenges_edge(
 	    challenges, "web-1", "web", http_challenges_mark(challenges));
+	assert_true(is_in_place(&of, &row));
+	/* One more of it was heard of lately, and is to be connected soon. */
+	run(desk,
+	    "INSERT INTO edge (name, edge_group, first_s, last_seen_s) VALUES"
+	    " ('web-1', 'web', 1, unixepoch()), ('web-2', 'web', 1,"
+	    " unixepoch()), ('api-2', 'api', 1, unixepoch())");
+	assert_false(is_in_place(&of, &row));
+	assert_non_null(strstr(why, "1 of 2 edges were heard of lately"));
+	run(desk, "DELETE FROM edge");
 	assert_true(is_in_place(&of, &row));
 	of.resource = 0;
 	assert_false(is_in_place(&of, &row));

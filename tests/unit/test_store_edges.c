@@ -165,6 +165,18 @@ set_up(void **state)
 
 /* ---- convergence ---- */
 
+static unsigned
+live(struct edge_desk *desk, const char *edge_group)
+{
+	unsigned n = 0;
+	struct db_tx *tx;
+
+	assert_false(failed(store_read(desk->store, &tx)));
+	assert_false(failed(edges_live(tx, edge_group, NOW, &n)));
+	db_end(tx);
+	return n;
+}
+
 static void
 convergence_counts_live_edges_of_the_group_at_the_newest_version(void **state)
 {
@@ -187,6 +199,8 @@ convergence_counts_live_edges_of_the_group_at_the_newest_version(void **state)
 	assert_int_equal(convergence(desk, s.resource).served, 2);
 	edge_desk_bind(desk, s.resource, s.old);
 	assert_int_equal(convergence(desk, s.resource).served, 0);
+	assert_int_equal(live(desk, "standard"), 2);
+	assert_int_equal(live(desk, ""), 3);
 }
 
 static void

@@ -2,12 +2,12 @@
 
 /*
  * Signatures by keyd's SignStream.  Who wants one puts it on the session's list
- * and waits; the stream's thread takes what has gathered whenever the transport
- * can carry more, so that many who ask at once cost little more than one.  A
- * session is one stream at one endpoint.  It is opened by whoever finds none,
- * ends when certd's identity was renewed or an answer is overdue, and what was
- * on it when it broke is given back to be asked for otherwise: signing twice
- * does no harm.
+ * and waits; the stream's thread takes what has gathered when the answers to
+ * what went before are in, or some time has passed, so that many who ask at
+ * once cost little more than one, and one alone does not wait.  A session is
+ * one stream at one endpoint.  It is opened by whoever finds none, ends when
+ * certd's identity was renewed or an answer is overdue, and what was on it when
+ * it broke is given back to be asked for otherwise: signing twice does no harm.
  *
  * The mutex guards all lists; nothing of rpc is called under it.  A session's
  * callbacks run on its client's thread, which cannot free that client, so ended
@@ -21,31 +21,17 @@
 
 #include "base/clock.h"
 #include "certd/custody_int.h"
+#include "certd/custody_queue.h"
 #include "proto/holdfast/keyd/v1/signer.pb-c.h"
 
 /* After a stream failed, calls do without one for a while. */
 #define REST_NS NS_PER_S
 #define BATCH_MAX 64
 #define FILL_MAX ((size_t)128 * 1024)
+/* While answers are awaited requests gather for no longer than that. */
+#define GATHER_NS (5 * NS_PER_MS)
 /* Of a request beside its content, at most. */
 #define AROUND_MAX 96
-
-/* One who waits; on its own stack. */
-struct asked {
-	const struct custody_signing *signing;
-	uint64_t id;
-	int64_t until_ns;
-	struct asked *next;
-	pthread_cond_t answered;
-	bool is_done, is_lost;
-	struct status st;
-	struct signature *ret_signature;
-	char *ret_why;
-};
-
-struct list {
-	struct asked *first, **end;
-};
 
 struct session {
 	struct custody_stream *owner;
@@ -54,8 +40,9 @@ struct session {
 	unsigned serial; /* of the identity */
 	struct session *next;
 	struct rpc_client_stream *stream;
-	struct list waiting, sent;
-	unsigned users; /* of stream; freed at 0 */
+	struct custody_queue waiting, sent;
+	int64_t sent_ns; /* the newest of sent */
+	unsigned users;  /* of stream; freed at 0 */
 	bool is_closed;
 };
 
@@ -70,56 +57,18 @@ struct custody_stream {
 	int64_t rests_until_ns;
 };
 
-/* ---- lists, with the mutex held ---- */
-
-static void
-list_init(struct list *list)
+/* Do requests wait for the answers to those that are sent? */
+static bool
+must_gather(const struct session *s, int64_t now_ns)
 {
-	list->first = NULL;
-	list->end = &list->first;
-}
-
-static void
-list_put(struct list *list, struct asked *asked)
-{
-	asked->next = NULL;
-	*list->end = asked;
-	list->end = &asked->next;
-}
-
-/* By its id; NULL: nobody waits for that any more. */
-static struct asked *
-list_take(struct list *list, uint64_t id)
-{
-	struct asked **at = &list->first, *found;
-
-	while (*at != NULL && (*at)->id != id)
-		at = &(*at)->next;
-	found = *at;
-	if (found == NULL)
-		return NULL;
-	*at = found->next;
-	if (*at == NULL)
-		list->end = at;
-	return found;
-}
-
-static void
-lose_all(struct list *list)
-{
-	for (struct asked *at = list->first, *next; at != NULL; at = next) {
-		next = at->next;
-		at->is_done = at->is_lost = true;
-		pthread_cond_signal(&at->answered);
-	}
-	list_init(list);
+	return s->sent.first != NULL && now_ns - s->sent_ns < GATHER_NS;
 }
 
 /* ---- what the stream's thread does ---- */
 
 static void
 fill_request(Holdfast__Keyd__V1__SignRequest *ret_request,
-    const struct asked *asked, int64_t now_ns)
+    const struct custody_asked *asked, int64_t now_ns)
 {
 	union {
 		const uint8_t *read;
@@ -154,14 +103,22 @@ on_fill(void *ctx, uint8_t *out, size_t out_max)
 	holdfast__keyd__v1__sign_batch__init(&batch);
 	batch.requests = at;
 	pthread_mutex_lock(&stream->mutex);
+	if (must_gather(s, now_ns)) {
+		/* Its pump asks again after each message, and who waits does
+		 * when it took too long. */
+		pthread_mutex_unlock(&stream->mutex);
+		return 0;
+	}
 	while (s->waiting.first != NULL && batch.n_requests < BATCH_MAX) {
-		struct asked *asked = s->waiting.first;
+		struct custody_asked *asked = s->waiting.first;
 
 		len += asked->signing->content.len + AROUND_MAX;
 		if (len > out_max)
 			break;
-		(void)list_take(&s->waiting, asked->id);
-		list_put(&s->sent, asked);
+		(void)custody_queue_take(&s->waiting, asked->id);
+		custody_queue_put(&s->sent, asked);
+		asked->is_sent = true;
+		s->sent_ns = now_ns;
 		at[batch.n_requests] = &requests[batch.n_requests];
 		fill_request(at[batch.n_requests++], asked, now_ns);
 	}
@@ -178,7 +135,8 @@ on_fill(void *ctx, uint8_t *out, size_t out_max)
 static void
 answer(struct session *s, const Holdfast__Keyd__V1__SignResponse *response)
 {
-	struct asked *asked = list_take(&s->sent, response->id);
+	struct custody_asked *asked =
+	    custody_queue_take(&s->sent, response->id);
 	const ProtobufCBinaryData *signature = &response->signature;
 
 	/* Nobody waits any more. */
@@ -238,8 +196,8 @@ on_closed(void *ctx, struct status st, const char *why)
 	(void)st;
 	(void)why; /* the call that follows finds out, and says it */
 	pthread_mutex_lock(&stream->mutex);
-	lose_all(&s->waiting);
-	lose_all(&s->sent);
+	custody_queue_lose(&s->waiting);
+	custody_queue_lose(&s->sent);
 	if (stream->current == s) {
 		stream->current = NULL;
 		stream->rests_until_ns = clock_mono_ns() + REST_NS;
@@ -331,8 +289,8 @@ open_session(struct custody_stream *stream, unsigned serial)
 	if (s == NULL)
 		return NULL;
 	s->owner = stream;
-	list_init(&s->waiting);
-	list_init(&s->sent);
+	custody_queue_init(&s->waiting);
+	custody_queue_init(&s->sent);
 	s->users = 1;
 	s->serial = serial;
 	s->next = stream->sessions;
@@ -347,7 +305,7 @@ open_session(struct custody_stream *stream, unsigned serial)
 	s->stream = rpc;
 	s->users--;
 	if (failed(st)) {
-		lose_all(&s->waiting);
+		custody_queue_lose(&s->waiting);
 		if (stream->current == s)
 			stream->current = NULL;
 		s->is_closed = true;
@@ -378,8 +336,10 @@ session_for_now(struct custody_stream *stream, unsigned serial)
 	reap(stream);
 	s = stream->current;
 	if (s != NULL && s->serial != serial) {
-		/* Its last answers come in; then it closes. */
+		/* Its last answers come in; then it closes.  What was not sent
+		 * yet is asked for otherwise. */
 		stream->current = NULL;
+		custody_queue_lose(&s->waiting);
 		act(s, rpc_client_stream_end);
 	}
 	if (stream->current != NULL)
@@ -402,20 +362,38 @@ give_up(struct custody_stream *stream, struct session *s)
 
 /* ---- the door ---- */
 
+/* With the mutex held, let go of meanwhile: until it is answered, time is up,
+ * or it has gathered long enough. */
+static void
+wait_once(struct custody_stream *stream, struct session *s,
+    struct custody_asked *asked)
+{
+	int64_t until_ns = asked->until_ns;
+
+	if (!asked->is_sent && s->sent_ns + GATHER_NS < until_ns)
+		until_ns = s->sent_ns + GATHER_NS;
+	if (until_ns < clock_mono_ns() + NS_PER_MS)
+		until_ns = clock_mono_ns() + NS_PER_MS;
+	if (!clock_cond_wait(&asked->answered, &stream->mutex, until_ns) &&
+	    !asked->is_sent && !asked->is_done)
+		act(s, rpc_client_stream_wake);
+}
+
 /* With the mutex held, let go of meanwhile. */
 static void
-wait_for(struct custody_stream *stream, struct session *s, struct asked *asked)
+wait_for(struct custody_stream *stream, struct session *s,
+    struct custody_asked *asked)
 {
-	list_put(&s->waiting, asked);
+	custody_queue_put(&s->waiting, asked);
 	/* Until this one is answered the session is not freed. */
 	s->users++;
-	act(s, rpc_client_stream_wake);
-	while (!asked->is_done && clock_cond_wait(&asked->answered,
-				      &stream->mutex, asked->until_ns))
-		;
+	if (!must_gather(s, clock_mono_ns()))
+		act(s, rpc_client_stream_wake);
+	while (!asked->is_done && clock_mono_ns() < asked->until_ns)
+		wait_once(stream, s, asked);
 	if (!asked->is_done) {
-		if (list_take(&s->waiting, asked->id) == NULL)
-			(void)list_take(&s->sent, asked->id);
+		if (custody_queue_take(&s->waiting, asked->id) == NULL)
+			(void)custody_queue_take(&s->sent, asked->id);
 		asked->is_lost = true;
 		give_up(stream, s);
 	}
@@ -428,7 +406,7 @@ custody_stream_sign(struct custody_stream *stream,
     const struct custody_signing *signing, int64_t until_ns,
     struct signature *ret_signature, struct status *ret_st, char *ret_why)
 {
-	struct asked asked = { .signing = signing,
+	struct custody_asked asked = { .signing = signing,
 		.until_ns = until_ns,
 		.ret_signature = ret_signature,
 		.ret_why = ret_why };

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/der.h"
 #include "pki/hostname.h"
 #include "pki/pem.h"
 
@@ -24,6 +25,7 @@
 
 struct csr {
 	X509_REQ *req;
+	EVP_PKEY *key;
 	const struct csr_alg *alg;
 	unsigned char *info; /* OpenSSL's memory */
 	size_t info_len;
@@ -86,9 +88,9 @@ scoped_extensions_free(STACK_OF(X509_EXTENSION) * *at)
 }
 
 static inline void
-scoped_pkey_free(EVP_PKEY **at)
+scoped_algor_free(X509_ALGOR **at)
 {
-	EVP_PKEY_free(*at);
+	X509_ALGOR_free(*at);
 }
 
 static struct status
@@ -207,21 +209,55 @@ add_names(struct csr *csr, const char *const *names, size_t n, char *ret_why)
 
 /* ---- the request ---- */
 
+/* As its octets are: X509_REQ_set_pubkey would encode the key, and read it in
+ * once more. */
+static bool
+put_spki(X509_PUBKEY *to, struct bytes spki)
+{
+	scoped(algor_free) X509_ALGOR *algor = NULL;
+	struct bytes info, bits, unused;
+	const unsigned char *at;
+	const ASN1_OBJECT *oid;
+	const void *value;
+	void *octets;
+	int type;
+
+	if (!der_take(&spki, DER_SEQUENCE, &info))
+		return false;
+	at = info.at;
+	algor = d2i_X509_ALGOR(NULL, &at, (long)info.len);
+	if (algor == NULL)
+		return false;
+	info = (struct bytes){ at, info.len - (size_t)(at - info.at) };
+	if (!der_take(&info, DER_BIT_STRING, &bits) ||
+	    !bytes_take(&bits, 1, &unused) || unused.at[0] != 0)
+		return false;
+	X509_ALGOR_get0(&oid, &type, &value, algor);
+	octets = OPENSSL_memdup(bits.at, bits.len);
+	if (octets == NULL)
+		return false;
+	if (X509_PUBKEY_set0_param(to, OBJ_dup(oid), type,
+		type == V_ASN1_OBJECT ? OBJ_dup(value) : NULL, octets,
+		(int)bits.len) == 1)
+		return true;
+	OPENSSL_free(octets);
+	return false;
+}
+
 static struct status
 set_key(struct csr *csr, struct bytes spki, char *ret_why)
 {
 	const unsigned char *at = spki.at;
-	scoped(pkey_free) EVP_PKEY *key = NULL;
 
 	csr->alg = find_alg(key_alg_of_spki(spki));
 	if (csr->alg != NULL)
-		key = d2i_PUBKEY(NULL, &at, (long)spki.len);
-	if (key == NULL)
+		csr->key = d2i_PUBKEY(NULL, &at, (long)spki.len);
+	if (csr->key == NULL)
 		return refuse(ret_why,
 		    "the public key is damaged or of a kind that is not "
 		    "supported");
 	return X509_REQ_set_version(csr->req, 0) == 1 &&
-		       X509_REQ_set_pubkey(csr->req, key) == 1
+		       put_spki(X509_REQ_get_X509_PUBKEY(csr->req), spki)
 		   ? status_ok()
 		   : no_memory(ret_why);
 }
@@ -320,6 +356,7 @@ csr_free(struct csr *csr)
 	if (csr == NULL)
 		return;
 	X509_REQ_free(csr->req);
+	EVP_PKEY_free(csr->key);
 	OPENSSL_free(csr->info);
 	free(csr);
 }
@@ -357,10 +394,9 @@ attach(X509_REQ *req, const struct csr_alg *alg, struct bytes signature)
 STATUS
 csr_sign(struct csr *csr, struct bytes signature)
 {
-	csr->is_signed =
-	    signature.len <= SIGNATURE_MAX &&
-	    attach(csr->req, csr->alg, signature) &&
-	    X509_REQ_verify(csr->req, X509_REQ_get0_pubkey(csr->req)) == 1;
+	csr->is_signed = signature.len <= SIGNATURE_MAX &&
+			 attach(csr->req, csr->alg, signature) &&
+			 X509_REQ_verify(csr->req, csr->key) == 1;
 	ERR_clear_error();
 	if (!csr->is_signed)
 		return status_fail(STATUS_DATA_LOSS,

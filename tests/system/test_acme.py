@@ -11,7 +11,7 @@ from acme_bed import (
     FINALIZING, GIVE_ISSUE, ISSUE, KIND_ACME, KIND_PERSONAL, MODE_ACME, MODE_AUTOMATIC,
     MODE_PERSONAL, REISSUE, RENEWAL, REVOKED, VERIFY, AcmeBed, fingerprint_of, names_of, spki_of)
 from bed import wait_for
-from certs import Pki, pem
+from certs import Pki
 
 HOST, WWW = "shop.example.org", "www.shop.example.org"
 
@@ -194,7 +194,6 @@ def test_a_failure_turns_https_off_where_nothing_is_served_and_shows_its_reason(
     assert host in shown and "127.0.0.66" in shown
     # Mended, a person need not wait for the next attempt.
     bed.pebble.clear_a(host)
-    bed.publish()
     again = bed.call("Enrollments", "Issue", resource=made.id).change
     assert again.id != change.id
     bed.publish(host)

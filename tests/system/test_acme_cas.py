@@ -18,7 +18,8 @@ HOUR = 3600
 def bed():
     """The first CA has ARI and profiles, and wants to know its customers."""
     b = AcmeBed(cas={"one": {"eab": True, "alternate_roots": 1}, "two": {}},
-                clock=True, front={"ari": True, "profiles": {"classic": "90 days", "shortlived": "six"}})
+                front={"ari": True, "profiles": {"classic": "90 days", "shortlived": "six"}},
+                clock=True)
     b.up()
     yield b
     b.close()

@@ -370,6 +370,26 @@ what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index(void **state)
 /* ---- changes ---- */
 
 static void
+a_pause_that_began_in_the_future_is_over_and_one_of_a_cas_is_not(void **state)
+{
+	struct bed *bed = *state;
+	struct enrollment_row of =
+	    enroll(bed, bed->desk->acme, "shop", "www.example.com");
+	struct change_row row = begin(bed, &of, CHANGE_KIND_ISSUE);
+	const int64_t now_s = store_now_s();
+
+	row.state = CHANGE_ORDERING;
+	row.due_s = now_s + 40000;
+	OK(store_changes_save(bed->tx, &row, NULL));
+	OK(store_changes_clamp(bed->tx, now_s));
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM change"), now_s + 40000);
+	OK(store_changes_clamp(bed->tx, now_s - 10000));
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM change"), now_s - 10000);
+}
+
+static void
 one_change_is_under_way_for_each_purpose(void **state)
 {
 	struct bed *bed = *state;
@@ -845,6 +865,7 @@ main(void)
 		T(what_is_due_is_found_the_earliest_first_with_the_next_time),
 		T(a_renewal_is_found_by_its_certificate),
 		T(what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index),
+		T(a_pause_that_began_in_the_future_is_over_and_one_of_a_cas_is_not),
 		T(one_change_is_under_way_for_each_purpose),
 		T(percent_goes_by_state_and_never_back),
 		T(an_input_that_was_given_meanwhile_is_not_lost),

@@ -98,6 +98,22 @@ is_json(const char *content_type)
 	       strcmp(content_type, ACME_CALL_JSON) == 0;
 }
 
+/* As the answer to a HEAD is. */
+static struct status
+refuse_unsaid(const char *what, const struct acme_http_reply *reply,
+    struct acme_problem *ret_problem)
+{
+	char shown[ACME_JSON_SHOWN_MAX], why[ACME_JSON_WHY_MAX];
+	struct status st;
+
+	acme_json_show(acme_call_body(reply), shown);
+	snprintf(why, sizeof(why), "HTTP status %d, and no words on why%s%s",
+	    reply->status, shown[0] == '\0' ? "" : ": ", shown);
+	st = acme_call_not_acme(ret_problem, what, reply->status, why);
+	ret_problem->retry_after_ms = reply->retry_after_ms;
+	return st;
+}
+
 static struct status
 refusal(const char *what, const struct acme_http_reply *reply,
     struct acme_problem *ret_problem)
@@ -105,11 +121,12 @@ refusal(const char *what, const struct acme_http_reply *reply,
 	scoped(json) json_t *document = NULL;
 	char why[ACME_JSON_WHY_MAX];
 
-	if (!is_json(reply->content_type) ||
-	    failed(acme_json_load(acme_call_body(reply), &document, why)) ||
-	    !acme_problem_read(document, reply->status, ret_problem))
+	if (!is_json(reply->content_type))
 		return refuse_kind(
 		    what, "application/problem+json", reply, ret_problem);
+	if (failed(acme_json_load(acme_call_body(reply), &document, why)) ||
+	    !acme_problem_read(document, reply->status, ret_problem))
+		return refuse_unsaid(what, reply, ret_problem);
 	ret_problem->retry_after_ms = reply->retry_after_ms;
 	return acme_problem_status(ret_problem);
 }

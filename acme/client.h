@@ -163,7 +163,8 @@ STATUS acme_order_get(struct acme *acme, const struct acme_account *account,
     struct acme_problem *ret_problem);
 /* A pending or ready order of these names in the account's list (7.1.2.1), for
  * one whose URL was lost; *ret_found = false also when the CA keeps no list.
- * Many requests: pages of the list, and its newest orders one by one. */
+ * Many requests: pages of the list, and its newest orders one by one; what is
+ * not found in 8 times the time of one is not looked for further. */
 STATUS acme_order_find(struct acme *acme, const struct acme_account *account,
     const struct acme_order_new *wanted, struct acme_order *ret_order,
     bool *ret_found, struct acme_problem *ret_problem);

@@ -481,9 +481,3 @@ acme_http_ask(struct acme_http *http, const struct acme_http_request *request,
 		*ret_reply = answer.reply;
 	return st;
 }
-
-bool
-acme_http_same_origin(const char *url, const char *of)
-{
-	return acme_url_same_origin(url, of);
-}

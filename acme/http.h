@@ -74,7 +74,4 @@ STATUS acme_http_ask(struct acme_http *http,
     const struct acme_http_request *request, struct acme_http_reply *ret_reply,
     char *ret_why);
 
-/* Are both of one scheme, host and port? */
-bool acme_http_same_origin(const char *url, const char *of);
-
 #endif

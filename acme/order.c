@@ -18,9 +18,11 @@
 #include "acme/jws.h"
 #include "acme/problem_int.h"
 #include "acme/url.h"
+#include "base/clock.h"
 
 #define PAGES_MAX 64
 #define LOOKED_AT_MAX 100 /* orders of a list, the last ones */
+#define FIND_TIMES 8      /* as long as a request may take, for all of it */
 
 /* ---- answers ---- */
 
@@ -222,7 +224,14 @@ acme_order_finalize(struct acme *acme, const struct acme_account *account,
 struct recent {
 	char urls[LOOKED_AT_MAX][ACME_URL_MAX];
 	size_t n; /* all that were seen */
+	int64_t until_ns;
 };
+
+static bool
+is_late(const struct recent *recent)
+{
+	return clock_mono_ns() >= recent->until_ns;
+}
 
 static void
 remember(void *ctx, const char *url)
@@ -313,7 +322,7 @@ look_through(struct acme *acme, const struct acme_account *account,
 {
 	const size_t n = recent->n < LOOKED_AT_MAX ? recent->n : LOOKED_AT_MAX;
 
-	for (size_t i = 1; i <= n; i++) {
+	for (size_t i = 1; i <= n && !is_late(recent); i++) {
 		const char *url = recent->urls[(recent->n - i) % LOOKED_AT_MAX];
 		struct acme_problem problem;
 		struct acme_order order;
@@ -349,8 +358,12 @@ acme_order_find(struct acme *acme, const struct acme_account *account,
 
 	if (recent == NULL)
 		return acme_call_no_memory(ret_problem);
+	recent->until_ns =
+	    clock_mono_ns() + FIND_TIMES * acme->timeout_ms * NS_PER_MS;
 	st = list_url(acme, account, url, ret_problem);
-	for (int i = 0; i < PAGES_MAX && !failed(st) && url[0] != '\0'; i++)
+	for (int i = 0;
+	     i < PAGES_MAX && !failed(st) && url[0] != '\0' && !is_late(recent);
+	     i++)
 		st = read_page(acme, account, url, recent, ret_problem);
 	if (failed(st))
 		return st;

@@ -122,4 +122,21 @@ void authorities_tell(struct authorities *authorities, const char *name,
     enum authority_cost cost, const struct names *names,
     const struct acme_problem *problem);
 
+/* How fast one CA lets itself be asked for many, as far as is known now. */
+struct authority_pace {
+	uint64_t orders; /* in window_s; 0: no limit */
+	int64_t window_s;
+	uint64_t used;       /* of orders, in the window up to now */
+	uint64_t per_domain; /* certificates of a registered domain, in: */
+	int64_t per_domain_window_s;
+	uint64_t requests_per_s; /* 0: no limit */
+	/* It has renewal information (RFC 9773): orders that replace its own
+	 * certificates are not counted. */
+	bool has_replaces;
+	int64_t wait_ms; /* 0: it may be asked; else it is unwell, or paused */
+};
+/* False: there is no such CA. */
+bool authorities_pace(struct authorities *authorities, const char *name,
+    struct authority_pace *ret_pace);
+
 #endif

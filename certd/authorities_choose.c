@@ -152,6 +152,37 @@ authorities_choose(struct authorities *authorities, const char *name,
 	return choose_any(authorities, ret_authority, ret_retry_ms, ret_why);
 }
 
+bool
+authorities_pace(struct authorities *authorities, const char *name,
+    struct authority_pace *ret_pace)
+{
+	struct authority *a = authority_find(authorities, name);
+	const int64_t now_ns = clock_mono_ns();
+	struct limiter_use uses[LIMITER_USES];
+	struct standing standing;
+	size_t n;
+
+	if (a == NULL)
+		return false;
+	*ret_pace = (struct authority_pace){ .orders = a->is->limits.orders,
+		.window_s = a->is->limits.orders_window_ns / NS_PER_S,
+		.per_domain = a->is->limits.per_domain,
+		.per_domain_window_s =
+		    a->is->limits.per_domain_window_ns / NS_PER_S,
+		.requests_per_s = a->is->limits.requests_per_s };
+	n = limiter_uses(a->limiter, now_ns, uses);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(uses[i].name, "orders") == 0)
+			ret_pace->used = uses[i].used;
+	look_at(a, now_ns, &standing);
+	ret_pace->wait_ms = (standing.wait_ns + NS_PER_MS - 1) / NS_PER_MS;
+	pthread_mutex_lock(&a->mutex);
+	ret_pace->has_replaces =
+	    a->has_directory && a->directory.has_renewal_info;
+	pthread_mutex_unlock(&a->mutex);
+	return true;
+}
+
 size_t
 authorities_count(const struct authorities *authorities)
 {

@@ -167,24 +167,17 @@ was_looked_at(const void *ctx, const struct change_row *row)
 	       row->input != CHANGE_INPUT_VERIFY;
 }
 
-/* What the machine has found, when it found something missing. */
+/* What the machine has found missing, and when it may be asked again. */
 static struct status
 say_missing(struct api_call *call, const struct change_row *row)
 {
-	int64_t left_s = row->due_s - store_now_s();
-	char again[48] = "then verify again";
-
 	if (row->state != CHANGE_AWAITING_VERIFY || row->input != 0 ||
 	    row->problem[0] == 0)
 		return status_ok();
-	if (left_s > 0)
-		snprintf(again, sizeof(again),
-		    "verify again in %lld seconds, not before",
-		    (long long)left_s);
 	return api_explain(call,
 	    status_fail(STATUS_FAILED_PRECONDITION,
 		"the challenges are not in place yet"),
-	    "%.420s; %s", row->problem, again);
+	    "%s", row->problem);
 }
 
 struct status

@@ -265,13 +265,15 @@ judge_persist(const struct check_run *run, const struct dns01_look *look,
 		    finding, "%s has TXT \"%s\"", look->name, look->persist);
 		return;
 	}
-	finding->result = CHECK_FAIL;
+	/* No failure: the whole line is known once the CA was asked, and the
+	 * change shows it and waits. */
+	finding->result = CHECK_WARNING;
 	check_seen(finding, "%s has no TXT record", look->name);
 	check_why(finding,
 	    "dns-persist-01 is validated by a record that stays there");
 	check_remedy(finding,
 	    "put into the DNS:  %s.  TXT  \"%s; accounturi=ACCOUNT-URL\" (the "
-	    "whole line is with the enrollment's challenge)",
+	    "change shows the whole line, and waits for it)",
 	    look->name, run->ca_domain[0] == 0 ? "CA-DOMAIN" : run->ca_domain);
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 #include "certd/check.h"
-#include "certd/store_edges.h"
+#include "certd/store_edges_live.h"
 #include "certd/word_list.h"
 
 /* So long a change may take to be everywhere without a word. */

@@ -20,9 +20,8 @@
 
 /* ---- from the store ---- */
 
-/* With the wildcard that serves it, where nobody has the name itself. */
-static struct status
-find_holder(struct db_tx *tx, const char *name, int64_t *ret_id)
+STATUS
+check_facts_holder(struct db_tx *tx, const char *name, int64_t *ret_id)
 {
 	char wildcard[HOSTNAME_MAX + 1];
 	struct status st = store_resources_holder(tx, name, ret_id);
@@ -39,7 +38,7 @@ take_holder(struct db_tx *tx, struct check_run *run, struct check_host *host)
 {
 	struct resource_row row;
 	int64_t id = 0;
-	struct status st = find_holder(tx, host->name, &id);
+	struct status st = check_facts_holder(tx, host->name, &id);
 
 	if (st.code == STATUS_NOT_FOUND)
 		return status_ok();

@@ -13,4 +13,8 @@
 STATUS check_facts_of_store(struct check_run *run);
 STATUS check_facts_of_dns(struct check_run *run);
 
+/* Which resource has the name, or the wildcard that serves it where nobody has
+ * the name itself; NOT_FOUND: none. */
+STATUS check_facts_holder(struct db_tx *tx, const char *name, int64_t *ret_id);
+
 #endif

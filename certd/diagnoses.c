@@ -10,10 +10,10 @@
 #include "certd/diagnoses.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/check_facts.h"
 #include "certd/page.h"
 #include "certd/store_diagnoses.h"
 #include "certd/store_resources.h"
@@ -45,20 +45,6 @@ take_hostname(struct api_call *call, const char *hostname, struct names *names)
 	return names_add(names, name) ? st : message_no_memory();
 }
 
-/* Who has the name, or a wildcard over it. */
-static struct status
-find_holder(struct db_tx *tx, const char *name, int64_t *ret_id)
-{
-	char wildcard[HOSTNAME_MAX + 1];
-	struct status st = store_resources_holder(tx, name, ret_id);
-
-	if (st.code != STATUS_NOT_FOUND || hostname_is_wildcard(name) ||
-	    strchr(name, '.') == NULL)
-		return st;
-	(void)!snprintf(wildcard, sizeof(wildcard), "*%s", strchr(name, '.'));
-	return store_resources_holder(tx, wildcard, ret_id);
-}
-
 static struct status
 of_hostname(struct db_tx *tx, struct api_call *call, const char *hostname,
     struct names *names, struct checks_subject *subject)
@@ -70,7 +56,7 @@ of_hostname(struct db_tx *tx, struct api_call *call, const char *hostname,
 	if (failed(st))
 		return st;
 	subject->account = call->caller->account;
-	st = find_holder(tx, names->at[0], &id);
+	st = check_facts_holder(tx, names->at[0], &id);
 	if (st.code == STATUS_NOT_FOUND)
 		return status_ok();
 	if (!failed(st))

@@ -140,12 +140,6 @@ dns_provider_of(
 	return found;
 }
 
-bool
-dns_provider_has(const struct dns_provider *provider, const char *name)
-{
-	return dns_provider_match(provider, name) > 0;
-}
-
 const char *
 dns_provider_name(const struct dns_provider *provider)
 {
@@ -172,7 +166,7 @@ dns_provider_check(const struct dns_provider *provider,
 {
 	if (provider->config->type == CONFIG_DNS_ACME_DNS)
 		return dns_provider_acme_dns_check(provider, record, ret_why);
-	if (!dns_provider_has(provider, record->name)) {
+	if (dns_provider_match(provider, record->name) == 0) {
 		(void)!snprintf(ret_why, PROBLEM_MAX,
 		    "%s is in no zone of the DNS provider %s; add its zone in "
 		    "dns.providers of certd.yaml, or choose another provider",

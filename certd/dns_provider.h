@@ -38,8 +38,6 @@ bool dns_provider_may(const struct dns_provider *provider,
     const struct enrollment_row *of, const char *target);
 /* Where accounts' challenges may be delegated to; "": nowhere. */
 const char *dns_provider_delegation_zone(const struct dns_provider *provider);
-/* Has it a zone that holds the name? */
-bool dns_provider_has(const struct dns_provider *provider, const char *name);
 const char *dns_provider_name(const struct dns_provider *provider);
 /* Until every authoritative server is to have a record. */
 int64_t dns_provider_patience_ns(const struct dns_provider *provider);

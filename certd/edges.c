@@ -18,6 +18,7 @@
 #include "base/spiffe.h"
 #include "certd/edges_view.h"
 #include "certd/store_edges.h"
+#include "certd/store_edges_live.h"
 #include "certd/store_sites.h"
 #include "certd/watch.h"
 #include "proto/holdfast/certd/v1/edges.pb-c.h"
@@ -139,7 +140,7 @@ keep_report(struct edges *edges, const char *name, const report_msg *report)
 
 	if (failed(st))
 		return st;
-	(void)edges_look_at_clock(now_s, clock_mono_ns());
+	(void)edges_live_look_at_clock(now_s, clock_mono_ns());
 	if (report->n_sites == 0 && !is_due &&
 	    !heard_is_news(
 		edges->heard, name, report->applied_version, report->problem))
@@ -460,7 +461,7 @@ edges_new(const struct edges_config *config, struct edges **ret_edges)
 	edges->m_reported =
 	    metrics_counter(config->metrics, "certd_edge_reported_sites_total",
 		"Sites in them of which something had changed.", "");
-	edges_started(store_now_s());
+	edges_live_started(store_now_s());
 	watch.heard = edges->heard = heard_new();
 	st = edges->heard == NULL
 		 ? message_no_memory()

@@ -32,7 +32,8 @@ struct edges_config {
 	struct http_challenges *challenges; /* likewise */
 };
 
-/* Starts its threads; from here on counts what edges_started stands for. */
+/* Starts its threads; from here on counts what edges_live_started stands for.
+ */
 STATUS edges_new(const struct edges_config *config, struct edges **ret_edges);
 /* After the server was drained.  NULL is allowed. */
 void edges_free(struct edges *edges);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "certd/store_edges.h"
+#include "certd/store_edges_live.h"
 #include "certd/store_sites.h"
 #include "proto/message.h"
 

@@ -16,7 +16,7 @@
 #include "certd/enrollments_int.h"
 #include "certd/store_accounts.h"
 #include "certd/store_bindings.h"
-#include "certd/store_leaving.h"
+#include "certd/store_standby.h"
 #include "proto/message.h"
 
 typedef Holdfast__Certd__V1__CreateEnrollmentRequest create_msg;
@@ -142,37 +142,21 @@ take_fields(struct writing *w, const create_msg *asked, const char *name)
 		   : enrollment_fields_check(call, w->config, row, &w->names);
 }
 
-/* No standby is wanted any more: what there is goes, unless it is bound. */
-static struct status
-drop_standby(struct db_tx *tx, struct renewal_row *renewal)
-{
-	const int64_t certificate = renewal->certificate;
-	struct status st =
-	    enrollments_cancel(tx, renewal->enrollment, PURPOSE_STANDBY);
-
-	*renewal = (struct renewal_row){ .enrollment = renewal->enrollment,
-		.purpose = PURPOSE_STANDBY };
-	if (!failed(st))
-		st = store_renewals_save(tx, renewal);
-	return failed(st) || certificate == 0
-		   ? st
-		   : store_leaving_put(tx, certificate, store_now_s());
-}
-
 /* A standby certificate is begun by the machine, as soon as it is due. */
 static struct status
 set_standby(struct db_tx *tx, const struct enrollment_row *row)
 {
 	struct renewal_row renewal;
-	struct status st =
-	    store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
+	struct status st;
 
-	if (failed(st))
+	if (!row->standby) {
+		st = enrollments_cancel(tx, row->id, PURPOSE_STANDBY);
+		return failed(st) ? st : store_standby_drop(tx, row->id);
+	}
+	st = store_renewals_load(tx, row->id, PURPOSE_STANDBY, &renewal);
+	if (failed(st) || renewal.certificate != 0)
 		return st;
-	if (!row->standby)
-		return drop_standby(tx, &renewal);
-	if (renewal.certificate == 0)
-		renewal.renew_s = store_now_s();
+	renewal.renew_s = store_now_s();
 	return store_renewals_save(tx, &renewal);
 }
 

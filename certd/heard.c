@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "certd/store_edges.h"
+#include "certd/store_edges_live.h"
 
 #define BUCKETS 1024
 /* Beyond what passes between two flushes, before an edge counts as away. */

@@ -25,6 +25,7 @@
 #include "base/handover.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/sandbox.h"
 #include "base/scoped.h"
 #include "certd/hook_runner_int.h"
 
@@ -184,7 +185,9 @@ hook_runner_stop(void)
 	if (!self.is_running)
 		return;
 	close_ends(&self.ends);
-	while (waitpid(self.pid, NULL, 0) < 0 && errno == EINTR)
+	/* It ends by that.  Who is confined cannot see it, and ends itself. */
+	while (!sandbox_is_sealed() && waitpid(self.pid, NULL, 0) < 0 &&
+	       errno == EINTR)
 		;
 	pthread_cond_destroy(&self.changed);
 	free(self.provider_is_busy);

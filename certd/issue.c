@@ -91,6 +91,7 @@ load(struct issue *issue)
 	issue->is_loaded = true;
 	issue->saved_state = issue->row.state;
 	issue->since_ns = clock_mono_ns();
+	issue->is_slow = issue->row.attempts > 0;
 	issue->may_be_ordered = issue->row.state == CHANGE_ORDERING;
 	return pace_on();
 }
@@ -141,7 +142,8 @@ issue_become(struct issue *issue, int state, const char *format, ...)
 	issue->poll_ms = 0;
 	issue->first.ms = 0;
 	issue->at = 0;
-	issue->is_presented = issue->is_answered = issue->stays = false;
+	issue->is_presented = issue->is_answered = false;
+	issue->is_slow = issue->stays = false;
 	va_start(args, format);
 	add_line(issue, format, args);
 	va_end(args);
@@ -233,8 +235,10 @@ take_input(struct issue *issue)
 	if (input == CHANGE_INPUT_ISSUE && state == CHANGE_AWAITING_ISSUE)
 		issue_become(issue, CHANGE_FINALIZING, "%s",
 		    "To be issued, as was told.");
-	if (input == CHANGE_INPUT_RETRY)
+	if (input == CHANGE_INPUT_RETRY) {
 		issue->poll_ms = 0;
+		issue->is_slow = false;
+	}
 	st = issue_save(issue);
 	return failed(st) ? issue_unsaved(issue, st) : pace_on();
 }

@@ -97,7 +97,8 @@ struct issue {
 	bool has_order;
 	bool has_foreign;  /* it cannot be used (issue_own.h) */
 	unsigned n_again;  /* orders that could not */
-	bool stays;        /* in memory, however long it polls */
+	bool is_slow;      /* it was put away for its polls before */
+	bool stays;        /* in memory, though it polls for long */
 	bool is_presented; /* all challenges, by this process */
 	bool is_answered;  /* the CA was told of all of them */
 	bool is_dirty;     /* challenges are to be saved */
@@ -162,8 +163,12 @@ struct pace issue_end_with(struct issue *issue, int state, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 /* Since it came to its state, or was taken up. */
 int64_t issue_age_ms(const struct issue *issue);
-/* It was waited for long enough: half an hour of polls, or so. */
+/* It was waited for long enough: half an hour of polls, or so, or most of a day
+ * of pauses. */
 bool issue_is_out_of_patience(const struct issue *issue);
+/* It is going to be waited for asked_ms more (-1: as polls do); was it for half
+ * a day already? */
+bool issue_waited_long(struct issue *issue, int64_t asked_ms);
 
 /* ---- asking the CA (issue_ask.c) ---- */
 
@@ -199,9 +204,14 @@ struct pace issue_end(struct issue *issue);      /* ending is set */
 /* Choose a CA, and save ORDERING there, unless another change is at the same
  * names (issue_order.c). */
 struct pace issue_order_claim(struct issue *issue);
+/* The name of the one CA that it is to come from; empty: the first that is well
+ * (issue_order.c). */
+const char *issue_order_authority(const struct issue *issue);
 /* The order, as the CA has it now, is issue->order; its state decides
  * (issue_validate.c). */
 struct pace issue_validate_follow(struct issue *issue);
+/* The CA is at it: look again as issue_poll does, but not for ever. */
+struct pace issue_validate_wait(struct issue *issue, int64_t asked_ms);
 /* Ask the CA how the order stands, into issue->order. */
 bool issue_validate_look(struct issue *issue, struct pace *ret_pace);
 /* Take away one challenge that is in place; false: none is (issue_end.c). */

@@ -80,6 +80,27 @@ drop_order(struct issue *issue)
 	issue->has_order = false;
 }
 
+/* An order that a CA does not go on with for most of a day is given up: the
+ * next change may ask another CA. */
+static bool
+must_give_up(const struct issue *issue)
+{
+	return issue->row.state > CHANGE_ORDERING &&
+	       issue->row.problem[0] != 0 && issue_is_out_of_patience(issue);
+}
+
+/* A page that says "maintenance" in place of an answer is gone in a while, and
+ * no reason to take a site's HTTPS away; half a minute of tries. */
+#define NOT_ACME_TRIES 6
+
+static bool
+may_pass(const struct issue *issue, const struct acme_problem *problem)
+{
+	return problem->is_temporary ||
+	       (problem->type == ACME_PROBLEM_NOT_ACME &&
+		   issue->row.attempts < NOT_ACME_TRIES);
+}
+
 struct pace
 issue_ask_trouble(struct issue *issue, const struct acme_problem *problem)
 {
@@ -91,7 +112,7 @@ issue_ask_trouble(struct issue *issue, const struct acme_problem *problem)
 		drop_order(issue);
 		return issue_later(issue, problem->retry_after_ms, why);
 	}
-	if (problem->is_temporary)
+	if (may_pass(issue, problem) && !must_give_up(issue))
 		return issue_later(issue, problem->retry_after_ms, why);
 	return issue_end_with(issue, CHANGE_FAILED, "%s", why);
 }

@@ -18,8 +18,10 @@
 #include "certd/issue_own.h"
 #include "certd/key_birth.h"
 
-/* An order of which the CA does not say when it ends. */
+/* An order of which the CA does not say when it ends, or says nonsense: that it
+ * has ended when it comes (clocks that differ), or that it hardly ever does. */
 #define UNTOLD_S (7 * 86400)
+#define MOST_S (30 * 86400)
 
 static enum acme_challenge_type
 type_of(int validation)
@@ -190,13 +192,15 @@ take_urls(struct issue *issue)
 {
 	struct change_row *row = &issue->row;
 	const struct acme_order *order = &issue->order;
+	const int64_t now_s = store_now_s();
+	const bool makes_sense =
+	    order->expires_s > now_s && order->expires_s <= now_s + MOST_S;
 
 	(void)!snprintf(
 	    row->order_url, sizeof(row->order_url), "%s", order->url);
 	(void)!snprintf(row->finalize_url, sizeof(row->finalize_url), "%s",
 	    order->finalize);
-	row->expires_s =
-	    order->expires_s != 0 ? order->expires_s : store_now_s() + UNTOLD_S;
+	row->expires_s = makes_sense ? order->expires_s : now_s + UNTOLD_S;
 }
 
 static struct pace

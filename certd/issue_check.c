@@ -6,7 +6,8 @@
  * end the change.  What forbids validation
  * ends a change that a person waits for, with the sentence that says what to
  * put where; one that began by itself looks again later, for the person who is
- * at it does not know of it.  Checks that could not be run forbid nothing.
+ * at it does not know of it; for what is to be renewed the CA is asked all the
+ * same after a day of that.  Checks that could not be run forbid nothing.
  */
 
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include "certd/store_resources.h"
 
 /* Between looks of a change that began by itself. */
-#define FIRST_MS 60000
+#define FIRST_MS 15000
 #define MOST_MS 3600000
 
 static struct status
@@ -95,9 +96,7 @@ find_ca_domain(const struct issue *issue)
 {
 	const struct issuer_config *config = issue->config;
 	const struct config_authority *authority = NULL;
-	const char *name = issue->row.purpose == PURPOSE_STANDBY
-			       ? config->config->acme.standby
-			       : issue->of.authority;
+	const char *name = issue_order_authority(issue);
 
 	if (name[0] != 0)
 		authority = authorities_find(config->authorities, name);
@@ -107,6 +106,16 @@ find_ca_domain(const struct issue *issue)
 	return authority == NULL ? "" : authority->ca_domain;
 }
 
+/* A certificate is there that must not lapse because the checks are wrong, or
+ * see another DNS than the CA does. */
+static struct pace
+ask_all_the_same(struct issue *issue, const char *why)
+{
+	issue_note(issue, "The CA is asked all the same: %.190s", why);
+	issue->is_checked = true;
+	return issue_order_claim(issue);
+}
+
 static struct pace
 forbid(struct issue *issue, const char *why)
 {
@@ -114,7 +123,9 @@ forbid(struct issue *issue, const char *why)
 
 	if (!began_by_itself(issue))
 		return issue_end_with(issue, CHANGE_FAILED, "%s", why);
-	if (issue->row.attempts < 6)
+	if (issue->row.replaces != 0 && issue_is_out_of_patience(issue))
+		return ask_all_the_same(issue, why);
+	if (issue->row.attempts < 8)
 		wait_ms = (int64_t)FIRST_MS << issue->row.attempts;
 	issue->is_checked = false;
 	issue_doing(issue, "waits until its names can be validated");

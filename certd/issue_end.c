@@ -17,6 +17,7 @@
 #include "certd/renewals.h"
 #include "certd/store_bindings.h"
 #include "certd/store_resources.h"
+#include "certd/store_revocations.h"
 
 static const struct caller certd = { .is = ALLOW_OPERATOR, .actor = "certd" };
 
@@ -92,6 +93,35 @@ act_of(int state)
 	}
 }
 
+/* The standby certificate has taken over from the one that was to be replaced.
+ */
+static bool
+is_replaced(const struct issue *issue, const struct renewal_row *row)
+{
+	return issue->row.replaces != 0 && row->certificate != 0 &&
+	       row->certificate != issue->row.replaces;
+}
+
+/* One that was taken out of use to be revoked is not, though its time is not
+ * over; one that is to be revoked once it is replaced is. */
+static struct status
+find_served(struct db_tx *tx, const struct renewal_row *row, int64_t now_s,
+    bool *ret_is)
+{
+	struct revocation_row wish;
+	struct status st;
+
+	*ret_is = row->certificate != 0 && row->not_after_s > now_s;
+	if (!*ret_is)
+		return status_ok();
+	st = store_revocations_load(tx, row->certificate, &wish);
+	if (st.code == STATUS_NOT_FOUND)
+		return status_ok();
+	if (!failed(st))
+		*ret_is = wish.due_s == 0 && wish.done_s == 0;
+	return st;
+}
+
 static struct status
 put_schedule(struct db_tx *tx, struct ending *ending)
 {
@@ -101,14 +131,18 @@ put_schedule(struct db_tx *tx, struct ending *ending)
 	struct status st = store_renewals_load(
 	    tx, issue->row.enrollment, issue->row.purpose, &row);
 
-	if (failed(st))
+	if (!failed(st))
+		st = find_served(tx, &row, now_s, &ending->is_served);
+	/* The one that follows settles it; and a plan that tried for more than
+	 * the renewal tries again itself, which leaves that when it was. */
+	if (failed(st) || ending->is_outdated || is_replaced(issue, &row) ||
+	    (issue->row.plan != 0 && ending->is_served))
 		return st;
-	ending->is_served = row.certificate != 0 && row.not_after_s > now_s;
-	/* The one that follows settles it. */
-	if (ending->is_outdated)
+	/* What a person gave up, or did not do, is not begun anew before its
+	 * own time; what is to be renewed must be, though. */
+	if (issue->ending == CHANGE_CANCELLED && ending->is_served &&
+	    row.renew_s > now_s)
 		return st;
-	/* What a person gave up, or did not do, is not begun anew; what is to
-	 * be renewed must be, though. */
 	if (issue->ending == CHANGE_FAILED || ending->is_served)
 		renewals_failed(&row, issue->row.problem, now_s);
 	else

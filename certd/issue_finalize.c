@@ -16,10 +16,12 @@
 #include "certd/key_birth.h"
 #include "certd/store_keys.h"
 #include "pki/csr.h"
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
 
 /* An intent of that age is taken over anew, for the janitor looks at those of
  * ten minutes. */
 #define INTENT_GOOD_S 300
+#define ACTIVE ((int)HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_ACTIVE)
 
 static const char *
 either(const char *why, struct status st)
@@ -70,15 +72,33 @@ intend(struct issue *issue)
 struct keying {
 	struct issue *issue;
 	struct store_key key;
+	bool is_doomed;
 };
 
 static struct status
 put_key(struct db_tx *tx, void *ctx)
 {
 	struct keying *keying = ctx;
-	struct status st = store_keys_insert(tx, &keying->key, "certd");
+	struct status st =
+	    store_keys_is_doomed(tx, &keying->key.id, &keying->is_doomed);
 
+	if (!failed(st) && keying->is_doomed)
+		st = status_fail(
+		    STATUS_ABORTED, "the key is going to be destroyed");
+	if (!failed(st))
+		st = store_keys_insert(tx, &keying->key, "certd");
 	return failed(st) ? st : issue_put(keying->issue, tx);
+}
+
+/* It came to a crash or a timeout, and the janitor has taken it for one that
+ * nobody wants: it is left to that, and another one is made. */
+static struct pace
+leave_key(struct issue *issue)
+{
+	issue->row.key_label[0] = 0;
+	issue->row.has_key = issue->may_have_key = false;
+	issue->intent_ns = 0;
+	return pace_on();
 }
 
 static struct pace
@@ -100,6 +120,8 @@ keep_key(struct issue *issue, const struct custody_key *key)
 	issue->row.has_key = true;
 	issue->row.key = key->id;
 	st = writer_run(issue->writer, put_key, &keying);
+	if (failed(st) && keying.is_doomed)
+		return leave_key(issue);
 	if (failed(st))
 		return issue_unsaved(issue, st);
 	issue->key = keying.key;
@@ -154,6 +176,8 @@ make_key(struct issue *issue)
 		 ? custody_find_label(
 		       issue->config->custody, issue->row.key_label, &key, why)
 		 : status_fail(STATUS_NOT_FOUND, "it was never asked for");
+	if (!failed(st) && key.state != ACTIVE)
+		return leave_key(issue);
 	if (st.code == STATUS_NOT_FOUND)
 		st = generate(issue, &key, why);
 	if (issue_boundary != NULL)
@@ -274,10 +298,14 @@ issued(struct issue *issue)
 		    "sent to it.",
 		    issue->row.authority);
 	if (issue->order.certificate[0] == 0) {
+		static const char why[] = "The CA says that the order is "
+					  "issued, and not where the "
+					  "certificate is.";
+
 		issue->has_order = false;
-		return issue_later(issue, -1,
-		    "The CA says that the order is issued, and not where the "
-		    "certificate is.");
+		return issue_is_out_of_patience(issue)
+			   ? issue_end_with(issue, CHANGE_FAILED, "%s", why)
+			   : issue_later(issue, -1, why);
 	}
 	(void)!snprintf(issue->row.certificate_url,
 	    sizeof(issue->row.certificate_url), "%s", issue->order.certificate);
@@ -298,13 +326,13 @@ wait_for_ca(struct issue *issue)
 	/* The answer to finalize is the first look. */
 	if (!issue->is_answered) {
 		issue->is_answered = true;
-		return issue_poll(issue, asked_ms);
+		return issue_validate_wait(issue, asked_ms);
 	}
 	if (!issue_validate_look(issue, &pace))
 		return pace;
 	issue_polled(issue, issue->order.status == ACME_PROCESSING);
 	return issue->order.status == ACME_PROCESSING
-		   ? issue_poll(issue, issue->order.retry_after_ms)
+		   ? issue_validate_wait(issue, issue->order.retry_after_ms)
 		   : pace_on();
 }
 

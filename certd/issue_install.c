@@ -17,10 +17,12 @@
 #include "certd/store_bindings.h"
 #include "certd/store_certificates.h"
 #include "certd/store_resources.h"
+#include "certd/store_standby.h"
 #include "pki/bundle.h"
 
 /* A CA's clock may be ahead of ours by that much. */
 #define AHEAD_S 300
+#define CUT_TRIES 4
 
 static const struct caller certd = { .is = ALLOW_OPERATOR, .actor = "certd" };
 
@@ -103,9 +105,7 @@ check(struct installing *installing, struct pace *ret_pace)
 static int
 kind_of(const struct issue *issue)
 {
-	return issue->row.resource != 0 || issue->row.purpose != PURPOSE_MAIN
-		   ? KIND_ACME
-		   : KIND_PERSONAL;
+	return issue->row.resource != 0 ? KIND_ACME : KIND_PERSONAL;
 }
 
 static struct status
@@ -207,16 +207,21 @@ schedule(struct db_tx *tx, struct installing *installing)
 		.authority = issue->row.authority,
 	};
 	struct renewal_row row;
+	int64_t before;
 	struct status st = store_renewals_load(
 	    tx, issue->row.enrollment, issue->row.purpose, &row);
 
 	if (failed(st))
 		return st;
+	before = row.certificate;
 	renewals_set(&row, &issued, store_now_s());
 	/* Where it could not take the old one's place. */
 	(void)!snprintf(
 	    row.problem, sizeof(row.problem), "%s", installing->call.why);
-	return store_renewals_save(tx, &row);
+	st = store_renewals_save(tx, &row);
+	return failed(st) || row.purpose != PURPOSE_STANDBY
+		   ? st
+		   : store_standby_changed(tx, row.enrollment, before);
 }
 
 /* The one in use is there: now the one beside it, if there is to be one. */
@@ -312,6 +317,33 @@ not_installed(
 	return issue_unsaved(issue, st);
 }
 
+/* Cut off after the leaf: clients would not find their way to a root.  A CA
+ * whose root itself signs, and is left out, looks the same; so it is fetched
+ * again a few times, and then it is how that CA does it. */
+static bool
+is_cut(const struct installing *installing)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	const char *first = strstr(installing->issue->chain, begin);
+
+	return installing->bundle->n_chain == 0 && first != NULL &&
+	       strstr(first + 1, begin) == NULL;
+}
+
+static struct pace
+fetch_again(struct issue *issue)
+{
+	char why[PROBLEM_MAX];
+
+	free(issue->chain);
+	issue->chain = NULL;
+	(void)!snprintf(why, sizeof(why),
+	    "CA %s gave the certificate alone, without its issuer's, and "
+	    "clients cannot verify it so: it is fetched again.",
+	    issue->row.authority);
+	return issue_later(issue, -1, why);
+}
+
 static struct pace
 install_all(struct installing *installing)
 {
@@ -321,6 +353,14 @@ install_all(struct installing *installing)
 
 	if (!check(installing, &pace))
 		return pace;
+	if (is_cut(installing)) {
+		if (issue->row.attempts < CUT_TRIES)
+			return fetch_again(issue);
+		issue_note(issue,
+		    "The CA gives the certificate alone: clients must know "
+		    "\"%.200s\" to verify it.",
+		    installing->bundle->leaf->issuer);
+	}
 	st = bundle_fullchain(installing->bundle, &installing->fullchain);
 	if (failed(st))
 		return issue_unsaved(issue, st);

@@ -74,14 +74,22 @@ claim(struct issue *issue, const struct config_authority *authority)
 	return pace_on();
 }
 
+const char *
+issue_order_authority(const struct issue *issue)
+{
+	if (issue->row.purpose == PURPOSE_STANDBY)
+		return issue->config->config->acme.standby;
+	return issue->row.wanted_authority[0] != 0 ? issue->row.wanted_authority
+						   : issue->of.authority;
+}
+
 /* Of those that may be asked, the one to ask; false: none now. */
 static bool
 choose(struct issue *issue, const struct config_authority **ret_authority,
     struct pace *ret_pace)
 {
 	const bool standby = issue->row.purpose == PURPOSE_STANDBY;
-	const char *name =
-	    standby ? issue->config->config->acme.standby : issue->of.authority;
+	const char *name = issue_order_authority(issue);
 	char why[AUTHORITIES_WHY_MAX] = "";
 	int64_t retry_ms = -1;
 	struct status st;
@@ -170,7 +178,10 @@ static void
 print_wanted(struct issue *issue, struct wanted *ret_wanted)
 {
 	struct wanted *wanted = ret_wanted;
-	const char *profile = issue->of.profile;
+	/* An enrollment's is of the CA that it names. */
+	const bool is_elsewhere = issue->row.purpose == PURPOSE_STANDBY ||
+				  issue->row.wanted_authority[0] != 0;
+	const char *profile = is_elsewhere ? "" : issue->of.profile;
 
 	memset(wanted, 0, sizeof(*wanted));
 	for (size_t i = 0; i < issue->names.n && i < ACME_NAMES_MAX; i++)
@@ -216,12 +227,23 @@ find_order(struct issue *issue, const struct wanted *wanted)
 	return pace_on();
 }
 
-static struct pace
-order_refused(struct issue *issue, const struct acme_problem *problem)
+/* RFC 9773 5.  A CA that does not know the old certificate any more calls it
+ * malformed, or not found. */
+static bool
+is_of_replaces(const struct acme_problem *problem)
 {
-	/* RFC 9773 5: without it then. */
-	if (problem->type == ACME_PROBLEM_ALREADY_REPLACED ||
-	    (problem->http_status == 409 && !issue->without_replaces)) {
+	return problem->type == ACME_PROBLEM_ALREADY_REPLACED ||
+	       problem->type == ACME_PROBLEM_MALFORMED ||
+	       problem->http_status == 404 || problem->http_status == 409;
+}
+
+static struct pace
+order_refused(struct issue *issue, const struct wanted *wanted,
+    const struct acme_problem *problem)
+{
+	/* Without it then: it must not keep a certificate from being renewed.
+	 */
+	if (wanted->order.replaces != NULL && is_of_replaces(problem)) {
 		issue->without_replaces = true;
 		return pace_on();
 	}
@@ -234,6 +256,9 @@ cost_of(const struct issue *issue, const struct wanted *wanted)
 {
 	if (wanted->order.replaces != NULL)
 		return AUTHORITY_REPLACING;
+	/* Another CA has not seen them before. */
+	if (issue->row.wanted_authority[0] != 0)
+		return AUTHORITY_ORDER;
 	return issue->row.replaces != 0 &&
 		       (issue->row.kind == CHANGE_KIND_RENEWAL ||
 			   issue->row.kind == CHANGE_KIND_REPLACEMENT)
@@ -259,7 +284,7 @@ make_order(struct issue *issue, const struct wanted *wanted)
 		issue->may_be_ordered =
 		    problem.type == ACME_PROBLEM_UNREACHABLE ||
 		    problem.type == ACME_PROBLEM_NOT_ACME;
-		return order_refused(issue, &problem);
+		return order_refused(issue, wanted, &problem);
 	}
 	take_order(issue, &order);
 	return pace_on();
@@ -282,17 +307,50 @@ must_move(struct issue *issue, struct pace *ret_pace)
 	return true;
 }
 
-struct pace
-issue_order(struct issue *issue)
+static struct pace
+order(struct issue *issue)
 {
 	struct wanted wanted;
 	struct pace pace;
 
-	if (issue->has_order)
-		return issue_order_authorize(issue);
 	if (must_move(issue, &pace) || !issue_ask_enter(issue, &pace))
 		return pace;
 	print_wanted(issue, &wanted);
 	return issue->may_be_ordered ? find_order(issue, &wanted)
 				     : make_order(issue, &wanted);
+}
+
+/* It has just failed: is another one well?  Later is too late to ask that, for
+ * then this one's rest is over, and it is its turn again. */
+static bool
+find_other(struct issue *issue, struct pace *ret_pace)
+{
+	const struct config_authority *authority = NULL;
+	char why[AUTHORITIES_WHY_MAX];
+	int64_t retry_ms = 0;
+
+	if (issue->has_order || issue->ending != 0 ||
+	    issue->row.state != CHANGE_ORDERING || issue->row.attempts == 0 ||
+	    issue->row.purpose == PURPOSE_STANDBY ||
+	    failed(authorities_choose(issue->config->authorities,
+		issue_order_authority(issue), false, &authority, &retry_ms,
+		why)) ||
+	    strcmp(authority->name, issue->row.authority) == 0)
+		return false;
+	issue_rest(issue);
+	*ret_pace = claim(issue, authority);
+	return true;
+}
+
+struct pace
+issue_order(struct issue *issue)
+{
+	struct pace pace;
+
+	if (issue->has_order)
+		return issue_order_authorize(issue);
+	pace = order(issue);
+	if (pace.how != PACE_ON)
+		(void)find_other(issue, &pace);
+	return pace;
 }

@@ -26,6 +26,8 @@
 #define DAY_MS 86400000
 /* Half an hour of slow polls, or many hours of pauses. */
 #define ATTEMPTS_MAX 30
+/* Slow polls of half a day, each a minute. */
+#define LONG_POLLS 720
 /* So often in vain, and it is put down for auditors. */
 #define ATTEMPTS_TOLD 8
 
@@ -71,6 +73,15 @@ bool
 issue_is_out_of_patience(const struct issue *issue)
 {
 	return issue->row.attempts >= ATTEMPTS_MAX;
+}
+
+bool
+issue_waited_long(struct issue *issue, int64_t asked_ms)
+{
+	if (asked_ms >= POLL_SLOW_MS)
+		issue->row.attempts += (unsigned)(asked_ms / POLL_SLOW_MS);
+	return issue->row.attempts >= LONG_POLLS ||
+	       issue_age_ms(issue) >= (int64_t)LONG_POLLS * POLL_SLOW_MS;
 }
 
 static struct pace
@@ -145,10 +156,12 @@ issue_poll(struct issue *issue, int64_t asked_ms)
 {
 	int64_t wait_ms = asked_ms;
 
-	if (wait_ms < 0) {
+	/* Who says "at once" is not asked without a pause. */
+	if (wait_ms <= 0) {
 		wait_ms =
 		    issue->poll_ms == 0 ? first_ms(issue) : next_ms(issue);
-		if (!issue->stays && issue_age_ms(issue) > POLL_PATIENCE_MS) {
+		if (!issue->stays && (issue->is_slow || issue_age_ms(issue) >
+							    POLL_PATIENCE_MS)) {
 			wait_ms = POLL_SLOW_MS;
 			issue->row.attempts++;
 		}
@@ -195,8 +208,8 @@ issue_later(struct issue *issue, int64_t wait_ms, const char *why)
 	issue->row.attempts++;
 	(void)!snprintf(
 	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
-	if (pause_ms > ISSUE_WAIT_MAX_MS)
-		issue->row.due_s = store_now_s() + pause_ms / 1000 + 1;
+	/* Also what waits in memory: people are shown it, and may RETRY. */
+	issue->row.due_s = store_now_s() + pause_ms / 1000 + 1;
 	st = writer_run(issue->writer, put_later, &later);
 	if (failed(st))
 		return issue_unsaved(issue, st);

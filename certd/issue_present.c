@@ -12,8 +12,13 @@
 
 #include "certd/issue.h"
 
+/* After that long people are told what is waited for. */
+#define TELL_MS 1000
+
 /* What is waited for no longer than that stays in memory. */
-#define STAY_MS 1800000
+#define STAY_MS 300000
+
+static const char in_place[] = "In place; the CA is told to look.";
 
 static bool
 awaits_person(const struct issue *issue)
@@ -83,29 +88,48 @@ check_one(struct issue *issue, struct challenge_row *row, bool *ret_seen,
 	return st;
 }
 
+/* What is waited for, when it is another thing than before. */
+static struct status
+tell(struct issue *issue, const char *why)
+{
+	if (strcmp(issue->row.problem, why) == 0 ||
+	    (issue->stays && issue_age_ms(issue) < TELL_MS))
+		return status_ok();
+	(void)!snprintf(
+	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
+	issue->is_dirty = true;
+	return issue_save(issue);
+}
+
+static struct pace
+begin_validation(struct issue *issue, const char *text)
+{
+	issue_become(issue, CHANGE_VALIDATING, "%s", text);
+	issue_doing(issue, "waits for %s to validate", issue->row.authority);
+	return pace_on();
+}
+
 static struct pace
 not_seen(struct issue *issue, struct status st, int64_t retry_ms,
     const struct challenge_row *row, const char *why)
 {
 	/* Edges take moments, the DNS minutes. */
-	issue->stays = strcmp(row->type, "http-01") == 0;
+	issue->stays = strcmp(row->type, "http-01") == 0 && !issue->is_slow &&
+		       issue_age_ms(issue) < STAY_MS;
 	if (st.code == STATUS_FAILED_PRECONDITION)
 		return issue_end_with(issue, CHANGE_FAILED,
 		    "The challenge is not in place: %.700s", why);
+	/* The CA may see what cannot be seen from here. */
+	if (failed(st) ? issue_is_out_of_patience(issue)
+		       : issue_waited_long(issue, retry_ms))
+		return begin_validation(issue,
+		    "Not seen in place for long; the CA is told to look all "
+		    "the same.");
 	if (failed(st))
 		return issue_later(issue, retry_ms, why);
-	(void)!snprintf(
-	    issue->row.problem, sizeof(issue->row.problem), "%s", why);
-	return issue_poll(issue, retry_ms);
-}
-
-static struct pace
-begin_validation(struct issue *issue)
-{
-	issue_become(issue, CHANGE_VALIDATING, "%s",
-	    "In place; the CA is told to look.");
-	issue_doing(issue, "waits for %s to validate", issue->row.authority);
-	return pace_on();
+	st = tell(issue, why);
+	return failed(st) ? issue_unsaved(issue, st)
+			  : issue_poll(issue, retry_ms);
 }
 
 /* The next one that was not seen yet. */
@@ -127,7 +151,7 @@ check_next(struct issue *issue)
 		return seen ? pace_on()
 			    : not_seen(issue, st, retry_ms, row, why);
 	}
-	return begin_validation(issue);
+	return begin_validation(issue, in_place);
 }
 
 /* ---- a person ---- */
@@ -138,7 +162,7 @@ await_verify(struct issue *issue)
 	issue_become(issue, CHANGE_AWAITING_VERIFY, "%s",
 	    issue->of.validation == VALIDATION_DNS_01_BY_HAND
 		? "Waits until the TXT records are in place, and VERIFY."
-		: "In place; waits for VERIFY.");
+		: "Put in place; waits for VERIFY.");
 	issue_doing(issue, "waits for VERIFY");
 	return issue_away(issue, issue->row.expires_s);
 }
@@ -163,7 +187,7 @@ refuse_verify(struct issue *issue, int64_t retry_ms, const char *why)
 	int64_t retry_s = retry_ms <= 0 ? 30 : (retry_ms + 999) / 1000;
 
 	(void)!snprintf(issue->row.problem, sizeof(issue->row.problem),
-	    "%.600s; verify again in %lld s.", why, (long long)retry_s);
+	    "%.440s; verify again in %lld s.", why, (long long)retry_s);
 	issue->row.attempts++;
 	issue->is_dirty = true;
 	issue_note(issue, "Verified: %.200s", why);
@@ -195,7 +219,7 @@ issue_verify(struct issue *issue)
 	if (!all)
 		return refuse_verify(issue, most_ms, first);
 	issue->is_dirty = true;
-	begin_validation(issue);
+	begin_validation(issue, in_place);
 	st = issue_save(issue);
 	return failed(st) ? issue_unsaved(issue, st) : pace_on();
 }

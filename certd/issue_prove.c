@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "certd/issue.h"
@@ -104,6 +105,21 @@ end_well(struct issue *issue, const struct proof *proof)
 	return (struct pace){ .how = PACE_AWAY };
 }
 
+/* How far it is can be seen: saved where that has changed. */
+static struct pace
+wait_for_edges(struct issue *issue, const struct edges_convergence *edges)
+{
+	char before[sizeof(issue->row.doing)];
+	struct status st = status_ok();
+
+	memcpy(before, issue->row.doing, sizeof(before));
+	issue_doing(
+	    issue, "%u of %u edges serve it", edges->served, edges->edges);
+	if (strcmp(before, issue->row.doing) != 0)
+		st = issue_save(issue);
+	return failed(st) ? issue_unsaved(issue, st) : issue_poll(issue, -1);
+}
+
 struct pace
 issue_prove(struct issue *issue)
 {
@@ -114,11 +130,8 @@ issue_prove(struct issue *issue)
 
 	if (failed(st))
 		return issue_unsaved(issue, st);
-	if (edges.served < edges.edges && !issue_is_out_of_patience(issue)) {
-		issue_doing(issue, "%u of %u edges serve it", edges.served,
-		    edges.edges);
-		return issue_poll(issue, -1);
-	}
+	if (edges.served < edges.edges && !issue_is_out_of_patience(issue))
+		return wait_for_edges(issue, &edges);
 	if (edges.served < edges.edges)
 		(void)!snprintf(proof.text, sizeof(proof.text),
 		    "Given up waiting: %u of %u edges serve it; look at the "

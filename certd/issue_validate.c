@@ -118,14 +118,25 @@ invalid(struct issue *issue)
 }
 
 struct pace
+issue_validate_wait(struct issue *issue, int64_t asked_ms)
+{
+	if (issue_waited_long(issue, asked_ms))
+		return issue_end_with(issue, CHANGE_FAILED,
+		    "CA %s has not come to an end with the order in half a "
+		    "day; another one is made.",
+		    issue->row.authority);
+	return issue_poll(issue, asked_ms);
+}
+
+struct pace
 issue_validate_follow(struct issue *issue)
 {
 	switch (issue->order.status) {
 	case ACME_PENDING:
 		/* Told already, or still to be told. */
-		return issue->is_answered
-			   ? issue_poll(issue, issue->order.retry_after_ms)
-			   : pace_on();
+		return issue->is_answered ? issue_validate_wait(issue,
+						issue->order.retry_after_ms)
+					  : pace_on();
 	case ACME_READY:
 	case ACME_PROCESSING:
 	case ACME_VALID:
@@ -154,7 +165,7 @@ answer(struct issue *issue)
 	if (issue->at == issue->n_challenges) {
 		issue->is_answered = true;
 		/* It may be done by the time of the first look. */
-		return issue_poll(issue, -1);
+		return issue_validate_wait(issue, -1);
 	}
 	if (!issue_ask_begin(issue, &pace))
 		return pace;

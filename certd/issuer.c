@@ -12,12 +12,16 @@
 
 #include "certd/issuer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/issuer_int.h"
+
+/* Of so many turns one is an errand's, where there is one. */
+#define ERRAND_TURN 8
 
 /* ---- runs, with the mutex held ---- */
 
@@ -59,6 +63,37 @@ drop_run(struct issuer *issuer, const struct run *run)
 		}
 }
 
+/* NULL: of none, or of more CAs than are told apart. */
+static struct crowd *
+find_crowd(struct issuer *issuer, const char *authority)
+{
+	struct crowd *crowd = issuer->crowds;
+
+	if (authority[0] == 0)
+		return NULL;
+	for (; crowd < issuer->crowds + issuer->n_crowds; crowd++)
+		if (strcmp(crowd->authority, authority) == 0)
+			return crowd;
+	if (issuer->n_crowds == ISSUER_CROWDS_MAX)
+		return NULL;
+	issuer->n_crowds++;
+	(void)!snprintf(
+	    crowd->authority, sizeof(crowd->authority), "%s", authority);
+	return crowd;
+}
+
+/* Where there are other CAs, a quarter of the workers is for those: one that is
+ * slow holds up its own changes alone. */
+static bool
+is_crowded(const struct issuer *issuer, const struct crowd *crowd)
+{
+	const size_t n = issuer->config.config->acme.workers;
+	const size_t others = n / 4 > 0 ? n / 4 : 1;
+
+	return crowd != NULL && n > 1 && crowd->working >= n - others &&
+	       authorities_count(issuer->config.authorities) > 1;
+}
+
 /* Is a to be taken before b? */
 static bool
 is_before(const struct run *a, const struct run *b, int64_t now_ns)
@@ -73,7 +108,7 @@ is_before(const struct run *a, const struct run *b, int64_t now_ns)
 }
 
 /* Few there are: of those that nobody works on the furthest that is due, else
- * the earliest. */
+ * the earliest; of those whose CA has a worker to spare. */
 static struct run *
 find_next(struct issuer *issuer, int64_t now_ns)
 {
@@ -82,7 +117,7 @@ find_next(struct issuer *issuer, int64_t now_ns)
 	for (size_t i = 0; i < issuer->n_runs; i++) {
 		struct run *run = issuer->runs[i];
 
-		if (!run->is_working &&
+		if (!run->is_working && !is_crowded(issuer, run->crowd) &&
 		    (next == NULL || is_before(run, next, now_ns)))
 			next = run;
 	}
@@ -102,14 +137,24 @@ must_stop(struct issuer *issuer)
 	return stops;
 }
 
-static struct pace
-take_steps(struct issuer *issuer, struct issue *issue)
+/* Is it at another CA now than it was taken for? */
+static bool
+has_moved(const struct run *run)
 {
-	struct pace pace = pace_on();
+	const char *was = run->crowd == NULL ? "" : run->crowd->authority;
 
-	while (pace.how == PACE_ON && !must_stop(issuer))
-		pace = issue_step(issue);
-	issue_rest(issue);
+	return strcmp(run->issue.row.authority, was) != 0;
+}
+
+static struct pace
+take_steps(struct issuer *issuer, struct run *run)
+{
+	struct pace pace;
+
+	do
+		pace = issue_step(&run->issue);
+	while (pace.how == PACE_ON && !has_moved(run) && !must_stop(issuer));
+	issue_rest(&run->issue);
 	return pace;
 }
 
@@ -122,11 +167,15 @@ work_on(struct issuer *issuer, struct run *run)
 	run->is_working = true;
 	run->issue.must_look |= run->must_look;
 	run->must_look = false;
+	if (run->crowd != NULL)
+		run->crowd->working++;
 	pthread_mutex_unlock(&issuer->mutex);
-	pace = take_steps(issuer, &run->issue);
+	pace = take_steps(issuer, run);
 	if (pace.how == PACE_AWAY)
 		issue_done(&run->issue);
 	pthread_mutex_lock(&issuer->mutex);
+	if (run->crowd != NULL)
+		run->crowd->working--;
 	run->is_working = false;
 	run->state = run->issue.row.state;
 	if (pace.how == PACE_AWAY) {
@@ -138,6 +187,7 @@ work_on(struct issuer *issuer, struct run *run)
 		pthread_mutex_lock(&issuer->mutex);
 		return;
 	}
+	run->crowd = find_crowd(issuer, run->issue.row.authority);
 	run->due_ns = clock_mono_ns();
 	if (!run->must_look)
 		run->due_ns += pace.wait_ms * NS_PER_MS;
@@ -158,6 +208,13 @@ run_errand(struct issuer *issuer)
 	else
 		renewals_ask(&issuer->config, issuer->writer, &errand.ask);
 	pthread_mutex_lock(&issuer->mutex);
+}
+
+/* However many changes are due, errands come to their turn. */
+static bool
+is_for_errands(struct issuer *issuer)
+{
+	return issuer->n_errands > 0 && ++issuer->turns % ERRAND_TURN == 0;
 }
 
 /* One waits for the next moment there is, and the others to be woken; next may
@@ -189,7 +246,8 @@ work(void *ctx)
 		const int64_t now_ns = clock_mono_ns();
 		struct run *run = find_next(issuer, now_ns);
 
-		if (run != NULL && run->due_ns <= now_ns)
+		if (run != NULL && run->due_ns <= now_ns &&
+		    !is_for_errands(issuer))
 			work_on(issuer, run);
 		else if (issuer->n_errands > 0)
 			run_errand(issuer);

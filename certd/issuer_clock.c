@@ -2,7 +2,8 @@
 
 /*
  * The thread that finds what is to be done: changes that are due or were given
- * an input, renewals, certificates on their way out, revocations.  It looks
+ * an input, renewals, certificates on their way out, revocations, and history
+ * that is too old.  It looks
  * when something was committed and when the next row is due, along indexes of
  * due times alone, and asks nobody but the store.
  */
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "certd/issuer_history.h"
 #include "certd/issuer_int.h"
 
 #define IDLE_MS 60000
@@ -30,6 +32,7 @@ struct watch {
 	int64_t next_s;    /* when to look, by the wall clock; 0: not known */
 	int64_t looked_ns; /* at renewals */
 	int64_t next_look_s;
+	struct issuer_history history;
 	/* Of both clocks at the last look: how far they are apart. */
 	int64_t apart_ns;
 	bool has_failed;
@@ -210,6 +213,10 @@ look_at_rest(struct watch *watch, int64_t now_s)
 	if (!failed(st))
 		st = issue_leave_sweep(
 		    watch->issuer->config.store, now_s, &next_s);
+	sooner(&watch->next_look_s, next_s);
+	if (!failed(st))
+		st = issuer_history_look(watch->issuer->config.store,
+		    &watch->history, now_s, &next_s);
 	sooner(&watch->next_look_s, next_s);
 	return st;
 }

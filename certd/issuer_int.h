@@ -18,11 +18,19 @@
 #define ISSUER_RUNS_MANY 384
 #define ISSUER_ERRANDS_MAX 256
 
+/* Who works on changes of one CA. */
+#define ISSUER_CROWDS_MAX 16
+struct crowd {
+	char authority[AUTHORITY_NAME_MAX]; /* stays as it is */
+	size_t working;
+};
+
 /* A change in memory. */
 struct run {
 	int64_t id;
-	int64_t due_ns; /* of clock_mono_ns */
-	int state;      /* of the change, after its last turn */
+	int64_t due_ns;      /* of clock_mono_ns */
+	int state;           /* of the change, after its last turn */
+	struct crowd *crowd; /* of the CA that it is at; NULL: none yet */
 	bool is_working;
 	bool must_look;     /* an input was given meanwhile */
 	struct issue issue; /* its worker's */
@@ -49,6 +57,9 @@ struct issuer {
 	int64_t kept_ns; /* the moment that an idle worker waits for */
 	struct run *runs[ISSUER_RUNS_MAX];
 	size_t n_runs;
+	struct crowd crowds[ISSUER_CROWDS_MAX];
+	size_t n_crowds;
+	unsigned turns;
 	struct errand errands[ISSUER_ERRANDS_MAX]; /* a ring */
 	size_t first_errand, n_errands;
 

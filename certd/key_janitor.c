@@ -38,9 +38,14 @@ struct key_janitor {
 	struct key_janitor_config config;
 	int64_t started_s;
 	pthread_t thread;
-	pthread_mutex_t mutex; /* guards stops */
-	bool stops;
+	atomic_bool stops;
 };
+
+static bool
+must_stop(const struct key_janitor_config *config)
+{
+	return config->stops != NULL && *config->stops;
+}
 
 /* keyd did not answer: whoever is asked next would not be answered either. */
 static bool
@@ -110,7 +115,7 @@ sweep_intents(
 	struct status st =
 	    next_intent(config->store, "", before_s, &intent, &found);
 
-	while (!failed(st) && found) {
+	while (!failed(st) && found && !must_stop(config)) {
 		st = settle_intent(config, &intent);
 		if (failed(st) && !is_away(st)) {
 			(*ret_left)++;
@@ -267,7 +272,7 @@ sweep_doomed(const struct key_janitor_config *config, size_t *ret_left)
 	struct status st =
 	    next_doomed(config->store, NULL, &doomed, &found, &is_used);
 
-	while (!failed(st) && found) {
+	while (!failed(st) && found && !must_stop(config)) {
 		if (is_used)
 			st = write_doomed(config->store, &doomed.id, NULL);
 		else if (doomed.waits_s != 0)
@@ -300,17 +305,6 @@ key_janitor_sweep(
 
 /* ---- the thread ---- */
 
-static bool
-must_stop(struct key_janitor *janitor)
-{
-	bool stops;
-
-	pthread_mutex_lock(&janitor->mutex);
-	stops = janitor->stops;
-	pthread_mutex_unlock(&janitor->mutex);
-	return stops;
-}
-
 /* Those from before this process, and those that take too long. */
 static int64_t
 before_s(const struct key_janitor *janitor)
@@ -331,7 +325,7 @@ rest(struct key_janitor *janitor, uint64_t *seen, unsigned ms, bool wakes)
 	int64_t until_ns = clock_mono_ns() + (int64_t)ms * NS_PER_MS;
 	int64_t left_ns = (int64_t)ms * NS_PER_MS;
 
-	while (left_ns > 0 && !must_stop(janitor)) {
+	while (left_ns > 0 && !must_stop(&janitor->config)) {
 		uint64_t now = store_wait_calmly(janitor->config.store, *seen,
 		    (unsigned)(left_ns / NS_PER_MS) + 1);
 
@@ -351,7 +345,7 @@ run(void *ctx)
 	unsigned backoff_ms = 0;
 	uint64_t seen = 0;
 
-	while (!must_stop(janitor)) {
+	while (!must_stop(&janitor->config)) {
 		size_t left = 0;
 		struct status st;
 
@@ -385,9 +379,8 @@ key_janitor_start(
 	if (janitor->config.intent_s == 0)
 		janitor->config.intent_s = INTENT_S;
 	janitor->started_s = store_now_s();
-	pthread_mutex_init(&janitor->mutex, NULL);
+	janitor->config.stops = &janitor->stops;
 	if (pthread_create(&janitor->thread, NULL, run, janitor) != 0) {
-		pthread_mutex_destroy(&janitor->mutex);
 		free(janitor);
 		return status_fail(
 		    STATUS_RESOURCE_EXHAUSTED, "no thread for the janitor");
@@ -401,11 +394,8 @@ key_janitor_stop(struct key_janitor *janitor)
 {
 	if (janitor == NULL)
 		return;
-	pthread_mutex_lock(&janitor->mutex);
 	janitor->stops = true;
-	pthread_mutex_unlock(&janitor->mutex);
 	store_wake(janitor->config.store);
 	pthread_join(janitor->thread, NULL);
-	pthread_mutex_destroy(&janitor->mutex);
 	free(janitor);
 }

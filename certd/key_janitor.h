@@ -2,6 +2,7 @@
 #ifndef CERTD_KEY_JANITOR_H
 #define CERTD_KEY_JANITOR_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ struct key_janitor_config { /* store and custody are borrowed */
 	struct custody *custody;
 	/* How long an intent may be under way; 0: 600 s. */
 	int64_t intent_s;
+	/* Once true, a sweep ends after the key that it is at; or NULL. */
+	const atomic_bool *stops;
 };
 
 STATUS key_janitor_start(

@@ -17,6 +17,7 @@
 #include "certd/hook_runner.h"
 #include "certd/http_port.h"
 #include "certd/issuer.h"
+#include "certd/plans.h"
 #include "certd/revoked.h"
 #include "certd/solver.h"
 #include "dns/resolver.h"
@@ -33,6 +34,7 @@ struct obtain {
 	struct enrollments *enrollments;
 	struct revoked *revoked;
 	struct issuer *issuer;
+	struct plans *plans;
 };
 
 STATUS
@@ -131,6 +133,17 @@ make_enrollments(struct obtain *obtain)
 	return enrollments_new(&config, &obtain->enrollments);
 }
 
+static STATUS
+make_plans(struct obtain *obtain)
+{
+	const struct plans_config config = { .store = obtain->config.store,
+		.custody = obtain->config.custody,
+		.authorities = obtain->authorities,
+		.config = obtain->config.config };
+
+	return plans_new(&config, &obtain->plans);
+}
+
 /* ---- life ---- */
 
 STATUS
@@ -156,6 +169,8 @@ obtain_new(const struct obtain_config *config, struct obtain **ret_obtain,
 		st = make_enrollments(obtain);
 	if (!failed(st))
 		st = revoked_new(obtain->config.config, &obtain->revoked);
+	if (!failed(st))
+		st = make_plans(obtain);
 	if (failed(st))
 		return st;
 	*ret_obtain = obtain;
@@ -170,6 +185,8 @@ obtain_register(struct obtain *obtain, struct api *api)
 
 	if (!failed(st))
 		st = authorities_register(obtain->authorities, api);
+	if (!failed(st))
+		st = plans_register(obtain->plans, api);
 	return failed(st) ? st : diagnoses_register(obtain->diagnoses, api);
 }
 
@@ -188,7 +205,9 @@ obtain_start(struct obtain *obtain, struct certificates *certificates)
 		.metrics = obtain->config.metrics,
 	};
 
-	return issuer_start(&config, &obtain->issuer);
+	struct status st = issuer_start(&config, &obtain->issuer);
+
+	return failed(st) ? st : plans_start(obtain->plans);
 }
 
 void
@@ -203,6 +222,7 @@ obtain_stop(struct obtain *obtain)
 {
 	if (obtain == NULL)
 		return;
+	plans_stop(obtain->plans);
 	issuer_stop(obtain->issuer);
 	obtain->issuer = NULL;
 }
@@ -213,6 +233,7 @@ obtain_free(struct obtain *obtain)
 	if (obtain == NULL)
 		return;
 	obtain_stop(obtain);
+	plans_free(obtain->plans);
 	revoked_free(obtain->revoked);
 	enrollments_free(obtain->enrollments);
 	diagnoses_free(obtain->diagnoses);

@@ -98,6 +98,8 @@ value_schema(struct openapi_maker *maker, const ProtobufCFieldDescriptor *field)
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_UINT64:
 		return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return json_pack("{s:s}", "type", "number");
 	case PROTOBUF_C_TYPE_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
 	case PROTOBUF_C_TYPE_BYTES:

@@ -19,6 +19,7 @@
 #include "certd/resources_int.h"
 #include "certd/store_bindings.h"
 #include "certd/store_grants.h"
+#include "certd/store_standby.h"
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
 #include "proto/message.h"
 
@@ -251,12 +252,17 @@ bind_act(struct resources *resources, struct db_tx *tx, struct api_call *call,
     struct resource_row *row, const ProtobufCMessage *request)
 {
 	const Holdfast__Certd__V1__BindRequest *asked = (const void *)request;
-	struct status st =
-	    enrollments_allow(tx, call, row->id, asked->cancel_change);
+	bool is_standby = false;
+	struct status st = store_standby_is_among(tx, row->id,
+	    asked->certificates, asked->n_certificates, &is_standby);
 
+	/* A standby certificate is for when no other is to be had. */
+	if (!failed(st))
+		st = enrollments_allow(
+		    tx, call, row->id, asked->cancel_change || is_standby);
 	if (!failed(st))
 		st = bindings_put(tx, call, row, asked->certificates,
-		    asked->n_certificates, false);
+		    asked->n_certificates, is_standby);
 	return failed(st) ? st
 			  : enrollments_follow(
 				resources->config.enrollments, tx, call, row);

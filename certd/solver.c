@@ -8,12 +8,11 @@
 
 #include "certd/solver.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "acme/client.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/dns_provider.h"
@@ -48,23 +47,6 @@ static bool
 is_by_hand(const struct enrollment_row *of)
 {
 	return of->validation == VALIDATION_DNS_01_BY_HAND;
-}
-
-/* base64url of the SHA-256 (RFC 8555 8.4). */
-static bool
-print_value(const char *key_authorization, char *ret_value, size_t max)
-{
-	uint8_t digest[32];
-	char text[BASE64_MAX(sizeof(digest))];
-
-	if (EVP_Digest(key_authorization, strlen(key_authorization), digest,
-		NULL, EVP_sha256(), NULL) != 1)
-		return false;
-	base64_encode((struct bytes){ digest, sizeof(digest) }, text);
-	for (char *c = text; *c != 0; c++)
-		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
-	text[strcspn(text, "=")] = 0;
-	return (size_t)snprintf(ret_value, max, "%s", text) < max;
 }
 
 static bool
@@ -229,9 +211,7 @@ prepare_dns(struct solver *solver, const struct enrollment_row *of,
 	if (!print_name("_acme-challenge", base_of(row), row->dns_name,
 		sizeof(row->dns_name)))
 		return too_long(row, ret_why);
-	if (!print_value(
-		row->key_authorization, row->dns_value, sizeof(row->dns_value)))
-		return status_fail(STATUS_INTERNAL, "no SHA-256 to be had");
+	acme_dns_value(row->key_authorization, row->dns_value);
 	st = find_target(solver, row, ret_why);
 	if (failed(st) || is_by_hand(of))
 		return st;

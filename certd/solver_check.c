@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "certd/solver_int.h"
 #include "certd/solver_persist.h"
+#include "certd/store_edges_live.h"
 #include "certd/store_resources.h"
 
 #define HTTP_RETRY_MS 200
@@ -51,6 +52,33 @@ find_group(struct solver *solver, const struct enrollment_row *of,
 	return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 
+/* Those that have no stream just now (certd was started anew, or the network
+ * failed) answer the CA all the same, and without what they were not told. */
+static struct status
+check_absent(
+    struct solver *solver, const char *group, size_t n, struct look *look)
+{
+	unsigned live = 0;
+	struct db_tx *tx;
+	struct status st;
+
+	if (solver->config.store == NULL)
+		return status_ok();
+	st = store_read(solver->config.store, &tx);
+	if (failed(st))
+		return st;
+	st = edges_live(tx, group, store_now_s(), &live);
+	db_end(tx);
+	if (failed(st) || live <= n)
+		return st;
+	look->in_place = false;
+	(void)!snprintf(look->why, PROBLEM_MAX,
+	    "%u of %u edges were heard of lately and have no connection to "
+	    "certd now: they are waited for",
+	    live - (unsigned)n, live);
+	return st;
+}
+
 static struct status
 check_http(struct solver *solver, const struct enrollment_row *of,
     const struct challenge_row *row, struct look *look)
@@ -84,6 +112,8 @@ check_http(struct solver *solver, const struct enrollment_row *of,
 	} else if (!look->in_place) {
 		(void)!snprintf(look->why, PROBLEM_MAX,
 		    "these edges do not answer the challenge yet: %s", missing);
+	} else {
+		st = check_absent(solver, group, n, look);
 	}
 	return st;
 }

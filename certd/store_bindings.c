@@ -16,6 +16,7 @@
 #include "certd/store_fit.h"
 #include "certd/store_grants.h"
 #include "certd/store_resources.h"
+#include "certd/store_standby.h"
 #include "certd/word_list.h"
 #include "proto/message.h"
 
@@ -78,7 +79,7 @@ bindings_keys(struct db_tx *tx, int64_t resource, struct key_set *keys)
 		if (!failed(st))
 			st = db_next(rows, &row);
 	}
-	return st;
+	return failed(st) ? st : store_standby_keys(tx, resource, keys);
 }
 
 STATUS
@@ -290,7 +291,21 @@ apply_wish(struct db_tx *tx, const struct resource_row *row, bool was_served,
 		if (!failed(st))
 			st = key_set_add(&keys, &wish->at[slot].key);
 	}
+	if (!failed(st))
+		st = store_standby_place(tx, row);
 	return failed(st) ? st : bindings_refresh_all(tx, &keys);
+}
+
+static struct status
+tell_bound(
+    struct db_tx *tx, const struct api_call *call, const struct wish *wish)
+{
+	struct status st = status_ok();
+
+	for (int slot = 1; slot <= BINDING_SLOTS && !failed(st); slot++)
+		if (wish->at[slot].id != 0)
+			st = store_standby_bound(tx, call, wish->at[slot].id);
+	return st;
 }
 
 STATUS
@@ -315,7 +330,8 @@ bindings_put(struct db_tx *tx, struct api_call *call, struct resource_row *row,
 	if (failed(st))
 		return st;
 	row->https = true;
-	return apply_wish(tx, row, was_served, &wish, bound, n_bound);
+	st = apply_wish(tx, row, was_served, &wish, bound, n_bound);
+	return failed(st) ? st : tell_bound(tx, call, &wish);
 }
 
 /* ---- whole acts ---- */

@@ -57,7 +57,8 @@ STATUS bindings_holders(struct db_tx *tx, int64_t certificate, size_t max,
 /* Bring a key's grant_ rows to what bindings and retirements want. */
 STATUS bindings_refresh_grants(struct db_tx *tx, const struct key_id *key);
 
-/* Add the keys of all that a resource binds, or did and retired. */
+/* Add the keys of all that a resource binds, or did and retired, and of its
+ * standby certificate. */
 STATUS bindings_keys(struct db_tx *tx, int64_t resource, struct key_set *keys);
 
 /* ---- for acts that change more of a resource than this ---- */

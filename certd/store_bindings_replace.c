@@ -18,6 +18,7 @@
 #include "certd/store_fit.h"
 #include "certd/store_grants.h"
 #include "certd/store_resources.h"
+#include "certd/store_standby.h"
 #include "certd/word_list.h"
 #include "proto/message.h"
 
@@ -343,6 +344,8 @@ bindings_replace(struct db_tx *tx, struct api_call *call, int64_t old_id,
 		st = check_all(tx, call, &old, &new);
 	if (!failed(st))
 		st = change_all(tx, &old, &new, &version);
+	if (!failed(st))
+		st = store_standby_bound(tx, call, new_id);
 	if (!failed(st))
 		st = tell(tx, call, &old, new_id, &telling, version);
 	return st;

@@ -13,6 +13,7 @@
 #include "certd/store.h"
 #include "certd/store_fit.h"
 #include "certd/store_resources.h"
+#include "certd/store_standby.h"
 
 #define WHY_MAX (API_WHY_MAX - 32)
 
@@ -76,6 +77,8 @@ bindings_take(struct db_tx *tx, struct api_call *call, struct resource_row *row,
 		    "DELETE FROM retirement WHERE resource = ?1",
 		    DB_VALUES(db_int(row->id)));
 	}
+	if (!failed(st))
+		st = store_standby_place(tx, row);
 	return failed(st) ? st : bindings_refresh_all(tx, &keys);
 }
 
@@ -132,6 +135,8 @@ bindings_moved(
 		st = db_run(tx, NULL,
 		    "DELETE FROM retirement WHERE resource = ?1",
 		    DB_VALUES(db_int(row->id)));
+	if (!failed(st))
+		st = store_standby_place(tx, row);
 	if (!failed(st) && is_elsewhere)
 		st = change_group(tx, row, old_group);
 	return failed(st) ? st : bindings_refresh_all(tx, &keys);

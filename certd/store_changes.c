@@ -80,6 +80,8 @@ store_changes_take(struct db_rows *rows, struct change_row *to)
 	    rows, 17, to->certificate_url, sizeof(to->certificate_url));
 	db_column_text(rows, 19, to->key_label, sizeof(to->key_label));
 	db_column_text(rows, 27, to->created_by, sizeof(to->created_by));
+	db_column_text(
+	    rows, 28, to->wanted_authority, sizeof(to->wanted_authority));
 }
 
 static struct status
@@ -203,15 +205,16 @@ insert_row(struct db_tx *tx, const struct change_row *row)
 	return db_run(tx, NULL,
 	    "INSERT INTO change (enrollment, account, resource, plan, purpose,"
 	    " kind, hostnames, state, due_s, percent, doing, authority,"
-	    " replaces, created_s, created_by)"
+	    " replaces, created_s, created_by, wanted_authority)"
 	    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, hostnames, ?7, ?8, ?9, ?10, ?11,"
-	    " ?12, ?13, ?14 FROM enrollment WHERE id = ?1",
+	    " ?12, ?13, ?14, ?15 FROM enrollment WHERE id = ?1",
 	    DB_VALUES(db_int(row->enrollment), db_int(row->account),
 		db_int(row->resource), db_int(row->plan), db_int(row->purpose),
 		db_int(row->kind), db_int(row->state), db_int(row->due_s),
 		db_int(row->percent), db_text(row->doing),
 		db_text(row->authority), db_int(row->replaces),
-		db_int(row->created_s), db_text(row->created_by)));
+		db_int(row->created_s), db_text(row->created_by),
+		db_text(row->wanted_authority)));
 }
 
 STATUS
@@ -413,14 +416,20 @@ store_changes_due(struct db_tx *tx, int64_t now_s, const int64_t *skip,
 	return st;
 }
 
-/* A pause is of a day at most; those that await a person are due when their
- * order ends. */
+/*
+ * Those that await a person are due when their order ends.  A pause of ours is
+ * of an hour and a bit, one that a CA asked for of a day, so a shorter one is
+ * only touched where history has been written in what is the future now.
+ */
 STATUS
 store_changes_clamp(struct db_tx *tx, int64_t now_s)
 {
 	return db_run(tx, NULL,
 	    "UPDATE change SET due_s = ?1 WHERE ended_s = 0 AND due_s > 0"
-	    " AND due_s > ?1 + 90000 AND state <> 5 AND state <> 7",
+	    " AND due_s > ?1 AND state <> 5 AND state <> 7"
+	    " AND (due_s > ?1 + 90000 OR (due_s > ?1 + 4500 AND EXISTS"
+	    "  (SELECT 1 FROM change_event WHERE at_s > ?1 AND id ="
+	    "   (SELECT max(id) FROM change_event))))",
 	    DB_VALUES(db_int(now_s)));
 }
 

@@ -68,7 +68,10 @@ struct change_row {
 	unsigned percent;
 	char doing[CHANGE_DOING_MAX];
 	char problem[PROBLEM_MAX];
-	char authority[AUTHORITY_NAME_MAX];
+	char authority[AUTHORITY_NAME_MAX]; /* where it is ordered */
+	/* Whom a plan wants it from, whatever the enrollment says; or empty.
+	 * Saving leaves it. */
+	char wanted_authority[AUTHORITY_NAME_MAX];
 	char order_url[ACME_URL_MAX];
 	char finalize_url[ACME_URL_MAX];
 	char certificate_url[ACME_URL_MAX];
@@ -216,6 +219,23 @@ STATUS store_challenges_presented(struct db_tx *tx, const char *type,
 STATUS store_changes_events(struct db_tx *tx, int64_t change,
     bool (*each)(void *ctx, int64_t at_s, int state, const char *text),
     void *ctx);
+
+#define CHANGES_OLD_MAX 100
+/* Where a walk over old changes is; zeroed: at the oldest. */
+struct store_changes_walk {
+	int64_t created_s, id;
+	bool is_done; /* there are none left */
+};
+/*
+ * Of the next CHANGES_OLD_MAX that were begun before then, those that may be
+ * deleted: they had ended before then, and are not the newest of their purpose
+ * of an enrollment that is there.  *walk moves on.
+ */
+STATUS store_changes_old(struct db_tx *tx, int64_t before_s,
+    struct store_changes_walk *walk, int64_t ret_ids[CHANGES_OLD_MAX],
+    size_t *ret_n);
+/* With its history. */
+STATUS store_changes_delete(struct db_tx *tx, int64_t id);
 
 struct store_changes_query {
 	int64_t account, enrollment, resource; /* 0: of all */

@@ -44,7 +44,7 @@ store_changes_ended(struct db_tx *tx, const struct change_row *row)
 	struct change_row now;
 	struct status st = status_ok();
 
-	if (row->state == CHANGE_DONE && row->purpose == PURPOSE_MAIN)
+	if (row->state == CHANGE_DONE)
 		st = store_revocations_release(
 		    tx, row->enrollment, row->certificate);
 	/* is_outdated may be newer than the row. */

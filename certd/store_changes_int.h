@@ -12,7 +12,7 @@
 	" order_url, finalize_url, certificate_url, expires_s, key_label, "    \
 	"key,"                                                                 \
 	" replaces, certificate, diagnosis, outdated, created_s, ended_s,"     \
-	" created_by FROM change"
+	" created_by, wanted_authority FROM change"
 void store_changes_take(struct db_rows *rows, struct change_row *ret_row);
 
 /* It has just ended, and that is kept: do what waited for it. */

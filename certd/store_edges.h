@@ -10,26 +10,12 @@
 #include "base/status.h"
 
 /*
- * Edges and what they were seen to serve.  An edge is live when it was heard of
- * within EDGE_LIVE_S and is not quarantined; for EDGE_START_S after certd's own
- * start those count too that were heard of in the day before it ended, so that
- * a restart of certd proves nothing.  An edge that is held back (it has applied
+ * What edges were seen to serve.  Which of them are live says
+ * certd/store_edges_live.h; one that is held back (it has applied
  * what this database does not know) is live and proves nothing.
  */
-#define EDGE_LIVE_S 90
-#define EDGE_START_S 120
 /* An edge that is away longer than this is not waited for with its old key. */
 #define EDGE_GRACE_S 86400
-
-/* Since when certd runs; before the first question. */
-void edges_started(int64_t now_s);
-/*
- * Both clocks at one moment, before conclusions are drawn.  When the wall clock
- * was set since the last time, or the machine slept, nobody was heard of by it
- * either: as right after the start, and true is given.  Any thread.
- */
-#define EDGE_JUMP_S 5
-bool edges_look_at_clock(int64_t now_s, int64_t mono_ns);
 
 struct edges_convergence {
 	unsigned edges, applied, served;

@@ -18,6 +18,7 @@
 #include "certd/store.h"
 #include "certd/store_changes.h"
 #include "certd/store_revocations.h"
+#include "certd/store_standby.h"
 #include "proto/message.h"
 
 #define CONTACTS_TEXT_MAX (ENROLLMENT_CONTACTS_MAX * 21 + 1)
@@ -296,13 +297,7 @@ store_enrollments_set_state(
 STATUS
 store_enrollments_delete(struct db_tx *tx, int64_t id)
 {
-	struct status st = db_run(tx, NULL,
-	    "INSERT INTO leaving (certificate, due_s)"
-	    " SELECT certificate, ?3 FROM renewal WHERE enrollment = ?1"
-	    " AND purpose = ?2 AND certificate IS NOT NULL"
-	    " ON CONFLICT (certificate) DO NOTHING",
-	    DB_VALUES(
-		db_int(id), db_int(PURPOSE_STANDBY), db_int(store_now_s())));
+	struct status st = store_standby_drop(tx, id);
 
 	if (!failed(st))
 		st = db_run(tx, NULL,
@@ -330,6 +325,9 @@ store_enrollments_leave(struct db_tx *tx, int64_t id)
 		return st;
 	if (under_way == 0)
 		return store_enrollments_delete(tx, id);
+	st = store_standby_drop(tx, id);
+	if (failed(st))
+		return st;
 	/* No name that a person gives has a line feed. */
 	snprintf(name, sizeof(name), "leaves\n%" PRId64, id);
 	st = db_run(tx, NULL,

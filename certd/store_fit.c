@@ -108,7 +108,11 @@ check_kind(struct db_tx *tx, struct api_call *call,
 		return status_ok();
 	st = db_number(tx, &other,
 	    "SELECT resource FROM binding"
-	    " WHERE certificate = ?1 AND resource <> ?2 LIMIT 1",
+	    " WHERE certificate = ?1 AND resource <> ?2"
+	    " UNION ALL SELECT e.resource FROM renewal r"
+	    " CROSS JOIN enrollment e WHERE r.certificate = ?1"
+	    " AND r.certificate IS NOT NULL AND e.id = r.enrollment"
+	    " AND e.resource <> ?2 LIMIT 1",
 	    DB_VALUES(db_int(facts->id), db_int(row->id)));
 	if (st.code == STATUS_NOT_FOUND)
 		return status_ok();

@@ -2,10 +2,10 @@
 
 /*
  * Rows of grant_.  A key's groups are those of resources that bind a
- * certificate of it with HTTPS on, and those where a retired one may still be
- * served; they are found by index, however many resources there are.  A right
- * that keyd may have is never forgotten: its row stays until keyd has said that
- * it is gone.
+ * certificate of it with HTTPS on, those where a retired one may still be
+ * served, and those that have a standby one ready; they are found by index,
+ * however many resources there are.  A right that keyd may have is never
+ * forgotten: its row stays until keyd has said that it is gone.
  */
 
 #include "certd/store_grants.h"
@@ -83,10 +83,15 @@ add_certificate(struct db_tx *tx, int64_t certificate, struct groups *groups)
 		"SELECT edge_group FROM retirement"
 		" WHERE certificate = ?1 AND edge_group > ?2"
 		" ORDER BY edge_group LIMIT 1",
+		/* A standby one: one group at most. */
+		"SELECT edge_group FROM renewal"
+		" WHERE certificate = ?1 AND certificate IS NOT NULL"
+		" AND purpose = 1 AND edge_group > ?2 LIMIT 1",
 	};
 	struct status st = status_ok();
 
-	for (size_t i = 0; i < 2 && !failed(st); i++) {
+	for (size_t i = 0;
+	     i < sizeof(sources) / sizeof(sources[0]) && !failed(st); i++) {
 		char group[NETWORK_NAME_MAX] = "";
 		char last[NETWORK_NAME_MAX];
 

@@ -34,7 +34,8 @@ enum {
 	GRANT_PERHAPS = 2,
 };
 
-/* Bring a key's rows to what bindings and retirements want. */
+/* Bring a key's rows to what bindings, retirements and standby
+ * certificates want. */
 STATUS store_grants_refresh(struct db_tx *tx, const struct key_id *key);
 
 /*

@@ -145,8 +145,8 @@ store_resources_save(
 	return db_run(tx, NULL,
 	    "UPDATE resource SET name = ?2, edge_group = ?3, origin_host = ?4,"
 	    " origin_mode = ?5, https = ?6, mode = ?7, changed_s = ?8,"
-	    " version = ?9, revision = ?10, names_by_operator = ?11"
-	    " WHERE id = ?1",
+	    " version = max(version, ?9), revision = ?10,"
+	    " names_by_operator = ?11 WHERE id = ?1",
 	    DB_VALUES(db_int(row->id), db_text(row->name),
 		db_text(row->edge_group), db_text(row->origin_host),
 		db_int(row->origin_mode), db_int(row->https), db_int(row->mode),

@@ -144,6 +144,7 @@ STATUS store_resources_list(struct db_tx *tx,
 	" r.origin_host, r.origin_mode, r.https, r.mode, r.created_s,"         \
 	" r.changed_s, r.created_by, r.version, r.revision,"                   \
 	" r.names_by_operator"
+#define RESOURCES_N_COLUMNS 17
 void store_resources_take(struct db_rows *rows, struct resource_row *ret_row);
 
 #endif

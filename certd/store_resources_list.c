@@ -22,8 +22,8 @@
 #define FEW 5000
 #define SQL_MAX 1024
 #define VALUES_MAX 12
-#define WORDS_COLUMN 16 /* behind RESOURCES_COLUMNS */
-#define HOLDS_COLUMN 17
+#define WORDS_COLUMN RESOURCES_N_COLUMNS
+#define HOLDS_COLUMN (RESOURCES_N_COLUMNS + 1)
 
 struct select {
 	char sql[SQL_MAX];

@@ -109,9 +109,23 @@ store_revocations_release(
 {
 	return db_run(tx, NULL,
 	    "UPDATE revocation SET due_s = ?3 WHERE enrollment = ?1"
-	    " AND certificate <> ?2 AND due_s = 0 AND done_s = 0",
+	    " AND certificate <> ?2 AND due_s = 0 AND done_s = 0"
+	    " AND NOT EXISTS (SELECT 1 FROM renewal r"
+	    "  WHERE r.certificate = revocation.certificate"
+	    "  AND r.certificate IS NOT NULL)",
 	    DB_VALUES(db_int(enrollment), db_int(certificate),
 		db_int(store_now_s())));
+}
+
+STATUS
+store_revocations_withdraw(struct db_tx *tx, const char *asked_by, int64_t plan)
+{
+	return db_run(tx, NULL,
+	    "DELETE FROM revocation WHERE due_s = 0 AND done_s = 0"
+	    " AND asked_by = ?1 AND certificate IN"
+	    " (SELECT certificate FROM plan_item"
+	    "  WHERE plan = ?2 AND state IN (0, 3))",
+	    DB_VALUES(db_text(asked_by), db_int(plan)));
 }
 
 STATUS

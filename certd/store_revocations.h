@@ -45,9 +45,13 @@ STATUS store_revocations_leaf(
 STATUS store_revocations_save(
     struct db_tx *tx, const struct revocation_row *row);
 /* A change of the enrollment is DONE with this certificate: what waited for
- * that, of other certificates, is due. */
+ * that is due, of other certificates that nobody renews any more. */
 STATUS store_revocations_release(
     struct db_tx *tx, int64_t enrollment, int64_t certificate);
+/* What one asked for and still waits for a change, of what a plan has not begun
+ * to replace, is taken back. */
+STATUS store_revocations_withdraw(
+    struct db_tx *tx, const char *asked_by, int64_t plan);
 /* Due at now_s, earliest first; looks at no others.  *ret_next_s: when the next
  * one after those is; 0: none. */
 STATUS store_revocations_due(struct db_tx *tx, int64_t now_s,

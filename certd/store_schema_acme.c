@@ -72,6 +72,8 @@ const char store_schema_acme[] =
     " explanation_url TEXT NOT NULL DEFAULT '',"
     " failures INTEGER NOT NULL DEFAULT 0,"
     " problem TEXT NOT NULL DEFAULT '',"
+    /* Of a standby one: whose edges have it ready; empty: none. */
+    " edge_group TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (enrollment, purpose)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX renewal_due ON renewal (due_s) WHERE due_s > 0;"
     "CREATE INDEX renewal_failing ON renewal (renew_s) WHERE failures > 0;"
@@ -99,6 +101,8 @@ const char store_schema_acme[] =
     " doing TEXT NOT NULL DEFAULT '',"
     " problem TEXT NOT NULL DEFAULT '',"
     " authority TEXT NOT NULL DEFAULT '',"
+    /* Whom a plan wants it from, whatever the enrollment says. */
+    " wanted_authority TEXT NOT NULL DEFAULT '',"
     " order_url TEXT NOT NULL DEFAULT '',"
     " finalize_url TEXT NOT NULL DEFAULT '',"
     " certificate_url TEXT NOT NULL DEFAULT '',"
@@ -212,27 +216,30 @@ const char store_schema_acme[] =
     /* ---- many at once ---- */
     "CREATE TABLE plan ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    /* 0: is still being drawn up. */
     " state INTEGER NOT NULL,"
-    /* holdfast.certd.v1.CreatePlanRequest and the estimate, a Plan. */
-    " asked BLOB NOT NULL,"
+    /* holdfast.certd.v1.Plan: what was asked, and the estimate. */
     " estimate BLOB NOT NULL,"
     " total INTEGER NOT NULL,"
     " created_s INTEGER NOT NULL,"
     " created_by TEXT NOT NULL,"
     " started_s INTEGER NOT NULL DEFAULT 0,"
     " ended_s INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX plan_under_way ON plan (state, id) WHERE state IN (0, 2, 3);"
     "CREATE TABLE plan_item ("
     " plan INTEGER NOT NULL REFERENCES plan (id),"
     " enrollment INTEGER NOT NULL,"
-    /* What is to be replaced. */
+    " purpose INTEGER NOT NULL,"
+    /* What is to be replaced, and who issued it. */
     " certificate INTEGER NOT NULL,"
+    " authority TEXT NOT NULL,"
     /* 0 waits, 1 under way, 2 done, 3 failing. */
     " state INTEGER NOT NULL,"
     " change INTEGER NOT NULL DEFAULT 0,"
     " failures INTEGER NOT NULL DEFAULT 0,"
     " due_s INTEGER NOT NULL DEFAULT 0,"
     " problem TEXT NOT NULL DEFAULT '',"
-    " PRIMARY KEY (plan, enrollment)) STRICT, WITHOUT ROWID;"
+    " PRIMARY KEY (plan, enrollment, purpose)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX plan_item_by_state ON plan_item (plan, state, due_s);"
 
     /* An operator gave it all of its host names. */

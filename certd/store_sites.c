@@ -229,12 +229,8 @@ add_hostnames(struct db_tx *tx, site_msg *site)
 }
 
 static struct status
-add_certificate(struct db_rows *rows, site_msg *site)
+fill_certificate(struct db_rows *rows, certificate_msg *to)
 {
-	certificate_msg *to =
-	    message_append(&site->n_certificates, &site->certificates,
-		&holdfast__certd__v1__site_certificate__descriptor);
-
 	if (to == NULL)
 		return message_no_memory();
 	to->id = db_column_int(rows, 0);
@@ -247,23 +243,53 @@ add_certificate(struct db_rows *rows, site_msg *site)
 	return status_ok();
 }
 
+#define OF_CERTIFICATE                                                         \
+	"SELECT c.id, c.not_after_s, c.fingerprint, k.spki, h.pem FROM "
+#define WITH_CERTIFICATE                                                       \
+	" JOIN key k ON k.id = c.key"                                          \
+	" JOIN certificate_chain h ON h.certificate = c.id "
+
+/* Where it is kept ready; what is served already is no standby. */
+static struct status
+add_standby(struct db_tx *tx, site_msg *site)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	bool row = false;
+	struct status st = db_query(tx, &rows,
+	    OF_CERTIFICATE
+	    "enrollment e CROSS JOIN renewal r ON r.enrollment = e.id"
+	    " JOIN certificate c ON c.id = r.certificate" WITH_CERTIFICATE
+	    "WHERE e.resource = ?1 AND r.purpose = 1 AND r.edge_group <> ''"
+	    " AND NOT EXISTS (SELECT 1 FROM binding b"
+	    "  WHERE b.resource = ?1 AND b.certificate = r.certificate)",
+	    DB_VALUES(db_int(site->id)));
+
+	if (!failed(st))
+		st = db_next(rows, &row);
+	if (failed(st) || !row)
+		return st;
+	site->standby = (certificate_msg *)(void *)message_new(
+	    &holdfast__certd__v1__site_certificate__descriptor);
+	return fill_certificate(rows, site->standby);
+}
+
 static struct status
 add_certificates(struct db_tx *tx, site_msg *site)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
 	bool row = false;
 	struct status st = db_query(tx, &rows,
-	    "SELECT c.id, c.not_after_s, c.fingerprint, k.spki, h.pem"
-	    " FROM binding b JOIN certificate c ON c.id = b.certificate"
-	    " JOIN key k ON k.id = c.key"
-	    " JOIN certificate_chain h ON h.certificate = c.id"
-	    " WHERE b.resource = ?1 ORDER BY b.slot",
+	    OF_CERTIFICATE "binding b JOIN certificate c ON c.id = "
+			   "b.certificate" WITH_CERTIFICATE
+			   "WHERE b.resource = ?1 ORDER BY b.slot",
 	    DB_VALUES(db_int(site->id)));
 
 	if (!failed(st))
 		st = db_next(rows, &row);
 	while (!failed(st) && row) {
-		st = add_certificate(rows, site);
+		st = fill_certificate(rows,
+		    message_append(&site->n_certificates, &site->certificates,
+			&holdfast__certd__v1__site_certificate__descriptor));
 		if (!failed(st))
 			st = db_next(rows, &row);
 	}
@@ -330,6 +356,8 @@ add_site(struct db_tx *tx, struct db_rows *rows, update_msg *update)
 	st = add_hostnames(tx, site);
 	if (!failed(st) && db_column_int(rows, 2) != 0)
 		st = add_certificates(tx, site);
+	if (!failed(st) && site->n_certificates > 0)
+		st = add_standby(tx, site);
 	return st;
 }
 

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/store_edges.h"
+#include "certd/store_edges_live.h"
 #include "certd/watch_int.h"
 
 #define CHUNKS_A_ROUND 4
@@ -245,7 +246,7 @@ keep_house(struct watch *watch)
 static void
 look_at_clock(void)
 {
-	if (edges_look_at_clock(store_now_s(), clock_mono_ns()))
+	if (edges_live_look_at_clock(store_now_s(), clock_mono_ns()))
 		log_warn("the clock was set, or this machine slept: edges are "
 			 "given time to be heard of again");
 }

@@ -21,6 +21,9 @@
 #define VERSION_MAX 24
 /* A chain and a stub for each kind, and what HAProxy reads. */
 #define PARTS_MAX (2 * SITE_KINDS + 2)
+/* The folder of the certificate that is kept ready. */
+#define STANDBY "standby"
+#define STANDBY_PARTS 3
 
 STATUS
 files_open(const struct files_config *config, struct files **ret_files)
@@ -131,6 +134,18 @@ list_parts(const struct site *site, const struct site_pem *pem,
 	return n;
 }
 
+/* The same names as of what is served, in a folder beside it. */
+static void
+list_standby_parts(const struct site_pem *pem, struct part parts[STANDBY_PARTS])
+{
+	const char *chain = pem->chain[SITE_STANDBY];
+	const char *stub = pem->stub[SITE_STANDBY];
+
+	parts[0] = (struct part){ "fullchain.pem", chain, NULL };
+	parts[1] = (struct part){ "privkey.pem", NULL, stub };
+	parts[2] = (struct part){ "haproxy.pem", chain, stub };
+}
+
 static STATUS
 write_part(
     const struct files *files, int at, const struct part *part, bool durable)
@@ -171,12 +186,45 @@ rename_folder(int at, const char *version)
 	return files_disk_failed("a version's folder cannot be renamed");
 }
 
+/* What a version's folder holds. */
+struct content {
+	struct part parts[PARTS_MAX], standby[STANDBY_PARTS];
+	size_t n_parts;
+	bool has_standby, durable;
+};
+
+static STATUS
+write_folder(const struct files *files, int at, const struct part *parts,
+    size_t n_parts, bool durable)
+{
+	struct status st = status_ok();
+
+	for (size_t i = 0; i < n_parts && !failed(st); i++)
+		st = write_part(files, at, &parts[i], durable);
+	if (!failed(st) && durable && fsync(at) != 0)
+		st = files_disk_failed(
+		    "a version's folder cannot be written to disk");
+	return st;
+}
+
+static STATUS
+write_standby(const struct files *files, int at, const struct content *content)
+{
+	scoped(close) int beside = -1;
+	struct status st = files_disk_open(files, at, STANDBY, &beside);
+
+	return failed(st) ? st
+			  : write_folder(files, beside, content->standby,
+				STANDBY_PARTS, content->durable);
+}
+
 static STATUS
 stage_host(const struct files *files, const char *host, int64_t version,
-    const struct part *parts, size_t n_parts, bool durable)
+    const struct content *content)
 {
 	char folder[SITE_HOST_MAX], name[VERSION_MAX];
 	scoped(close) int at = -1, beside = -1;
+	const bool durable = content->durable;
 	struct status st;
 
 	site_folder(host, folder);
@@ -186,11 +234,11 @@ stage_host(const struct files *files, const char *host, int64_t version,
 		return st;
 	files_disk_remove(at, FILES_NEW);
 	st = files_disk_open(files, at, FILES_NEW, &beside);
-	for (size_t i = 0; i < n_parts && !failed(st); i++)
-		st = write_part(files, beside, &parts[i], durable);
-	if (!failed(st) && durable && fsync(beside) != 0)
-		st = files_disk_failed(
-		    "a version's folder cannot be written to disk");
+	if (!failed(st) && content->has_standby)
+		st = write_standby(files, beside, content);
+	if (!failed(st))
+		st = write_folder(
+		    files, beside, content->parts, content->n_parts, durable);
 	if (!failed(st))
 		st = rename_folder(at, name);
 	if (!failed(st) && durable && fsync(at) != 0)
@@ -205,13 +253,16 @@ STATUS
 files_stage(struct files *files, const struct site *site,
     const struct site_pem *pem, bool durable)
 {
-	struct part parts[PARTS_MAX];
-	size_t n_parts = list_parts(site, pem, parts);
+	struct content content = { .has_standby = site->has_standby,
+		.durable = durable };
 	struct status st = status_ok();
 
-	for (size_t i = 0; n_parts > 0 && i < site->n_hosts && !failed(st); i++)
-		st = stage_host(files, site->hosts[i], site->version, parts,
-		    n_parts, durable);
+	content.n_parts = list_parts(site, pem, content.parts);
+	if (site->has_standby)
+		list_standby_parts(pem, content.standby);
+	for (size_t i = 0;
+	     content.n_parts > 0 && i < site->n_hosts && !failed(st); i++)
+		st = stage_host(files, site->hosts[i], site->version, &content);
 	if (!failed(st) && durable && fsync(files->versions) != 0)
 		st = files_disk_failed(
 		    "a version's folder cannot be written to disk");

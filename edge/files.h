@@ -18,6 +18,7 @@
  *     live/HOST              -> ../versions/HOST/VERSION
  *     versions/HOST/VERSION/    fullchain.pem, privkey.pem (the stub),
  *                               haproxy.pem (both in one)
+ *     .../VERSION/standby/      the same of a certificate that is kept ready
  *     haproxy/HOST.pem       -> ../live/HOST/haproxy.pem
  *     haproxy.list              for HAProxy: each of these, for HOST alone
  *

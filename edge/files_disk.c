@@ -68,22 +68,42 @@ files_disk_open(
 	return status_ok();
 }
 
+/* Of what is in an open folder, which it closes; folders in it too, to that
+ * depth.  Nothing follows a link. */
+static void
+empty_folder(int fd, unsigned depth)
+{
+	DIR *folder = fdopendir(fd);
+	struct dirent *one;
+
+	if (folder == NULL) {
+		close(fd);
+		return;
+	}
+	while ((one = readdir(folder)) != NULL) {
+		int inner;
+
+		if (strcmp(one->d_name, ".") == 0 ||
+		    strcmp(one->d_name, "..") == 0 ||
+		    unlinkat(fd, one->d_name, 0) == 0 || depth == 0)
+			continue;
+		inner = openat(fd, one->d_name,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (inner >= 0)
+			empty_folder(inner, depth - 1);
+		unlinkat(fd, one->d_name, AT_REMOVEDIR);
+	}
+	closedir(folder);
+}
+
 bool
 files_disk_remove(int at, const char *name)
 {
 	int fd =
 	    openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *one;
 
-	if (folder == NULL && fd >= 0)
-		close(fd);
-	while (folder != NULL && (one = readdir(folder)) != NULL)
-		if (strcmp(one->d_name, ".") != 0 &&
-		    strcmp(one->d_name, "..") != 0)
-			unlinkat(fd, one->d_name, 0);
-	if (folder != NULL)
-		closedir(folder);
+	if (fd >= 0)
+		empty_folder(fd, 1);
 	return unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 

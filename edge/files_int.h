@@ -29,7 +29,8 @@ bool files_disk_dress(const struct files *files, int fd, mode_t mode);
 /* Open a folder, made when missing; a link is none. */
 STATUS files_disk_open(
     const struct files *files, int at, const char *name, int *ret_fd);
-/* Remove a folder of files alone; true when it is not there any more. */
+/* Remove a folder of files, and of folders of files; true when it is not there
+ * any more. */
 bool files_disk_remove(int at, const char *name);
 bool files_disk_write(int fd, const char *text, size_t len);
 /* Point name at target, whatever it was before, in one step. */

@@ -83,14 +83,20 @@ compare_hosts(const void *a, const void *b)
 }
 
 static bool
+is_certificate(const struct site_certificate *certificate,
+    const Holdfast__Certd__V1__SiteCertificate *message)
+{
+	return bytes_equal((struct bytes){ message->fingerprint.data,
+			       message->fingerprint.len },
+	    (struct bytes){ certificate->fingerprint, SITE_FINGERPRINT_LEN });
+}
+
+static bool
 has_certificate(const struct site *site,
     const Holdfast__Certd__V1__SiteCertificate *message)
 {
 	for (size_t i = 0; i < site->n_certificates; i++)
-		if (bytes_equal((struct bytes){ message->fingerprint.data,
-				    message->fingerprint.len },
-			(struct bytes){ site->certificates[i].fingerprint,
-			    SITE_FINGERPRINT_LEN }))
+		if (is_certificate(&site->certificates[i], message))
 			return true;
 	return false;
 }
@@ -113,7 +119,10 @@ is_same(const struct site *site, const Holdfast__Certd__V1__Site *message)
 	for (size_t i = 0; i < message->n_certificates; i++)
 		if (!has_certificate(site, message->certificates[i]))
 			return false;
-	return true;
+	if (message->standby == NULL)
+		return !site->has_standby;
+	return site->has_standby &&
+	       is_certificate(&site->standby, message->standby);
 }
 
 static bool

@@ -144,6 +144,13 @@ site_new(int64_t id, int64_t version, const char *const *hosts, size_t n_hosts,
 	return site;
 }
 
+void
+site_set_standby(struct site *site, const struct site_certificate *standby)
+{
+	site->has_standby = true;
+	site->standby = *standby;
+}
+
 struct site *
 site_ref(struct site *site)
 {
@@ -171,7 +178,7 @@ site_unref(struct site *site)
 void
 site_pem_done(struct site_pem *pem)
 {
-	for (int i = 0; i < SITE_KINDS; i++)
+	for (int i = 0; i < SITE_KINDS + 1; i++)
 		free(pem->chain[i]);
 	*pem = (struct site_pem){ 0 };
 }
@@ -425,8 +432,8 @@ STATUS
 site_read(const Holdfast__Certd__V1__Site *message, struct site **ret_site,
     struct site_pem *ret_pem, char *ret_why)
 {
-	struct site_certificate certificates[SITE_KINDS];
-	struct site_pem pem;
+	struct site_certificate certificates[SITE_KINDS], standby;
+	struct site_pem pem = { 0 };
 	struct site *site;
 	struct status st;
 
@@ -436,11 +443,18 @@ site_read(const Holdfast__Certd__V1__Site *message, struct site **ret_site,
 	if (message->n_certificates > SITE_KINDS)
 		return refuse(
 		    ret_why, "it has more than %d certificates", SITE_KINDS);
+	if (message->n_certificates == 0 && message->standby != NULL)
+		return refuse(ret_why, "it has a standby certificate alone");
 	st = check_hosts(message, ret_why);
 	if (!failed(st))
 		st = read_certificates(message, certificates, &pem, ret_why);
-	if (failed(st))
+	if (!failed(st) && message->standby != NULL)
+		st = read_certificate(message->standby, &standby,
+		    &pem.chain[SITE_STANDBY], pem.stub[SITE_STANDBY], ret_why);
+	if (failed(st)) {
+		site_pem_done(&pem);
 		return st;
+	}
 	site = site_new(message->id, message->version,
 	    (const char *const *)message->hostnames, message->n_hostnames,
 	    certificates, message->n_certificates);
@@ -448,6 +462,8 @@ site_read(const Holdfast__Certd__V1__Site *message, struct site **ret_site,
 		site_pem_done(&pem);
 		return refuse(ret_why, "out of memory");
 	}
+	if (message->standby != NULL)
+		site_set_standby(site, &standby);
 	*ret_site = site;
 	*ret_pem = pem;
 	return status_ok();

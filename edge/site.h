@@ -48,12 +48,17 @@ struct site {
 	/* By kind; none: served by plain HTTP alone. */
 	struct site_certificate certificates[SITE_KINDS];
 	size_t n_certificates;
+	/* Kept ready beside those, and not served. */
+	bool has_standby;
+	struct site_certificate standby;
 };
 
-/* What its files hold; chain[i] and stub[i] belong to certificates[i]. */
+/* What its files hold; chain[i] and stub[i] belong to certificates[i], those of
+ * SITE_STANDBY to the standby certificate. */
+#define SITE_STANDBY SITE_KINDS
 struct site_pem {
-	char *chain[SITE_KINDS]; /* malloc'd, leaf first */
-	char stub[SITE_KINDS][STUB_PEM_MAX];
+	char *chain[SITE_KINDS + 1]; /* malloc'd, leaf first; NULL: none */
+	char stub[SITE_KINDS + 1][STUB_PEM_MAX];
 };
 
 const char *site_kind_name(enum site_kind kind); /* "ec", "rsa", "ed25519" */
@@ -76,6 +81,9 @@ void site_folder(const char *host, char ret_folder[SITE_HOST_MAX]);
 struct site *site_new(int64_t id, int64_t version, const char *const *hosts,
     size_t n_hosts, const struct site_certificate *certificates,
     size_t n_certificates);
+/* Before others see it. */
+void site_set_standby(
+    struct site *site, const struct site_certificate *standby);
 /* NULL is allowed; gives the site back. */
 struct site *site_ref(struct site *site);
 void site_unref(struct site *site); /* NULL is allowed */

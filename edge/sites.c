@@ -144,22 +144,30 @@ sites_gone_add(struct sites *sites, const char *host, int64_t since_s)
  */
 
 static void
+print_certificate(
+    FILE *to, const char *word, const struct site_certificate *certificate)
+{
+	char hex[2 * SITE_FINGERPRINT_LEN + 1];
+
+	bytes_to_hex(
+	    (struct bytes){ certificate->fingerprint, SITE_FINGERPRINT_LEN },
+	    hex);
+	fprintf(to, "%s %s %s\n", word, site_kind_name(certificate->kind), hex);
+}
+
+static void
 print_entry(FILE *to, const struct sites_entry *entry)
 {
 	const struct site *site = entry->site;
-	char hex[2 * SITE_FINGERPRINT_LEN + 1];
 
 	fprintf(to, "site %" PRId64 " %" PRId64 " %" PRId64 "\n", entry->id,
 	    site->version, entry->served_version);
 	for (size_t i = 0; i < site->n_hosts; i++)
 		fprintf(to, "host %s\n", site->hosts[i]);
-	for (size_t i = 0; i < site->n_certificates; i++) {
-		bytes_to_hex((struct bytes){ site->certificates[i].fingerprint,
-				 SITE_FINGERPRINT_LEN },
-		    hex);
-		fprintf(to, "certificate %s %s\n",
-		    site_kind_name(site->certificates[i].kind), hex);
-	}
+	for (size_t i = 0; i < site->n_certificates; i++)
+		print_certificate(to, "certificate", &site->certificates[i]);
+	if (site->has_standby)
+		print_certificate(to, "standby", &site->standby);
 }
 
 static void
@@ -274,12 +282,35 @@ struct draft {
 	size_t n_hosts;
 	struct site_certificate certificates[SITE_KINDS];
 	size_t n_certificates;
+	bool has_standby;
+	struct site_certificate standby;
 };
+
+static bool
+draft_certificate(struct draft *draft, const struct line *line)
+{
+	struct site_certificate one;
+	const size_t n = draft->n_certificates;
+
+	if (!site_kind_parse(line->word[1], &one.kind) ||
+	    !parse_hex(line->word[2], SITE_FINGERPRINT_LEN, one.fingerprint) ||
+	    draft->has_standby)
+		return false;
+	if (strcmp(line->word[0], "standby") == 0) {
+		draft->has_standby = true;
+		draft->standby = one;
+		return n > 0;
+	}
+	if (n == SITE_KINDS ||
+	    (n > 0 && draft->certificates[n - 1].kind >= one.kind))
+		return false;
+	draft->certificates[draft->n_certificates++] = one;
+	return true;
+}
 
 static bool
 draft_line(struct draft *draft, const struct line *line)
 {
-	struct site_certificate one;
 	const char *host = line->word[1];
 
 	if (line->n == 2 && strcmp(line->word[0], "host") == 0) {
@@ -292,16 +323,8 @@ draft_line(struct draft *draft, const struct line *line)
 		return draft->hosts[draft->n_hosts] != NULL &&
 		       ++draft->n_hosts > 0;
 	}
-	if (line->n != 3 || strcmp(line->word[0], "certificate") != 0 ||
-	    draft->n_hosts == 0 || draft->n_certificates == SITE_KINDS ||
-	    !site_kind_parse(line->word[1], &one.kind) ||
-	    !parse_hex(line->word[2], SITE_FINGERPRINT_LEN, one.fingerprint) ||
-	    (draft->n_certificates > 0 &&
-		draft->certificates[draft->n_certificates - 1].kind >=
-		    one.kind))
-		return false;
-	draft->certificates[draft->n_certificates++] = one;
-	return true;
+	return line->n == 3 && draft->n_hosts > 0 &&
+	       draft_certificate(draft, line);
 }
 
 static bool
@@ -317,10 +340,13 @@ draft_finish(struct draft *draft, struct sites *sites)
 		entry->served_version = draft->served;
 		entry->site = site_new(draft->id, draft->version, draft->hosts,
 		    draft->n_hosts, draft->certificates, draft->n_certificates);
+		if (entry->site != NULL && draft->has_standby)
+			site_set_standby(entry->site, &draft->standby);
 	}
 	for (size_t i = 0; i < draft->n_hosts; i++)
 		free((void *)(uintptr_t)draft->hosts[i]);
 	draft->n_hosts = draft->n_certificates = 0;
+	draft->has_standby = false;
 	return entry != NULL && entry->site != NULL;
 }
 
@@ -337,7 +363,8 @@ parse_site(struct bytes *from, struct line *line, struct draft *draft,
 
 	while (good && take_line(from, line)) {
 		if (strcmp(line->word[0], "host") != 0 &&
-		    strcmp(line->word[0], "certificate") != 0)
+		    strcmp(line->word[0], "certificate") != 0 &&
+		    strcmp(line->word[0], "standby") != 0)
 			return draft_finish(draft, sites);
 		good = draft_line(draft, line);
 	}

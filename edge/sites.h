@@ -85,6 +85,7 @@ void sites_gone_drop(struct sites *sites, const char *host);
  *     site 5 12 9                    its id, version, version seen served
  *     host www.example.com
  *     certificate ec 00112233...     SHA-256 of the leaf
+ *     standby ec 44556677...         of the one that is kept ready
  *     gone old.example.com 1790000000
  *     end 00112233...
  */

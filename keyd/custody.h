@@ -68,6 +68,9 @@ STATUS custody_publish_rules(struct custody *custody);
  * could not be destroyed is still due.  One thread at a time.
  */
 STATUS custody_destroy_due(struct custody *custody, const char *self);
+/* From here on it ends after the key that it is at; the others are due still.
+ * Any thread. */
+void custody_destroy_stop(struct custody *custody);
 
 /* The label "ledger" and its like are keyd's own. */
 #define CUSTODY_LEDGER_LABEL "ledger"

@@ -316,7 +316,7 @@ custody_destroy_due(struct custody *custody, const char *self)
 	const struct rpc_call call = {
 		.peer = &peer, .deadline_ns = INT64_MAX, .method = METHOD
 	};
-	struct status first = custody_catch_up(custody), st;
+	struct status first = custody_catch_up(custody), st = first;
 	struct custody_act act = { .call = &call };
 	struct registry_key key;
 
@@ -324,7 +324,7 @@ custody_destroy_due(struct custody *custody, const char *self)
 		log_warn("what was changed in the registry cannot be put in "
 			 "force; it is tried again",
 		    LOG_STATUS(first));
-	for (;;) {
+	while (!custody->destroys_no_more) {
 		st = registry_key_due(custody->config.registry, clock_wall_s(),
 		    act.text[0] == 0 ? NULL : &act.key, &key);
 		if (failed(st))
@@ -343,5 +343,11 @@ custody_destroy_due(struct custody *custody, const char *self)
 			log_info("a key was destroyed, as scheduled",
 			    LOG_STR("key", key.label));
 	}
-	return st.code == STATUS_NOT_FOUND ? first : st;
+	return st.code == STATUS_NOT_FOUND || !failed(st) ? first : st;
+}
+
+void
+custody_destroy_stop(struct custody *custody)
+{
+	custody->destroys_no_more = true;
 }

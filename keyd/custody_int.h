@@ -3,6 +3,7 @@
 #define KEYD_CUSTODY_INT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "keyd/custody.h"
 #include "keyd/registry.h"
@@ -21,6 +22,7 @@ struct custody {
 	bool is_behind; /* the policy is older than the registry */
 	pthread_mutex_t importing_mutex; /* guards importing */
 	struct custody_importing *importing;
+	atomic_bool destroys_no_more;
 };
 
 /* A key that is being imported, on its caller's stack. */

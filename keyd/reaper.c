@@ -98,6 +98,8 @@ reaper_free(struct reaper *reaper)
 	reaper->is_ending = true;
 	pthread_cond_signal(&reaper->ending);
 	pthread_mutex_unlock(&reaper->mutex);
+	/* Thousands may be due, and each takes the token a while. */
+	custody_destroy_stop(reaper->config.custody);
 	pthread_join(reaper->thread, NULL);
 	pthread_cond_destroy(&reaper->ending);
 	pthread_mutex_destroy(&reaper->mutex);

@@ -2,9 +2,10 @@
 
 /*
  * Single values between a message's field and JSON.  Numbers are whole and in
- * range, or decimal texts of such; octets are base64 exactly as RFC 4648 4 has
- * it; an enum's value is a word that its type knows.  Nothing is guessed: a
- * value that is not of its field's type is refused.
+ * range, or decimal texts of such, where the field is no double; octets are
+ * base64 exactly as RFC 4648 4 has it; an enum's value is a word that its type
+ * knows.  Nothing is guessed: a value that is not of its field's type is
+ * refused.
  */
 
 #include <inttypes.h>
@@ -35,13 +36,14 @@ json_value_size(ProtobufCType type)
 		return 4;
 	case PROTOBUF_C_TYPE_INT64:
 	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_DOUBLE:
 		return 8;
 	case PROTOBUF_C_TYPE_STRING:
 	case PROTOBUF_C_TYPE_MESSAGE:
 		return sizeof(void *);
 	case PROTOBUF_C_TYPE_BYTES:
 		return sizeof(ProtobufCBinaryData);
-	default: /* nothing here has floats or fixed numbers */
+	default: /* nothing here has single floats or fixed numbers */
 		return 0;
 	}
 }
@@ -353,6 +355,11 @@ json_value_read(struct json_place *place, const ProtobufCFieldDescriptor *field,
 		st = read_unsigned(place, value, INT64_MAX, &size);
 		*(uint64_t *)at = size;
 		return st;
+	case PROTOBUF_C_TYPE_DOUBLE:
+		if (!json_is_number(value))
+			return json_complain(place, "must be a number");
+		*(double *)at = json_number_value(value);
+		return status_ok();
 	case PROTOBUF_C_TYPE_ENUM:
 		return read_enum(place, field->descriptor, value, at);
 	case PROTOBUF_C_TYPE_BOOL:
@@ -379,6 +386,8 @@ json_value_print(const ProtobufCFieldDescriptor *field, const void *at)
 		return json_integer(*(const uint32_t *)at);
 	case PROTOBUF_C_TYPE_UINT64:
 		return json_integer((json_int_t) * (const uint64_t *)at);
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return json_real(*(const double *)at);
 	case PROTOBUF_C_TYPE_ENUM:
 		return print_enum(field->descriptor, *(const int *)at);
 	case PROTOBUF_C_TYPE_BOOL:

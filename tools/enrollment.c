@@ -71,6 +71,8 @@ print_enrollment(const enrollment_msg *e)
 	printf("host names  %s\n", names);
 	if (e->resource != 0)
 		printf("resource    %" PRId64 "\n", e->resource);
+	if (e->by_operator)
+		printf("names       given by an operator\n");
 	printf("validation  %s%s%s%s\n",
 	    (unsigned)e->validation < 5 ? enrollment_validations[e->validation]
 					: "?",

@@ -51,6 +51,8 @@ enter(struct acme *acme, const char *call, struct acme_problem *ret_problem)
 {
 	const struct fault *fault;
 
+	pthread_mutex_lock(&acme->gate);
+	pthread_mutex_unlock(&acme->gate);
 	pthread_mutex_lock(&acme->mutex);
 	fault = find_fault(acme, call, false);
 	if (!acme->is_down && fault == NULL)
@@ -117,6 +119,15 @@ acme_fake_down(struct acme *acme, bool down)
 	pthread_mutex_lock(&acme->mutex);
 	acme->is_down = down;
 	pthread_mutex_unlock(&acme->mutex);
+}
+
+void
+acme_fake_hold(struct acme *acme, bool hold)
+{
+	if (hold)
+		pthread_mutex_lock(&acme->gate);
+	else
+		pthread_mutex_unlock(&acme->gate);
 }
 
 void

@@ -51,6 +51,9 @@ void acme_fake_script(struct acme *acme, const struct acme_fake_script *script);
 /* Is it down?  Then choosing passes it over, and asking it fails. */
 void acme_fake_down(struct acme *acme, bool down);
 
+/* Calls do not come back, until they are let. */
+void acme_fake_hold(struct acme *acme, bool hold);
+
 struct acme_fake_counts {
 	unsigned orders, certificates, finalizations, deactivations, answers,
 	    revocations, finds;

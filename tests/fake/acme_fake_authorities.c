@@ -20,6 +20,7 @@ acme_fake_new(void)
 	for (int i = 0; i < FAKE_CAS; i++) {
 		struct acme *acme = &authorities->cas[i];
 
+		shared_memory_mutex(&acme->gate);
 		shared_memory_mutex(&acme->mutex);
 		snprintf(acme->name, sizeof(acme->name), "%s", ca_names[i]);
 		acme_fake_make_ca(acme);

@@ -33,6 +33,7 @@ struct fault {
 };
 
 struct acme {
+	pthread_mutex_t gate;  /* each call passes it */
 	pthread_mutex_t mutex; /* guards all below */
 	char name[16];
 	bool is_down;

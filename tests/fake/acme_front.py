@@ -13,10 +13,13 @@ by POST (plain HTTP, loopback):
     /clear    {}                            no more faults
     /settings {"ari": true, "profiles": {"shortlived": "six days"}, "retry_after":
                {"order": 1}, "persist": {"issuer": "ca.example", "resolver":
-               "127.0.0.1:5353"}}           merged into what there is
+               "127.0.0.1:5353"}, "ahead": 86400}   merged into what there is; ahead: certd's
+                                            clock is that many seconds ahead of pebble's
     /window   {"id": CERTID, "start": RFC 3339, "end": ..., "explanation": URL,
                "retry_after": 60}           what renewalInfo says of one; id "*": of all
+    /revoke   {"serial": "1f2e"}            renewalInfo says that the CA has revoked it
     /log      {}                            [{"on", "method", "path", "status"}, ...]
+    /replaced {}                            CertIDs that orders have replaced
 
 A fault happens to requests of its kind ("on", see KINDS; "any") until "count" (1; -1: for
 ever) are used up, after "skip" have passed.  FAULTS below lists them; the other members are
@@ -30,7 +33,9 @@ import email.utils
 import hashlib
 import http.client
 import json
+import os
 import random
+import signal
 import socket
 import ssl
 import struct
@@ -55,9 +60,11 @@ PERSIST = "dns-persist-01"
 lock = threading.Lock()
 local = threading.local()
 faults, log = [], []
-settings = {"ari": False, "profiles": {}, "retry_after": {}, "persist": None}
+settings = {"ari": False, "profiles": {}, "retry_after": {}, "persist": None, "ahead": 0}
 windows, replaced, replaces_of, profile_of = {}, set(), {}, {}
+revoked = set()
 thumbprints, dns_challenges = {}, {}
+own_key = ec.generate_private_key(ec.SECP256R1())
 options = None
 
 
@@ -219,6 +226,12 @@ def fault_reset(_, __):
     raise Reset
 
 
+def fault_kill(_, fault):
+    """pid: the client dies before pebble hears of it."""
+    os.kill(fault["pid"], signal.SIGKILL)
+    raise Reset
+
+
 def fault_huge(_, fault):
     """octets, type."""
     return Answer(200, [("Content-Type", fault.get("type", "application/json"))],
@@ -226,6 +239,12 @@ def fault_huge(_, fault):
 
 
 # ---- faults: what pebble said is spoilt (request, fault, Answer -> Answer) ----
+
+def spoil_kill_after(_, fault, __):
+    """pid: the client dies before it hears of what pebble has done."""
+    os.kill(fault["pid"], signal.SIGKILL)
+    raise Reset
+
 
 def spoil_cut_json(_, __, answer):
     answer.body = answer.body[:len(answer.body) // 2]
@@ -303,7 +322,7 @@ def certificates_of(answer):
 def remade(pem, key=None, from_=None, to=None):
     """That certificate by another CA of the same name, followed by the CA's own."""
     old = x509.load_pem_x509_certificate(pem)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_key = own_key
     ca = (x509.CertificateBuilder().subject_name(old.issuer).issuer_name(old.issuer)
           .public_key(ca_key.public_key()).serial_number(x509.random_serial_number())
           .not_valid_before(now() - datetime.timedelta(days=1000))
@@ -390,7 +409,7 @@ def renewal_info(request):
     life = certificate.not_valid_after - certificate.not_valid_before
     start = certificate.not_valid_before + life * 2 / 3
     end = start + life / 30
-    if status == "Revoked":
+    if status == "Revoked" or certificate.serial_number in revoked:
         start = now() - datetime.timedelta(hours=1)
         end = start + datetime.timedelta(minutes=30)
     document = {"suggestedWindow": {"start": told.get("start", rfc3339(start)),
@@ -485,6 +504,23 @@ def persist_challenge(challenge):
     return {**challenge, "type": PERSIST, "issuer-domain-names": [settings["persist"]["issuer"]]}
 
 
+def later(text):
+    """A moment of pebble's, as the client's clock has it."""
+    moment = datetime.datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")
+    return rfc3339(moment + datetime.timedelta(seconds=settings["ahead"]))
+
+
+def add_ahead(request, answer):
+    """As a CA would answer whose clock is the client's."""
+    by = datetime.timedelta(seconds=settings["ahead"])
+    if request.kind == "certificate":
+        old = x509.load_pem_x509_certificate(certificates_of(answer)[0])
+        answer.body = remade(certificates_of(answer)[0], from_=old.not_valid_before + by,
+                             to=old.not_valid_after + by)
+    elif "expires" in (answer.json if answer.body[:1] == b"{" else {}):
+        answer.json = {**answer.json, "expires": later(answer.json["expires"])}
+
+
 def add(request, answer):
     """What pebble left out of its answer."""
     kind = request.kind
@@ -522,6 +558,8 @@ def add(request, answer):
                                         document.get("wildcard", False))
                 document["challenges"].append(persist_challenge(challenge))
         answer.json = document
+    if settings["ahead"]:
+        add_ahead(request, answer)
     if kind in settings["retry_after"]:
         answer.set("Retry-After", retry_after(settings["retry_after"][kind]))
     return answer
@@ -543,7 +581,11 @@ def answer_to(request):
         if answer is None:
             answer = add(request, ask(options.upstream, request.method, request.path,
                                       request.body, request.headers))
-    if fault is not None:
+    if fault is not None and answer.status >= 400:
+        # There is nothing to spoil, such as when pebble refuses a nonce: the next time.
+        with lock:
+            fault["count"] += 1
+    elif fault is not None:
         answer = FAULTS[fault["fault"]](request, fault, answer)
     return answer
 
@@ -575,7 +617,8 @@ class Handler(BaseHTTPRequestHandler):
 class Front(Handler):
     def any(self):
         request = Request(self.command, self.path, self.headers, self.read())
-        entry = {"on": request.kind, "method": self.command, "path": self.path, "status": 0}
+        entry = {"on": request.kind, "method": self.command, "path": self.path, "status": 0,
+                 "at": time.monotonic()}
         with lock:
             log.append(entry)
         try:
@@ -615,6 +658,10 @@ class Control(Handler):
                 settings.update(told)
             elif self.path == "/window":
                 windows[told.pop("id")] = told
+            elif self.path == "/revoke":
+                revoked.add(int(told["serial"], 16))
+            elif self.path == "/replaced":
+                answer = sorted(replaced)
             elif self.path == "/log":
                 answer = list(log)
             else:

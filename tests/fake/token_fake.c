@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/holdfast/keyd/v1/keys.pb-c.h"
 #include "tests/fake/shared_memory.h"
 
 #define KEYS_MAX 256
@@ -23,7 +24,7 @@ struct token_key {
 
 struct custody {
 	pthread_mutex_t mutex; /* guards all below */
-	bool is_away, loses;
+	bool is_away, loses, for_good;
 	size_t n;
 	struct token_key keys[KEYS_MAX];
 };
@@ -57,6 +58,14 @@ token_fake_lose(struct custody *custody)
 {
 	pthread_mutex_lock(&custody->mutex);
 	custody->loses = true;
+	pthread_mutex_unlock(&custody->mutex);
+}
+
+void
+token_fake_lose_for_good(struct custody *custody)
+{
+	pthread_mutex_lock(&custody->mutex);
+	custody->loses = custody->for_good = true;
 	pthread_mutex_unlock(&custody->mutex);
 }
 
@@ -122,7 +131,10 @@ custody_generate(struct custody *custody, enum key_alg alg, const char *label,
 	*ret_key = to->key;
 	if (custody->loses)
 		st = away(ret_why);
-	custody->loses = false;
+	if (custody->for_good)
+		to->key.state =
+		    HOLDFAST__KEYD__V1__KEY_STATE__KEY_STATE_SCHEDULED;
+	custody->loses = custody->for_good = false;
 	pthread_mutex_unlock(&custody->mutex);
 	return st;
 }
@@ -193,7 +205,8 @@ custody_sign_csr(struct custody *custody, const struct key_id *id,
 		return st;
 	st = status_fail(STATUS_NOT_FOUND, "no such key");
 	for (size_t i = 0; i < custody->n; i++)
-		if (key_id_equal(&custody->keys[i].key.id, id)) {
+		if (custody->keys[i].key.state == 1 &&
+		    key_id_equal(&custody->keys[i].key.id, id)) {
 			sign(&custody->keys[i], info, ret_signature);
 			st = status_ok();
 		}

@@ -16,6 +16,8 @@ struct custody *token_fake_new(void); /* released by custody_close */
 void token_fake_away(struct custody *custody, bool away);
 /* The next key is made, and the answer is lost. */
 void token_fake_lose(struct custody *custody);
+/* That one is going to be destroyed, by the time it is looked for. */
+void token_fake_lose_for_good(struct custody *custody);
 size_t token_fake_keys(struct custody *custody);
 
 #endif

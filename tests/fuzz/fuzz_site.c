@@ -41,6 +41,8 @@ must_be_safe(const struct site *site, const struct site_pem *pem)
 	}
 	for (size_t i = 0; i < site->n_certificates; i++)
 		must_be_certificates(pem->chain[i]);
+	if (site->has_standby)
+		must_be_certificates(pem->chain[SITE_STANDBY]);
 }
 
 int

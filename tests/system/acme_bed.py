@@ -14,12 +14,13 @@ another resolver ("127.0.0.1:5353").
 """
 
 import base64
+import struct
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from bed import free_port, wait_for
-from certd_bed import FollowBed, enrollments_pb2
+from bed import BUILD, free_port, wait_for
+from certd_bed import FollowBed, enrollments_pb2, keys_pb2
 from pebble import EAB_KEY, EAB_KEY_ID, AcmeFront, Pebble
 
 (QUEUED, CHECKING, ORDERING, PRESENTING, AWAITING_VERIFY, VALIDATING, AWAITING_ISSUE, FINALIZING,
@@ -31,6 +32,7 @@ HTTP_01, DNS_01, BY_HAND, DNS_PERSIST_01 = 1, 2, 3, 4
 MODE_PERSONAL, MODE_ACME, MODE_SHARED, MODE_AUTOMATIC = 1, 2, 3, 4
 KIND_PERSONAL, KIND_ACME = 1, 2
 
+CLOCK = BUILD / "tests/libclock_ahead.so"
 _NAMES = enrollments_pb2.ChangeState.Name
 
 
@@ -45,11 +47,16 @@ class AcmeBed(FollowBed):
     ca_lines: {name: more lines of its entry in acme.authorities}.
     acme_lines, dns_lines, check_lines: more of these parts of certd.yaml.
     dns: the resolver of CAs and certd.  preflight: certd looks before it asks a CA.
+    clock: the daemons' can be set (set_clock, travel); the CAs stay in the present.
     """
 
     def __init__(self, edges=0, cas=None, front=None, ca_lines=None, acme_lines="", dns_lines="",
-                 check_lines="", dns=None, preflight=False, **kw):
+                 check_lines="", dns=None, preflight=False, clock=False, **kw):
         super().__init__(edges=edges, http=edges > 0, **kw)
+        if clock:
+            self.clock = self.dir / "clock"
+            self.clock.write_bytes(bytes(8))
+            self.env.update(LD_PRELOAD=str(CLOCK), CLOCK_AHEAD_FILE=str(self.clock))
         self.ca_lines, self.acme_lines = ca_lines or {}, acme_lines
         self.dns_lines, self.check_lines = dns_lines, check_lines
         self.preflight, self.dns = preflight, dns
@@ -61,7 +68,11 @@ class AcmeBed(FollowBed):
         self.front = None if front is None else AcmeFront(self.pebble, **front)
         keyd = self.dir / "keyd.yaml"
         hosts = ", ".join(f'"{ca.host}"' for ca in self.reached().values())
-        keyd.write_text(keyd.read_text() + f"signing:\n  acme_hosts: [{hosts}]\n")
+        text = keyd.read_text() + f"signing:\n  acme_hosts: [{hosts}]\n"
+        if clock:
+            # Its workers certify identities.
+            text = text.replace("[SOFTHSM2_CONF]", "[SOFTHSM2_CONF, LD_PRELOAD, CLOCK_AHEAD_FILE]")
+        keyd.write_text(text)
 
     def _new_ca(self, name, settings):
         settings = dict({"dns": self.dns, "http_port": self.http_port}, **settings)
@@ -126,17 +137,35 @@ acme:
             self.start_edge(name)
         if self.names:
             self.start_nginx()
-            for name in self.names:
-                wait_for(f"{name} is live", lambda n=name: self.json(
-                    "edge", "show", n)["state"] == "live", 60)
+            self.wait_edges()
         return self
+
+    def wait_edges(self):
+        """Until all edges are connected."""
+        for name in self.names:
+            wait_for(f"{name} is live", lambda n=name: self.json(
+                "edge", "show", n)["state"] == "live", 60)
 
     def kill_certd(self):
         self.daemons["certd"].kill()
 
     def restart_certd(self):
+        """Stopped and started; it, its edges and keyd reach each other."""
         self.daemons["certd"].stop()
         self.start_certd()
+        wait_for("certd reaches keyd", lambda: self.call(
+            "Status", "Get").keyd_trouble == "")
+        self.wait_edges()
+
+    def set_clock(self, ahead_s):
+        """That of keyd, certd, edges and the command line, while they run."""
+        with open(self.clock, "r+b", buffering=0) as clock:
+            clock.write(struct.pack("=q", ahead_s))
+
+    def travel(self, ahead_s):
+        """certd is started again at another time."""
+        self.set_clock(ahead_s)
+        self.restart_certd()
 
     def close(self):
         try:
@@ -212,6 +241,12 @@ acme:
     def issued_by(self, ca=None):
         """How many certificates the CA has issued since its start."""
         return (ca or self.pebble).pebble.text().count("Issued certificate serial")
+
+    def no_key_is_left_over(self):
+        """Does keyd hold the keys of certd's certificates, and no other for use?"""
+        in_use = {row[0] for row in self.rows("SELECT lower(hex(key)) FROM certificate")}
+        return in_use == {id_ for id_, key in self.keyd_keys().items()
+                          if key.state == keys_pb2.KEY_STATE_ACTIVE}
 
     def events(self, act):
         """[(object, detail)] of certd's history, oldest first."""

@@ -125,10 +125,12 @@ class Site:
 
 
 class Bed:
-    def __init__(self, workers=2, durability="fdatasync", pin=None, keyd=KEYD):
+    def __init__(self, workers=2, durability="fdatasync", pin=None, keyd=KEYD,
+                 where="/tmp"):
+        """where: "/dev/shm" for a bed whose token is used for thousands of keys."""
         self.keyd_program = keyd
         # Short: unix socket paths end at 107 octets.
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hf-", dir="/tmp"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hf-", dir=where))
         self.dir.chmod(0o755)
         self.port, self.enroll_port, self.https_port = free_port(), free_port(), free_port()
         self.metrics_port = free_port()

@@ -36,15 +36,12 @@ MODULES = ((accounts_pb2, accounts_pb2_grpc), (authorities_pb2, authorities_pb2_
            (edges_pb2, edges_pb2_grpc), (enrollments_pb2, enrollments_pb2_grpc),
            (plans_pb2, plans_pb2_grpc), (resources_pb2, resources_pb2_grpc),
            (status_pb2, status_pb2_grpc))
-# What certd has of them with ACME.
-ACME_MODULES = ((authorities_pb2, authorities_pb2_grpc), (diagnoses_pb2, diagnoses_pb2_grpc),
-                (enrollments_pb2, enrollments_pb2_grpc), (plans_pb2, plans_pb2_grpc))
 ADMINISTRATOR, ENGINEER, VIEWER, AUDITOR = 1, 2, 3, 4
 
 
 def service_of(service, method):
     """The class of a method's requests, and the stub of its service."""
-    for messages, stubs in MODULES + ACME_MODULES:
+    for messages, stubs in MODULES:
         found = messages.DESCRIPTOR.services_by_name.get(service)
         if found is not None:
             request = getattr(messages, found.methods_by_name[method].input_type.name)

@@ -275,9 +275,21 @@ class AcmeFront:
         """start, end (RFC 3339), explanation, retry_after; cert_id "*": of all."""
         self._tell("/window", {"id": cert_id, **window})
 
+    def revoke(self, serial):
+        """The CA has revoked it, by renewalInfo."""
+        self._tell("/revoke", {"serial": f"{serial:x}"})
+
+    def replaced(self):
+        """CertIDs that orders have replaced."""
+        return self._tell("/replaced", {})
+
     def log(self):
         """[{"on": "new_order", "method", "path", "status"}, ...] since the start."""
         return self._tell("/log", {})
 
-    def count(self, kind):
-        return sum(entry["on"] == kind for entry in self.log())
+    def count(self, kind="any"):
+        return sum(kind in ("any", entry["on"]) for entry in self.log())
+
+    def times(self):
+        """When requests came, in seconds of one clock."""
+        return [entry["at"] for entry in self.log()]

@@ -104,7 +104,8 @@ FALSE_CLAIMS = [
 ]
 
 
-@pytest.mark.parametrize("name,content,context", FALSE_CLAIMS)
+@pytest.mark.parametrize("name,content,context", FALSE_CLAIMS,
+                         ids=[name for name, *_ in FALSE_CLAIMS])
 def test_content_that_is_not_what_it_claims_is_refused(keys, edge, name, content, context):
     error = edge.error(keys["ec-p256"], content, context=context)
     assert error.code().name == "INVALID_ARGUMENT", error

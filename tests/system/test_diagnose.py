@@ -9,12 +9,13 @@ import threading
 
 import pytest
 
-from bed import Daemon, free_port, wait_for
-from certd_bed import FollowBed
+from acme_bed import CHECKING, DONE, FAILED, PROVING, AcmeBed
+from bed import free_port, wait_for
 from certs import Pki
+from named import Named
 
 GOOD, WWW = "shop.example.org", "www.example.org"
-FRONT = "127.0.0.3"
+FRONT, REDIRECTS = "127.0.0.3", "127.0.0.4"
 ORIGIN = "origin.example.org"
 
 
@@ -46,80 +47,26 @@ class Web:
         self.server.server_close()
 
 
-def start_named(bed, port, records):
-    """named with its own root, so that nothing leaves the machine; it is authoritative for
-    example.org and the operator's zone, and resolves."""
-    folder = bed.dir / "named"
-    folder.mkdir()
-    head = "$TTL 60\n@ IN SOA ns.example.org. h.example.org. 1 3600 600 86400 60\n" \
-           "@ IN NS ns.example.org.\n"
-    zones = {".": "ns.example.org. IN A 127.0.0.1\n",
-             "example.org": "ns IN A 127.0.0.1\n" + records,
-             "edge.holdfast.test": "* 300 IN A 127.0.0.1\n"}
-    text = f"""\
-options {{
-  directory "{folder}"; pid-file "{folder}/pid"; session-keyfile "{folder}/session.key";
-  managed-keys-directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }};
-  listen-on-v6 {{ none; }}; recursion yes; allow-recursion {{ 127.0.0.1; }};
-  empty-zones-enable no; dnssec-validation no; notify no; minimal-responses no;
-}};
-controls {{ }};
-"""
-    for i, (zone, lines) in enumerate(zones.items()):
-        (folder / f"zone{i}").write_text(head + lines)
-        text += f'zone "{zone}" {{ type primary; file "zone{i}"; }};\n'
-    (folder / "named.conf").write_text(text)
-    named = Daemon("named", ["/usr/sbin/named", "-4", "-c", folder / "named.conf", "-g"],
-                   bed.dir / "named.log", bed.env)
-    bed.daemons["named"] = named
-    named.start()
-    wait_for("named listens", lambda: bed._listens(named, port))
-
-
 def add(bed, *hosts):
     key, leaf = bed.pki.leaf(*hosts)
     chain, private = bed.pki.files(bed.dir / "up", hosts[0], key, leaf)
     return bed.json("cert", "upload", chain, private, "--account", "acme")["certificate"]
 
 
-@pytest.fixture(scope="module")
-def bed():
-    b = FollowBed(edges=1, http=True)
-    b.dns_port = free_port()
-    b.certd_lines = f"""\
-acme:
-  authorities:
-    - name: le
-      directory: https://127.0.0.1:9/dir
-      ca_domain: letsencrypt.org
-dns:
-  resolvers: ["127.0.0.1:{b.dns_port}"]
-  authoritative_port: {b.dns_port}
-checks:
-  http_port: {b.http_ports["e1"]}
-  https_port: {b.ports["e1"]}
-  allow_private: true
-"""
-    b.up()
-    b.pki = Pki()
-    key, leaf = b.pki.leaf(ORIGIN)
-    b.origin = Web("127.0.0.1", 0, 200, body=b"hello",
-                   tls=b.pki.files(b.dir / "origin", "origin", key, leaf))
-    b.front = Web(FRONT, b.http_ports["e1"], 403,
-                  [("Server", "cloudflare"), ("CF-RAY", "1"), ("Content-Type", "text/html")],
-                  b"<title>Just a moment...</title>")
-    b.cli("account", "create", "acme")
-    b.cli("account", "create", "rival")
-    b.start_edge("e1")
-    b.first = add(b, GOOD, WWW)
-    b.shop = b.json("resource", "create", "shop", GOOD, WWW, "--account", "acme",
-                    "--cert", b.first["id"], "--origin", f"{ORIGIN}:{b.origin.port}",
-                    "--origin-mode", "https")["resource"]
-    start_named(b, b.dns_port, f"""\
-shop 300 IN CNAME {b.shop["target"]}.
+class DiagnoseBed(AcmeBed):
+    """The DNS of certd and of the CA is a named."""
+
+    def __init__(self):
+        port = free_port()
+        super().__init__(edges=1, dns=f"127.0.0.1:{port}", preflight=True,
+                         ca_lines={"pebble": "      ca_domain: letsencrypt.org\n"})
+        self.named = Named(self.dir / "named", port=port)
+        self.named.zone("edge.holdfast.test", "* 300 IN A 127.0.0.1")
+        self.named.zone("example.org", f"""\
 www IN A 127.0.0.1
 origin IN A 127.0.0.1
 fronted IN A {FRONT}
+redirected IN A {REDIRECTS}
 dangling IN CNAME nowhere.example.org.
 round IN CNAME about.example.org.
 about IN CNAME round.example.org.
@@ -128,12 +75,53 @@ noca IN CAA 0 issue "ca.example"
 lame IN NS ns1.lame
 ns1.lame IN A 127.0.0.9
 """)
+
+    def up(self):
+        self.named.start()
+        return super().up()
+
+    def close(self):
+        try:
+            super().close()
+        finally:
+            self.named.stop()
+
+    def point(self, host, target):
+        self.named.update("example.org", f"delete {host} A", f"add {host} 300 CNAME {target}.")
+
+
+@pytest.fixture(scope="module")
+def bed():
+    b, webs = DiagnoseBed(), []
+    try:
+        set_up(b, webs)
+        yield b
+    finally:
+        for web in webs:
+            web.close()
+        b.close()
+
+
+def set_up(b, webs):
+    b.up()
+    b.pki = Pki()
+    key, leaf = b.pki.leaf(ORIGIN)
+    b.origin = Web("127.0.0.1", 0, 200, body=b"hello",
+                   tls=b.pki.files(b.dir / "origin", "origin", key, leaf))
+    blocker = Web(FRONT, b.http_ports["e1"], 403,
+                  [("Server", "cloudflare"), ("CF-RAY", "1"), ("Content-Type", "text/html")],
+                  b"<title>Just a moment...</title>")
+    redirects = Web(REDIRECTS, b.http_ports["e1"], 302,
+                    [("Location", "http://192.0.2.1/login"), ("Server", "front")])
+    webs += [b.origin, blocker, redirects]
+    b.cli("account", "create", "rival")
+    b.first = add(b, GOOD, WWW)
+    b.shop = b.json("resource", "create", "shop", GOOD, WWW, "--account", "acme",
+                    "--cert", b.first["id"], "--origin", f"{ORIGIN}:{b.origin.port}",
+                    "--origin-mode", "https")["resource"]
+    b.point(GOOD, b.shop["target"])
     b.publish(GOOD, WWW)
     wait_for("the edge serves it", lambda: b.converged("shop"), 60)
-    yield b
-    b.origin.close()
-    b.front.close()
-    b.close()
 
 
 def diagnose(bed, *argv, passes=None):
@@ -147,6 +135,60 @@ def diagnose(bed, *argv, passes=None):
     return report, {f["check"] if len(names) < 2 else (f["check"], f["hostname"]): f
                     for f in report["findings"]}
 
+
+# ---- before the CA is asked ----
+
+LATER = "later.example.org"
+
+
+@pytest.mark.feature("C17")
+@pytest.mark.feature("C18")
+def test_a_ca_is_not_asked_for_a_name_that_leads_nowhere(bed):
+    """The name is there, its line in the DNS is not yet."""
+    orders = bed.orders_made()
+    later = bed.json("resource", "create", "later", LATER, "--account", "acme")["resource"]
+    change = bed.changes(resource=int(later["id"]))[0]
+    wait_for("it says what is missing", lambda: bed.change(change.id).problem)
+    change = bed.change(change.id)
+    assert change.state == CHECKING and bed.orders_made() == orders
+    assert f"{LATER}" in change.problem and "NXDOMAIN" in change.problem
+    assert f"{LATER}.  CNAME  {later['target']}." in change.problem
+    assert change.doing == "waits until its names can be validated"
+    shown = bed.cli("change", "show", change.id)
+    assert change.problem in shown and f"holdfast change retry {change.id}" in shown
+    # What was seen is kept with it.
+    token = bed.make_token("acme", name="later")
+    code, _, report = bed.rest("GET", f"/v1/diagnoses/{change.diagnosis}", token)
+    assert code == 200 and int(report["change"]) == change.id and not report["passed"]
+    assert any(f["check"] == "dns" and f["remedy"] in change.problem
+               for f in report["findings"] if f["remedy"])
+    # It is mended; the last test sees it issued without a word.
+    bed.point(LATER, later["target"])
+    bed.later = change.id
+
+
+@pytest.mark.feature("C17")
+@pytest.mark.feature("V03")
+def test_who_waits_for_a_certificate_is_told_at_once_what_is_in_the_way(bed):
+    orders = bed.orders_made()
+    done = bed.run("enrollment", "create", "fronted.example.org", "--account", "acme")
+    assert done.returncode == 1
+    assert "403: it is blocked" in done.stdout
+    assert "turn the proxy of Cloudflare off" in done.stdout
+    done = bed.run("enrollment", "create", "noca.example.org", "--account", "acme")
+    assert done.returncode == 1
+    assert 'noca.example.org.  CAA  0 issue "letsencrypt.org"' in done.stdout
+    assert bed.orders_made() == orders
+    # The record that was named is put there, and the certificate comes.
+    failed = bed.changes()[0]
+    assert failed.state == FAILED and failed.diagnosis != 0
+    bed.named.update("example.org", 'add noca.example.org 60 CAA 0 issue "letsencrypt.org"')
+    begun = bed.call("Enrollments", "Issue", id=failed.enrollment)
+    bed.ended(begun.change.id, DONE)
+    bed.named.update("example.org", 'delete noca.example.org CAA 0 issue "letsencrypt.org"')
+
+
+# ---- a person asks ----
 
 @pytest.mark.feature("E01")
 @pytest.mark.feature("E02")
@@ -179,7 +221,7 @@ def test_answers_are_shown_as_dig_does_and_edges_with_what_they_have(bed):
     _, found = diagnose(bed, GOOD)
     detail = found["dns"]["detail"]
     assert bed.shop["target"] in detail and "CNAME" in detail and "300" in detail
-    assert f"127.0.0.1:{bed.dns_port}" in detail or f"127.0.0.1#{bed.dns_port}" in detail
+    assert f"127.0.0.1:{bed.named.port}" in detail or f"127.0.0.1#{bed.named.port}" in detail
     version = bed.json("resource", "show", "shop")["version"]
     assert f"version {version} is in place at 1 of 1 live edges, and was seen served by 1" in \
         found["edges"]["seen"]
@@ -206,6 +248,14 @@ def test_a_front_that_blocks_the_challenge_is_named(bed):
     assert "turn the proxy of Cloudflare off" in found["http-01"]["remedy"]
     done = bed.run("diagnose", "fronted.example.org")
     assert done.returncode == 1 and "FAIL  " in done.stdout and "to do " in done.stdout
+
+
+@pytest.mark.feature("V03")
+def test_a_front_that_redirects_the_challenge_elsewhere_is_told(bed):
+    _, found = diagnose(bed, "redirected.example.org", passes=False)
+    assert "redirected to http://192.0.2.1/login, an address, which CAs do not follow to" in (
+        found["http-01"]["seen"])
+    assert "take /.well-known/acme-challenge/ out of the redirects" in found["http-01"]["remedy"]
 
 
 @pytest.mark.feature("E06")
@@ -267,3 +317,18 @@ def test_rest_runs_keeps_and_lists_diagnoses_of_the_account_alone(bed):
     assert bed.rest("GET", "/v1/diagnoses", rival)[2]["diagnoses"] == []
     # The sandbox has what libcurl and c-ares need.
     assert "refused a system call" not in bed.daemons["certd"].text()
+
+
+# ---- what was in the way at first ----
+
+@pytest.mark.feature("C17")
+@pytest.mark.feature("V01")
+def test_the_order_begins_by_itself_when_the_dns_is_mended(bed):
+    change = bed.in_state(bed.later, PROVING, DONE, seconds=120)
+    assert change.problem == "" and change.diagnosis != 0
+    bed.publish(LATER)
+    done = bed.ended(change.id, DONE)
+    assert bed.served("e1", LATER) == bed.json("cert", "show", done.certificate)["fingerprint"]
+    report, _ = diagnose(bed, LATER, passes=True)
+    seen = [f["seen"] for f in report["findings"] if f["check"] == "certificate"]
+    assert any(f"certificate {done.certificate}" in text for text in seen), seen

@@ -115,6 +115,12 @@ enroll_desk_enrollments(void)
 	return enrollments;
 }
 
+const struct config *
+enroll_desk_config(void)
+{
+	return config;
+}
+
 /* ---- asking ---- */
 
 char *

@@ -22,6 +22,7 @@ int enroll_desk_set_up_none(void **state);
 int enroll_desk_tear_down(void **state);
 
 struct enrollments *enroll_desk_enrollments(void);
+const struct config *enroll_desk_config(void);
 
 DESK_MESSAGE(cancel_change_request, CancelChangeRequest)
 DESK_MESSAGE(create_enrollment_request, CreateEnrollmentRequest)

@@ -171,3 +171,9 @@ made_site_of(
 
 	return made_site_new(id, version, hosts, &cert, cert != NULL ? 1 : 0);
 }
+
+void
+made_site_standby(Holdfast__Certd__V1__Site *site, const struct made_cert *cert)
+{
+	site->standby = certificate_of(cert);
+}

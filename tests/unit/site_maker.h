@@ -23,6 +23,9 @@ void made_cert_free(struct made_cert *cert); /* NULL is allowed */
 /* hosts end with NULL.  Released with made_site_free. */
 Holdfast__Certd__V1__Site *made_site_new(int64_t id, int64_t version,
     const char *const *hosts, const struct made_cert *const *certs, size_t n);
+/* With a standby certificate. */
+void made_site_standby(
+    Holdfast__Certd__V1__Site *site, const struct made_cert *cert);
 void made_site_free(Holdfast__Certd__V1__Site *site);
 
 /* Both in one, for one host. */

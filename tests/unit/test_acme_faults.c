@@ -339,6 +339,42 @@ a_ca_that_is_slow_is_not_waited_for_for_ever(void **state)
 	acme_free(acme);
 }
 
+/* Each of its answers comes in time. */
+static void
+a_slow_list_of_orders_is_not_read_for_ever(void **state)
+{
+	const struct acme_config config = { .directory = bed.desk.directory,
+		.ca_file = bed.desk.ca_file,
+		.timeout_ms = 250 };
+	static const char *const others[] = { "never-ordered.example" };
+	const struct acme_order_new lost = { others, 1, NULL, NULL };
+	struct acme_order order;
+	struct acme *acme = NULL;
+	bool is_found = true;
+	size_t seen;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		char name[32];
+		const char *const one[] = { name };
+		const struct acme_order_new each = { one, 1, NULL, NULL };
+
+		snprintf(name, sizeof(name), "listed-%d.example", i);
+		OK(acme_order_new(
+		    bed.acme, &bed.account, &each, &order, &problem));
+		acme_order_done(&order);
+	}
+	OK(acme_new(&config, &acme));
+	seen = pebble_desk_count(&bed.desk, "order");
+	fault("{\"fault\": \"slow\", \"on\": \"order\", \"seconds\": 0.15, "
+	      "\"count\": 100}");
+	OK(acme_order_find(
+	    acme, &bed.account, &lost, &order, &is_found, &problem));
+	assert_false(is_found);
+	assert_in_range(pebble_desk_count(&bed.desk, "order") - seen, 1, 15);
+	acme_free(acme);
+}
+
 /* ---- elsewhere ---- */
 
 static void
@@ -709,6 +745,7 @@ main(void)
 		TEST(a_transfer_that_is_cut_passes),
 		TEST(a_connection_that_is_reset_passes),
 		TEST(a_ca_that_is_slow_is_not_waited_for_for_ever),
+		TEST(a_slow_list_of_orders_is_not_read_for_ever),
 		TEST(redirects_are_not_followed),
 		TEST(urls_that_lead_elsewhere_are_refused),
 		TEST(an_account_whose_url_leads_elsewhere_is_refused),

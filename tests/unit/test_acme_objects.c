@@ -378,15 +378,15 @@ static void
 origins_are_compared_by_what_they_are(void **state)
 {
 	(void)state;
-	assert_true(acme_http_same_origin(
+	assert_true(acme_url_same_origin(
 	    "https://CA.example/a", "https://ca.example:443/b"));
 	assert_true(
-	    acme_http_same_origin("https://[::1]:8/a", "https://[::1]:8/b"));
-	assert_false(acme_http_same_origin(
-	    "http://ca.example/a", "https://ca.example/"));
-	assert_false(acme_http_same_origin(
+	    acme_url_same_origin("https://[::1]:8/a", "https://[::1]:8/b"));
+	assert_false(
+	    acme_url_same_origin("http://ca.example/a", "https://ca.example/"));
+	assert_false(acme_url_same_origin(
 	    "https://ca.example:8443/a", "https://ca.example/"));
-	assert_false(acme_http_same_origin("https://ca.example", ORIGIN));
+	assert_false(acme_url_same_origin("https://ca.example", ORIGIN));
 	assert_true(acme_url_is_loopback("http://127.1.2.3:80/"));
 	assert_true(acme_url_is_loopback("http://[::1]/"));
 	assert_true(acme_url_is_loopback("http://localhost/"));

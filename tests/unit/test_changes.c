@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -310,7 +312,8 @@ verify_answers_with_what_is_missing_and_when_to_come_again(void **state)
 		.id = begin(desk),
 		.input = CHANGE_INPUT_VERIFY,
 		.state = CHANGE_AWAITING_VERIFY,
-		.problem = "ns1.example.com has no TXT record yet",
+		.problem = "ns1.example.com has no TXT record yet; verify "
+			   "again in 30 s.",
 		.due_in_s = 600 };
 
 	enroll_desk_put(desk, machine.id, CHANGE_AWAITING_VERIFY, "", 0);
@@ -318,7 +321,7 @@ verify_answers_with_what_is_missing_and_when_to_come_again(void **state)
 	refused(desk,
 	    ask(desk, &desk_alice, "Changes/Verify", machine.id, NULL),
 	    STATUS_FAILED_PRECONDITION,
-	    "ns1.example.com has no TXT record yet; verify again in ");
+	    "ns1.example.com has no TXT record yet; verify again in 30 s.");
 	pthread_join(machine.thread, NULL);
 	/* It may be given again, and then it is there. */
 	machine.state = CHANGE_VALIDATING;
@@ -387,6 +390,8 @@ struct waiter {
 	pthread_t thread;
 };
 
+static atomic_bool waiting_is_over;
+
 static void *
 run_waiter(void *ctx)
 {
@@ -396,8 +401,12 @@ run_waiter(void *ctx)
 
 	asked.id = waiter->id;
 	asked.timeout_ms = 60000;
-	waiter->st =
-	    desk_ask_with(waiter->desk, &call, "Changes/Wait", &asked, NULL);
+	/* The test's own brief wait may have been in its way. */
+	do {
+		waiter->st = desk_ask_with(
+		    waiter->desk, &call, "Changes/Wait", &asked, NULL);
+	} while (waiter->st.code == STATUS_RESOURCE_EXHAUSTED &&
+		 !atomic_load(&waiting_is_over));
 	return NULL;
 }
 
@@ -422,11 +431,11 @@ so_many_wait_and_no_more_and_all_are_let_go_at_the_end(void **state)
 	while (!failed(st))
 		st = desk_ask(desk, &desk_alice, "Changes/Wait", &asked, NULL);
 	refused(desk, st, STATUS_RESOURCE_EXHAUSTED, "read the change now and");
+	atomic_store(&waiting_is_over, true);
 	enrollments_end_waits(enroll_desk_enrollments());
 	for (size_t i = 0; i < CHANGES_WAITING_MAX; i++) {
 		pthread_join(waiters[i].thread, NULL);
-		assert_true(waiters[i].st.code == STATUS_OK ||
-			    waiters[i].st.code == STATUS_RESOURCE_EXHAUSTED);
+		assert_int_equal(waiters[i].st.code, STATUS_OK);
 	}
 }
 

@@ -486,6 +486,39 @@ dns_01_follows_the_cname_to_a_provider(void **state)
 	    &at, "dns", WWW, CHECK_WARNING, "neither CNAME nor address");
 }
 
+/* As certd/provider_access.h has it. */
+static void
+dns_01_looks_whom_a_provider_serves(void **state)
+{
+	(void)state;
+	checks_desk_tear_down(&at);
+	checks_desk_set_up(&at,
+	    "dns: {providers: [{name: ours, type: rfc2136,"
+	    " zones: [example.com, example.net], server: \"127.0.0.1:53\","
+	    " delegation_zone: to.example.net}]}\n");
+	dns_fake_zone(
+	    "example.com", "ns1.example.com", "198.41.0.4:53", DNS_OK, true);
+	dns_fake_zone(
+	    "example.net", "ns1.example.net", "198.41.0.4:53", DNS_OK, true);
+	enroll(NULL);
+	checks_desk_run(&at, WWW, at.shop, 0, VALIDATION_DNS_01);
+	checks_desk_expect(&at, "dns-01", WWW, CHECK_FAIL,
+	    "provider ours has it, for others than account acme");
+	checks_desk_expect(&at, "dns-01", WWW, CHECK_FAIL,
+	    "_acme-challenge.www.example.com.  CNAME  LABEL.acme.to.example."
+	    "net.");
+	checks_desk_sql(&at, "UPDATE enrollment SET by_operator = 1");
+	checks_desk_run(&at, WWW, at.shop, 0, VALIDATION_DNS_01);
+	checks_desk_expect(
+	    &at, "dns-01", WWW, CHECK_PASS, "provider ours has it");
+	checks_desk_sql(&at, "UPDATE enrollment SET by_operator = 0");
+	dns_fake_add(
+	    "_acme-challenge." WWW, DNS_CNAME, 60, "www.acme.to.example.net");
+	checks_desk_run(&at, WWW, at.shop, 0, VALIDATION_DNS_01);
+	checks_desk_expect(
+	    &at, "dns-01", WWW, CHECK_PASS, "provider ours has it");
+}
+
 static void
 a_name_server_without_an_address_is_told(void **state)
 {
@@ -566,8 +599,10 @@ dns_persist_01_looks_for_its_record(void **state)
 {
 	(void)state;
 	at.ca_domain = "letsencrypt.org";
-	assert_true(is_forbidden(VALIDATION_DNS_PERSIST_01,
-	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org"));
+	/* The CA is to be asked: what is to be put there is known then. */
+	assert_false(is_forbidden(VALIDATION_DNS_PERSIST_01, ""));
+	checks_desk_expect(&at, "dns-01", WWW, CHECK_WARNING,
+	    "_validation-persist.www.example.com.  TXT  \"letsencrypt.org");
 	dns_fake_add("_validation-persist." WWW, DNS_TXT, 60,
 	    "letsencrypt.org; accounturi=https://x/1");
 	assert_false(is_forbidden(VALIDATION_DNS_PERSIST_01, ""));
@@ -792,6 +827,7 @@ main(void)
 		TEST(the_change_under_way_and_its_problem_are_told),
 		TEST(dns_01_needs_a_provider_that_has_the_name),
 		TEST(dns_01_follows_the_cname_to_a_provider),
+		TEST(dns_01_looks_whom_a_provider_serves),
 		TEST(a_name_server_without_an_address_is_told),
 		TEST(a_name_server_at_a_private_address_is_not_asked),
 		TEST(a_wildcards_cname_is_no_delegation),

@@ -265,6 +265,30 @@ an_operator_who_says_how_names_are_validated_gives_them(void **state)
 	    update(desk, &change, F(DNS_PROVIDER), NULL).code, STATUS_OK);
 }
 
+static void
+what_resources_serve_takes_both_scopes(void **state)
+{
+	struct desk *desk = *state;
+	int64_t certificate, id = active(desk, "www.example.com", &certificate);
+	int64_t shop = desk_resource(
+	    desk, desk->acme, "shop", "shop.example.com", MODE_AUTOMATIC);
+	create_msg asked = desk_create_enrollment_request();
+	revoke_msg revoke = desk_revoke_request();
+	struct caller narrow = desk_alice;
+
+	narrow.scopes = SCOPE_CERTIFICATES_READ | SCOPE_CERTIFICATES_WRITE;
+	asked.resource = shop;
+	refused(desk, create(desk, &narrow, &asked), STATUS_PERMISSION_DENIED,
+	    "the scopes certificates:write and resources:write");
+	revoke.id = id;
+	refused(desk,
+	    desk_ask(desk, &narrow, "Enrollments/Revoke", &revoke, NULL),
+	    STATUS_PERMISSION_DENIED,
+	    "the scopes certificates:write and resources:write");
+	narrow.scopes |= SCOPE_RESOURCES_WRITE;
+	assert_int_equal(create(desk, &narrow, &asked).code, STATUS_OK);
+}
+
 /* ---- how much of CAs' patience an account may use ---- */
 
 static void
@@ -1069,6 +1093,7 @@ main(void)
 		T(dns_providers_serve_the_accounts_that_they_name),
 		T(names_are_an_operators_until_the_account_adds_one),
 		T(an_operator_who_says_how_names_are_validated_gives_them),
+		T(what_resources_serve_takes_both_scopes),
 		T(an_enrollment_is_forced_five_times_a_day),
 		T(an_account_asks_for_so_many_certificates_a_day),
 		T(what_no_ca_takes_or_certd_does_not_have_is_refused),

@@ -178,6 +178,37 @@ several_kinds_of_keys_stand_side_by_side(void **state)
 }
 
 static void
+a_standby_certificate_stands_beside_and_goes_with_its_version(void **state)
+{
+	Holdfast__Certd__V1__Site *message = made_site_of(1, 5, HOST, ec);
+
+	(void)state;
+	made_site_standby(message, rsa);
+	site_unref(serve(message));
+	assert_string_equal(
+	    text_of("live/" HOST "/fullchain.pem"), ec->chain_pem);
+	assert_string_equal(
+	    text_of("live/" HOST "/standby/fullchain.pem"), rsa->chain_pem);
+	assert_non_null(strstr(text_of("live/" HOST "/standby/privkey.pem"),
+	    "BEGIN " STUB_PEM_LABEL));
+	assert_non_null(strstr(
+	    text_of("live/" HOST "/standby/haproxy.pem"), rsa->chain_pem));
+	assert_int_equal(mode_of("live/" HOST "/standby"), 0755);
+	assert_int_equal(mode_of("live/" HOST "/standby/fullchain.pem"), 0644);
+	/* HAProxy, which reads its folder whole, is not given it. */
+	assert_string_equal(text_of("haproxy/" HOST ".pem"),
+	    text_of("live/" HOST "/haproxy.pem"));
+	site_unref(serve(made_site_of(1, 6, HOST, rsa)));
+	assert_null(text_of("live/" HOST "/standby/fullchain.pem"));
+	files_prune(files, HOST, 6, 0);
+	assert_null(text_of("versions/" HOST "/5/standby/fullchain.pem"));
+	assert_null(text_of("versions/" HOST "/5/fullchain.pem"));
+	assert_false(
+	    failed(files_remove(files, (const char *const[]){ HOST }, 1)));
+	assert_int_equal(access(folder, F_OK), 0);
+}
+
+static void
 a_wildcard_has_a_folder_of_its_own(void **state)
 {
 	struct site *site = serve(made_site_of(1, 7, "*.example.com", ec));
@@ -378,6 +409,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_site_stands_where_web_servers_look_for_it),
 		T(several_kinds_of_keys_stand_side_by_side),
+		T(a_standby_certificate_stands_beside_and_goes_with_its_version),
 		T(a_wildcard_has_a_folder_of_its_own),
 		T(what_is_staged_is_not_served),
 		T(a_version_that_comes_again_with_other_content_replaces_it),

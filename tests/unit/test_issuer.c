@@ -417,10 +417,82 @@ a_standby_that_is_bound_is_renewed_where_it_is_bound(void **state)
 			     bindings_set(tx, &call, resource, &old, 1))
 			     .code,
 	    STATUS_OK);
-	(void)desk_wait(desk,
-	    change_standby(desk, enrollment, CHANGE_KIND_RENEWAL), CHANGE_DONE);
+	/* It is the one in use from then on. */
+	assert_int_equal(desk_renewal(desk, enrollment, 0).certificate, old);
+	(void)issue_one(desk, enrollment, CHANGE_KIND_RENEWAL);
+	assert_int_not_equal(
+	    desk_renewal(desk, enrollment, 0).certificate, old);
 	assert_int_equal(desk_number(desk, "SELECT certificate FROM binding"),
-	    desk_renewal(desk, enrollment, 1).certificate);
+	    desk_renewal(desk, enrollment, 0).certificate);
+}
+
+/* A CA that does not answer keeps a renewal waiting, until the standby
+ * certificate takes over: then it is given up, and none begins in its place. */
+static void
+a_standby_that_takes_over_ends_the_renewal_of_what_was_in_use(void **state)
+{
+	struct desk *desk = *state;
+	static const struct caller admin = { .is = ALLOW_OPERATOR,
+		.actor = "operator/admin" };
+	struct api_call call = { .caller = &admin };
+	int64_t resource = desk_resource(desk, "shop", "a.example b.example");
+	int64_t enrollment = desk_enrollment(desk,
+	    (struct desk_enrollment){ .resource = resource, .standby = true });
+	int64_t standby, change, renew_s;
+	struct db_tx *tx;
+
+	snprintf(desk->standby, sizeof(desk->standby), "spare");
+	desk_start(desk);
+	(void)issue_one(desk, enrollment, CHANGE_KIND_ISSUE);
+	desk_wait_number(desk,
+	    "SELECT count(*) FROM change WHERE state = 11 AND purpose = 1", 1);
+	standby = desk_renewal(desk, enrollment, 1).certificate;
+	renew_s = desk_renewal(desk, enrollment, 1).renew_s;
+	acme_fake_down(first(desk), true);
+	acme_fake_down(acme_fake_at(desk->authorities, FAKE_SECOND), true);
+	change = desk_change(desk, enrollment, CHANGE_KIND_RENEWAL);
+	desk_wait_number(
+	    desk, "SELECT count(*) FROM change WHERE problem <> ''", 1);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     bindings_set(tx, &call, resource, &standby, 1))
+			     .code,
+	    STATUS_OK);
+	assert_int_equal(
+	    desk_wait(desk, change, CHANGE_CANCELLED).state, CHANGE_CANCELLED);
+	assert_int_equal(
+	    desk_renewal(desk, enrollment, 0).certificate, standby);
+	assert_int_equal(desk_renewal(desk, enrollment, 0).renew_s, renew_s);
+	expect_number(desk, "SELECT count(*) FROM change WHERE ended_s = 0", 0);
+}
+
+/* As plans want it. */
+static void
+a_change_comes_from_the_ca_that_it_names(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = desk_enrollment(
+	    desk, (struct desk_enrollment){ .authority = "first" });
+	struct change_row row = { .enrollment = enrollment,
+		.account = desk->account,
+		.kind = CHANGE_KIND_REPLACEMENT,
+		.plan = 7,
+		.wanted_authority = "second",
+		.created_by = "operator/admin" };
+	int64_t other = 0;
+	struct db_tx *tx;
+
+	desk_run(desk, "UPDATE enrollment SET profile = 'of first'");
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_changes_insert(tx, &row, &other))
+			     .code,
+	    STATUS_OK);
+	desk_start(desk);
+	assert_string_equal(
+	    desk_wait(desk, row.id, CHANGE_DONE).authority, "second");
+	assert_int_equal(desk_counts(desk, FAKE_FIRST).orders, 0);
+	assert_string_equal(desk_counts(desk, FAKE_SECOND).profile, "");
 }
 
 /* ---- what people ask for ---- */
@@ -503,6 +575,65 @@ a_cancelled_change_leaves_nothing_behind(void **state)
 	assert_int_equal(solver_fake_tokens(desk->solver), 0);
 	assert_int_equal(desk_counts(desk, FAKE_FIRST).deactivations, 2);
 	expect_number(desk, "SELECT count(*) FROM key", 0);
+}
+
+/* One that has its certificate, and another change that waits; gives that. */
+static int64_t
+have_waiting(struct desk *desk, int64_t *ret_enrollment)
+{
+	int64_t enrollment =
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL });
+	int64_t change;
+
+	desk_start(desk);
+	(void)issue_one(desk, enrollment, CHANGE_KIND_ISSUE);
+	solver_fake_hide(desk->solver, true);
+	change = desk_change(desk, enrollment, CHANGE_KIND_RENEWAL);
+	(void)desk_wait(desk, change, CHANGE_PRESENTING);
+	*ret_enrollment = enrollment;
+	return change;
+}
+
+static void
+a_cancelled_change_is_not_begun_again_before_its_time(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = 0, change = have_waiting(desk, &enrollment);
+	int64_t renew_s = desk_renewal(desk, enrollment, 0).renew_s;
+
+	desk_give(desk, change, CHANGE_INPUT_CANCEL);
+	(void)desk_wait(desk, change, CHANGE_CANCELLED);
+	assert_int_equal(desk_renewal(desk, enrollment, 0).renew_s, renew_s);
+	expect_number(desk, "SELECT state FROM enrollment", ENROLLMENT_ACTIVE);
+}
+
+static void
+a_cancelled_renewal_that_is_due_is_begun_again(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = 0, change = have_waiting(desk, &enrollment);
+
+	/* As the machine begins it. */
+	desk_run(desk, "UPDATE renewal SET renew_s = 0 WHERE purpose = 0");
+	desk_give(desk, change, CHANGE_INPUT_CANCEL);
+	(void)desk_wait(desk, change, CHANGE_CANCELLED);
+	assert_true(
+	    desk_renewal(desk, enrollment, 0).renew_s > store_now_s() + 50);
+}
+
+static void
+a_revoked_certificate_is_none_when_another_fails(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment = 0, change = have_waiting(desk, &enrollment);
+
+	desk_run(desk,
+	    "INSERT INTO revocation (certificate, enrollment, account,"
+	    " authority, reason, leaf, due_s, asked_s, asked_by, done_s)"
+	    " VALUES (1, 1, 1, 'first', 0, x'00', 0, 1, 'test', 1)");
+	desk_give(desk, change, CHANGE_INPUT_CANCEL);
+	(void)desk_wait(desk, change, CHANGE_CANCELLED);
+	expect_number(desk, "SELECT state FROM enrollment", ENROLLMENT_FAILED);
 }
 
 static void
@@ -630,9 +761,15 @@ main(void)
 		TEST(
 		    a_standby_that_was_given_up_is_begun_with_the_next_one_in_use),
 		TEST(a_standby_that_is_bound_is_renewed_where_it_is_bound),
+		TEST(
+		    a_standby_that_takes_over_ends_the_renewal_of_what_was_in_use),
+		TEST(a_change_comes_from_the_ca_that_it_names),
 		TEST(step_by_step_waits_for_verify_and_for_issue),
 		TEST(an_order_that_nobody_verifies_expires),
 		TEST(a_cancelled_change_leaves_nothing_behind),
+		TEST(a_cancelled_change_is_not_begun_again_before_its_time),
+		TEST(a_cancelled_renewal_that_is_due_is_begun_again),
+		TEST(a_revoked_certificate_is_none_when_another_fails),
 		TEST(answers_are_given_again_after_a_restart),
 		TEST(
 		    killed_between_any_two_steps_nothing_is_lost_or_done_twice),

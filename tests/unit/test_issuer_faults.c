@@ -222,16 +222,10 @@ an_order_whose_answer_was_lost_is_found_again(void **state)
 	assert_int_equal(token_fake_keys(desk->custody), 1);
 }
 
+/* The renewal is ordered again, without what the CA refused. */
 static void
-a_replacement_that_the_ca_has_already_is_ordered_without_it(void **state)
+expect_without(struct desk *desk, const struct acme_problem *problem)
 {
-	struct desk *desk = *state;
-	const struct acme_problem problem = {
-		.type = ACME_PROBLEM_ALREADY_REPLACED,
-		.http_status = 409,
-		.retry_after_ms = -1,
-		.why = "replaced already",
-	};
 	int64_t enrollment =
 	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL });
 
@@ -240,12 +234,53 @@ a_replacement_that_the_ca_has_already_is_ordered_without_it(void **state)
 	desk_start(desk);
 	(void)issue_one(desk, enrollment, CHANGE_KIND_ISSUE);
 	desk_stop(desk);
-	acme_fake_fail(first(desk), "order_new", &problem, 1);
+	acme_fake_fail(first(desk), "order_new", problem, 1);
 	desk_run(desk, "UPDATE renewal SET due_s = 0, renew_s = 0, ask_s = 0");
 	desk_start(desk);
 	assert_int_equal(issue_one(desk, enrollment, CHANGE_KIND_RENEWAL).state,
 	    CHANGE_DONE);
 	assert_string_equal(desk_counts(desk, FAKE_FIRST).replaces, "");
+}
+
+static void
+a_replacement_that_the_ca_has_already_is_ordered_without_it(void **state)
+{
+	expect_without(*state,
+	    &(struct acme_problem){ .type = ACME_PROBLEM_ALREADY_REPLACED,
+		.http_status = 409,
+		.retry_after_ms = -1,
+		.why = "replaced already" });
+}
+
+static void
+a_replacement_of_what_the_ca_does_not_know_is_ordered_without_it(void **state)
+{
+	expect_without(
+	    *state, &(struct acme_problem){ .type = ACME_PROBLEM_MALFORMED,
+			.http_status = 400,
+			.retry_after_ms = -1,
+			.why = "there is no such certificate" });
+}
+
+static void
+a_page_in_place_of_an_answer_is_no_reason_to_give_up(void **state)
+{
+	struct desk *desk = *state;
+	const struct acme_problem problem = {
+		.type = ACME_PROBLEM_NOT_ACME,
+		.http_status = 200,
+		.retry_after_ms = -1,
+		.why = "it is HTML",
+	};
+
+	acme_fake_fail(first(desk), "order_new", &problem, 2);
+	desk_start(desk);
+	assert_int_equal(issue_one(desk,
+			     desk_enrollment(desk,
+				 (struct desk_enrollment){ .names = NULL }),
+			     CHANGE_KIND_ISSUE)
+			     .state,
+	    CHANGE_DONE);
 }
 
 static void
@@ -368,6 +403,9 @@ main(void)
 		TEST(an_order_whose_answer_was_lost_is_found_again),
 		TEST(
 		    a_replacement_that_the_ca_has_already_is_ordered_without_it),
+		TEST(
+		    a_replacement_of_what_the_ca_does_not_know_is_ordered_without_it),
+		TEST(a_page_in_place_of_an_answer_is_no_reason_to_give_up),
 		TEST(a_keyd_that_is_away_is_waited_for),
 		TEST(a_failed_renewal_leaves_the_old_certificate_serving),
 		TEST(what_preflight_forbids_is_not_asked_of_a_ca),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "proto/holdfast/certd/v1/certificates.pb-c.h"
+#include "proto/holdfast/certd/v1/plans.pb-c.h"
 #include "proto/holdfast/certd/v1/resources.pb-c.h"
 #include "proto/json.h"
 #include "proto/message.h"
@@ -350,6 +351,28 @@ texts_of_an_address_fill_fields(void **state)
 	message_free(message);
 }
 
+static void
+a_rate_may_be_a_fraction(void **state)
+{
+	static const ProtobufCMessageDescriptor *const plan =
+	    &holdfast__certd__v1__plan__descriptor;
+	char why[JSON_WHY_MAX] = "", *text = NULL;
+	Holdfast__Certd__V1__Plan *message =
+	    take(plan, "{\"keys_per_s\": 0.25, \"orders_per_s\": 3}", why);
+
+	(void)state;
+	assert_non_null(message);
+	assert_true(message->keys_per_s * 4 == 1);
+	assert_true(message->orders_per_s - 3 == 0);
+	assert_int_equal(json_print(&message->base, &text).code, STATUS_OK);
+	assert_non_null(
+	    strstr(text, "\"orders_per_s\":3.0,\"keys_per_s\":0.25,"));
+	free(text);
+	message_free(&message->base);
+	refuses(
+	    plan, "{\"keys_per_s\": \"fast\"}", "keys_per_s: must be a number");
+}
+
 int
 main(void)
 {
@@ -369,6 +392,7 @@ main(void)
 		cmocka_unit_test(depth_is_bounded_before_anything_is_built),
 		cmocka_unit_test(change_is_what_stands_in_the_body),
 		cmocka_unit_test(texts_of_an_address_fill_fields),
+		cmocka_unit_test(a_rate_may_be_a_fraction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,6 +235,37 @@ the_rest_is_left_for_later_while_keyd_is_away(void **state)
 }
 
 static void
+tell_to_stop(void *ctx)
+{
+	atomic_bool *stops = ctx;
+
+	*stops = true;
+}
+
+static void
+who_ends_does_not_wait_for_all_keys(void **state)
+{
+	struct desk *desk = *state;
+	atomic_bool stops = false;
+	const struct key_janitor_config config = {
+		.store = desk->store, .custody = desk->custody, .stops = &stops
+	};
+	char label[CUSTODY_LABEL_MAX];
+	size_t left = 0;
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(
+		    key_birth_begin(desk->store, 1, label).code, STATUS_OK);
+	custody_fake_before(desk->custody, tell_to_stop, &stops);
+	assert_int_equal(
+	    key_janitor_sweep(&config, INT64_MAX, &left).code, STATUS_OK);
+	assert_int_equal(custody_fake_asked(desk->custody, ""), 1);
+	assert_int_equal(
+	    desk_number(desk, "SELECT count(*) FROM key_intent"), 4);
+	custody_fake_before(desk->custody, NULL, NULL);
+}
+
+static void
 the_thread_sees_what_is_doomed_and_ends_when_told(void **state)
 {
 	struct desk *desk = *state;
@@ -272,6 +303,7 @@ main(void)
 		TEST(
 		    a_key_whose_destruction_waits_for_approval_is_not_taken_again),
 		TEST(the_rest_is_left_for_later_while_keyd_is_away),
+		TEST(who_ends_does_not_wait_for_all_keys),
 		TEST(the_thread_sees_what_is_doomed_and_ends_when_told),
 	};
 

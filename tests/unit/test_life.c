@@ -392,6 +392,20 @@ a_cancelled_key_stays_suspended_and_is_not_destroyed(void **state)
 }
 
 static void
+who_ends_does_not_wait_for_all_keys_that_are_due(void **state)
+{
+	struct desk *desk = *state;
+
+	desk_add_key(desk, 1, ALICE);
+	desk_set_state(desk, 1, KEY_SCHEDULED, past());
+	custody_destroy_stop(desk->custody);
+	assert_int_equal(
+	    custody_destroy_due(desk->custody, SELF).code, STATUS_OK);
+	assert_int_equal(desk_token()->destroyed, 0);
+	assert_int_equal(desk_key(desk, 1).state, KEY_SCHEDULED);
+}
+
+static void
 a_key_that_is_due_is_destroyed_once_and_what_is_not_is_kept(void **state)
 {
 	struct desk *desk = *state;
@@ -646,6 +660,7 @@ main(void)
 		T(a_scheduled_key_is_suspended_at_once_and_tells_its_time),
 		T(a_delay_is_as_configured_or_at_least_the_minimum),
 		T(a_cancelled_key_stays_suspended_and_is_not_destroyed),
+		T(who_ends_does_not_wait_for_all_keys_that_are_due),
 		T(a_key_that_is_due_is_destroyed_once_and_what_is_not_is_kept),
 		T(a_token_that_is_away_delays_a_destruction_and_nothing_takes_it_back),
 		T(a_destruction_that_a_crash_cut_short_is_done_again),

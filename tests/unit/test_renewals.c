@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "certd/issue.h"
+#include "certd/issuer_history.h"
 #include "certd/renewals.h"
 #include "certd/store_leaving.h"
 #include "certd/store_revocations.h"
@@ -283,6 +284,38 @@ a_clock_that_was_ahead_puts_nothing_off(void **state)
 	expect_number(desk, "SELECT due_s FROM change", 1000);
 }
 
+static void
+history_of_more_than_400_days_goes_some_at_a_time_and_once_a_day(void **state)
+{
+	struct desk *desk = *state;
+	struct issuer_history history = { .next_s = 0 };
+	const int64_t now_s = 1000 * DAY_S;
+	int64_t next_s = 0;
+
+	(void)desk_change(desk,
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL }),
+	    CHANGE_KIND_ISSUE);
+	desk_run(desk,
+	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 250) INSERT INTO change (enrollment, purpose, account,"
+	    " resource, kind, hostnames, state, due_s, created_s, created_by,"
+	    " ended_s) SELECT 1, 0, 1, 0, 2, 'a.example', 11, 0,"
+	    " (350 + i) * 86400, 'test', (350 + i) * 86400 + 1 FROM n");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    issuer_history_look(desk->store, &history, now_s, &next_s)
+			.code,
+		    STATUS_OK);
+	assert_int_equal(next_s, now_s + DAY_S);
+	expect_number(desk, "SELECT count(*) FROM change", 2);
+	/* A clock that was ahead puts it off no longer. */
+	assert_int_equal(
+	    issuer_history_look(desk->store, &history, now_s - DAY_S, &next_s)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(next_s, now_s);
+}
+
 /* ---- what CAs say ---- */
 
 static int64_t
@@ -459,6 +492,8 @@ main(void)
 		TEST(what_is_due_is_found_by_index_alone),
 		TEST(a_change_under_way_is_not_doubled),
 		TEST(a_clock_that_was_ahead_puts_nothing_off),
+		TEST(
+		    history_of_more_than_400_days_goes_some_at_a_time_and_once_a_day),
 		TEST(the_window_of_the_ca_says_when),
 		TEST(a_window_in_the_past_renews_at_once),
 		TEST(

@@ -104,6 +104,34 @@ a_site_without_certificates_is_one(void **state)
 }
 
 static void
+a_standby_certificate_may_have_a_key_of_the_same_kind(void **state)
+{
+	Holdfast__Certd__V1__Site *message =
+	    made_site_of(1, 1, "www.example.com", ec);
+	char why[SITE_WHY_MAX];
+	struct site_pem pem;
+	struct site *site;
+
+	(void)state;
+	made_site_standby(message, other_ec);
+	assert_false(failed(site_read(message, &site, &pem, why)));
+	assert_int_equal(site->n_certificates, 1);
+	assert_true(site->has_standby);
+	assert_memory_equal(site->standby.fingerprint, other_ec->fingerprint,
+	    SITE_FINGERPRINT_LEN);
+	assert_string_equal(pem.chain[SITE_STANDBY], other_ec->chain_pem);
+	assert_string_equal(pem.chain[0], ec->chain_pem);
+	site_pem_done(&pem);
+	site_unref(site);
+	/* Announced as another one. */
+	message->standby->fingerprint.data[0] ^= 1;
+	refused(message, "not the one of the fingerprint");
+	message = made_site_of(1, 1, "www.example.com", NULL);
+	made_site_standby(message, ec);
+	refused(message, "a standby certificate alone");
+}
+
+static void
 no_host_name_leaves_its_folder(void **state)
 {
 	static const char *const bad[] = { "", ".", "..", "../x", "a/b",
@@ -270,6 +298,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    takes_a_site_with_all_kinds_of_keys_in_the_order_of_preference),
+		cmocka_unit_test(
+		    a_standby_certificate_may_have_a_key_of_the_same_kind),
 		cmocka_unit_test(a_site_without_certificates_is_one),
 		cmocka_unit_test(no_host_name_leaves_its_folder),
 		cmocka_unit_test(a_wildcard_has_a_folder_that_no_host_name_has),

@@ -30,6 +30,8 @@ fill(struct sites *sites)
 	entry->served_version = 41;
 	entry = sites_take(sites, 3);
 	entry->site = site_new(3, 40, hosts, 2, certificates, 2);
+	site_set_standby(
+	    entry->site, &(struct site_certificate){ SITE_EC, { 7, 8 } });
 	entry->served_version = 12;
 	/* Nothing is in place of this one. */
 	assert_non_null(sites_take(sites, 5));
@@ -62,6 +64,9 @@ what_is_written_is_read_again(void **state)
 	assert_string_equal(entry->site->hosts[0], "*.a.example");
 	assert_int_equal(entry->site->certificates[1].kind, SITE_RSA);
 	assert_int_equal(entry->site->certificates[0].fingerprint[2], 3);
+	assert_true(entry->site->has_standby);
+	assert_int_equal(entry->site->standby.fingerprint[1], 8);
+	assert_false(sites_find(&again, 9)->site->has_standby);
 	assert_int_equal(again.n_gone, 1);
 	assert_string_equal(again.gone[0].host, "old.example");
 	text_again = sites_print(&again, &len_again);

@@ -510,6 +510,16 @@ certds_own_port_answers_where_there_are_no_edges(void **state)
 }
 
 static void
+run(struct desk *desk, const char *sql)
+{
+	struct db_tx *tx;
+
+	assert_false(failed(store_write(desk->store, &tx)));
+	assert_false(failed(
+	    store_commit(desk->store, tx, db_run(tx, NULL, sql, DB_NONE))));
+}
+
+static void
 only_edges_of_the_resources_group_count(void **state)
 {
 	struct enrollment_row of = { .validation = VALIDATION_HTTP_01 };
@@ -529,6 +539,15 @@ only_edges_of_the_resources_group_count(void **state)
 	assert_non_null(strstr(why, "no edge of group web is connected"));
 	http_challenges_edge(
 	    challenges, "web-1", "web", http_challenges_mark(challenges));
+	assert_true(is_in_place(&of, &row));
+	/* One more of it was heard of lately, and is to be connected soon. */
+	run(desk,
+	    "INSERT INTO edge (name, edge_group, first_s, last_seen_s) VALUES"
+	    " ('web-1', 'web', 1, unixepoch()), ('web-2', 'web', 1,"
+	    " unixepoch()), ('api-2', 'api', 1, unixepoch())");
+	assert_false(is_in_place(&of, &row));
+	assert_non_null(strstr(why, "1 of 2 edges were heard of lately"));
+	run(desk, "DELETE FROM edge");
 	assert_true(is_in_place(&of, &row));
 	of.resource = 0;
 	assert_false(is_in_place(&of, &row));
@@ -850,8 +869,9 @@ a_persistent_record_is_seen_at_the_servers(void **state)
 static void
 a_name_server_without_an_address_has_no_record(void **state)
 {
-	const struct enrollment_row of = { .validation =
-					       VALIDATION_DNS_PERSIST_01 };
+	const struct enrollment_row of = {
+		.validation = VALIDATION_DNS_PERSIST_01, .by_operator = true
+	};
 	struct challenge_row row =
 	    challenge("dns-persist-01", "www.lame.example.org", "");
 
@@ -1066,17 +1086,14 @@ main(void)
 		cmocka_unit_test(a_look_waits_longer_each_time),
 		cmocka_unit_test(a_persistent_record_is_read_as_a_ca_reads_it),
 		cmocka_unit_test(a_persistent_record_is_seen_at_the_servers),
-<<<<<<< HEAD
 		cmocka_unit_test(
 		    a_name_server_without_an_address_has_no_record),
-=======
 		cmocka_unit_test(a_provider_serves_the_accounts_that_it_names),
 		cmocka_unit_test(a_delegation_is_for_the_account_that_it_names),
 		cmocka_unit_test(
 		    what_an_account_may_no_more_is_taken_away_all_the_same),
 		cmocka_unit_test(
 		    a_persistent_record_is_for_the_names_that_an_operator_gave),
->>>>>>> tenants
 		cmocka_unit_test(a_type_that_is_not_known_is_refused),
 		cmocka_unit_test(a_key_that_others_may_read_is_refused),
 		cmocka_unit_test(a_key_that_is_no_key_is_refused),

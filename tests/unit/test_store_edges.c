@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "certd/store_edges.h"
+#include "certd/store_edges_live.h"
 #include "certd/store_fleet.h"
 #include "certd/store_sites.h"
 #include "tests/unit/edge_desk.h"
@@ -158,11 +159,23 @@ static int
 set_up(void **state)
 {
 	/* Long ago. */
-	edges_started(NOW - 10 * EDGE_GRACE_S);
+	edges_live_started(NOW - 10 * EDGE_GRACE_S);
 	return edge_desk_set_up(state);
 }
 
 /* ---- convergence ---- */
+
+static unsigned
+live(struct edge_desk *desk, const char *edge_group)
+{
+	unsigned n = 0;
+	struct db_tx *tx;
+
+	assert_false(failed(store_read(desk->store, &tx)));
+	assert_false(failed(edges_live(tx, edge_group, NOW, &n)));
+	db_end(tx);
+	return n;
+}
 
 static void
 convergence_counts_live_edges_of_the_group_at_the_newest_version(void **state)
@@ -186,6 +199,8 @@ convergence_counts_live_edges_of_the_group_at_the_newest_version(void **state)
 	assert_int_equal(convergence(desk, s.resource).served, 2);
 	edge_desk_bind(desk, s.resource, s.old);
 	assert_int_equal(convergence(desk, s.resource).served, 0);
+	assert_int_equal(live(desk, "standard"), 2);
+	assert_int_equal(live(desk, ""), 3);
 }
 
 static void
@@ -319,12 +334,12 @@ a_restart_of_certd_proves_nothing(void **state)
 	add_edge(desk, "a", "standard", 2 * EDGE_GRACE_S);
 	add_edge(desk, "gone", "standard", 9 * EDGE_GRACE_S);
 	edge_desk_edge(desk, "expected", "standard", false);
-	edges_started(NOW - EDGE_START_S + 1);
+	edges_live_started(NOW - EDGE_START_S + 1);
 	assert_int_equal(convergence(desk, s.resource).edges, 1);
 	assert_int_equal(waiting(desk, s.old), 1);
 	assert_int_equal(settle(desk, 0), 0);
 	/* It had its time to be heard of. */
-	edges_started(NOW - EDGE_START_S);
+	edges_live_started(NOW - EDGE_START_S);
 	assert_int_equal(convergence(desk, s.resource).edges, 0);
 	assert_int_equal(settle(desk, 0), 1);
 }
@@ -338,16 +353,17 @@ a_clock_that_jumps_proves_nothing(void **state)
 
 	/* It is set two days ahead, or the machine slept; the edge went on. */
 	add_edge(desk, "a", "standard", 2 * EDGE_GRACE_S);
-	assert_false(edges_look_at_clock(NOW - 2 * EDGE_GRACE_S - 10, mono_ns));
-	assert_false(edges_look_at_clock(
+	assert_false(
+	    edges_live_look_at_clock(NOW - 2 * EDGE_GRACE_S - 10, mono_ns));
+	assert_false(edges_live_look_at_clock(
 	    NOW - 2 * EDGE_GRACE_S, mono_ns + 10 * NS_PER_S));
-	assert_true(edges_look_at_clock(NOW, mono_ns + 12 * NS_PER_S));
+	assert_true(edges_live_look_at_clock(NOW, mono_ns + 12 * NS_PER_S));
 	assert_int_equal(waiting(desk, s.old), 1);
 	assert_int_equal(settle(desk, 0), 0);
 	/* Clocks that go on side by side, or nearly, are no news. */
-	edges_started(NOW - EDGE_START_S);
-	assert_false(edges_look_at_clock(NOW, mono_ns));
-	assert_false(edges_look_at_clock(NOW + EDGE_JUMP_S, mono_ns));
+	edges_live_started(NOW - EDGE_START_S);
+	assert_false(edges_live_look_at_clock(NOW, mono_ns));
+	assert_false(edges_live_look_at_clock(NOW + EDGE_JUMP_S, mono_ns));
 	assert_int_equal(settle(desk, 0), 1);
 }
 

@@ -370,6 +370,26 @@ what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index(void **state)
 /* ---- changes ---- */
 
 static void
+a_pause_that_began_in_the_future_is_over_and_one_of_a_cas_is_not(void **state)
+{
+	struct bed *bed = *state;
+	struct enrollment_row of =
+	    enroll(bed, bed->desk->acme, "shop", "www.example.com");
+	struct change_row row = begin(bed, &of, CHANGE_KIND_ISSUE);
+	const int64_t now_s = store_now_s();
+
+	row.state = CHANGE_ORDERING;
+	row.due_s = now_s + 40000;
+	OK(store_changes_save(bed->tx, &row, NULL));
+	OK(store_changes_clamp(bed->tx, now_s));
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM change"), now_s + 40000);
+	OK(store_changes_clamp(bed->tx, now_s - 10000));
+	assert_int_equal(
+	    number(bed, "SELECT due_s FROM change"), now_s - 10000);
+}
+
+static void
 one_change_is_under_way_for_each_purpose(void **state)
 {
 	struct bed *bed = *state;
@@ -679,6 +699,50 @@ history_is_told_from_the_first_line_on(void **state)
 	    found, "1 A certificate was asked for.|2 Looks at DNS.|");
 }
 
+static void
+old_changes_may_go_but_for_the_newest_of_what_is_kept_up(void **state)
+{
+	struct bed *bed = *state;
+	struct enrollment_row of =
+	    enroll(bed, bed->desk->acme, "shop", "a.example.com");
+	struct enrollment_row gone =
+	    enroll(bed, bed->desk->acme, "gone", "b.example.com");
+	struct store_changes_walk walk = { 0 };
+	struct change_row rows[5];
+	int64_t ids[CHANGES_OLD_MAX];
+	size_t n = 9;
+
+	for (int i = 0; i < 5; i++) {
+		rows[i] = begin(bed, i < 3 ? &of : &gone, CHANGE_KIND_RENEWAL);
+		rows[i].state = CHANGE_DONE;
+		OK(store_changes_save(bed->tx, &rows[i], "Done."));
+	}
+	begin(bed, &gone, CHANGE_KIND_RENEWAL);
+	run(bed, "UPDATE change SET created_s = id * 10,"
+		 " ended_s = CASE WHEN id > 5 THEN 0 ELSE id * 10 + 5 END");
+	/* The second one has lasted. */
+	run(bed, "UPDATE change SET ended_s = 1000 WHERE id = 2");
+	OK(store_changes_old(bed->tx, 500, &walk, ids, &n));
+	assert_true(walk.is_done);
+	assert_int_equal(n, 3);
+	assert_int_equal(ids[0], rows[0].id);
+	assert_int_equal(ids[1], rows[3].id);
+	assert_int_equal(ids[2], rows[4].id);
+	OK(store_changes_delete(bed->tx, rows[0].id));
+	assert_int_equal(
+	    number(bed, "SELECT count(*) FROM change_event WHERE change = 1"),
+	    0);
+	walk = (struct store_changes_walk){ 0 };
+	OK(store_changes_old(bed->tx, 25, &walk, ids, &n));
+	assert_int_equal(n, 0);
+	/* Of an enrollment that is gone all may. */
+	run(bed, "DELETE FROM renewal WHERE enrollment = 1");
+	run(bed, "DELETE FROM enrollment WHERE id = 1");
+	OK(store_changes_old(bed->tx, 45, &walk, ids, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(ids[0], rows[2].id);
+}
+
 /* ---- challenges ---- */
 
 static bool
@@ -801,6 +865,7 @@ main(void)
 		T(what_is_due_is_found_the_earliest_first_with_the_next_time),
 		T(a_renewal_is_found_by_its_certificate),
 		T(what_a_clock_that_was_ahead_put_off_is_due_and_found_by_index),
+		T(a_pause_that_began_in_the_future_is_over_and_one_of_a_cas_is_not),
 		T(one_change_is_under_way_for_each_purpose),
 		T(percent_goes_by_state_and_never_back),
 		T(an_input_that_was_given_meanwhile_is_not_lost),
@@ -811,6 +876,7 @@ main(void)
 		T(an_enrollment_leaves_with_its_last_change),
 		T(changes_are_listed_by_account_enrollment_resource_and_whether_they_live),
 		T(history_is_told_from_the_first_line_on),
+		T(old_changes_may_go_but_for_the_newest_of_what_is_kept_up),
 		T(challenges_stay_with_their_change_and_those_in_place_are_found),
 		T(a_revocation_waits_for_the_change_that_replaces_what_it_is_of),
 		cmocka_unit_test(statements_were_explained),

@@ -9,8 +9,6 @@
 
 #include "acme/chain.h"
 
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,30 +119,6 @@ check(const struct chain *chain, char *ret_why)
 	return status_ok();
 }
 
-/* By OpenSSL, which knows where the CN stands. */
-static void
-read_issuer(const struct pki_cert *cert, char *ret_issuer)
-{
-	const unsigned char *at = cert->der.at;
-	X509 *x509 = d2i_X509(NULL, &at, (long)cert->der.len);
-	X509_NAME *name = x509 == NULL ? NULL : X509_get_issuer_name(x509);
-	unsigned char *text = NULL;
-	int index = -1, len = -1;
-
-	if (name != NULL)
-		index = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-	if (index >= 0)
-		len = ASN1_STRING_to_UTF8(&text,
-		    X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
-	ret_issuer[0] = '\0';
-	if (len > 0)
-		printable_print((struct bytes){ text, (size_t)len }, ret_issuer,
-		    ACME_CHAIN_ISSUER_MAX);
-	OPENSSL_free(text);
-	X509_free(x509);
-	ERR_clear_error();
-}
-
 static char *
 put_together(const struct chain *chain)
 {
@@ -175,7 +149,8 @@ acme_chain_read(struct bytes text, char **ret_pem,
 			st = refuse(ret_why, "there is not enough memory");
 	}
 	if (!failed(st)) {
-		read_issuer(chain.certs[chain.n - 1], ret_issuer);
+		pki_cert_issuer_cn(chain.certs[chain.n - 1], ret_issuer,
+		    ACME_CHAIN_ISSUER_MAX);
 		*ret_pem = pem;
 	}
 	chain_done(&chain);

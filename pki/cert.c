@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base/printable.h"
+#include "pki/cert_cache.h"
 #include "pki/cert_int.h"
 
 static inline void
@@ -277,6 +278,7 @@ static struct status
 read_x509(struct cert *cert, struct bytes der, char *ret_why)
 {
 	const unsigned char *at = der.at;
+	unsigned len = PKI_FINGERPRINT_LEN;
 
 	if (der.len == 0 || der.len > PKI_CERT_DER_MAX)
 		return cert_refuse(
@@ -286,6 +288,12 @@ read_x509(struct cert *cert, struct bytes der, char *ret_why)
 		return cert_no_memory(ret_why);
 	memcpy(cert->der, der.at, der.len);
 	cert->facts.der = (struct bytes){ cert->der, der.len };
+	if (EVP_Digest(cert->der, der.len, cert->facts.fingerprint, &len,
+		EVP_sha256(), NULL) != 1)
+		return cert_no_memory(ret_why);
+	cert->x509 = cert_cache_get(cert->facts.fingerprint);
+	if (cert->x509 != NULL)
+		return status_ok();
 	cert->x509 = d2i_X509(NULL, &at, (long)der.len);
 	if (cert->x509 == NULL)
 		return cert_refuse(
@@ -293,6 +301,7 @@ read_x509(struct cert *cert, struct bytes der, char *ret_why)
 	if (at != der.at + der.len)
 		return cert_refuse(
 		    ret_why, "something follows the certificate in its block");
+	cert_cache_put(cert->facts.fingerprint, cert->x509);
 	return status_ok();
 }
 
@@ -300,14 +309,11 @@ static struct status
 read_texts(struct cert *cert, char *ret_why)
 {
 	struct pki_cert *facts = &cert->facts;
-	unsigned len = PKI_FINGERPRINT_LEN;
 
 	if (!print_name(X509_get_subject_name(cert->x509), facts->subject,
 		sizeof(facts->subject)) ||
 	    !print_name(X509_get_issuer_name(cert->x509), facts->issuer,
-		sizeof(facts->issuer)) ||
-	    EVP_Digest(cert->der, facts->der.len, facts->fingerprint, &len,
-		EVP_sha256(), NULL) != 1)
+		sizeof(facts->issuer)))
 		return cert_no_memory(ret_why);
 	read_common_name(cert);
 	if (!read_serial(cert))
@@ -414,6 +420,25 @@ pki_cert_signed(const struct pki_cert *issuer, const struct pki_cert *cert)
 
 	ERR_clear_error();
 	return is;
+}
+
+void
+pki_cert_issuer_cn(const struct pki_cert *cert, char *ret_line, size_t max)
+{
+	const X509_NAME *name = X509_get_issuer_name(x509_of(cert));
+	const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	unsigned char *text = NULL;
+	int len = -1;
+
+	if (at >= 0)
+		len = ASN1_STRING_to_UTF8(&text,
+		    X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+	ret_line[0] = 0;
+	if (len > 0)
+		printable_print(
+		    (struct bytes){ text, (size_t)len }, ret_line, max);
+	OPENSSL_free(text);
+	ERR_clear_error();
 }
 
 bool

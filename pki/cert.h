@@ -90,6 +90,9 @@ bool pki_cert_is_named_issuer(
  */
 bool pki_cert_signed(
     const struct pki_cert *issuer, const struct pki_cert *cert);
+/* The issuer's common name, printable and cut to max; empty: it has none. */
+void pki_cert_issuer_cn(
+    const struct pki_cert *cert, char *ret_line, size_t max);
 /* Same subject and same public key: cross-signed twins, a root renewed. */
 bool pki_cert_is_twin(const struct pki_cert *a, const struct pki_cert *b);
 

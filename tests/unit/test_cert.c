@@ -399,11 +399,47 @@ times_are_printed_in_utc(void **state)
 	assert_string_equal(text, "a time out of range");
 }
 
+/* Many others come between, and each goes before the other is read. */
+static void
+a_certificate_that_is_read_again_has_the_same_facts(void **state)
+{
+	struct made *made = made_new(&(struct maker){
+	    .cn = "again.example", .issuer = sub, .san = "DNS:again.example" });
+	struct pki_cert *first = parse(made), *second = parse(made);
+	char issuer[64] = "";
+
+	(void)state;
+	assert_memory_equal(
+	    first->fingerprint, second->fingerprint, PKI_FINGERPRINT_LEN);
+	pki_cert_free(first);
+	assert_string_equal(second->names[0], "again.example");
+	pki_cert_free(second);
+	for (unsigned i = 0; i < 70; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "%u.example", i);
+		pki_cert_free(made_and_parsed((struct maker){ .cn = name }));
+	}
+	first = parse(made);
+	second = parse(sub);
+	assert_true(pki_cert_signed(second, first));
+	assert_string_equal(first->subject_cn, "again.example");
+	pki_cert_issuer_cn(first, issuer, sizeof(issuer));
+	assert_string_equal(issuer, "Sub");
+	pki_cert_issuer_cn(first, issuer, 3);
+	assert_string_equal(issuer, "Su");
+	pki_cert_free(first);
+	pki_cert_free(second);
+	made_free(made);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_facts_are_those_it_was_made_of),
+		cmocka_unit_test(
+		    a_certificate_that_is_read_again_has_the_same_facts),
 		cmocka_unit_test(keys_are_named_even_those_that_no_token_holds),
 		cmocka_unit_test(weak_hashes_are_told_from_good_ones),
 		cmocka_unit_test(

@@ -58,6 +58,11 @@ async function draw(route, ctx) {
 		await toLogin();
 		return;
 	}
+	/* Until that is set, certd answers nothing else. */
+	if (session.data?.must_set && !is_outside) {
+		await navigate('/welcome', { replace: true });
+		return;
+	}
 	const main = is_outside ? outside() : inside(ctx.path);
 	document.title = `${route?.title || 'Not found'} · Holdfast`;
 	const late = setTimeout(() => mount(main, skeleton()), is_first ? 0 : SKELETON_AFTER_MS);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one table of pages. path: below /console, with :names. module:
-// pages/MODULE.js. who: a word of session.may(). group and icon: pages with
+// pages/MODULE.js. who: a word of session.may(), or 'nobody' for the pages
+// before one is in, which have no frame. group and icon: pages with
 // them stand in the navigation; a page without stands under the section that
 // its path begins with.
 
@@ -9,6 +10,7 @@ export const GROUPS = ['', 'Certificates', 'Delivery', 'Custody', 'Administratio
 
 export const ROUTES = [
 	{ path: '/login', module: 'login', title: 'Log in', who: 'nobody' },
+	{ path: '/welcome', module: 'welcome', title: 'Welcome', who: 'nobody' },
 	{ path: '/', module: 'overview', title: 'Overview', who: 'all', group: '', icon: 'overview' },
 
 	{ path: '/certificates', module: 'certificates', title: 'Certificates', who: 'all', group: 'Certificates', icon: 'certificate' },
@@ -41,7 +43,7 @@ export const ROUTES = [
 	{ path: '/contacts', module: 'contacts', title: 'Contacts', who: 'managers', group: 'Administration', icon: 'contact' },
 	{ path: '/notices', module: 'notices', title: 'Notices', who: 'all', group: 'Administration', icon: 'notice' },
 	{ path: '/authorities', module: 'authorities', title: 'Authorities', who: 'all', group: 'Administration', icon: 'authority' },
-	{ path: '/plans', module: 'plans', title: 'Plans', who: 'operators', group: 'Administration', icon: 'plan' },
-	{ path: '/plans/:id', module: 'plan', title: 'Replacement plan', who: 'operators' },
+	{ path: '/plans', module: 'plans', title: 'Plans', who: 'operators, auditors', group: 'Administration', icon: 'plan' },
+	{ path: '/plans/:id', module: 'plan', title: 'Replacement plan', who: 'operators, auditors' },
 	{ path: '/settings', module: 'settings', title: 'Settings', who: 'all', group: 'Administration', icon: 'settings' },
 ];

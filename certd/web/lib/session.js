@@ -19,6 +19,8 @@ export const session = {
 	/** 'administrator', 'engineer', 'viewer', 'auditor', 'operator' */
 	get role() { return current?.role || ''; },
 	get isOperator() { return Boolean(current?.is_operator); },
+	/** Operators, and auditors of the whole: they see all accounts. */
+	get seesAll() { return Boolean(current && !current.user); },
 	/** For people: the name, else the e-mail address, else "operator/admin". */
 	get label() { return current?.user?.name || current?.user?.email || current?.actor || ''; },
 	/** May add, change, delete. */
@@ -42,7 +44,8 @@ const MAY = {
 	managers: role => role === 'administrator',
 	'managers, auditors': role => role === 'administrator' || role === 'auditor',
 	operators: () => false,
-	'operators, auditors': role => role === 'auditor',
+	/* Auditors of the whole: those of an account are users of it. */
+	'operators, auditors': () => !current.user,
 };
 
 /** @param {string} who a word of MAY, as the table in routes.js has them @returns {boolean} */
@@ -51,7 +54,7 @@ function may(who) {
 		return false;
 	if (!MAY[who])
 		throw new TypeError(`session.may(): '${who}' is not one of: ${Object.keys(MAY).join(' · ')}`);
-	return current.is_operator || MAY[who](current.role);
+	return Boolean(current.is_operator) || MAY[who](current.role);
 }
 
 function set(data) {

@@ -5,7 +5,7 @@
 
 import { button, linkButton } from './button.js';
 import { h, icon, mount, svg, uniqueId } from './dom.js';
-import { plural } from './format.js';
+import { plural, word } from './format.js';
 import { subscribe, watchLive } from './live.js';
 import { menu } from './menu.js';
 import { href, navigate } from './router.js';
@@ -33,7 +33,7 @@ function navigation(routes, groups) {
 		return list.length ? [name ? h('h2', { id: `group-${i}` }, name) : null,
 			h('ul', name ? { 'aria-labelledby': `group-${i}` } : {}, list.map(link))] : null;
 	}));
-	const remark = () => mount(mark, sectionMark(session.data?.reminder));
+	const remark = () => mount(mark, sectionMark(session.data || {}));
 	remark();
 	return { nav, remark };
 }
@@ -53,7 +53,7 @@ export function themeSwitch() {
 function userMenu(logOut) {
 	const { data } = session;
 	const who = h('div.head', h('strong', session.label), data.user?.email && data.user.email !== session.label ? h('div.small.quiet', data.user.email) : null,
-		h('div.small.quiet', session.isOperator ? 'Operator, sees all accounts' : `${data.role[0].toUpperCase()}${data.role.slice(1)} of ${session.account}`));
+		h('div.small.quiet', `${word(data.role)} of ${session.account || 'all accounts'}`));
 	return menu(h('button.button.plain', { type: 'button', 'aria-label': `Your account: ${session.label}` }, icon('user'), h('span.who', session.label)), [
 		who,
 		h('div.theme-row', themeSwitch()),
@@ -75,7 +75,7 @@ function liveSign() {
 
 /* Once a session, at log-in: C14. */
 function reminder() {
-	const { expired = 0, expiring = 0 } = session.data.reminder || {};
+	const { expired = 0, expiring = 0 } = session.data;
 	const kept = storage();
 	if ((!expired && !expiring) || kept?.getItem(SEEN) === session.data.actor)
 		return null;
@@ -127,8 +127,8 @@ function bar(app, side, logOut) {
 	side.addEventListener('keydown', event => event.key === 'Escape' && close());
 	side.addEventListener('click', event => event.target.closest('a') && close());
 	app.querySelector('.scrim').addEventListener('click', close);
-	const where = session.isOperator ? [icon('account'), h('span', 'All accounts')] : [icon('account'), h('span', session.account)];
-	return h('header.top', toggle, h('div.where', { title: 'The account whose things you see' }, where), liveSign(), userMenu(logOut));
+	const where = h('div.where', { title: 'Whose things you see' }, icon('account'), h('span', session.account || 'All accounts'));
+	return h('header.top', toggle, where, liveSign(), userMenu(logOut));
 }
 
 /**

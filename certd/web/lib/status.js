@@ -61,9 +61,9 @@ export function expiryBadge(days) {
 	return badge({ expired: 'bad', soon: 'notice', '': 'neutral' }[state], text[0].toUpperCase() + text.slice(1), state || 'certificate');
 }
 
-/** The mark of the section in the navigation. @param {{expired: number, expiring: number}} reminder */
-export function sectionMark(reminder) {
-	const { expired = 0, expiring = 0 } = reminder || {};
+/** The mark of the section in the navigation. @param {{expired: number, expiring: number}} counts the session */
+export function sectionMark(counts) {
+	const { expired = 0, expiring = 0 } = counts;
 	if (!expired && !expiring)
 		return null;
 	const said = [];

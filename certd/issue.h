@@ -96,6 +96,7 @@ struct issue {
 	struct acme_order order; /* as the CA had it last */
 	bool has_order;
 	bool has_foreign;  /* it cannot be used (issue_own.h) */
+	bool gives_up;     /* the authorization next, before others are read */
 	unsigned n_again;  /* orders that could not */
 	bool is_slow;      /* it was put away for its polls before */
 	bool stays;        /* in memory, though it polls for long */

@@ -86,7 +86,8 @@ struct issue {
 	/* What the wait before the first question to the CA was; ms 0: there
 	 * is nothing to be learned. */
 	struct delay first;
-	size_t at; /* which challenge or authorization is next */
+	size_t at;       /* which challenge or authorization is next */
+	size_t n_blamed; /* challenges whose part in a failure was asked for */
 
 	/* ORDERING was saved before, so there may be an order whose URL was
 	 * lost. */

@@ -41,12 +41,25 @@ const onViolation = `document.addEventListener("securitypolicyviolation", (e) =>
 		source: e.sourceFile, line: e.lineNumber, sample: e.sample, page: location.href }));`;
 
 function requestSeen(page, request) {
-	const seen = { page, kind: "request", method: request.method(), url: request.url(),
-		type: request.resourceType(), headers: request.headers() };
+	const seen = { page, kind: "request", number: ++last_id, method: request.method(),
+		url: request.url(), type: request.resourceType(), headers: request.headers() };
 	const body = request.postDataBuffer();
 	if (body)
 		seen.body = body.toString("base64");
 	return seen;
+}
+
+// What was sent as a Blob or a File is not shown by the browser; its length is.
+function learnLength(one, request) {
+	const seen = one.requests.get(request);
+	if (!seen || seen.body !== undefined)
+		return;
+	const learned = request.allHeaders()
+		.then((all) => one.seen.push({ page: seen.page, kind: "length", of: seen.number,
+			length: Number(all["content-length"] ?? 0) }))
+		.catch(() => {})
+		.finally(() => one.pending.delete(learned));
+	one.pending.add(learned);
 }
 
 function watchPage(one, page) {
@@ -70,7 +83,7 @@ function watchPage(one, page) {
 }
 
 async function watchContext(context) {
-	const one = { context, seen: [], ids: new Map() };
+	const one = { context, seen: [], ids: new Map(), requests: new WeakMap(), pending: new Set() };
 	const of = (request) => {
 		try {
 			return one.ids.get(request.frame().page()) ?? "";
@@ -79,9 +92,16 @@ async function watchContext(context) {
 		}
 	};
 	context.on("page", (page) => one.ids.has(page) || watchPage(one, page));
-	context.on("request", (r) => one.seen.push(requestSeen(of(r), r)));
-	context.on("response", (r) => one.seen.push({ page: of(r.request()), kind: "response",
-		method: r.request().method(), url: r.url(), status: r.status(), headers: r.headers() }));
+	context.on("request", (r) => {
+		const seen = requestSeen(of(r), r);
+		one.requests.set(r, seen);
+		one.seen.push(seen);
+	});
+	context.on("response", (r) => {
+		one.seen.push({ page: of(r.request()), kind: "response", method: r.request().method(),
+			url: r.url(), status: r.status(), headers: r.headers() });
+		learnLength(one, r.request());
+	});
 	context.on("requestfailed", (r) => one.seen.push({ page: of(r), kind: "failed",
 		method: r.method(), url: r.url(), text: r.failure()?.errorText ?? "" }));
 	await context.exposeBinding("holdfast_saw_violation", ({ page }, violation) => {
@@ -221,9 +241,10 @@ const commands = {
 	// What the pages have sent before this command has arrived after a round trip to them.
 	async seen({ context }) {
 		const one = entry(contexts, context);
-		const rounds = one.context.pages().map((page) => Promise.race([
-			page.title().catch(() => {}), new Promise((done) => setTimeout(done, 2000))]));
-		await Promise.all(rounds);
+		const rounds = one.context.pages().map((page) => page.title().catch(() => {}));
+		const enough = new Promise((done) => setTimeout(done, 2000));
+		await Promise.race([Promise.all(rounds), enough]);
+		await Promise.race([Promise.all(one.pending), enough]);
 		return one.seen.splice(0);
 	},
 	async close({ context }) {

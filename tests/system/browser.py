@@ -209,7 +209,8 @@ def _told(fields):
 
 @dataclasses.dataclass
 class Request:
-    """One that a page has made.  body: its bytes; None when it had one that was not seen."""
+    """One that a page has made.  body: its bytes; None when it had one, or may have, that the
+    browser does not show (a Blob, a File, a form with files, a web socket)."""
     method: str
     url: str
     type: str
@@ -225,12 +226,13 @@ class Request:
         return json.loads(self.body)
 
 
-def _request(seen):
-    body = seen.get("body")
-    has_one = seen["headers"].get("content-length", "0") != "0"
-    return Request(seen["method"], seen["url"], seen["type"], seen["headers"],
-                   base64.b64decode(body) if body is not None else None if has_one else b"",
-                   seen["page"])
+def _request(seen, lengths):
+    if "body" in seen:
+        body = base64.b64decode(seen["body"])
+    else:
+        has_none = seen["method"] in ("GET", "HEAD") and seen["type"] != "websocket"
+        body = b"" if has_none or lengths.get(seen.get("number")) == 0 else None
+    return Request(seen["method"], seen["url"], seen["type"], seen["headers"], body, seen["page"])
 
 
 class Visits:
@@ -311,10 +313,15 @@ class Context:
         self.visits, self.browser, self.origin, self.id = visits, visits.browser, origin, id_
         self.saw, self.axe, self.allowed, self.allowed_console = [], [], [], []
         self.origins = {origin}
+        self.lengths = {}  # of bodies that the browser does not show, by the request's number
 
     def look(self):
         """All that happened, in its order."""
-        self.saw += self.browser.tell("seen", context=self.id)
+        for seen in self.browser.tell("seen", context=self.id):
+            if seen["kind"] == "length":
+                self.lengths[seen["of"]] = seen["length"]
+            else:
+                self.saw.append(seen)
         return self.saw
 
     def is_allowed(self, seen, status):
@@ -553,7 +560,7 @@ class Page(Chain):
 
     def requests(self, path=None, method=None):
         """[Request] so far, in their order; path: a regular expression for the whole of it."""
-        found = map(_request, self._saw("request"))
+        found = [_request(seen, self.context.lengths) for seen in self._saw("request")]
         return [one for one in found if method in (None, one.method)
                 and (path is None or re.fullmatch(path, one.path))]
 

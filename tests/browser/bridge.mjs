@@ -238,10 +238,12 @@ const commands = {
 	async axe({ on, rules }) {
 		return await axeFindings(entry(pages, on).page, rules);
 	},
-	// What the pages have sent before this command has arrived after a round trip to them.
-	async seen({ context }) {
+	// What the pages have sent before this command has arrived after a round trip to them;
+	// with settle also what they were about to: a violation is told a moment later.
+	async seen({ context, settle }) {
 		const one = entry(contexts, context);
-		const rounds = one.context.pages().map((page) => page.title().catch(() => {}));
+		const rounds = one.context.pages().map((page) => page.evaluate(
+			(ms) => new Promise((done) => setTimeout(done, ms)), settle ? 100 : 0).catch(() => {}));
 		const enough = new Promise((done) => setTimeout(done, 2000));
 		await Promise.race([Promise.all(rounds), enough]);
 		await Promise.race([Promise.all(one.pending), enough]);

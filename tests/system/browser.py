@@ -315,9 +315,9 @@ class Context:
         self.origins = {origin}
         self.lengths = {}  # of bodies that the browser does not show, by the request's number
 
-    def look(self):
+    def look(self, settle=False):
         """All that happened, in its order."""
-        for seen in self.browser.tell("seen", context=self.id):
+        for seen in self.browser.tell("seen", context=self.id, settle=settle):
             if seen["kind"] == "length":
                 self.lengths[seen["of"]] = seen["length"]
             else:
@@ -332,7 +332,7 @@ class Context:
 
     def findings(self):
         found = []
-        for seen in self.look():
+        for seen in self.look(settle=True):
             found += filter(None, [getattr(self, f"_{seen['kind']}")(seen)])
         return found + self.axe
 

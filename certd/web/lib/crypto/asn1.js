@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// DER (X.690), read strictly and written.  Elements borrow the octets that they
+// are read from.  With `ber` it also takes what PFX and PKCS#7 files of other
+// makers have: lengths that are indefinite or longer than they must be, and
+// OCTET STRINGs in pieces.  Depth is bounded, so that no file is a trap.
 
-/*
- * DER (X.690), read strictly and written.  Elements borrow the octets that they
- * are read from.  With `ber` it also takes what PFX and PKCS#7 files of other
- * makers have: lengths that are indefinite or longer than they must be, and
- * OCTET STRINGs in pieces.  Depth is bounded, so that no file is a trap.
- */
-
-import { FileError } from "./file_error.js";
+import { FileError } from './file_error.js';
 
 export const TAG = Object.freeze({
 	BOOLEAN: 0x01, INTEGER: 0x02, BIT_STRING: 0x03, OCTET_STRING: 0x04, NULL: 0x05,
@@ -22,8 +20,8 @@ const CONSTRUCTED = 0x20;
 const DEPTH_MAX = 24;
 
 function damaged() {
-	return new FileError("damaged", "The file is damaged or cut short: " +
-		"what stands in it is not as such files are built.");
+	return new FileError('damaged', 'The file is damaged or cut short: ' +
+		'what stands in it is not as such files are built.');
 }
 
 /* ---- reading ---- */
@@ -135,7 +133,7 @@ export class Element {
 			return this.content;
 		if (!this.#ber || this.tag !== (tag | CONSTRUCTED))
 			throw damaged();
-		return concat(...this.children().map((piece) => piece.octetString()));
+		return concat(...this.children().map(piece => piece.octetString()));
 	}
 
 	/** A BIT STRING of whole octets. */
@@ -192,7 +190,7 @@ function oidText(content) {
 	}
 	if (!isFresh)
 		throw damaged();
-	return arcs.join(".");
+	return arcs.join('.');
 }
 
 /** Elements that are taken in turn. */
@@ -276,13 +274,13 @@ export function write(tag, ...parts) {
 
 /** An INTEGER of unsigned octets, or of a small number. */
 export function writeUnsigned(value) {
-	const octets = typeof value === "number" ? Uint8Array.of(value) : value;
+	const octets = typeof value === 'number' ? Uint8Array.of(value) : value;
 	const pad = octets.length === 0 || octets[0] > 0x7f ? [0] : [];
 	return write(TAG.INTEGER, Uint8Array.from(pad), octets);
 }
 
 export function writeOid(text) {
-	const [first, second, ...rest] = text.split(".").map(Number);
+	const [first, second, ...rest] = text.split('.').map(Number);
 	const octets = [];
 	for (const arc of [first * 40 + second, ...rest]) {
 		const digits = [arc % 128];
@@ -293,7 +291,7 @@ export function writeOid(text) {
 	return write(TAG.OID, Uint8Array.from(octets));
 }
 
-export const writeBitString = (octets) => write(TAG.BIT_STRING, Uint8Array.of(0), octets);
+export const writeBitString = octets => write(TAG.BIT_STRING, Uint8Array.of(0), octets);
 
 /** The same octets? Not for secrets: it stops at the first difference. */
 export const equal = (a, b) => a.length === b.length && a.every((octet, i) => octet === b[i]);

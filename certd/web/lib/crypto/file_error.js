@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-
-/*
- * What is said of a file that cannot be used.  Everything here that reads
- * foreign octets throws this and nothing else: a sentence for the person, and a
- * code for the page.
- */
+//
+// What is said of a file that cannot be used.  Everything here that reads
+// foreign octets throws this and nothing else: a sentence for the person, and a
+// code for the page.
 
 /**
  * @typedef {"damaged"|"password_needed"|"password_wrong"|"legacy"|"unsupported"
@@ -22,7 +20,7 @@ export class FileError extends Error {
 	 */
 	constructor(code, sentence) {
 		super(sentence);
-		this.name = "FileError";
+		this.name = 'FileError';
 		this.code = code;
 	}
 }
@@ -31,8 +29,8 @@ export class FileError extends Error {
 export function subtle() {
 	const found = globalThis.crypto?.subtle;
 	if (found === undefined)
-		throw new FileError("unsupported", "The browser lets a page use its cryptography " +
-			"only over HTTPS. Open this page by its https:// address.");
+		throw new FileError('unsupported', 'The browser lets a page use its cryptography ' +
+			'only over HTTPS. Open this page by its https:// address.');
 	return found;
 }
 

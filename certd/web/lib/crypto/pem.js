@@ -1,39 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// PEM (RFC 7468) as people have it: lax about what surrounds the blocks, which
+// is told as notes, and strict about what is in them.  Works on octets, not on
+// text, so that a private key is in no string that cannot be overwritten.
+// Refuses what could be half of something: a mark that is mangled, a block that
+// does not end or ends as another, base64 with a foreign character.
 
-/*
- * PEM (RFC 7468) as people have it: lax about what surrounds the blocks, which
- * is told as notes, and strict about what is in them.  Works on octets, not on
- * text, so that a private key is in no string that cannot be overwritten.
- * Refuses what could be half of something: a mark that is mangled, a block that
- * does not end or ends as another, base64 with a foreign character.
- */
+import { FileError } from './file_error.js';
 
-import { FileError } from "./file_error.js";
-
-const ascii = (text) => Uint8Array.from(text, (c) => c.charCodeAt(0));
-const BEGIN = ascii("-----BEGIN ");
-const END = ascii("-----END ");
-const DASHES = ascii("-----");
+const ascii = text => Uint8Array.from(text, c => c.charCodeAt(0));
+const BEGIN = ascii('-----BEGIN ');
+const END = ascii('-----END ');
+const DASHES = ascii('-----');
 const LABEL_MAX = 64;
 const BLOCKS_MAX = 64;
 const LF = 0x0a;
 const CR = 0x0d;
 
 const NOTES = {
-	bom: "Removed a byte order mark.",
-	crlf: "Read lines that end in CR LF.",
-	cr: "Read lines that end in CR alone.",
-	blanks: "Removed blanks around and inside lines.",
-	text: "Ignored text between blocks.",
-	noNewline: "Ended the last line.",
-	glued: "Parted blocks that shared a line.",
+	bom: 'Removed a byte order mark.',
+	crlf: 'Read lines that end in CR LF.',
+	cr: 'Read lines that end in CR alone.',
+	blanks: 'Removed blanks around and inside lines.',
+	text: 'Ignored text between blocks.',
+	noNewline: 'Ended the last line.',
+	glued: 'Parted blocks that shared a line.',
 };
 
-const isBlank = (c) => c === 0x20 || c === 0x09 || c === 0x0b || c === 0x0c;
-const isNewline = (c) => c === LF || c === CR;
+const isBlank = c => c === 0x20 || c === 0x09 || c === 0x0b || c === 0x0c;
+const isNewline = c => c === LF || c === CR;
 
 function refuse(line, sentence) {
-	return new FileError("damaged", `Line ${line}: ${sentence}`);
+	return new FileError('damaged', `Line ${line}: ${sentence}`);
 }
 
 /** Where `mark` stands in octets, from `at` on, or -1. */
@@ -75,26 +73,26 @@ function nextLine(octets, at, end) {
 
 function noteNewlines(octets, notes) {
 	for (let i = octets.indexOf(CR); i >= 0; i = octets.indexOf(CR, i + 1))
-		notes.add(octets[i + 1] === LF ? "crlf" : "cr");
+		notes.add(octets[i + 1] === LF ? 'crlf' : 'cr');
 	if (octets.length > 0 && !isNewline(octets[octets.length - 1]))
-		notes.add("noNewline");
+		notes.add('noNewline');
 }
 
 function checkBetween(octets, from, to, notes) {
 	for (const [mark, sentence] of [
-		["-BEGIN ", "there is a BEGIN here that is mangled"],
-		["-END ", "there is an END here without its BEGIN"]]) {
+		['-BEGIN ', 'there is a BEGIN here that is mangled'],
+		['-END ', 'there is an END here without its BEGIN']]) {
 		const at = find(octets, ascii(mark), from, to);
 		if (at >= 0)
 			throw refuse(lineOf(octets, at), `${sentence}; a block begins with ` +
 				'"-----BEGIN LABEL-----" and ends with "-----END LABEL-----", ' +
-				"the same label and five dashes each.");
+				'the same label and five dashes each.');
 	}
 	for (let i = from; i < to; i++) {
 		if (!isBlank(octets[i]) && !isNewline(octets[i]))
-			return notes.add("text");
+			return notes.add('text');
 		if (isBlank(octets[i]))
-			notes.add("blanks");
+			notes.add('blanks');
 	}
 	return notes;
 }
@@ -123,9 +121,9 @@ function splitHeaders(octets, from, to, line) {
 	for (;;) {
 		const text = textOf(octets, at, Math.min(endOfLine(octets, at, to), at + 200)).trim();
 		if (at >= to)
-			throw refuse(line, "there is no empty line behind the block's headers.");
+			throw refuse(line, 'there is no empty line behind the block\'s headers.');
 		at = nextLine(octets, at, to);
-		if (text === "")
+		if (text === '')
 			return { headers, body: at };
 		if (headers.length < 8)
 			headers.push(text);
@@ -133,19 +131,19 @@ function splitHeaders(octets, from, to, line) {
 }
 
 const DIGITS = new Int8Array(256).fill(-1);
-ascii("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+ascii('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
 	.forEach((c, i) => { DIGITS[c] = i; });
 
 /** Base64 (RFC 4648 4), blanks allowed, padding and zero bits as they must be. */
 function decode(octets, from, to, block, notes) {
 	const cut = () => refuse(block.line, `the block "${block.label}" is cut short or ` +
-		"damaged; copy it whole, from BEGIN to END.");
+		'damaged; copy it whole, from BEGIN to END.');
 	const out = new Uint8Array(Math.ceil((to - from) / 4) * 3);
 	let length = 0, held = 0, n = 0, pads = 0;
 	for (let i = from; i < to; i++) {
 		const c = octets[i];
 		if (isBlank(c))
-			notes.add("blanks");
+			notes.add('blanks');
 		if (isBlank(c) || isNewline(c))
 			continue;
 		if (c === 0x3d) {
@@ -154,7 +152,7 @@ function decode(octets, from, to, block, notes) {
 		}
 		if (DIGITS[c] < 0)
 			throw refuse(lineOf(octets, i), `the block "${block.label}" holds a character ` +
-				"that is not base64; copy it whole and unchanged.");
+				'that is not base64; copy it whole and unchanged.');
 		if (pads > 0)
 			throw cut();
 		held = (held << 6 | DIGITS[c]) & 0xffffff;
@@ -182,12 +180,12 @@ function takeBlock(octets, begin, notes) {
 	const line = lineOf(octets, begin);
 	const head = takeLabel(octets, begin + BEGIN.length);
 	if (head === null)
-		throw refuse(line, "this BEGIN has no label, or not five dashes behind it.");
+		throw refuse(line, 'this BEGIN has no label, or not five dashes behind it.');
 	const end = find(octets, END, head.to);
 	const next = find(octets, BEGIN, head.to);
 	if (end < 0 || (next >= 0 && next < end))
 		throw refuse(line, `the block "${head.label}" that begins here does not end; ` +
-			"copy it whole, from BEGIN to END.");
+			'copy it whole, from BEGIN to END.');
 	const tail = takeLabel(octets, end + END.length);
 	if (tail === null || tail.label !== head.label)
 		throw refuse(line, `the block "${head.label}" does not end with ` +
@@ -200,7 +198,7 @@ function takeBlock(octets, begin, notes) {
 
 /** Is there a BEGIN line somewhere? */
 export function isPem(octets) {
-	return find(octets, ascii("-BEGIN "), 0) >= 0 || isUtf16(octets);
+	return find(octets, ascii('-BEGIN '), 0) >= 0 || isUtf16(octets);
 }
 
 function isUtf16(octets) {
@@ -215,13 +213,13 @@ function isUtf16(octets) {
  */
 export function readPem(octets) {
 	if (isUtf16(octets))
-		throw new FileError("damaged",
-			"The text is in UTF-16; save it as UTF-8 or as plain text.");
+		throw new FileError('damaged',
+			'The text is in UTF-16; save it as UTF-8 or as plain text.');
 	const notes = new Set();
 	const blocks = [];
 	let at = 0;
 	if (octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf) {
-		notes.add("bom");
+		notes.add('bom');
 		at = 3;
 	}
 	noteNewlines(octets, notes);
@@ -232,22 +230,22 @@ export function readPem(octets) {
 		if (begin < 0)
 			break;
 		if (begin > at && octets[begin - 1] === DASHES[0])
-			throw refuse(lineOf(octets, begin), "this BEGIN has more than five dashes in front.");
+			throw refuse(lineOf(octets, begin), 'this BEGIN has more than five dashes in front.');
 		if (blocks.length > 0 && countLines(octets, at, begin) === 0)
-			notes.add("glued");
+			notes.add('glued');
 		if (blocks.length === BLOCKS_MAX)
-			throw new FileError("too_much", "There are more than 64 blocks in this text; " +
-				"give one certificate, with its own chain.");
+			throw new FileError('too_much', 'There are more than 64 blocks in this text; ' +
+				'give one certificate, with its own chain.');
 		const taken = takeBlock(octets, begin, notes);
 		blocks.push(taken.block);
 		at = taken.to;
 	}
-	return { blocks, notes: Object.keys(NOTES).filter((n) => notes.has(n)).map((n) => NOTES[n]) };
+	return { blocks, notes: Object.keys(NOTES).filter(n => notes.has(n)).map(n => NOTES[n]) };
 }
 
 /** @returns {string} base64 with padding, without line breaks */
 export function base64(octets) {
-	let text = "";
+	let text = '';
 	for (let i = 0; i < octets.length; i += 0x3000)
 		text += btoa(textOf(octets, i, i + 0x3000));
 	return text;
@@ -256,9 +254,9 @@ export function base64(octets) {
 /** @param {string} text @returns {Uint8Array} what certd sent */
 export function fromBase64(text) {
 	try {
-		return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+		return Uint8Array.from(atob(text), c => c.charCodeAt(0));
 	} catch {
-		throw new FileError("damaged", "The answer of certd is damaged: it is not base64.");
+		throw new FileError('damaged', 'The answer of certd is damaged: it is not base64.');
 	}
 }
 

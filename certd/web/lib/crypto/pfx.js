@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A PFX (PKCS#12, RFC 7292) opened in the browser: its certificates and its
+// private key.  How each part is encrypted is looked at before the password is
+// asked for: of one with an old cipher nothing is opened, and the page offers
+// another way.  Refuses a file of several private keys, for nobody could know
+// which one was meant.
 
-/*
- * A PFX (PKCS#12, RFC 7292) opened in the browser: its certificates and its
- * private key.  How each part is encrypted is looked at before the password is
- * asked for: of one with an old cipher nothing is opened, and the page offers
- * another way.  Refuses a file of several private keys, for nobody could know
- * which one was meant.
- */
+import { TAG, context, parse } from './asn1.js';
+import { FileError, wipe } from './file_error.js';
+import { Budget, decrypt, passwordNeeded, readEncryption, wrongPassword } from './pbes2.js';
+import { readMac, verifyMac } from './pkcs12_mac.js';
 
-import { TAG, context, parse } from "./asn1.js";
-import { FileError, wipe } from "./file_error.js";
-import { Budget, decrypt, passwordNeeded, readEncryption, wrongPassword } from "./pbes2.js";
-import { readMac, verifyMac } from "./pkcs12_mac.js";
-
-const DATA = "1.2.840.113549.1.7.1";
-const ENCRYPTED_DATA = "1.2.840.113549.1.7.6";
-const BAG = "1.2.840.113549.1.12.10.1.";
+const DATA = '1.2.840.113549.1.7.1';
+const ENCRYPTED_DATA = '1.2.840.113549.1.7.6';
+const BAG = '1.2.840.113549.1.12.10.1.';
 const KEY_BAG = `${BAG}1`, SHROUDED_BAG = `${BAG}2`, CERT_BAG = `${BAG}3`, NESTED_BAG = `${BAG}6`;
-const X509_CERTIFICATE = "1.2.840.113549.1.9.22.1";
+const X509_CERTIFICATE = '1.2.840.113549.1.9.22.1';
 const DEPTH_MAX = 4;
 
 function byPublicKey() {
-	return new FileError("unsupported", "The PFX is protected by a public key, not by a " +
-		"password. Export it with a password.");
+	return new FileError('unsupported', 'The PFX is protected by a public key, not by a ' +
+		'password. Export it with a password.');
 }
 
 /** ContentInfo: its type, and what is inside of it. */
@@ -61,7 +59,7 @@ class Contents {
 	/** SafeContents. */
 	take(octets, depth = 0) {
 		if (depth > DEPTH_MAX)
-			throw new FileError("damaged", "The PFX is damaged: bags in bags without an end.");
+			throw new FileError('damaged', 'The PFX is damaged: bags in bags without an end.');
 		for (const bag of parse(octets, { ber: true }).expect(TAG.SEQUENCE).children())
 			this.#takeBag(bag.fields(), depth);
 	}
@@ -94,8 +92,8 @@ class Contents {
 	checkKeys() {
 		const n = this.keys.length + this.sealed.length;
 		if (n > 1)
-			throw new FileError("unsupported", `The PFX holds ${n} private keys; export each ` +
-				"by itself.");
+			throw new FileError('unsupported', `The PFX holds ${n} private keys; export each ` +
+				'by itself.');
 	}
 }
 
@@ -103,19 +101,19 @@ class Contents {
 
 /** Which one it is: the given one, or none in either of two ways. */
 async function findPassword(mac, content, given) {
-	const tries = given === null || given === "" ? [null, ""] : [given];
+	const tries = given === null || given === '' ? [null, ''] : [given];
 	for (const password of tries)
 		if (await verifyMac(mac, content, password))
-			return password ?? "";
+			return password ?? '';
 	if (given === null)
-		throw passwordNeeded("PFX");
-	throw new FileError("password_wrong",
-		"The password of the PFX is wrong (or the file was damaged on its way).");
+		throw passwordNeeded('PFX');
+	throw new FileError('password_wrong',
+		'The password of the PFX is wrong (or the file was damaged on its way).');
 }
 
 function otherKeyPassword() {
-	return new FileError("unsupported", "The password opens the PFX but not the private key " +
-		"in it, which has another one. Export it with one password for both.");
+	return new FileError('unsupported', 'The password opens the PFX but not the private key ' +
+		'in it, which has another one. Export it with one password for both.');
 }
 
 /* ---- the file ---- */
@@ -123,7 +121,7 @@ function otherKeyPassword() {
 function readOuter(octets) {
 	const fields = parse(octets, { ber: true }).fields();
 	if (fields.take(TAG.INTEGER).count() !== 3)
-		throw new FileError("damaged", "This is not a PFX, or it is damaged.");
+		throw new FileError('damaged', 'This is not a PFX, or it is damaged.');
 	const { oid, inner } = readContent(fields.take(TAG.SEQUENCE));
 	if (oid !== DATA)
 		throw byPublicKey();
@@ -151,7 +149,7 @@ class Opening {
 
 	async open({ encryption, octets }) {
 		if (this.password === null)
-			throw passwordNeeded("PFX");
+			throw passwordNeeded('PFX');
 		const plain = await decrypt(encryption, octets, this.password, this.budget);
 		this.plains.push(plain);
 		return plain;
@@ -163,7 +161,7 @@ class Opening {
 			this.contents.take(plain);
 		} catch (error) {
 			/* By chance a wrong password decrypts, to nothing that means a thing. */
-			throw error.code === "damaged" && !this.isProven ? wrongPassword() : error;
+			throw error.code === 'damaged' && !this.isProven ? wrongPassword() : error;
 		}
 	}
 
@@ -174,7 +172,7 @@ class Opening {
 		try {
 			return (await this.open(sealed)).slice();
 		} catch (error) {
-			throw error.code === "password_wrong" && this.isProven ? otherKeyPassword() : error;
+			throw error.code === 'password_wrong' && this.isProven ? otherKeyPassword() : error;
 		}
 	}
 }
@@ -182,11 +180,11 @@ class Opening {
 async function openOuter(opening, octets) {
 	const { content, mac } = readOuter(octets);
 	const safes = parse(content, { ber: true }).expect(TAG.SEQUENCE).children().map(readSafe);
-	for (const safe of safes.filter((s) => s.encryption === null))
+	for (const safe of safes.filter(s => s.encryption === null))
 		opening.contents.take(safe.octets);
 	opening.contents.checkKeys();
 	await opening.prove(mac === null ? null : readMac(mac, opening.budget), content);
-	for (const safe of safes.filter((s) => s.encryption !== null))
+	for (const safe of safes.filter(s => s.encryption !== null))
 		await opening.openSafe(safe);
 	opening.contents.checkKeys();
 	return { certificates: opening.contents.certificates, pkcs8: await opening.openKey() };

@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The MAC of a PFX (RFC 7292 4 and B), which tells a wrong password from a right
+// one before anything is decrypted.  The browser makes one digest for each
+// iteration, some ten thousand a second: no more than 500,000 are run.
 
-/*
- * The MAC of a PFX (RFC 7292 4 and B), which tells a wrong password from a right
- * one before anything is decrypted.  The browser makes one digest for each
- * iteration, some ten thousand a second: no more than 500,000 are run.
- */
-
-import { TAG, concat } from "./asn1.js";
-import { FileError, subtle, wipe } from "./file_error.js";
+import { TAG, concat } from './asn1.js';
+import { FileError, subtle, wipe } from './file_error.js';
 
 export const MAC_ITERATIONS_MAX = 500_000;
 const MAC_KEY = 3; /* RFC 7292 B.3 */
-const PBMAC1 = "1.2.840.113549.1.5.14";
+const PBMAC1 = '1.2.840.113549.1.5.14';
 
 /** Digests by OID, with the octets of their blocks. */
 const HASHES = {
-	"1.3.14.3.2.26": { name: "SHA-1", block: 64 },
-	"2.16.840.1.101.3.4.2.1": { name: "SHA-256", block: 64 },
-	"2.16.840.1.101.3.4.2.2": { name: "SHA-384", block: 128 },
-	"2.16.840.1.101.3.4.2.3": { name: "SHA-512", block: 128 },
+	'1.3.14.3.2.26': { name: 'SHA-1', block: 64 },
+	'2.16.840.1.101.3.4.2.1': { name: 'SHA-256', block: 64 },
+	'2.16.840.1.101.3.4.2.2': { name: 'SHA-384', block: 128 },
+	'2.16.840.1.101.3.4.2.3': { name: 'SHA-512', block: 128 },
 };
 
 /**
@@ -35,9 +33,9 @@ export function readMac(element, budget) {
 	const iterations = fields.maybe(TAG.INTEGER)?.count() ?? 1;
 	fields.end();
 	if (HASHES[oid] === undefined)
-		throw new FileError("unsupported", "The PFX is protected by " +
+		throw new FileError('unsupported', 'The PFX is protected by ' +
 			`${oid === PBMAC1 ? "PBMAC1 (RFC 9579)" : `the MAC ${oid}`}, which this page does ` +
-			"not read. Export it anew with a SHA-256 MAC.");
+			'not read. Export it anew with a SHA-256 MAC.');
 	budget.take(iterations, MAC_ITERATIONS_MAX);
 	return { hash: HASHES[oid], digest, salt, iterations };
 }
@@ -84,7 +82,7 @@ export async function verifyMac(mac, content, password) {
 	const octets = password === null ? new Uint8Array(0) : bmpString(password);
 	const raw = await deriveKey(mac, octets);
 	const key = await subtle().importKey(
-		"raw", raw, { name: "HMAC", hash: mac.hash.name }, false, ["verify"]);
+		'raw', raw, { name: 'HMAC', hash: mac.hash.name }, false, ['verify']);
 	wipe(octets, raw);
-	return subtle().verify("HMAC", key, mac.digest, content);
+	return subtle().verify('HMAC', key, mac.digest, content);
 }

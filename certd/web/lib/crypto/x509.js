@@ -1,35 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// As much of a certificate (RFC 5280) as a preview shows, and what tells whether
+// a private key is its own.  It judges nothing: whether a certificate may be
+// served is for certd to say.
 
-/*
- * As much of a certificate (RFC 5280) as a preview shows, and what tells whether
- * a private key is its own.  It judges nothing: whether a certificate may be
- * served is for certd to say.
- */
+import { TAG, context, equal, parse } from './asn1.js';
+import { FileError, subtle } from './file_error.js';
 
-import { TAG, context, equal, parse } from "./asn1.js";
-import { FileError, subtle } from "./file_error.js";
-
-const COMMON_NAME = "2.5.4.3";
+const COMMON_NAME = '2.5.4.3';
 const SHORT_NAMES = {
-	"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O",
-	"2.5.4.11": "OU", "0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.1": "emailAddress",
+	'2.5.4.3': 'CN', '2.5.4.6': 'C', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.10': 'O',
+	'2.5.4.11': 'OU', '0.9.2342.19200300.100.1.25': 'DC', '1.2.840.113549.1.9.1': 'emailAddress',
 };
-const ALT_NAMES = "2.5.29.17";
-const BASIC_CONSTRAINTS = "2.5.29.19";
-const CURVES = { "1.2.840.10045.3.1.7": "ec_p256", "1.3.132.0.34": "ec_p384" };
-const OTHER_KEYS = { "1.2.840.10045.2.1": "EC", "1.2.840.113549.1.1.10": "RSA-PSS" };
+const ALT_NAMES = '2.5.29.17';
+const BASIC_CONSTRAINTS = '2.5.29.19';
+const CURVES = { '1.2.840.10045.3.1.7': 'ec_p256', '1.3.132.0.34': 'ec_p384' };
+const OTHER_KEYS = { '1.2.840.10045.2.1': 'EC', '1.2.840.113549.1.1.10': 'RSA-PSS' };
 const DNS_NAME = context(2, false);
 const IP_ADDRESS = context(7, false);
 
-const damaged = () => new FileError("damaged", "A certificate in it is damaged or cut short.");
+const damaged = () => new FileError('damaged', 'A certificate in it is damaged or cut short.');
 
 /* ---- text ---- */
 
 function wide(octets, size) {
-	let text = "";
+	let text = '';
 	for (let i = 0; i + size <= octets.length; i += size) {
 		const code = octets.subarray(i, i + size).reduce((sum, octet) => sum * 256 + octet, 0);
-		text += code > 0x10ffff ? "\ufffd" : String.fromCodePoint(code);
+		text += code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code);
 	}
 	return text;
 }
@@ -38,8 +36,8 @@ function wide(octets, size) {
 function textOf(element) {
 	const text = element.tag === TAG.BMP ? wide(element.content, 2)
 		: element.tag === TAG.UNIVERSAL ? wide(element.content, 4)
-		: new TextDecoder(element.tag === TAG.UTF8 ? "utf-8" : "latin1").decode(element.content);
-	return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, "\ufffd");
+		: new TextDecoder(element.tag === TAG.UTF8 ? 'utf-8' : 'latin1').decode(element.content);
+	return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
 /** [[oid, text]], as they stand. */
@@ -55,12 +53,12 @@ function readName(element) {
 
 /** RFC 4514: the last one first. */
 function nameText(name) {
-	const escaped = (text) => text.replace(/[,+"\\<>;]/g, "\\$&").replace(/^[ #]|(?<=.) $/g, "\\$&");
+	const escaped = text => text.replace(/[,+"\\<>;]/g, '\\$&').replace(/^[ #]|(?<=.) $/g, '\\$&');
 	return name.map(([oid, text]) => `${SHORT_NAMES[oid] ?? oid}=${escaped(text)}`)
-		.reverse().join(",");
+		.reverse().join(',');
 }
 
-const commonName = (name) => name.filter(([oid]) => oid === COMMON_NAME).pop()?.[1] ?? "";
+const commonName = name => name.filter(([oid]) => oid === COMMON_NAME).pop()?.[1] ?? '';
 
 /* ---- times ---- */
 
@@ -93,19 +91,19 @@ function keyKind(spki) {
 	const [algorithm, key] = spki.children();
 	const fields = algorithm.fields();
 	const oid = fields.take(TAG.OID).oid();
-	if (oid === "1.2.840.113549.1.1.1")
+	if (oid === '1.2.840.113549.1.1.1')
 		return rsaKind(key);
-	if (oid === "1.3.101.112")
-		return "ed25519";
+	if (oid === '1.3.101.112')
+		return 'ed25519';
 	const curve = fields.maybe(TAG.OID)?.oid();
 	return CURVES[curve] ?? OTHER_KEYS[oid] ?? oid;
 }
 
 function ipText(octets) {
 	if (octets.length === 4)
-		return octets.join(".");
+		return octets.join('.');
 	return Array.from({ length: octets.length >> 1 },
-		(_, i) => (octets[2 * i] << 8 | octets[2 * i + 1]).toString(16)).join(":");
+		(_, i) => (octets[2 * i] << 8 | octets[2 * i + 1]).toString(16)).join(':');
 }
 
 function readAltNames(octets) {
@@ -136,7 +134,7 @@ function readExtensions(element) {
 
 /* ---- the certificate ---- */
 
-const hex = (octets) => Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("");
+const hex = octets => Array.from(octets, octet => octet.toString(16).padStart(2, '0')).join('');
 
 /**
  * @typedef {object} Certificate
@@ -169,13 +167,13 @@ export function readCertificate(der) {
 	const spki = fields.take(TAG.SEQUENCE);
 	if (to === undefined || spki.children().length !== 2)
 		throw damaged();
-	const extensions = readExtensions(fields.rest().find((e) => e.tag === context(3)));
+	const extensions = readExtensions(fields.rest().find(e => e.tag === context(3)));
 	const name = readName(subject);
 	return {
 		der, ...extensions,
 		subject: commonName(name) || extensions.hostnames[0] || nameText(name),
 		issuer: nameText(readName(issuer)),
-		serial: hex(serial).replace(/^00(?=..)/, ""),
+		serial: hex(serial).replace(/^00(?=..)/, ''),
 		not_before_s: readTime(from), not_after_s: readTime(to),
 		spki: spki.raw, kind: keyKind(spki),
 		isSelfIssued: equal(issuer.raw, subject.raw),
@@ -184,7 +182,7 @@ export function readCertificate(der) {
 
 /** @returns {Promise<string>} lower-case hex of SHA-256, as certd and keyd name keys */
 export async function fingerprint(octets) {
-	return hex(new Uint8Array(await subtle().digest("SHA-256", octets)));
+	return hex(new Uint8Array(await subtle().digest('SHA-256', octets)));
 }
 
 /** Is this key's public half the certificate's? */

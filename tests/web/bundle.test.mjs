@@ -93,7 +93,7 @@ test('keys of every kind are named, also those that no token holds', () => {
 	assert.equal(kindOf('ed25519'), 'ed25519');
 });
 
-test('names of every kind of text, and what nobody can see in them', () => {
+test('names of every kind of text and what nobody can see in them', () => {
 	const subjectOf = (subject, mask = 'utf8only') => {
 		write('req.cnf', `[req]\ndistinguished_name=dn\nstring_mask=${mask}\n[dn]\n`);
 		openssl('req', '-x509', '-config', 'req.cnf', '-utf8', '-key', 'p256.key', '-subj', subject,

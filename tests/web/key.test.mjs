@@ -146,7 +146,7 @@ test('a private key of another public half is damaged', async () => {
 	assert.match(await refused('damaged', readPrivateKey(rsa)), /numbers/);
 });
 
-test('two private keys are one too many, the same one twice is not', async () => {
+test('two private keys are one too many unless they are the same', async () => {
 	const two = Buffer.concat([octets('p256.key'), octets('rsa2048.key')]);
 	await refused('mismatch', open(new Uint8Array(two)));
 	const twice = Buffer.concat([octets('p256.key'), octets('p256.key')]);

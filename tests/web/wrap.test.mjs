@@ -108,7 +108,7 @@ test('a way of wrapping that is not known is refused', async () => {
 		assert.match(await refused('unsupported', readWrappingKey(parameters({ wrapping }))), /way/);
 });
 
-test('a kind of key that the token takes not in is refused, and overwritten', async () => {
+test('a kind of key that the token takes not in is refused and overwritten', async () => {
 	makeKey('ed25519');
 	const key = await readPrivateKey(octets('ed25519.der'));
 	const wrapping = await readWrappingKey(parameters());

@@ -5,7 +5,7 @@
 
 import { onUnauthenticated } from './lib/api.js';
 import { h, mount } from './lib/dom.js';
-import { errorState, skeleton } from './lib/layout.js';
+import { card, errorState, page, skeleton } from './lib/layout.js';
 import { startLive, stopLive } from './lib/live.js';
 import { isGuarded, navigate, reload, startRouter } from './lib/router.js';
 import { forget, session } from './lib/session.js';
@@ -75,7 +75,7 @@ async function draw(route, ctx) {
 			return;
 		if (error.name !== 'Problem')
 			console.error(error);
-		mount(main, errorState(error, reload));
+		mount(main, page({ title: route.title }, card({}, errorState(error, reload))));
 	} finally {
 		clearTimeout(late);
 	}

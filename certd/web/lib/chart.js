@@ -6,6 +6,8 @@
 import { h, svg } from './dom.js';
 import { number } from './format.js';
 
+const COMPACT = 560;
+
 /* A drawing as wide as its box: drawn again when that changes. */
 function responsive(draw, min_width = 240) {
 	const box = h('div.chart-box');
@@ -27,24 +29,29 @@ export function ticks(top, wanted = 4) {
 		return [0, 1];
 	const rough = top / wanted;
 	const scale = 10 ** Math.floor(Math.log10(rough));
-	const step = [1, 2, 5, 10].find(each => each * scale >= rough) * scale;
+	const step = [1, 2, 2.5, 5, 10].find(each => each * scale >= rough) * scale;
 	return Array.from({ length: Math.ceil(top / step) + 1 }, (_, i) => i * step);
 }
 
-function legend(series) {
-	return h('ul.legend', series.map((each, i) => h('li', h('span.swatch', { class: `series-${i + 1}` }), each.label)));
+const colour = (series, i) => `series-${series[i].colour || i + 1}`;
+
+/** Which colour is what. @param {{label: string, colour?: number}[]} series as the charts have them; colour: 1 to 6 */
+export function legend(series) {
+	return h('ul.legend', series.map((each, i) => h('li', h('span.swatch', { class: colour(series, i) }), each.label)));
 }
 
-/* The numbers, for whoever cannot or will not read the drawing. */
-function asTable(caption, heads, rows) {
+/** The numbers, for whoever cannot or will not read a drawing. @param {string} caption @param {string[]} heads @param {*[][]} rows */
+export function asTable(caption, heads, rows) {
 	return h('details.chart-table', h('summary', 'Show as a table'),
 		h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': caption }, h('table', h('caption.visually-hidden', caption),
-			h('thead', h('tr', heads.map(head => h('th', { scope: 'col' }, head)))),
-			h('tbody', rows.map(row => h('tr', row.map((cell, i) => h(i ? 'td' : 'th', i ? {} : { scope: 'row' }, cell)))))));
+			h('thead', h('tr', heads.map((head, i) => i ? h('th', { scope: 'col' }, head) : h('td')))),
+			h('tbody', rows.map(([first, ...cells]) => h('tr', h('th', { scope: 'row' }, first), cells.map(cell => h('td', cell))))))));
 }
 
-function frame(options, drawing, heads, rows, shows_legend) {
-	return h('figure.chart', shows_legend ? legend(options.series) : null, drawing, asTable(options.label, heads, rows));
+function frame(options, drawing, heads, rows) {
+	if (options.bare)
+		return h('figure.chart', drawing);
+	return h('figure.chart', options.series.length > 1 ? legend(options.series) : null, drawing, asTable(options.label, heads, rows));
 }
 
 function axisY(values, y, left, right, format) {
@@ -54,20 +61,29 @@ function axisY(values, y, left, right, format) {
 
 /**
  * Bars in a row, stacked: so many of each kind on each day.
- * @param {{label: string, series: {key: string, label: string}[], rows: Object[], name: function(Object): string,
- *   tick: function(Object, number): string, height?: number, onPick?: function(Object): void}} options label: what it shows;
- *   rows: {key: number}; name: a row in words; tick: the word below a bar, '' for none
+ * @typedef {{name: string, tick?: string, zone?: boolean}} Bar and a number for each key of a series. name: it in words; tick:
+ *   the word below it; zone: the ground is marked
+ * @param {{label: string, series: {key: string, label: string}[], rows: Bar[], compact?: Bar[], zone?: string, height?: number,
+ *   onPick?: function(Bar): void}} options label: what it shows; compact: in place of rows where there is little room; zone: what
+ *   the marked ground means
  */
 export function stackedBars(options) {
 	const sum = row => options.series.reduce((n, each) => n + (row[each.key] || 0), 0);
-	const levels = ticks(Math.max(1, ...options.rows.map(sum)), 3).filter(Number.isInteger);
 	const heads = ['', ...options.series.map(each => each.label)];
-	const rows = options.rows.filter(sum).map(row => [options.name(row), ...options.series.map(each => number(row[each.key] || 0))]);
-	return frame(options, responsive(width => drawBars(options, width, levels, sum)), heads, rows, true);
+	const rows = options.rows.filter(sum).map(row => [row.name, ...options.series.map(each => number(row[each.key] || 0))]);
+	return frame(options, responsive(width => drawBars(options, width, sum)), heads, rows);
 }
 
-function drawBars(options, width, levels, sum) {
-	const { height = 168, rows } = options;
+function zoneOf(options, rows, left, slot, bottom) {
+	const n = rows.filter(row => row.zone).length;
+	return n ? svg('g.zone', svg('rect', { x: left, y: 10, width: slot * n, height: bottom - 10 }),
+		svg('text', { x: left + 6, y: 22 }, options.zone)) : null;
+}
+
+function drawBars(options, width, sum) {
+	const { height = 176 } = options;
+	const rows = width < COMPACT && options.compact || options.rows;
+	const levels = ticks(Math.max(1, ...rows.map(sum)), 3).filter(Number.isInteger);
 	const left = 28;
 	const bottom = height - 24;
 	const top = levels.at(-1);
@@ -75,11 +91,11 @@ function drawBars(options, width, levels, sum) {
 	const slot = (width - left) / rows.length;
 	const bar = Math.max(2, Math.min(22, slot * 0.72));
 	return svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': options.label },
+		zoneOf(options, rows, left, slot, bottom),
 		axisY(levels, y, left, width, number),
 		rows.map((row, i) => {
 			const x = left + slot * (i + 0.5);
-			const word = options.tick(row, i);
-			return svg('g', word ? svg('text.tick', { x, y: height - 6, 'text-anchor': 'middle' }, word) : null,
+			return svg('g', row.tick ? svg('text.tick', { x: Math.min(x, width - 18), y: height - 6, 'text-anchor': 'middle' }, row.tick) : null,
 				sum(row) ? barOf(options, row, { x, slot, bar, y, top: 10, bottom }) : null);
 		}));
 }
@@ -92,9 +108,9 @@ function barOf(options, row, at) {
 			return null;
 		const high = at.y(base);
 		base += n;
-		return svg('rect', { class: `series-${i + 1}`, x: at.x - at.bar / 2, y: at.y(base), width: at.bar, height: Math.max(1, high - at.y(base) - 1), rx: 1.5 });
+		return svg('rect', { class: colour(options.series, i), x: at.x - at.bar / 2, y: at.y(base), width: at.bar, height: Math.max(1, high - at.y(base) - 1), rx: 1.5 });
 	});
-	return svg('g.bar', { class: options.onPick ? 'pick' : '' }, svg('title', options.name(row)), parts,
+	return svg('g.bar', { class: options.onPick ? 'pick' : '' }, svg('title', row.name), parts,
 		svg('rect.hit', { x: at.x - at.slot / 2, y: at.top, width: at.slot, height: at.bottom - at.top,
 			...(options.onPick ? { on: { click: () => options.onPick(row) } } : {}) }));
 }
@@ -102,14 +118,14 @@ function barOf(options, row, at) {
 /**
  * Lines over time, with an own reading under the pointer.
  * @param {{label: string, series: {label: string, points: {at_s: number, value: number}[]}[], from_s: number, to_s: number,
- *   format: function(number): string, time: function(number): string, height?: number, area?: boolean, top?: number}} options
- *   points: where there is none the line has a gap; top: the axis goes at least so high
+ *   format: function(number): string, time: function(number): string, step_s?: number, height?: number, area?: boolean, top?: number, bare?: boolean}} options
+ *   step_s: points further apart are not joined; top: the axis goes at least so high; bare: legend and table are elsewhere
  */
 export function lines(options) {
 	const high = Math.max(options.top || 0, ...options.series.flatMap(each => each.points.map(point => point.value)));
-	const levels = ticks(high, 2);
+	const levels = ticks(high, 3);
 	const heads = ['', ...options.series.map(each => each.label)];
-	return frame(options, responsive(width => drawLines(options, width, levels)), heads, rowsOf(options), options.series.length > 1);
+	return frame(options, responsive(width => drawLines(options, width, levels)), heads, rowsOf(options));
 }
 
 function rowsOf(options) {
@@ -135,8 +151,8 @@ function drawLines(options, width, levels) {
 	svg('text.tick', { x: left, y: height - 4 }, options.time(from_s)),
 	svg('text.tick', { x: width - 2, y: height - 4, 'text-anchor': 'end' }, options.time(to_s)),
 	options.series.map((each, i) => [
-		options.area ? svg('path', { class: `area series-${i + 1}`, d: areaOf(each.points, x, y, bottom, options.step_s) }) : null,
-		svg('path', { class: `line series-${i + 1}`, d: lineOf(each.points, x, y, options.step_s) })]),
+		options.area ? svg('path', { class: `area ${colour(options.series, i)}`, d: areaOf(each.points, x, y, bottom, options.step_s) }) : null,
+		svg('path', { class: `line ${colour(options.series, i)}`, d: lineOf(each.points, x, y, options.step_s) })]),
 	reading);
 }
 
@@ -177,6 +193,6 @@ function read(event, options, reading, at) {
 	const text = `${options.time(first.at_s)}  ${near.map(point => point ? options.format(point.value) : '–').join(' · ')}`;
 	return reading.replaceChildren(
 		svg('line', { x1: px, x2: px, y1: 8, y2: at.bottom }),
-		...near.map((point, i) => point && svg('circle', { class: `series-${i + 1}`, cx: at.x(point.at_s), cy: at.y(point.value), r: 3 })).filter(Boolean),
+		...near.map((point, i) => point && svg('circle', { class: colour(options.series, i), cx: at.x(point.at_s), cy: at.y(point.value), r: 3 })).filter(Boolean),
 		svg('text', { x: Math.min(Math.max(px, at.left + 70), at.width - 70), y: 8, 'text-anchor': 'middle' }, text));
 }

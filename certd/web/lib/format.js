@@ -35,7 +35,7 @@ export function relative(at_s, from_s = now()) {
 		/* Two months are told in days: a certificate's end is counted so. */
 		const many = unit === 'month' ? 60 * DAY_S : unit === 'year' ? 700 * DAY_S : length_s;
 		if (Math.abs(by_s) >= many)
-			return relative_format.format(Math.trunc(by_s / length_s), unit);
+			return relative_format.format(Math.round(by_s / length_s), unit);
 	}
 	return by_s > 15 ? 'in less than a minute' : 'just now';
 }

@@ -31,6 +31,8 @@ export const session = {
 	load,
 	enter,
 	leave,
+	/** A call of the API answered the session as it is now (a password was set ...). @param {Object} data */
+	adopt: data => set({ ...current, ...data }),
 	/** Told after each change of the session. @param {Function} run @returns {Function} stop */
 	onChange(run) {
 		listeners.add(run);

@@ -91,6 +91,8 @@ function reminder() {
 	const look = h('a.button.small', { href: href('/certificates?expires_within_days=14&order=expires'), on: { click: close } }, 'Show them');
 	const node = note(expired ? 'bad' : 'notice', `${said.join(', and ')}.`, { actions: [look], close });
 	node.classList.add('reminder');
+	node.setAttribute('role', 'region');
+	node.setAttribute('aria-label', 'Reminder');
 	return node;
 }
 

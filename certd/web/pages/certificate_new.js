@@ -96,7 +96,7 @@ class Adding {
 		this.shared = !this.ctx.session.isOperator ? null : field({ name: 'shared', type: 'check', label: 'Shared: the operator\'s own, for resources of all accounts',
 			help: 'For host names in the operator\'s zone only.' });
 		this.name = field({ name: 'name', label: 'Name', optional: true, placeholder: 'its first host name', help: 'For people; it can be changed later.', attributes: { maxlength: 100 } });
-		this.input = certificateInput({ wrapping: this.wrapping, onChange: reading => this.changed(reading) });
+		this.input = certificateInput({ wrapping: this.wrapping, account: () => this.account?.value || this.ctx.session.account, onChange: reading => this.changed(reading) });
 	}
 
 	body() {

@@ -86,8 +86,8 @@ function textFields(input, withKey) {
 /* ---- all of it ---- */
 
 /**
- * @param {{wrapping?: ?function(): Promise<Object>, onChange: function(Reading): void}} options wrapping: of keys; without it keys
- *   are left out
+ * @param {{wrapping?: ?function(): Promise<Object>, account?: function(): string, onChange: function(Reading): void}} options
+ *   wrapping: of keys; without it keys are left out; account: for the command line
  * @returns {{node: HTMLElement, reading: Reading, dropKeys: function(): void}}
  */
 export function certificateInput(options) {
@@ -114,6 +114,7 @@ export function certificateInput(options) {
 		unlock: async (item, password) => put(await readItem(item.name, item.locked, password, options.wrapping), item),
 		expose: options.wrapping ? (item, exposed) => put({ ...item, problem: null, locked: null, exposed }, item) : null,
 		mayExpose: () => may_expose,
+		account: options.account || (() => ''),
 	};
 	const add = async (name, octets) => {
 		const item = await readItem(name, octets, null, options.wrapping);

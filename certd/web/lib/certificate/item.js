@@ -68,7 +68,7 @@ function exposeDialog(item, acts) {
 function otherWays(item, acts) {
 	return h('div.stack-s', h('p', item.problem.message),
 		h('p', 'The command line reads it, and wraps the key on your machine:'),
-		codeBlock(`holdfast cert upload ${quoted(item.name)}`, { label: 'On your machine' }),
+		codeBlock(`holdfast cert upload ${quoted(item.name)}${acts.account() ? ` --account ${acts.account()}` : ''}`, { label: 'On your machine' }),
 		acts.expose && acts.mayExpose() ? h('div.actions', button('Send it in the clear…', { kind: 'danger', small: true, run: () => exposeDialog(item, acts) })) : null);
 }
 
@@ -96,7 +96,7 @@ function faceOf(item) {
 /**
  * @param {import('./reading.js').Item} item
  * @param {{remove: function(Object): void, unlock: function(Object, string): Promise<void>, expose: ?function(Object, Object): void,
- *   mayExpose: function(): boolean}} acts
+ *   mayExpose: function(): boolean, account: function(): string}} acts
  */
 export function itemRow(item, acts) {
 	const [symbol, kind] = faceOf(item);

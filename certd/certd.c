@@ -62,6 +62,7 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct web *web;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -341,6 +342,14 @@ open_grpc(struct certd *certd)
 }
 
 static struct status
+open_console(struct certd *certd)
+{
+	if (!certd->config->console.enabled)
+		return status_ok();
+	return web_new(certd->config->console.folder, &certd->web);
+}
+
+static struct status
 open_rest(struct certd *certd)
 {
 	static const enum rest_tls_mode MODES[] = {
@@ -357,6 +366,7 @@ open_rest(struct certd *certd)
 		.api = certd->api,
 		.store = certd->store,
 		.metrics = certd->metrics,
+		.web = certd->web,
 	};
 	char why[REST_WHY_MAX] = "";
 
@@ -381,6 +391,8 @@ open_ports(struct certd *certd)
 {
 	struct status st = complain("listen", open_grpc(certd));
 
+	if (!failed(st))
+		st = complain("console", open_console(certd));
 	if (!failed(st))
 		st = open_rest(certd);
 	if (!failed(st))
@@ -444,6 +456,7 @@ certd_done(struct certd *certd)
 	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
+	web_free(certd->web);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
 	report_free(certd->report);

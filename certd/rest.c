@@ -80,7 +80,7 @@ no_memory(void)
 static void
 measure(struct rest *rest, struct metrics *metrics)
 {
-	static const unsigned GOOD[] = { 200, 201, 304 };
+	static const unsigned GOOD[] = { 200, 201, 302, 304 };
 	unsigned codes[64];
 	size_t n = sizeof(GOOD) / sizeof(GOOD[0]);
 

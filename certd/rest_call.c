@@ -22,6 +22,7 @@
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "certd/rest_web.h"
 #include "proto/json.h"
 #include "proto/message.h"
 
@@ -156,6 +157,8 @@ find_route(struct rest_request *request)
 		request->what = REST_OPENAPI;
 	else if (strcmp(request->path, "/healthz") == 0)
 		request->what = REST_HEALTH;
+	else if (rest_web_takes(request))
+		request->what = REST_WEB;
 	else
 		route_find(request->rest->routes, request->verb, request->path,
 		    &request->route);
@@ -471,6 +474,9 @@ rest_call_run(struct rest_request *request)
 		return;
 	case REST_HEALTH:
 		rest_reply_health(request);
+		return;
+	case REST_WEB:
+		rest_web_reply(request);
 		return;
 	case REST_METHOD:
 		run_method(request);

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { say } from "./lib/say.js";
+
+say("Holdfast");

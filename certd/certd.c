@@ -9,12 +9,8 @@
 
 #include "certd/certd.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -38,6 +34,7 @@
 #include "certd/rest.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
+#include "certd/state_lock.h"
 #include "certd/store.h"
 #include "pki/key_file.h"
 #include "rpc/enroll.h"
@@ -102,25 +99,6 @@ read_identity(struct certd *certd)
 	snprintf(
 	    certd->identity, sizeof(certd->identity), "%s", identity->identity);
 	return st;
-}
-
-/* Two certds on one database would each tell edges and keyd what to do. */
-static struct status
-lock_state(struct certd *certd)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/certd.lock", certd->config->state_dir);
-	certd->lock =
-	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (certd->lock < 0)
-		return status_fail_detail(STATUS_FAILED_PRECONDITION,
-		    "state_dir cannot be written; check its owner and mode",
-		    (uint32_t)errno);
-	if (flock(certd->lock, LOCK_EX | LOCK_NB) != 0)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "another certd runs on this state_dir");
-	return status_ok();
 }
 
 static struct status
@@ -405,7 +383,8 @@ open_ports(struct certd *certd)
 static struct status
 build(struct certd *certd)
 {
-	struct status st = complain("state_dir", lock_state(certd));
+	struct status st = complain("state_dir",
+	    state_lock_take(certd->config->state_dir, &certd->lock));
 
 	certd->metrics = metrics_new();
 	certd->api = api_new();
@@ -471,8 +450,7 @@ certd_done(struct certd *certd)
 	custody_close(certd->custody);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
-	if (certd->lock >= 0)
-		close(certd->lock);
+	state_lock_release(certd->lock);
 	config_free(certd->config);
 }
 

@@ -60,6 +60,7 @@ struct certd {
 	struct edges *edges;
 	struct grpc_port *port;
 	struct web *web;
+	struct live *live;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -322,8 +323,11 @@ open_grpc(struct certd *certd)
 static struct status
 open_console(struct certd *certd)
 {
-	if (!certd->config->console.enabled)
-		return status_ok();
+	const struct live_config config = { .store = certd->store };
+	struct status st = live_new(&config, &certd->live);
+
+	if (failed(st) || !certd->config->console.enabled)
+		return st;
 	return web_new(certd->config->console.folder, &certd->web);
 }
 
@@ -345,6 +349,7 @@ open_rest(struct certd *certd)
 		.store = certd->store,
 		.metrics = certd->metrics,
 		.web = certd->web,
+		.live = certd->live,
 	};
 	char why[REST_WHY_MAX] = "";
 
@@ -436,6 +441,7 @@ certd_done(struct certd *certd)
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
 	web_free(certd->web);
+	live_free(certd->live);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
 	report_free(certd->report);

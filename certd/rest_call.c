@@ -22,6 +22,7 @@
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
 #include "certd/rest_web.h"
 #include "proto/json.h"
 #include "proto/message.h"
@@ -159,7 +160,10 @@ find_route(struct rest_request *request)
 		request->what = REST_HEALTH;
 	else if (rest_web_takes(request))
 		request->what = REST_WEB;
-	else
+	else if (rest_live_takes(request)) {
+		request->what = REST_LIVE;
+		request->route.method = &rest_live_method;
+	} else
 		route_find(request->rest->routes, request->verb, request->path,
 		    &request->route);
 	if (request->what != REST_METHOD)
@@ -242,7 +246,7 @@ rest_call_authenticate(struct rest_request *request)
 {
 	struct status st;
 
-	if (request->what != REST_METHOD || is_over(request))
+	if (request->route.method == NULL || is_over(request))
 		return;
 	st = authenticate_bearer(request->rest->config.store,
 	    request->headers.authorization, &request->caller);
@@ -477,6 +481,9 @@ rest_call_run(struct rest_request *request)
 		return;
 	case REST_WEB:
 		rest_web_reply(request);
+		return;
+	case REST_LIVE:
+		rest_live_begin(request);
 		return;
 	case REST_METHOD:
 		run_method(request);

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
 #include "certd/rest_peers.h"
 #include "certd/rest_web.h"
 
@@ -150,9 +151,12 @@ answer(struct rest_request *request)
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	response = MHD_create_response_from_buffer(reply->len, reply->body,
-	    reply->is_borrowed ? MHD_RESPMEM_PERSISTENT
-			       : MHD_RESPMEM_MUST_FREE);
+	response =
+	    request->stream != NULL
+		? rest_live_response(request)
+		: MHD_create_response_from_buffer(reply->len, reply->body,
+		      reply->is_borrowed ? MHD_RESPMEM_PERSISTENT
+					 : MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		return MHD_NO;
 	reply->body = NULL;
@@ -176,7 +180,7 @@ answer(struct rest_request *request)
 	    atomic_load(&request->rest->stopping) ? "close" : "");
 	add_number(response, "Retry-After", reply->retry_after_s);
 	count(request);
-	rest_peers_turn(request, true);
+	rest_peers_turn(request, request->stream == NULL);
 	result = MHD_queue_response(request->connection, reply->http, response);
 	MHD_destroy_response(response);
 	return result;
@@ -374,6 +378,7 @@ on_completed(void *cls, struct MHD_Connection *of, void **context,
 		return;
 	rest_peers_turn(request, true);
 	atomic_fetch_sub(&rest->bodies, request->body_promised);
+	rest_live_end(request);
 	if (!request->reply.is_borrowed)
 		free(request->reply.body);
 	free_body(request);

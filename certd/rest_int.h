@@ -104,7 +104,8 @@ enum rest_what {
 	REST_METHOD,
 	REST_OPENAPI,
 	REST_HEALTH,
-	REST_WEB /* the console's files */
+	REST_WEB, /* the console's files */
+	REST_LIVE /* what has changed, as it happens */
 };
 
 struct rest_request {
@@ -128,6 +129,7 @@ struct rest_request {
 	bool body_too_large;
 	bool download; /* the reply's content as it is */
 	struct rest_reply reply;
+	struct rest_stream *stream; /* rest_live.c's; NULL: it is no stream */
 };
 
 /* rest_call.c: on threads of work.h, or any; each leaves a reply when it ends

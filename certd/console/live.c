@@ -23,7 +23,7 @@
 #include "base/log.h"
 #include "certd/console/store_live.h"
 
-#define TICK_MS 1000
+#define TICK_MS 1000 /* at most, between looks while nothing is committed */
 
 #define BIT(topic) (1U << (topic))
 
@@ -293,6 +293,16 @@ rest_until(struct live *live, int64_t until_ns)
 	return !is_stopping;
 }
 
+static unsigned
+tick_ms(const struct live_config *config)
+{
+	unsigned ms = TICK_MS;
+
+	if (config->beat_ms < ms)
+		ms = config->beat_ms;
+	return config->check_ms < ms ? config->check_ms : ms;
+}
+
 static void *
 run(void *arg)
 {
@@ -303,7 +313,8 @@ run(void *arg)
 	int64_t until_ns = 0;
 
 	while (rest_until(live, until_ns)) {
-		seen = store_wait(live->config.store, seen, TICK_MS);
+		seen = store_wait(
+		    live->config.store, seen, tick_ms(&live->config));
 		take_accounts(live, &look);
 		read_accounts(live, &look);
 		tell(live, &look, &calls);
@@ -329,7 +340,7 @@ live_new(const struct live_config *config, struct live **ret_live)
 	if (live->config.beat_ms == 0)
 		live->config.beat_ms = 10000;
 	if (live->config.check_ms == 0)
-		live->config.check_ms = 30000;
+		live->config.check_ms = 15000;
 	pthread_mutex_init(&live->mutex, NULL);
 	clock_cond_init(&live->changed);
 	TAILQ_INIT(&live->viewers);

@@ -38,7 +38,7 @@ struct live_config {
 	/* 0: what stands behind it. */
 	unsigned look_ms;  /* between looks: 500 */
 	unsigned beat_ms;  /* of silence before a comment is sent: 10000 */
-	unsigned check_ms; /* between looks whether it may stay: 30000 */
+	unsigned check_ms; /* between looks whether it may stay: 15000 */
 };
 
 /* A viewer's owner, as it is called from live's thread, and from those of

@@ -9,12 +9,8 @@
 
 #include "certd/certd.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -38,6 +34,7 @@
 #include "certd/rest.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
+#include "certd/state_lock.h"
 #include "certd/store.h"
 #include "pki/key_file.h"
 #include "rpc/enroll.h"
@@ -62,6 +59,8 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct web *web;
+	struct live *live;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -101,25 +100,6 @@ read_identity(struct certd *certd)
 	snprintf(
 	    certd->identity, sizeof(certd->identity), "%s", identity->identity);
 	return st;
-}
-
-/* Two certds on one database would each tell edges and keyd what to do. */
-static struct status
-lock_state(struct certd *certd)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/certd.lock", certd->config->state_dir);
-	certd->lock =
-	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (certd->lock < 0)
-		return status_fail_detail(STATUS_FAILED_PRECONDITION,
-		    "state_dir cannot be written; check its owner and mode",
-		    (uint32_t)errno);
-	if (flock(certd->lock, LOCK_EX | LOCK_NB) != 0)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "another certd runs on this state_dir");
-	return status_ok();
 }
 
 static struct status
@@ -341,6 +321,17 @@ open_grpc(struct certd *certd)
 }
 
 static struct status
+open_console(struct certd *certd)
+{
+	const struct live_config config = { .store = certd->store };
+	struct status st = live_new(&config, &certd->live);
+
+	if (failed(st) || !certd->config->console.enabled)
+		return st;
+	return web_new(certd->config->console.folder, &certd->web);
+}
+
+static struct status
 open_rest(struct certd *certd)
 {
 	static const enum rest_tls_mode MODES[] = {
@@ -357,6 +348,8 @@ open_rest(struct certd *certd)
 		.api = certd->api,
 		.store = certd->store,
 		.metrics = certd->metrics,
+		.web = certd->web,
+		.live = certd->live,
 	};
 	char why[REST_WHY_MAX] = "";
 
@@ -382,6 +375,8 @@ open_ports(struct certd *certd)
 	struct status st = complain("listen", open_grpc(certd));
 
 	if (!failed(st))
+		st = complain("console", open_console(certd));
+	if (!failed(st))
 		st = open_rest(certd);
 	if (!failed(st))
 		st = complain("metrics_listen", open_metrics(certd));
@@ -393,7 +388,8 @@ open_ports(struct certd *certd)
 static struct status
 build(struct certd *certd)
 {
-	struct status st = complain("state_dir", lock_state(certd));
+	struct status st = complain("state_dir",
+	    state_lock_take(certd->config->state_dir, &certd->lock));
 
 	certd->metrics = metrics_new();
 	certd->api = api_new();
@@ -444,6 +440,8 @@ certd_done(struct certd *certd)
 	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
+	web_free(certd->web);
+	live_free(certd->live);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
 	report_free(certd->report);
@@ -458,8 +456,7 @@ certd_done(struct certd *certd)
 	custody_close(certd->custody);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
-	if (certd->lock >= 0)
-		close(certd->lock);
+	state_lock_release(certd->lock);
 	config_free(certd->config);
 }
 

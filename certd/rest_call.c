@@ -22,6 +22,8 @@
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
+#include "certd/rest_web.h"
 #include "proto/json.h"
 #include "proto/message.h"
 
@@ -156,7 +158,12 @@ find_route(struct rest_request *request)
 		request->what = REST_OPENAPI;
 	else if (strcmp(request->path, "/healthz") == 0)
 		request->what = REST_HEALTH;
-	else
+	else if (rest_web_takes(request))
+		request->what = REST_WEB;
+	else if (rest_live_takes(request)) {
+		request->what = REST_LIVE;
+		request->route.method = &rest_live_method;
+	} else
 		route_find(request->rest->routes, request->verb, request->path,
 		    &request->route);
 	if (request->what != REST_METHOD)
@@ -239,7 +246,7 @@ rest_call_authenticate(struct rest_request *request)
 {
 	struct status st;
 
-	if (request->what != REST_METHOD || is_over(request))
+	if (request->route.method == NULL || is_over(request))
 		return;
 	st = authenticate_bearer(request->rest->config.store,
 	    request->headers.authorization, &request->caller);
@@ -471,6 +478,12 @@ rest_call_run(struct rest_request *request)
 		return;
 	case REST_HEALTH:
 		rest_reply_health(request);
+		return;
+	case REST_WEB:
+		rest_web_reply(request);
+		return;
+	case REST_LIVE:
+		rest_live_begin(request);
 		return;
 	case REST_METHOD:
 		run_method(request);

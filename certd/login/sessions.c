@@ -45,8 +45,8 @@ caller_of(const struct sessions *sessions, const struct store_session *session,
 	if (session->user.id != 0 &&
 	    (session->user.disabled || caller.is == 0 || caller.account == 0))
 		return ended();
-	if (session->user.id == 0 && sessions->config.quarantine != NULL)
-		st = quarantine_check(sessions->config.quarantine, &caller);
+	if (session->user.id == 0)
+		st = sessions_begin_admits(sessions, &caller);
 	if (failed(st)) /* not the same as a token that is wrong */
 		return status_fail(STATUS_UNAUTHENTICATED, st.why);
 	*ret_caller = caller;

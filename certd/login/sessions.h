@@ -10,7 +10,6 @@
 #include "certd/api.h"
 #include "certd/caller.h"
 #include "certd/config.h"
-#include "certd/quarantine.h"
 #include "certd/secrets.h"
 #include "certd/store.h"
 
@@ -30,8 +29,11 @@ typedef struct status (*sessions_send_fn)(void *ctx, const char *email,
 struct sessions_config {
 	struct store *store; /* all borrowed */
 	const struct secrets *secrets;
-	struct quarantine *quarantine;
 	const struct config *config;
+	/* May an operator or auditor be served now?  As the gRPC port's; NULL:
+	 * all may. */
+	struct status (*admits)(void *ctx, const struct caller *caller);
+	void *admits_ctx;
 	sessions_send_fn send; /* NULL: no mail is configured */
 	void *send_ctx;
 	unsigned log2n; /* of passwords (login/password.h); 0: as it says */

@@ -109,6 +109,17 @@ sessions_begin_identity(const char *identity, struct caller *ret_caller)
 	return caller.is != 0;
 }
 
+STATUS
+sessions_begin_admits(
+    const struct sessions *sessions, const struct caller *caller)
+{
+	const struct sessions_config *config = &sessions->config;
+
+	return config->admits == NULL
+		   ? status_ok()
+		   : config->admits(config->admits_ctx, caller);
+}
+
 static struct status
 no_certificate(struct api_call *call)
 {
@@ -131,13 +142,12 @@ sessions_begin_by_certificate(void *ctx, struct api_call *call,
 	char secret[LOGIN_SECRET_MAX] = "";
 	struct caller caller;
 	struct db_tx *tx;
-	struct status st = status_ok();
+	struct status st;
 
 	(void)request;
 	if (!sessions_begin_identity(call->web->peer_identity, &caller))
 		return no_certificate(call);
-	if (sessions->config.quarantine != NULL)
-		st = quarantine_check(sessions->config.quarantine, &caller);
+	st = sessions_begin_admits(sessions, &caller);
 	if (failed(st))
 		return st;
 	memcpy(session.identity, caller.actor, sizeof(session.identity));

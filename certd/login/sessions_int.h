@@ -71,6 +71,9 @@ STATUS sessions_begin_anew(struct db_tx *tx,
     char ret_secret[LOGIN_SECRET_MAX]);
 /* "operator/admin" or "auditor/x" to a caller; false when it is neither. */
 bool sessions_begin_identity(const char *identity, struct caller *ret_caller);
+/* May an operator or auditor be served now? */
+STATUS sessions_begin_admits(
+    const struct sessions *sessions, const struct caller *caller);
 struct status sessions_begin_by_certificate(void *ctx, struct api_call *call,
     const ProtobufCMessage *request, ProtobufCMessage **ret_reply);
 

@@ -117,10 +117,7 @@ admit(struct use *use)
 		return use->needs_code ? check_code(use) : status_ok();
 	if (!sessions_begin_identity(use->link.identity, &caller))
 		return no_link();
-	return use->sessions->config.quarantine == NULL
-		   ? status_ok()
-		   : quarantine_check(
-			 use->sessions->config.quarantine, &caller);
+	return sessions_begin_admits(use->sessions, &caller);
 }
 
 static struct status

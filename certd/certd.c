@@ -25,6 +25,7 @@
 #include "certd/grpc_port.h"
 #include "certd/hardening.h"
 #include "certd/key_janitor.h"
+#include "certd/login/sessions.h"
 #include "certd/obtain.h"
 #include "certd/opener.h"
 #include "certd/quarantine.h"
@@ -32,6 +33,7 @@
 #include "certd/requests.h"
 #include "certd/resources.h"
 #include "certd/rest.h"
+#include "certd/secrets.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
 #include "certd/state_lock.h"
@@ -49,6 +51,8 @@ struct certd {
 	struct store *store;
 	struct custody *custody;
 	struct quarantine *quarantine;
+	struct secrets *secrets;
+	struct sessions *sessions;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -258,6 +262,29 @@ make_edges(struct certd *certd)
 }
 
 static struct status
+admits(void *ctx, const struct caller *caller)
+{
+	const struct certd *certd = ctx;
+
+	return quarantine_check(certd->quarantine, caller);
+}
+
+static struct status
+make_sessions(struct certd *certd)
+{
+	const struct sessions_config config = {
+		.store = certd->store,
+		.secrets = certd->secrets,
+		.config = certd->config,
+		.admits = admits,
+		.admits_ctx = certd,
+	};
+	struct status st = sessions_new(&config, &certd->sessions);
+
+	return failed(st) ? st : sessions_register(certd->sessions, certd->api);
+}
+
+static struct status
 make_services(struct certd *certd)
 {
 	struct status st =
@@ -271,7 +298,8 @@ make_services(struct certd *certd)
 		st = complain("resources", make_resources(certd));
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
-
+	if (!failed(st))
+		st = complain("sessions", make_sessions(certd));
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -288,14 +316,6 @@ identity(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
 
 	return custody_identity(certd->custody, &certd->identity_seen,
 	    ret_changed, ret_cert_pem, ret_key_pem);
-}
-
-static struct status
-admits(void *ctx, const struct caller *caller)
-{
-	const struct certd *certd = ctx;
-
-	return quarantine_check(certd->quarantine, caller);
 }
 
 static struct status
@@ -350,6 +370,12 @@ open_rest(struct certd *certd)
 		.metrics = certd->metrics,
 		.web = certd->web,
 		.live = certd->live,
+		.sessions = certd->sessions,
+		.console_url = certd->config->console.url,
+		.client_ca = certd->config->console.client_certificates
+				 ? custody_ca_pem(certd->custody)
+				 : NULL,
+		.client_domain = custody_domain(certd->custody),
 	};
 	char why[REST_WHY_MAX] = "";
 
@@ -399,6 +425,9 @@ build(struct certd *certd)
 	if (!failed(st))
 		st = complain("database", open_store(certd));
 	if (!failed(st))
+		st = complain("secrets.key",
+		    secrets_open(certd->config->state_dir, &certd->secrets));
+	if (!failed(st))
 		st = open_custody(certd);
 	if (!failed(st))
 		st = complain("quarantine", open_quarantine(certd));
@@ -444,6 +473,7 @@ certd_done(struct certd *certd)
 	live_free(certd->live);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
+	sessions_free(certd->sessions);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
@@ -454,6 +484,7 @@ certd_done(struct certd *certd)
 	api_free(certd->api);
 	quarantine_free(certd->quarantine);
 	custody_close(certd->custody);
+	secrets_close(certd->secrets);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
 	state_lock_release(certd->lock);

@@ -81,6 +81,9 @@ print_begin(const struct smtp_lane *lane, CURLcode code, char *why)
 		return snprintf(why, SMTP_WHY_MAX,
 		    "the mail server did not answer within %u ms: ",
 		    lane->server->timeout_ms);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return snprintf(why, SMTP_WHY_MAX,
+		    "the mail server's TLS is not trusted: ");
 	return snprintf(
 	    why, SMTP_WHY_MAX, "the mail server was not reached, or hung up: ");
 }

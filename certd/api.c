@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "proto/message.h"
 
-#define METHODS_MAX 128
+#define METHODS_MAX 160
 #define STREAMS_MAX 8
 #define ENTRY_PATH_MAX 128
 #define N_CODES (STATUS_UNAUTHENTICATED + 1)

@@ -23,8 +23,25 @@ struct api;
 
 #define API_WHY_MAX 512
 
+/* What a request over REST came with beside its message, and what its answer
+ * takes along, for the service Sessions. */
+#define API_COOKIE_MAX 128
+struct api_web {
+	const char *address;       /* "192.0.2.7" */
+	const char *user_agent;    /* "" when it names none */
+	const char *peer_identity; /* "operator/admin", of the client
+				    * certificate; "" when it shows none */
+	int64_t session;           /* the one that asks; 0: none */
+	/* Of the answer: a new cookie's secret, or clear_cookie. */
+	char cookie[API_COOKIE_MAX];
+	bool clear_cookie;
+	unsigned retry_after_s;
+	char reason[32]; /* of a problem: "TOTP_REQUIRED"; else its code's */
+};
+
 struct api_call {
 	const struct caller *caller;
+	struct api_web *web; /* NULL over gRPC */
 	/* A sentence in place of the status' static text, when it must name
 	 * things; empty otherwise.  At most API_WHY_MAX - 1 octets. */
 	char why[API_WHY_MAX];
@@ -67,6 +84,12 @@ struct api_method {
 	const char *path;
 	bool creates; /* answers 201 */
 	bool secret;  /* the answer is for the caller alone: never kept */
+	/* Over REST anybody may ask it, without a token or session:
+	 * call->caller has no rights at all.  allow is 0 and scope is not
+	 * looked at. */
+	bool open;
+	/* For sessions of people alone, never for API tokens. */
+	bool session_only;
 	const char *summary; /* one line for OpenAPI */
 };
 

@@ -29,6 +29,17 @@ enum config_sandbox {
 	CONFIG_SANDBOX_OFF
 };
 
+enum config_second_factor {
+	CONFIG_SECOND_FACTOR_OPTIONAL,
+	CONFIG_SECOND_FACTOR_REQUIRED
+};
+
+enum config_smtp_tls {
+	CONFIG_SMTP_STARTTLS,
+	CONFIG_SMTP_IMPLICIT,
+	CONFIG_SMTP_OFF /* on loopback only */
+};
+
 struct config_network {
 	char *name;
 	char *pool;
@@ -133,6 +144,28 @@ struct config {
 		/* Connect to addresses that no CA on the internet reaches. */
 		bool allow_private;
 	} checks;
+	struct {
+		bool enabled;
+		char *url; /* "https://certs.example.net"; "": none */
+		bool client_certificates;
+		int second_factor; /* enum config_second_factor */
+		int64_t session_idle_ns, session_max_ns;
+		char *folder; /* "": what is built in */
+	} console;
+	struct {
+		struct {
+			char *server;        /* "": no mail */
+			int tls;             /* enum config_smtp_tls */
+			char *ca_file;       /* "": the system's */
+			char *username;      /* "": none */
+			char *password_file; /* of mode 0600 */
+			char *from, *hello;
+		} smtp;
+		struct conf_strings operators; /* addresses */
+		char *webhook_ca_file;         /* "": the system's */
+		bool allow_private_webhooks;
+		int64_t edge_grace_ns;
+	} notices;
 	struct {
 		int level;  /* enum log_level */
 		int format; /* enum log_format */

@@ -32,8 +32,8 @@ config_is_address(const char *text)
 	return port <= 65535 && strpbrk(text, " \t/") == NULL;
 }
 
-static bool
-is_loopback(const char *address)
+bool
+config_is_loopback(const char *address)
 {
 	return strncmp(address, "127.", 4) == 0 ||
 	       strncmp(address, "[::1]:", 6) == 0;
@@ -67,7 +67,7 @@ wrong_rest(const struct config *config)
 		return "rest.listen: write address:port, such as "
 		       "127.0.0.1:7446, or \"\" for none";
 	if (config->rest.tls == CONFIG_TLS_OFF &&
-	    !is_loopback(config->rest.listen))
+	    !config_is_loopback(config->rest.listen))
 		return "rest: tls may be off on a loopback address alone, for "
 		       "API tokens would cross the network in the clear";
 	if (config->rest.tls != CONFIG_TLS_FILES &&
@@ -155,5 +155,7 @@ config_check(const struct config *config)
 		wrong = wrong_networks(&config->all_networks);
 	if (wrong == NULL)
 		wrong = config_check_acme(config);
+	if (wrong == NULL)
+		wrong = config_check_console(config);
 	return wrong;
 }

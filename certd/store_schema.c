@@ -327,6 +327,7 @@ const char *const store_migrations[] = {
 	"CREATE INDEX idempotency_by_age ON idempotency (at_s);",
 
 	store_schema_acme,
+	store_schema_console,
 };
 const size_t store_n_migrations =
     sizeof(store_migrations) / sizeof(store_migrations[0]);

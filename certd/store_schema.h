@@ -8,7 +8,8 @@
 extern const char *const store_migrations[];
 extern const size_t store_n_migrations;
 
-/* One of them, in a file of its own. */
+/* Some of them, in files of their own. */
 extern const char store_schema_acme[];
+extern const char store_schema_console[];
 
 #endif

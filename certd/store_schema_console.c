@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The step of the schema that brought people who log in, and notices.  Secrets
+ * that certd must show again or compute with (of second factors, of webhooks)
+ * are not in the database: a row has a salt, and the secret is made of it with
+ * a key that stands in a file of its own.
+ */
+
+#include "certd/store_schema.h"
+
+const char store_schema_console[] =
+    /* ---- people who log in ---- */
+    "CREATE TABLE login ("
+    " user_id INTEGER PRIMARY KEY REFERENCES user_ (id) ON DELETE CASCADE,"
+    /* "scrypt:LOG2N:R:P:SALT:HASH", base64; empty: none yet. */
+    " password TEXT NOT NULL DEFAULT '',"
+    " password_s INTEGER NOT NULL DEFAULT 0,"
+    " totp_salt BLOB,"
+    /* Confirmed by a code. */
+    " totp_on INTEGER NOT NULL DEFAULT 0,"
+    /* The last step of time that a code was taken of (RFC 6238 5.2). */
+    " totp_step INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE session ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    /* SHA-256 of the cookie. */
+    " hash BLOB NOT NULL UNIQUE,"
+    /* NULL: an operator's or an auditor's of the whole. */
+    " user_id INTEGER REFERENCES user_ (id) ON DELETE CASCADE,"
+    /* "operator/admin"; empty for users. */
+    " identity TEXT NOT NULL,"
+    " method INTEGER NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    " seen_s INTEGER NOT NULL,"
+    " expires_s INTEGER NOT NULL,"
+    " address TEXT NOT NULL,"
+    " user_agent TEXT NOT NULL) STRICT;"
+    "CREATE INDEX session_by_user ON session (user_id, id);"
+    "CREATE INDEX session_by_identity ON session (identity, id);"
+    "CREATE INDEX session_by_end ON session (expires_s);"
+    "CREATE TABLE login_link ("
+    " hash BLOB PRIMARY KEY,"
+    " user_id INTEGER REFERENCES user_ (id) ON DELETE CASCADE,"
+    " identity TEXT NOT NULL,"
+    " created_by TEXT NOT NULL,"
+    " expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX login_link_by_user ON login_link (user_id);"
+    "CREATE INDEX login_link_by_end ON login_link (expires_s);"
+
+    /* ---- notices ---- */
+    "CREATE TABLE webhook ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    /* No reference: 0 is the operator's own. */
+    " account INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " url TEXT NOT NULL,"
+    " salt BLOB NOT NULL,"
+    " disabled INTEGER NOT NULL DEFAULT 0,"
+    " created_s INTEGER NOT NULL,"
+    " last_s INTEGER NOT NULL DEFAULT 0,"
+    " last_problem TEXT NOT NULL DEFAULT '',"
+    " revision INTEGER NOT NULL DEFAULT 1,"
+    " UNIQUE (account, name)) STRICT;"
+    "CREATE INDEX webhook_by_account ON webhook (account, id);"
+    "CREATE TABLE notice_rule ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    /* No reference: 0 is about the whole. */
+    " account INTEGER NOT NULL,"
+    " event INTEGER NOT NULL,"
+    /* Numbers separated by blanks, falling. */
+    " days TEXT NOT NULL DEFAULT '',"
+    /* Bits: roles and kinds of contacts (certd/notices/notice_rules.h). */
+    " told INTEGER NOT NULL,"
+    /* Separated by blanks. */
+    " emails TEXT NOT NULL DEFAULT '',"
+    " webhooks TEXT NOT NULL DEFAULT '',"
+    " disabled INTEGER NOT NULL DEFAULT 0,"
+    " revision INTEGER NOT NULL DEFAULT 1) STRICT;"
+    "CREATE INDEX notice_rule_by_account ON notice_rule (account, event, id);"
+    /* What is to be told to one recipient: once for each occasion. */
+    "CREATE TABLE notice ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " account INTEGER NOT NULL,"
+    " event INTEGER NOT NULL,"
+    /* "certificate 17", and what tells this occasion from the next:
+     * "14 days", "change 9". */
+    " object TEXT NOT NULL,"
+    " occasion TEXT NOT NULL,"
+    /* An address in lower case, or "webhook 3". */
+    " recipient TEXT NOT NULL,"
+    " days INTEGER NOT NULL DEFAULT 0,"
+    " subject TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " html TEXT NOT NULL,"
+    /* JSON, of a webhook. */
+    " payload TEXT NOT NULL DEFAULT '',"
+    " state INTEGER NOT NULL,"
+    " created_s INTEGER NOT NULL,"
+    /* NULL: nothing more is done. */
+    " next_s INTEGER,"
+    /* Who sends it now has it till then: another certd waits. */
+    " claimed_until_s INTEGER NOT NULL DEFAULT 0,"
+    " sent_s INTEGER NOT NULL DEFAULT 0,"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " problem TEXT NOT NULL DEFAULT '',"
+    " UNIQUE (object, event, occasion, recipient)) STRICT;"
+    "CREATE INDEX notice_due ON notice (next_s) WHERE next_s IS NOT NULL;"
+    "CREATE INDEX notice_by_account ON notice (account, id);"
+    "CREATE INDEX notice_by_state ON notice (account, state, id);"
+    "CREATE INDEX notice_by_age ON notice (created_s);"
+    /* Who wants none of an event any more; account 0: of the whole. */
+    "CREATE TABLE notice_mute ("
+    " account INTEGER NOT NULL,"
+    " recipient TEXT NOT NULL,"
+    " event INTEGER NOT NULL,"
+    " at_s INTEGER NOT NULL,"
+    " PRIMARY KEY (account, recipient, event)) STRICT, WITHOUT ROWID;";

@@ -393,6 +393,8 @@ perform(struct acme_http *http, CURL *easy,
 	if (was_closed_meanwhile(easy, code, request))
 		code = curl_easy_perform(easy);
 	ERR_clear_error();
+	if (code == CURLE_WRITE_ERROR && answer->is_cut)
+		code = CURLE_OK;
 	if (code == CURLE_COULDNT_CONNECT && door.was_refused)
 		return refuse_address(ret_why);
 	if (code != CURLE_OK)
@@ -415,8 +417,9 @@ STATUS
 acme_http_ask(struct acme_http *http, const struct acme_http_request *request,
     struct acme_http_reply *ret_reply, char *ret_why)
 {
-	struct acme_http_answer answer = { .max_len = request->max_len,
-		.date_s = -1 };
+	struct acme_http_answer answer = {
+		.max_len = request->max_len, .cuts = request->cuts, .date_s = -1
+	};
 	struct status st;
 	CURL *easy;
 

@@ -40,6 +40,12 @@ struct smtp_config {
 	unsigned connections;    /* at most at once, 1..16; more wait */
 };
 
+/* "mail.example.net:587", "[::1]:25": host and port of a configuration.
+ * INVALID_ARGUMENT: it is neither. */
+#define SMTP_HOST_MAX 254
+STATUS smtp_config_server(
+    const char *server, char ret_host[SMTP_HOST_MAX], uint16_t *ret_port);
+
 /* INVALID_ARGUMENT, FAILED_PRECONDITION (trusted certificates), both with a
  * sentence as why; RESOURCE_EXHAUSTED. */
 STATUS smtp_new(const struct smtp_config *config, struct smtp **ret_smtp);

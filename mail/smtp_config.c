@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -39,6 +40,48 @@ is_host(const char *host)
 
 	return is_v6(host) || inet_pton(AF_INET, host, &v4) == 1 ||
 	       (host[0] != '[' && !failed(mail_address_check_domain(host)));
+}
+
+static bool
+take_port(const char *text, uint16_t *ret_port)
+{
+	unsigned long port;
+
+	/* strtoul takes blanks and signs, too. */
+	if (text[0] == 0 || strspn(text, "0123456789") != strlen(text) ||
+	    strlen(text) > 5)
+		return false;
+	port = strtoul(text, NULL, 10);
+	if (port == 0 || port > UINT16_MAX)
+		return false;
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+STATUS
+smtp_config_server(
+    const char *server, char ret_host[SMTP_HOST_MAX], uint16_t *ret_port)
+{
+	const char *colon = strrchr(server, ':');
+	size_t len = colon == NULL ? 0 : (size_t)(colon - server);
+	bool is_bracketed =
+	    len > 2 && server[0] == '[' && server[len - 1] == ']';
+	char host[SMTP_HOST_MAX] = "";
+	uint16_t port;
+
+	if (is_bracketed) {
+		server++;
+		len -= 2;
+	}
+	if (len < sizeof(host) && len > 0)
+		memcpy(host, server, len);
+	if (!is_host(host) || is_v6(host) != is_bracketed ||
+	    !take_port(colon + 1, &port))
+		return invalid("the mail server must be host:port, such as "
+			       "mail.example.net:587");
+	memcpy(ret_host, host, sizeof(host));
+	*ret_port = port;
+	return status_ok();
 }
 
 static bool

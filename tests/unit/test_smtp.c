@@ -826,6 +826,33 @@ what_no_server_can_be_is_refused(void **state)
 }
 
 static void
+a_server_is_a_host_and_a_port(void **state)
+{
+	static const char *const bad[] = { "", ":25", "mail.test",
+		"mail.test:", "mail.test:0", "mail.test:65536", "mail.test: 25",
+		"mail.test:+25", "a b:25", "::1:25", "[127.0.0.1]:25", "[::1]",
+		"[]:25", "mail.test/x:25", "u@mail.test:25",
+		"mail.test:25:26" };
+	char host[SMTP_HOST_MAX] = "as it was";
+	uint16_t port = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(smtp_config_server(bad[i], host, &port).code,
+		    STATUS_INVALID_ARGUMENT);
+		assert_string_equal(host, "as it was");
+	}
+	assert_false(failed(smtp_config_server("mail.test:587", host, &port)));
+	assert_string_equal(host, "mail.test");
+	assert_int_equal(port, 587);
+	assert_false(failed(smtp_config_server("[::1]:65535", host, &port)));
+	assert_string_equal(host, "::1");
+	assert_int_equal(port, 65535);
+	assert_false(failed(smtp_config_server("127.0.0.1:25", host, &port)));
+	assert_string_equal(host, "127.0.0.1");
+}
+
+static void
 a_password_with_a_zero_octet_is_refused(void **state)
 {
 	struct smtp_config config = config_of(SMTP_NO_TLS);
@@ -948,6 +975,7 @@ main(void)
 		TEST(nobody_there_is_temporary),
 		TEST(a_servers_words_are_made_fit_to_be_seen_and_cut),
 		TEST(what_no_server_can_be_is_refused),
+		cmocka_unit_test(a_server_is_a_host_and_a_port),
 		TEST(a_password_with_a_zero_octet_is_refused),
 		TEST(without_tls_a_server_must_be_on_this_machine),
 		TEST(an_address_may_be_what_a_server_is_greeted_with),

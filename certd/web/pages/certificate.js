@@ -142,5 +142,5 @@ export async function render(ctx) {
 	return page({ title: certificate.name, badge: [expiryBadge(certificate.expires_in_days), kindBadge(certificate.kind)], crumbs: [['Certificates', '/certificates']],
 		lead: ctx.session.seesAll ? `Of account ${certificate.account}` : null, actions: actions(ctx, certificate) },
 	h('div.split', h('div.stack', ctx.session.mayChange ? expiredNote(certificate) : null, card({ title: 'Where it is served' }, h('div.served', served)), factsCard(certificate), chainCard(certificate)),
-		h('div.stack', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
+		h('div.stack.aside', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
 }

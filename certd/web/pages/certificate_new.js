@@ -12,7 +12,7 @@ import { FileError } from '../lib/crypto/file_error.js';
 import { fits } from '../lib/crypto/x509.js';
 import { h, icon, mount } from '../lib/dom.js';
 import { field, form, more } from '../lib/form.js';
-import { when } from '../lib/format.js';
+import { short, when } from '../lib/format.js';
 import { card, details, page, problemNote } from '../lib/layout.js';
 import { note } from '../lib/status.js';
 import { toast } from '../lib/toast.js';
@@ -27,7 +27,7 @@ function keyNote(reading, leaf) {
 	if (!reading.key)
 		return note('info', 'No private key was given.', { text: 'Give it too, unless the token has it already: that of a certificate which is renewed with the same key, or of a request.' });
 	if (!fits(leaf, reading.key))
-		return note('bad', 'The private key is not the one of this certificate.', { text: `The certificate is for a key of kind ${keyName(leaf.kind)}, and the private key is another, of kind ${keyName(reading.key.kind)}. Give the two that belong together.` });
+		return note('bad', 'The private key is not the one of this certificate.', { text: `The certificate is for the public key ${short(leaf.keyId)} (${keyName(leaf.kind)}); the private key is the one of ${short(reading.key.id)} (${keyName(reading.key.kind)}). Give the two that belong together.` });
 	return note('good', 'The private key fits, and is wrapped for the token already.', { text: 'What will be sent can be opened by the token alone. The copy in this page has been overwritten.' });
 }
 
@@ -82,7 +82,7 @@ class Adding {
 		this.ctx = ctx;
 		this.keys = wrappingKeys(ctx);
 		this.verdict = new Verdict();
-		this.found = h('div.stack', { 'aria-live': 'polite' });
+		this.found = h('div.stack.found', { 'aria-live': 'polite' });
 		this.foundCard = card({ title: 'What was found' }, this.found);
 		this.foundCard.hidden = true;
 	}

@@ -9,12 +9,8 @@
 
 #include "certd/certd.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -29,6 +25,7 @@
 #include "certd/grpc_port.h"
 #include "certd/hardening.h"
 #include "certd/key_janitor.h"
+#include "certd/login/sessions.h"
 #include "certd/obtain.h"
 #include "certd/opener.h"
 #include "certd/quarantine.h"
@@ -36,8 +33,10 @@
 #include "certd/requests.h"
 #include "certd/resources.h"
 #include "certd/rest.h"
+#include "certd/secrets.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
+#include "certd/state_lock.h"
 #include "certd/store.h"
 #include "pki/key_file.h"
 #include "rpc/enroll.h"
@@ -52,6 +51,8 @@ struct certd {
 	struct store *store;
 	struct custody *custody;
 	struct quarantine *quarantine;
+	struct secrets *secrets;
+	struct sessions *sessions;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -62,6 +63,8 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct web *web;
+	struct live *live;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -101,25 +104,6 @@ read_identity(struct certd *certd)
 	snprintf(
 	    certd->identity, sizeof(certd->identity), "%s", identity->identity);
 	return st;
-}
-
-/* Two certds on one database would each tell edges and keyd what to do. */
-static struct status
-lock_state(struct certd *certd)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/certd.lock", certd->config->state_dir);
-	certd->lock =
-	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (certd->lock < 0)
-		return status_fail_detail(STATUS_FAILED_PRECONDITION,
-		    "state_dir cannot be written; check its owner and mode",
-		    (uint32_t)errno);
-	if (flock(certd->lock, LOCK_EX | LOCK_NB) != 0)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "another certd runs on this state_dir");
-	return status_ok();
 }
 
 static struct status
@@ -278,6 +262,29 @@ make_edges(struct certd *certd)
 }
 
 static struct status
+admits(void *ctx, const struct caller *caller)
+{
+	const struct certd *certd = ctx;
+
+	return quarantine_check(certd->quarantine, caller);
+}
+
+static struct status
+make_sessions(struct certd *certd)
+{
+	const struct sessions_config config = {
+		.store = certd->store,
+		.secrets = certd->secrets,
+		.config = certd->config,
+		.admits = admits,
+		.admits_ctx = certd,
+	};
+	struct status st = sessions_new(&config, &certd->sessions);
+
+	return failed(st) ? st : sessions_register(certd->sessions, certd->api);
+}
+
+static struct status
 make_services(struct certd *certd)
 {
 	struct status st =
@@ -291,7 +298,8 @@ make_services(struct certd *certd)
 		st = complain("resources", make_resources(certd));
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
-
+	if (!failed(st))
+		st = complain("sessions", make_sessions(certd));
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -308,14 +316,6 @@ identity(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
 
 	return custody_identity(certd->custody, &certd->identity_seen,
 	    ret_changed, ret_cert_pem, ret_key_pem);
-}
-
-static struct status
-admits(void *ctx, const struct caller *caller)
-{
-	const struct certd *certd = ctx;
-
-	return quarantine_check(certd->quarantine, caller);
 }
 
 static struct status
@@ -341,6 +341,17 @@ open_grpc(struct certd *certd)
 }
 
 static struct status
+open_console(struct certd *certd)
+{
+	const struct live_config config = { .store = certd->store };
+	struct status st = live_new(&config, &certd->live);
+
+	if (failed(st) || !certd->config->console.enabled)
+		return st;
+	return web_new(certd->config->console.folder, &certd->web);
+}
+
+static struct status
 open_rest(struct certd *certd)
 {
 	static const enum rest_tls_mode MODES[] = {
@@ -357,6 +368,14 @@ open_rest(struct certd *certd)
 		.api = certd->api,
 		.store = certd->store,
 		.metrics = certd->metrics,
+		.web = certd->web,
+		.live = certd->live,
+		.sessions = certd->sessions,
+		.console_url = certd->config->console.url,
+		.client_ca = certd->config->console.client_certificates
+				 ? custody_ca_pem(certd->custody)
+				 : NULL,
+		.client_domain = custody_domain(certd->custody),
 	};
 	char why[REST_WHY_MAX] = "";
 
@@ -382,6 +401,8 @@ open_ports(struct certd *certd)
 	struct status st = complain("listen", open_grpc(certd));
 
 	if (!failed(st))
+		st = complain("console", open_console(certd));
+	if (!failed(st))
 		st = open_rest(certd);
 	if (!failed(st))
 		st = complain("metrics_listen", open_metrics(certd));
@@ -393,7 +414,8 @@ open_ports(struct certd *certd)
 static struct status
 build(struct certd *certd)
 {
-	struct status st = complain("state_dir", lock_state(certd));
+	struct status st = complain("state_dir",
+	    state_lock_take(certd->config->state_dir, &certd->lock));
 
 	certd->metrics = metrics_new();
 	certd->api = api_new();
@@ -402,6 +424,9 @@ build(struct certd *certd)
 		    status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory"));
 	if (!failed(st))
 		st = complain("database", open_store(certd));
+	if (!failed(st))
+		st = complain("secrets.key",
+		    secrets_open(certd->config->state_dir, &certd->secrets));
 	if (!failed(st))
 		st = open_custody(certd);
 	if (!failed(st))
@@ -444,8 +469,11 @@ certd_done(struct certd *certd)
 	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
+	web_free(certd->web);
+	live_free(certd->live);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
+	sessions_free(certd->sessions);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
@@ -456,10 +484,10 @@ certd_done(struct certd *certd)
 	api_free(certd->api);
 	quarantine_free(certd->quarantine);
 	custody_close(certd->custody);
+	secrets_close(certd->secrets);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
-	if (certd->lock >= 0)
-		close(certd->lock);
+	state_lock_release(certd->lock);
 	config_free(certd->config);
 }
 

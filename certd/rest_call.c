@@ -22,6 +22,9 @@
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
+#include "certd/rest_session.h"
+#include "certd/rest_web.h"
 #include "proto/json.h"
 #include "proto/message.h"
 
@@ -80,11 +83,29 @@ has_body(const struct rest_request *request)
 	       (length != NULL && strspn(length, "0") != strlen(length));
 }
 
+static size_t
+body_max(const struct rest_request *request)
+{
+	bool is_open =
+	    request->what == REST_METHOD && request->route.method->open;
+
+	return is_open ? REST_OPEN_BODY_MAX : REST_BODY_MAX;
+}
+
+void
+rest_call_too_large(struct rest_request *request)
+{
+	refuse(request, 413, STATUS_INVALID_ARGUMENT,
+	    body_max(request) == REST_BODY_MAX
+		? "the body is larger than 1 MiB"
+		: "the body is larger than 8 KiB");
+}
+
 static void
 check_body(struct rest_request *request)
 {
 	const struct rest_headers *headers = &request->headers;
-	unsigned long long len = REST_BODY_MAX;
+	unsigned long long len = body_max(request);
 
 	if (request->verb != API_POST && request->verb != API_PATCH) {
 		refuse(request, 400, STATUS_INVALID_ARGUMENT,
@@ -109,9 +130,8 @@ check_body(struct rest_request *request)
 	}
 	if (headers->content_length != NULL)
 		len = strtoull(headers->content_length, NULL, 10);
-	if (len > REST_BODY_MAX)
-		refuse(request, 413, STATUS_INVALID_ARGUMENT,
-		    "the body is larger than 1 MiB");
+	if (len > body_max(request))
+		rest_call_too_large(request);
 	else
 		request->body_promised = (size_t)len;
 }
@@ -156,7 +176,12 @@ find_route(struct rest_request *request)
 		request->what = REST_OPENAPI;
 	else if (strcmp(request->path, "/healthz") == 0)
 		request->what = REST_HEALTH;
-	else
+	else if (rest_web_takes(request))
+		request->what = REST_WEB;
+	else if (rest_live_takes(request)) {
+		request->what = REST_LIVE;
+		request->route.method = &rest_live_method;
+	} else
 		route_find(request->rest->routes, request->verb, request->path,
 		    &request->route);
 	if (request->what != REST_METHOD)
@@ -239,8 +264,16 @@ rest_call_authenticate(struct rest_request *request)
 {
 	struct status st;
 
-	if (request->what != REST_METHOD || is_over(request))
+	if (request->route.method == NULL || is_over(request))
 		return;
+	if (request->route.method->open) {
+		rest_session_admit_open(request);
+		return;
+	}
+	if (rest_session_is_there(request)) {
+		rest_session_authenticate(request);
+		return;
+	}
 	st = authenticate_bearer(request->rest->config.store,
 	    request->headers.authorization, &request->caller);
 	if (st.code == STATUS_UNAUTHENTICATED) {
@@ -248,6 +281,10 @@ rest_call_authenticate(struct rest_request *request)
 		return;
 	}
 	request->is_known = !failed(st);
+	if (!failed(st) && request->route.method->session_only)
+		st = status_fail(STATUS_PERMISSION_DENIED,
+		    "this takes somebody who has logged in to the console; "
+		    "tokens may not");
 	if (!failed(st))
 		st = api_allows(request->route.method, &request->caller);
 	if (failed(st))
@@ -372,11 +409,13 @@ ask(struct rest_request *request, const ProtobufCMessage *message,
 {
 	struct rest_config *config = &request->rest->config;
 	const struct api_method *method = request->route.method;
-	struct api_call call = { .caller = &request->caller };
+	struct api_call call = { .caller = &request->caller,
+		.web = &request->web };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
-	struct status st = api_ask(config->api, method, &call, message, &reply),
-		      ended;
+	struct status st, ended;
 
+	rest_session_prepare(request);
+	st = api_ask(config->api, method, &call, message, &reply);
 	if (idempotency != NULL) {
 		ended = idempotency_end(idempotency, config->store, method,
 		    failed(st) ? NULL : reply);
@@ -391,19 +430,20 @@ ask(struct rest_request *request, const ProtobufCMessage *message,
 		    call.why[0] == 0 ? st.why : call.why);
 	else
 		rest_reply_status(request, st, call.why);
+	rest_session_finish(request);
 }
 
 static void
-ask_once(struct rest_request *request, const ProtobufCMessage *message)
+ask_once(struct rest_request *request, const ProtobufCMessage *message,
+    const char *owner)
 {
 	struct rest_config *config = &request->rest->config;
 	const struct api_method *method = request->route.method;
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 	enum idempotency_outcome outcome = IDEMPOTENCY_NEW;
 	struct idempotency idempotency;
-	struct status st =
-	    idempotency_init(&idempotency, request->headers.idempotency_key,
-		request->headers.authorization, method, message);
+	struct status st = idempotency_init(&idempotency,
+	    request->headers.idempotency_key, owner, method, message);
 
 	if (!failed(st))
 		st = idempotency_begin(&idempotency, config->store,
@@ -440,11 +480,32 @@ ask_once(struct rest_request *request, const ProtobufCMessage *message)
 	}
 }
 
+/* Passwords and codes in a request's texts. */
+static void
+wipe(ProtobufCMessage *message)
+{
+	const ProtobufCMessageDescriptor *of = message->descriptor;
+
+	for (unsigned i = 0; i < of->n_fields; i++) {
+		char *text;
+
+		if (of->fields[i].type != PROTOBUF_C_TYPE_STRING ||
+		    of->fields[i].label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
+		memcpy(&text, (uint8_t *)message + of->fields[i].offset,
+		    sizeof(text));
+		if (text != NULL && text != protobuf_c_empty_string &&
+		    text != of->fields[i].default_value)
+			explicit_bzero(text, strlen(text));
+	}
+}
+
 static void
 run_method(struct rest_request *request)
 {
 	scoped(message_free) ProtobufCMessage *message = NULL;
-	char why[JSON_WHY_MAX] = "";
+	char why[JSON_WHY_MAX] = "", text[64];
+	const char *owner = rest_session_key_owner(request, text);
 	struct status st;
 
 	_Static_assert(
@@ -455,11 +516,13 @@ run_method(struct rest_request *request)
 		rest_reply_status(request, st, why);
 		return;
 	}
-	if (request->verb == API_POST &&
+	if (request->verb == API_POST && owner != NULL &&
 	    request->headers.idempotency_key != NULL)
-		ask_once(request, message);
+		ask_once(request, message, owner);
 	else
 		ask(request, message, NULL);
+	if (request->route.method->secret)
+		wipe(message);
 }
 
 void
@@ -471,6 +534,12 @@ rest_call_run(struct rest_request *request)
 		return;
 	case REST_HEALTH:
 		rest_reply_health(request);
+		return;
+	case REST_WEB:
+		rest_web_reply(request);
+		return;
+	case REST_LIVE:
+		rest_live_begin(request);
 		return;
 	case REST_METHOD:
 		run_method(request);

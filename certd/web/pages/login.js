@@ -15,6 +15,8 @@ import { note } from '../lib/status.js';
 export const title = 'Log in';
 
 export async function render(ctx) {
+	/* A link that is pasted while this page is open changes only what is behind '#'. */
+	window.addEventListener('hashchange', () => ctx.reload(), { signal: ctx.signal });
 	const secret = takeSecret();
 	const view = { ctx, box: h('div.stack'), head: h('h1', { tabindex: -1 }, 'Log in to Holdfast') };
 	if (secret)

@@ -91,11 +91,12 @@ class Adding {
 
 	async start() {
 		this.account = await accountField(this.ctx, this.ctx.query.account, () => { this.scope.again(); this.changed(); });
-		this.network = networkField('standard', () => this.input.dropKeys());
+		this.network = networkField('standard', () => { this.input.dropKeys(); this.side.again(); });
 		this.scope = scopeField(this.ctx, { account: () => this.account?.value || '' });
 		this.shared = !this.ctx.session.isOperator ? null : field({ name: 'shared', type: 'check', label: 'Shared: the operator\'s own, for resources of all accounts',
 			help: 'For host names in the operator\'s zone only.' });
 		this.name = field({ name: 'name', label: 'Name', optional: true, placeholder: 'its first host name', help: 'For people; it can be changed later.', attributes: { maxlength: 100 } });
+		this.side = wrappingCard(this.ctx, this.wrapping);
 		this.input = certificateInput({ wrapping: this.wrapping, account: () => this.account?.value || this.ctx.session.account, onChange: reading => this.changed(reading) });
 	}
 
@@ -142,5 +143,5 @@ export async function render(ctx) {
 	const adding = new Adding(ctx);
 	await adding.start();
 	return page({ title, crumbs: [['Certificates', '/certificates']], lead: 'One that you have bought or made elsewhere. It is kept until you bind it to a resource.' },
-		h('div.split', adding.form(), wrappingCard(ctx, adding.wrapping)));
+		h('div.split', adding.form(), adding.side));
 }

@@ -22,7 +22,8 @@ import { fingerprint } from '../crypto/x509.js';
  * @property {?{data: string, passphrase: string}} exposed to be sent as it is
  */
 
-const newItem = name => ({ name, certificates: [], key: null, notes: [], problem: null, locked: null, exposed: null });
+/** @param {string} name @returns {Item} */
+export const newItem = name => ({ name, certificates: [], key: null, notes: [], problem: null, locked: null, exposed: null });
 
 /* wrapping: null where no private key is wanted. */
 async function takeKey(item, key, wrapping) {

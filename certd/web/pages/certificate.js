@@ -136,11 +136,11 @@ export async function render(ctx) {
 	const { id } = ctx.params;
 	const certificate = await ctx.api.get(`/certificates/${id}`);
 	ctx.setTitle(certificate.name);
-	/* Acts need it as it is now. */
-	ctx.live(['certificates', 'resources'], async () => Object.assign(certificate, await ctx.api.get(`/certificates/${id}`)));
+	/* Acts need it as it is now; where it is gone, they say so. */
+	ctx.live(['certificates', 'resources'], () => ctx.api.get(`/certificates/${id}`).then(now => Object.assign(certificate, now), () => {}));
 	const served = loaded(ctx, { lines: 3, topics: ['certificates', 'resources', 'edges'], load: () => loadServed(ctx, id), draw: data => drawServed(ctx, certificate, data) });
 	return page({ title: certificate.name, badge: [expiryBadge(certificate.expires_in_days), kindBadge(certificate.kind)], crumbs: [['Certificates', '/certificates']],
 		lead: ctx.session.seesAll ? `Of account ${certificate.account}` : null, actions: actions(ctx, certificate) },
 	h('div.split', h('div.stack', ctx.session.mayChange ? expiredNote(certificate) : null, card({ title: 'Where it is served' }, h('div.served', served)), factsCard(certificate), chainCard(certificate)),
-		h('div.stack', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
+		h('div.stack.aside', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
 }

@@ -19,6 +19,7 @@
 #include "certd/api.h"
 #include "certd/certificates.h"
 #include "certd/config.h"
+#include "certd/console/console.h"
 #include "certd/custody.h"
 #include "certd/edges.h"
 #include "certd/grants.h"
@@ -49,6 +50,7 @@ struct certd {
 	struct store *store;
 	struct custody *custody;
 	struct quarantine *quarantine;
+	struct console *console;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -59,8 +61,6 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
-	struct web *web;
-	struct live *live;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -258,6 +258,18 @@ make_edges(struct certd *certd)
 }
 
 static struct status
+make_console(struct certd *certd)
+{
+	const struct console_config config = { .store = certd->store,
+		.custody = certd->custody,
+		.quarantine = certd->quarantine,
+		.config = certd->config };
+	struct status st = console_new(&config, &certd->console);
+
+	return failed(st) ? st : console_register(certd->console, certd->api);
+}
+
+static struct status
 make_services(struct certd *certd)
 {
 	struct status st =
@@ -271,7 +283,8 @@ make_services(struct certd *certd)
 		st = complain("resources", make_resources(certd));
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
-
+	if (!failed(st))
+		st = complain("console", make_console(certd));
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -321,17 +334,6 @@ open_grpc(struct certd *certd)
 }
 
 static struct status
-open_console(struct certd *certd)
-{
-	const struct live_config config = { .store = certd->store };
-	struct status st = live_new(&config, &certd->live);
-
-	if (failed(st) || !certd->config->console.enabled)
-		return st;
-	return web_new(certd->config->console.folder, &certd->web);
-}
-
-static struct status
 open_rest(struct certd *certd)
 {
 	static const enum rest_tls_mode MODES[] = {
@@ -339,7 +341,7 @@ open_rest(struct certd *certd)
 		[CONFIG_TLS_FILES] = REST_TLS_FILES,
 		[CONFIG_TLS_OFF] = REST_TLS_OFF,
 	};
-	const struct rest_config config = {
+	struct rest_config config = {
 		.listen = certd->config->rest.listen,
 		.tls = MODES[certd->config->rest.tls],
 		.certificate = certd->config->rest.certificate,
@@ -348,13 +350,12 @@ open_rest(struct certd *certd)
 		.api = certd->api,
 		.store = certd->store,
 		.metrics = certd->metrics,
-		.web = certd->web,
-		.live = certd->live,
 	};
 	char why[REST_WHY_MAX] = "";
 
 	if (config.listen[0] == 0)
 		return status_ok();
+	console_serve(certd->console, &config);
 	return complain_of("rest", rest_start(&config, &certd->rest, why), why);
 }
 
@@ -374,8 +375,6 @@ open_ports(struct certd *certd)
 {
 	struct status st = complain("listen", open_grpc(certd));
 
-	if (!failed(st))
-		st = complain("console", open_console(certd));
 	if (!failed(st))
 		st = open_rest(certd);
 	if (!failed(st))
@@ -440,8 +439,7 @@ certd_done(struct certd *certd)
 	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
-	web_free(certd->web);
-	live_free(certd->live);
+	console_free(certd->console);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
 	report_free(certd->report);

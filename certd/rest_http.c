@@ -83,6 +83,12 @@ take_header(
 		{ "If-None-Match", &headers->if_none_match },
 		{ "Idempotency-Key", &headers->idempotency_key },
 		{ "X-Request-Id", &headers->request_id },
+		{ "Host", &headers->host },
+		{ "Origin", &headers->origin },
+		{ "Sec-Fetch-Site", &headers->sec_fetch_site },
+		{ "Cookie", &headers->cookie },
+		{ "X-CSRF-Token", &headers->csrf_token },
+		{ "User-Agent", &headers->user_agent },
 	};
 
 	(void)kind;
@@ -166,6 +172,8 @@ answer(struct rest_request *request)
 	add(response, "Link", reply->link);
 	add(response, "Allow", reply->allow);
 	add(response, "Content-Disposition", reply->disposition);
+	add(response, "Set-Cookie", reply->cookie);
+	explicit_bzero(reply->cookie, sizeof(reply->cookie));
 	add(response, "X-Request-Id", request->id);
 	add(response, "X-Content-Type-Options", "nosniff");
 	add(response, "Cache-Control",
@@ -294,20 +302,27 @@ is_quick(const struct rest_request *request)
 		   strchr(request->route.method->path, ':') == NULL);
 }
 
-static enum MHD_Result
-take_end(struct rest_request *request)
+/* Logging in takes long, and anybody may: not where others are waiting. */
+static struct work *
+work_for(const struct rest_request *request)
 {
 	struct rest *rest = request->rest;
 
+	if (request->what == REST_METHOD && request->route.method->open)
+		return rest->opens;
+	return is_quick(request) ? rest->reads : rest->acts;
+}
+
+static enum MHD_Result
+take_end(struct rest_request *request)
+{
 	if (request->body_too_large)
-		rest_reply_problem(request, 413, STATUS_INVALID_ARGUMENT,
-		    "the body is larger than 1 MiB");
+		rest_call_too_large(request);
 	if (request->what == REST_WEB && request->reply.http == 0)
 		rest_call_run(request);
 	if (request->reply.http != 0)
 		return answer(request);
-	return hand_over(request, is_quick(request) ? rest->reads : rest->acts,
-	    do_run, REST_RUN);
+	return hand_over(request, work_for(request), do_run, REST_RUN);
 }
 
 static bool

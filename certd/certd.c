@@ -19,7 +19,6 @@
 #include "certd/api.h"
 #include "certd/certificates.h"
 #include "certd/config.h"
-#include "certd/console/console.h"
 #include "certd/custody.h"
 #include "certd/edges.h"
 #include "certd/grants.h"
@@ -28,6 +27,7 @@
 #include "certd/key_janitor.h"
 #include "certd/obtain.h"
 #include "certd/opener.h"
+#include "certd/people.h"
 #include "certd/quarantine.h"
 #include "certd/report.h"
 #include "certd/requests.h"
@@ -50,7 +50,6 @@ struct certd {
 	struct store *store;
 	struct custody *custody;
 	struct quarantine *quarantine;
-	struct console *console;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -61,6 +60,7 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct people *people;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -258,15 +258,18 @@ make_edges(struct certd *certd)
 }
 
 static struct status
-make_console(struct certd *certd)
+make_people(struct certd *certd)
 {
-	const struct console_config config = { .store = certd->store,
+	const struct people_config config = { .store = certd->store,
 		.custody = certd->custody,
 		.quarantine = certd->quarantine,
-		.config = certd->config };
-	struct status st = console_new(&config, &certd->console);
+		.config = certd->config,
+		.metrics = certd->metrics };
+	char why[PEOPLE_WHY_MAX] = "";
+	struct status st = complain_of(
+	    "console", people_new(&config, &certd->people, why), why);
 
-	return failed(st) ? st : console_register(certd->console, certd->api);
+	return failed(st) ? st : people_register(certd->people, certd->api);
 }
 
 static struct status
@@ -284,7 +287,7 @@ make_services(struct certd *certd)
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
 	if (!failed(st))
-		st = complain("console", make_console(certd));
+		st = make_people(certd);
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -355,7 +358,7 @@ open_rest(struct certd *certd)
 
 	if (config.listen[0] == 0)
 		return status_ok();
-	console_serve(certd->console, &config);
+	people_serve(certd->people, &config);
 	return complain_of("rest", rest_start(&config, &certd->rest, why), why);
 }
 
@@ -439,9 +442,9 @@ certd_done(struct certd *certd)
 	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
-	console_free(certd->console);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
+	people_free(certd->people);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);

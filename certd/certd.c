@@ -23,6 +23,7 @@
 #include "certd/api.h"
 #include "certd/certificates.h"
 #include "certd/config.h"
+#include "certd/console/overview.h"
 #include "certd/custody.h"
 #include "certd/edges.h"
 #include "certd/grants.h"
@@ -61,6 +62,7 @@ struct certd {
 	struct key_janitor *janitor;
 	struct resources *resources;
 	struct edges *edges;
+	struct overview *overview;
 	struct grpc_port *port;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
@@ -278,6 +280,16 @@ make_edges(struct certd *certd)
 }
 
 static struct status
+make_overview(struct certd *certd)
+{
+	const struct overview_config config = { .store = certd->store,
+		.custody = certd->custody };
+	struct status st = overview_new(&config, &certd->overview);
+
+	return failed(st) ? st : overview_register(certd->overview, certd->api);
+}
+
+static struct status
 make_services(struct certd *certd)
 {
 	struct status st =
@@ -291,7 +303,8 @@ make_services(struct certd *certd)
 		st = complain("resources", make_resources(certd));
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
-
+	if (!failed(st))
+		st = complain("overview", make_overview(certd));
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -447,6 +460,7 @@ certd_done(struct certd *certd)
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
 	report_free(certd->report);
+	overview_free(certd->overview);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
 	key_janitor_stop(certd->janitor);

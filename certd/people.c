@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "certd/console/live.h"
+#include "certd/console/overview.h"
 #include "certd/console/web.h"
 #include "certd/login/sessions.h"
 #include "certd/secrets.h"
@@ -21,6 +22,7 @@ struct people {
 	struct sessions *sessions;
 	struct web *web; /* NULL: no console is served */
 	struct live *live;
+	struct overview *overview;
 };
 
 static struct status
@@ -56,6 +58,15 @@ make_console(struct people *people)
 	return web_new(people->config.config->console.folder, &people->web);
 }
 
+static struct status
+make_overview(struct people *people)
+{
+	const struct overview_config config = { .store = people->config.store,
+		.custody = people->config.custody };
+
+	return overview_new(&config, &people->overview);
+}
+
 STATUS
 people_new(const struct people_config *config, struct people **ret_people,
     char *ret_why)
@@ -72,6 +83,8 @@ people_new(const struct people_config *config, struct people **ret_people,
 		st = make_sessions(people);
 	if (!failed(st))
 		st = make_console(people);
+	if (!failed(st))
+		st = make_overview(people);
 	if (failed(st))
 		return st;
 	*ret_people = people;
@@ -82,7 +95,9 @@ people_new(const struct people_config *config, struct people **ret_people,
 STATUS
 people_register(struct people *people, struct api *api)
 {
-	return sessions_register(people->sessions, api);
+	struct status st = sessions_register(people->sessions, api);
+
+	return failed(st) ? st : overview_register(people->overview, api);
 }
 
 void
@@ -104,6 +119,7 @@ people_free(struct people *people)
 {
 	if (people == NULL)
 		return;
+	overview_free(people->overview);
 	web_free(people->web);
 	live_free(people->live);
 	sessions_free(people->sessions);

@@ -191,9 +191,9 @@ rest_stop(struct rest *rest)
 		work_stop(rest->reads);
 	if (rest->acts != NULL)
 		work_stop(rest->acts);
-	live_stop(rest->config.live);
 	if (rest->opens != NULL)
 		work_stop(rest->opens);
+	live_stop(rest->config.live);
 	/* What was done is told; who is slow to listen is not waited for. */
 	for (unsigned ms = 0;
 	     ms < DRAIN_MS && atomic_load(&rest->n_requests) > 0; ms += 10)

@@ -97,7 +97,7 @@ class Smtpd(_Server):
         super().__init__(folder)
         self.tls, self.login = tls, login
         self.replies, self.data_replies = {}, {}
-        self.connections = 0
+        self.greetings = 0  # EHLOs
         self._mails, self._changed = [], threading.Condition()
         self.controller = None
 
@@ -134,7 +134,7 @@ class Smtpd(_Server):
 
     async def handle_EHLO(self, _server, session, _envelope, hostname, responses):
         session.host_name = hostname
-        self.connections += 1
+        self.greetings += 1
         return responses
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
@@ -288,5 +288,6 @@ plain:
 
     def wait_for(self, to, subject=None, count=1, seconds=20):
         """The last of so many."""
-        wait_for(f"mail to {to} is delivered", lambda: len(self.mails(to, subject)) >= count, seconds)
+        wait_for(f"mail to {to} is delivered",
+                 lambda: len(self.mails(to, subject)) >= count, seconds)
         return self.mails(to, subject)[-1]

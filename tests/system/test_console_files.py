@@ -51,7 +51,7 @@ def files():
     """Names of all files that are served but the page."""
     return [str(path.relative_to(WEB)) for path in sorted(WEB.rglob("*")) if path.is_file()
             and not any(part.startswith(".") for part in path.relative_to(WEB).parts)
-            and path.suffix != ".md" and path.name != "index.html"]
+            and path.suffix != ".md" and path.name != "package.json" and path.name != "index.html"]
 
 
 def page(bed):

@@ -194,13 +194,13 @@ def test_what_is_taken_is_what_was_composed(smtpd, tmp_path):
 
 
 def test_many_go_over_one_connection(smtpd, tmp_path):
-    before = smtpd.connections
+    before = smtpd.greetings
     answers = run(tmp_path, [{**PLAIN, "to": f"n{i}@example.net"} for i in range(20)],
                   server_of(smtpd))
     assert all(answer["end"] == "sent" for answer in answers)
     assert smtpd.wait_for(to="n19@example.net").rcpt == ["n19@example.net"]
     # EHLO again after STARTTLS.
-    assert smtpd.connections - before == 2
+    assert smtpd.greetings - before == 2
 
 
 def test_a_refused_recipient_does_not_stop_the_others(smtpd, tmp_path):
@@ -240,7 +240,8 @@ def test_a_server_that_wants_a_log_in_gets_none(smtpd, tmp_path):
 def test_a_certificate_that_is_not_trusted_gets_no_password(smtpd, tmp_path):
     other = tmp_path / "other.pem"
     other.write_text(certs.pem(certs.Pki("other").root))
-    expect(send(tmp_path, server_of(smtpd, ca_file=str(other))), "config", 220, "TLS is not trusted", "certificate")
+    expect(send(tmp_path, server_of(smtpd, ca_file=str(other))), "config", 220,
+           "TLS is not trusted", "certificate")
 
 
 def test_a_certificate_of_another_name_gets_no_password(smtpd, tmp_path):

@@ -119,7 +119,10 @@ function askCode(view, values) {
 }
 
 function askAccount(view, values, problem) {
-	const account = field({ name: 'account', label: 'Account', required: true, autocomplete: 'organization', help: problem.detail, mono: true });
+	/* "... say which is meant: acme, globex." */
+	const names = problem.detail.replace(/^.*: /, '').replace(/\.$/, '').split(', ');
+	const account = names.length > 1 ? field({ name: 'account', label: 'Account', type: 'choice', required: true, options: names })
+		: field({ name: 'account', label: 'Account', required: true, autocomplete: 'organization', help: problem.detail });
 	ask(view, 'Which account?', 'Your address belongs to more than one account.', [account], 'Log in', values);
 }
 

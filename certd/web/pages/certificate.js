@@ -114,7 +114,8 @@ async function loadEvents(ctx, certificate) {
 }
 
 function historyCard(ctx, certificate) {
-	if (!ctx.session.may('managers, auditors'))
+	const is_own = ctx.session.seesAll || certificate.account === ctx.session.account;
+	if (!is_own || !ctx.session.may('managers, auditors'))
 		return null;
 	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', word(each.act.replace('.', ' '))), h('span.under', each.actor)), when(each.at_s, 'relative'))))
 		: h('p.small.quiet', 'Nothing in the newest thousand events; the whole is under History.');

@@ -370,6 +370,7 @@ def references(bed, mine):
         "Diagnoses.Run.resource": (None, {}, "resources", int),
         "Diagnoses.List.resource": (None, {}, "resources", int),
         "Tokens.Create.user_id": (None, {"name": "x", "role": "viewer"}, "users", int),
+        "Sessions.MakeLink.user_id": (None, {}, "users", int),
     }
 
 

@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <curl/curl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@
 #include "acme/url.h"
 #include "base/clock.h"
 #include "base/printable.h"
+#include "base/trusted.h"
 
 #define CONNECTIONS_MAX 256
 #define CONNECT_TIMEOUT_MS 10000
@@ -59,58 +59,21 @@ init_curl(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* False when there is none, or one that cannot be read. */
-static bool
-load_pem(X509_STORE *store, const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *cert;
-	bool is_good = bio != NULL;
-	size_t n = 0;
-
-	while (is_good &&
-	       (cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
-		is_good = X509_STORE_add_cert(store, cert) == 1;
-		X509_free(cert);
-		n++;
-	}
-	/* What ends it is the end of the text. */
-	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		is_good = false;
-	BIO_free(bio);
-	ERR_clear_error();
-	return is_good && n > 0;
-}
-
-static bool
-load(X509_STORE *store, const struct acme_http_config *config)
+static struct status
+load_trusted(const struct acme_http_config *config, X509_STORE **ret_store)
 {
 	const char *path = config->ca_file != NULL
 			       ? config->ca_file
 			       : curl_version_info(CURLVERSION_NOW)->cainfo;
+	struct status st = config->ca_pem != NULL
+			       ? trusted_from_pem(config->ca_pem, ret_store)
+			       : trusted_from_file(path, ret_store);
 
-	if (config->ca_pem != NULL)
-		return load_pem(store, config->ca_pem);
-	return path != NULL && X509_STORE_load_file(store, path) == 1;
-}
-
-static struct status
-load_trusted(const struct acme_http_config *config, X509_STORE **ret_store)
-{
-	X509_STORE *store = X509_STORE_new();
-
-	if (store == NULL || !load(store, config)) {
-		ERR_clear_error();
-		X509_STORE_free(store);
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "the certificates to verify a CA's TLS by cannot be read: "
-		    "check ca_file, or install ca-certificates");
-	}
-	/* As curl does: what the file holds is trusted, root or not. */
-	X509_STORE_set_flags(
-	    store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
-	*ret_store = store;
-	return status_ok();
+	if (!failed(st))
+		return st;
+	return status_fail(STATUS_FAILED_PRECONDITION,
+	    "the certificates to verify a server's TLS by cannot be read: "
+	    "check ca_file, or install ca-certificates");
 }
 
 STATUS
@@ -430,6 +393,8 @@ perform(struct acme_http *http, CURL *easy,
 	if (was_closed_meanwhile(easy, code, request))
 		code = curl_easy_perform(easy);
 	ERR_clear_error();
+	if (code == CURLE_WRITE_ERROR && answer->is_cut)
+		code = CURLE_OK;
 	if (code == CURLE_COULDNT_CONNECT && door.was_refused)
 		return refuse_address(ret_why);
 	if (code != CURLE_OK)
@@ -452,8 +417,9 @@ STATUS
 acme_http_ask(struct acme_http *http, const struct acme_http_request *request,
     struct acme_http_reply *ret_reply, char *ret_why)
 {
-	struct acme_http_answer answer = { .max_len = request->max_len,
-		.date_s = -1 };
+	struct acme_http_answer answer = {
+		.max_len = request->max_len, .cuts = request->cuts, .date_s = -1
+	};
 	struct status st;
 	CURL *easy;
 

@@ -48,6 +48,7 @@ struct acme_http_request {
 	const char *const *headers; /* "X-Api-User: ..."; may be secret */
 	size_t n_headers;
 	size_t max_len; /* of the answer's body */
+	bool cuts;      /* what is longer, in place of refusing it */
 };
 
 struct acme_http_reply {

@@ -24,7 +24,8 @@ acme_http_answer_body(struct acme_http_answer *answer, struct bytes octets)
 	struct acme_http_reply *reply = &answer->reply;
 
 	if (octets.len > answer->max_len - reply->len) {
-		answer->is_too_long = true;
+		answer->is_cut = answer->cuts;
+		answer->is_too_long = !answer->cuts;
 		return false;
 	}
 	if (reply->len + octets.len + 1 > answer->room) {

@@ -14,10 +14,11 @@
 struct acme_http_answer {
 	struct acme_http_reply reply;
 	size_t max_len; /* of its body */
+	bool cuts;      /* what is longer */
 	size_t room, header_len;
 	char retry_after[64];
 	int64_t date_s; /* the server's; -1: not said */
-	bool is_too_long;
+	bool is_too_long, is_cut;
 };
 
 /* One line of the header, as it came, or a piece of the body; false: too much,

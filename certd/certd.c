@@ -9,12 +9,8 @@
 
 #include "certd/certd.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -29,17 +25,17 @@
 #include "certd/grpc_port.h"
 #include "certd/hardening.h"
 #include "certd/key_janitor.h"
-#include "certd/login/sessions.h"
 #include "certd/obtain.h"
 #include "certd/opener.h"
+#include "certd/people.h"
 #include "certd/quarantine.h"
 #include "certd/report.h"
 #include "certd/requests.h"
 #include "certd/resources.h"
 #include "certd/rest.h"
-#include "certd/secrets.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
+#include "certd/state_lock.h"
 #include "certd/store.h"
 #include "pki/key_file.h"
 #include "rpc/enroll.h"
@@ -54,8 +50,6 @@ struct certd {
 	struct store *store;
 	struct custody *custody;
 	struct quarantine *quarantine;
-	struct secrets *secrets;
-	struct sessions *sessions;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -66,6 +60,7 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct people *people;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -105,25 +100,6 @@ read_identity(struct certd *certd)
 	snprintf(
 	    certd->identity, sizeof(certd->identity), "%s", identity->identity);
 	return st;
-}
-
-/* Two certds on one database would each tell edges and keyd what to do. */
-static struct status
-lock_state(struct certd *certd)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/certd.lock", certd->config->state_dir);
-	certd->lock =
-	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (certd->lock < 0)
-		return status_fail_detail(STATUS_FAILED_PRECONDITION,
-		    "state_dir cannot be written; check its owner and mode",
-		    (uint32_t)errno);
-	if (flock(certd->lock, LOCK_EX | LOCK_NB) != 0)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "another certd runs on this state_dir");
-	return status_ok();
 }
 
 static struct status
@@ -282,26 +258,18 @@ make_edges(struct certd *certd)
 }
 
 static struct status
-admits(void *ctx, const struct caller *caller)
+make_people(struct certd *certd)
 {
-	const struct certd *certd = ctx;
-
-	return quarantine_check(certd->quarantine, caller);
-}
-
-static struct status
-make_sessions(struct certd *certd)
-{
-	const struct sessions_config config = {
-		.store = certd->store,
-		.secrets = certd->secrets,
+	const struct people_config config = { .store = certd->store,
+		.custody = certd->custody,
+		.quarantine = certd->quarantine,
 		.config = certd->config,
-		.admits = admits,
-		.admits_ctx = certd,
-	};
-	struct status st = sessions_new(&config, &certd->sessions);
+		.metrics = certd->metrics };
+	char why[PEOPLE_WHY_MAX] = "";
+	struct status st = complain_of(
+	    "console", people_new(&config, &certd->people, why), why);
 
-	return failed(st) ? st : sessions_register(certd->sessions, certd->api);
+	return failed(st) ? st : people_register(certd->people, certd->api);
 }
 
 static struct status
@@ -319,7 +287,7 @@ make_services(struct certd *certd)
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
 	if (!failed(st))
-		st = complain("sessions", make_sessions(certd));
+		st = make_people(certd);
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -336,6 +304,14 @@ identity(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
 
 	return custody_identity(certd->custody, &certd->identity_seen,
 	    ret_changed, ret_cert_pem, ret_key_pem);
+}
+
+static struct status
+admits(void *ctx, const struct caller *caller)
+{
+	const struct certd *certd = ctx;
+
+	return quarantine_check(certd->quarantine, caller);
 }
 
 static struct status
@@ -368,7 +344,7 @@ open_rest(struct certd *certd)
 		[CONFIG_TLS_FILES] = REST_TLS_FILES,
 		[CONFIG_TLS_OFF] = REST_TLS_OFF,
 	};
-	const struct rest_config config = {
+	struct rest_config config = {
 		.listen = certd->config->rest.listen,
 		.tls = MODES[certd->config->rest.tls],
 		.certificate = certd->config->rest.certificate,
@@ -377,17 +353,12 @@ open_rest(struct certd *certd)
 		.api = certd->api,
 		.store = certd->store,
 		.metrics = certd->metrics,
-		.sessions = certd->sessions,
-		.console_url = certd->config->console.url,
-		.client_ca = certd->config->console.client_certificates
-				 ? custody_ca_pem(certd->custody)
-				 : NULL,
-		.client_domain = custody_domain(certd->custody),
 	};
 	char why[REST_WHY_MAX] = "";
 
 	if (config.listen[0] == 0)
 		return status_ok();
+	people_serve(certd->people, &config);
 	return complain_of("rest", rest_start(&config, &certd->rest, why), why);
 }
 
@@ -419,7 +390,8 @@ open_ports(struct certd *certd)
 static struct status
 build(struct certd *certd)
 {
-	struct status st = complain("state_dir", lock_state(certd));
+	struct status st = complain("state_dir",
+	    state_lock_take(certd->config->state_dir, &certd->lock));
 
 	certd->metrics = metrics_new();
 	certd->api = api_new();
@@ -428,9 +400,6 @@ build(struct certd *certd)
 		    status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory"));
 	if (!failed(st))
 		st = complain("database", open_store(certd));
-	if (!failed(st))
-		st = complain("secrets.key",
-		    secrets_open(certd->config->state_dir, &certd->secrets));
 	if (!failed(st))
 		st = open_custody(certd);
 	if (!failed(st))
@@ -475,7 +444,7 @@ certd_done(struct certd *certd)
 	rest_stop(certd->rest);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
-	sessions_free(certd->sessions);
+	people_free(certd->people);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
@@ -486,11 +455,9 @@ certd_done(struct certd *certd)
 	api_free(certd->api);
 	quarantine_free(certd->quarantine);
 	custody_close(certd->custody);
-	secrets_close(certd->secrets);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
-	if (certd->lock >= 0)
-		close(certd->lock);
+	state_lock_release(certd->lock);
 	config_free(certd->config);
 }
 

@@ -155,5 +155,7 @@ config_check(const struct config *config)
 		wrong = wrong_networks(&config->all_networks);
 	if (wrong == NULL)
 		wrong = config_check_acme(config);
+	if (wrong == NULL)
+		wrong = config_check_console(config);
 	return wrong;
 }

@@ -141,7 +141,7 @@ issue_become(struct issue *issue, int state, const char *format, ...)
 	issue->since_ns = clock_mono_ns();
 	issue->poll_ms = 0;
 	issue->first.ms = 0;
-	issue->at = 0;
+	issue->at = issue->n_blamed = 0;
 	issue->is_presented = issue->is_answered = false;
 	issue->is_slow = issue->stays = false;
 	va_start(args, format);

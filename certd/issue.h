@@ -86,7 +86,8 @@ struct issue {
 	/* What the wait before the first question to the CA was; ms 0: there
 	 * is nothing to be learned. */
 	struct delay first;
-	size_t at; /* which challenge or authorization is next */
+	size_t at;       /* which challenge or authorization is next */
+	size_t n_blamed; /* challenges whose part in a failure was asked for */
 
 	/* ORDERING was saved before, so there may be an order whose URL was
 	 * lost. */
@@ -96,6 +97,7 @@ struct issue {
 	struct acme_order order; /* as the CA had it last */
 	bool has_order;
 	bool has_foreign;  /* it cannot be used (issue_own.h) */
+	bool gives_up;     /* the authorization next, before others are read */
 	unsigned n_again;  /* orders that could not */
 	bool is_slow;      /* it was put away for its polls before */
 	bool stays;        /* in memory, though it polls for long */

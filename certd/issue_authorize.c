@@ -114,12 +114,11 @@ take(struct issue *issue, const struct acme_authorization *found)
 	const enum acme_challenge_type type = type_of(issue->of.validation);
 	struct challenge_row *row = &issue->challenges[issue->at];
 	struct pace pace;
-	bool is_own = false;
 
 	fill(issue, found, type, row);
-	if (!issue_own_check(issue, found, &is_own, &pace))
+	if (!issue_own_check(issue, found, &pace))
 		return pace;
-	if (!is_own || issue->has_foreign)
+	if (issue->has_foreign)
 		return next_one(issue);
 	switch (found->status) {
 	case ACME_VALID:
@@ -158,6 +157,17 @@ read_one(struct issue *issue)
 	if (!issue_ask_went(issue, st, &problem, &pace))
 		return pace;
 	return take(issue, found);
+}
+
+/* A step of its own, as each request to the CA is: when its limits want a
+ * pause before this one, the authorization is not read again after it, or that
+ * would use up what the pause was for. */
+static struct pace
+give_up_one(struct issue *issue)
+{
+	struct pace pace;
+
+	return issue_own_give_up(issue, &pace) ? next_one(issue) : pace;
 }
 
 /* ---- all of them ---- */
@@ -235,6 +245,8 @@ issue_order_authorize(struct issue *issue)
 {
 	const size_t n = issue->order.n_authorizations;
 
+	if (issue->gives_up)
+		return give_up_one(issue);
 	/* Of an order that was given up. */
 	if (issue->at == 0 && issue_end_clean(issue))
 		return pace_on();

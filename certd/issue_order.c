@@ -202,6 +202,7 @@ take_order(struct issue *issue, struct acme_order *order)
 	issue->order = *order;
 	issue->has_order = true;
 	issue->may_be_ordered = false;
+	issue->has_foreign = issue->gives_up = false;
 	issue->at = 0;
 }
 

@@ -47,28 +47,9 @@ wait_for_others(struct issue *issue, const char *name)
 		   : issue_later(issue, -1, why);
 }
 
-static bool
-give_up(struct issue *issue, const char *name, struct pace *ret_pace)
-{
-	struct acme_problem problem = { .retry_after_ms = -1 };
-	struct status st;
-
-	if (!issue_ask_may(issue, AUTHORITY_REQUEST, ret_pace))
-		return false;
-	st = acme_authorization_deactivate(issue->session.acme,
-	    &issue->session.account, issue->order.authorizations[issue->at],
-	    &problem);
-	if (!issue_ask_went(issue, st, &problem, ret_pace))
-		return false;
-	log_info("an authorization of another account is not used",
-	    LOG_INT("change", issue->id), LOG_STR("name", name));
-	issue->has_foreign = true;
-	return true;
-}
-
 bool
 issue_own_check(struct issue *issue, const struct acme_authorization *found,
-    bool *ret_is, struct pace *ret_pace)
+    struct pace *ret_pace)
 {
 	enum challenge_use use = CHALLENGE_USE_PROVEN;
 	struct status st = status_ok();
@@ -80,16 +61,47 @@ issue_own_check(struct issue *issue, const struct acme_authorization *found,
 		*ret_pace = issue_unsaved(issue, st);
 		return false;
 	}
-	*ret_is = use == CHALLENGE_USE_PROVEN ||
-		  (use == CHALLENGE_USE_NONE && found->status != ACME_VALID);
-	if (*ret_is ||
+	if (use == CHALLENGE_USE_PROVEN ||
+	    (use == CHALLENGE_USE_NONE && found->status != ACME_VALID) ||
 	    (found->status != ACME_VALID && found->status != ACME_PENDING))
-		return *ret_is = true;
-	if (use == CHALLENGE_USE_OTHERS_NOW) {
-		*ret_pace = wait_for_others(issue, found->name);
+		return true;
+	issue->gives_up = use != CHALLENGE_USE_OTHERS_NOW;
+	*ret_pace =
+	    issue->gives_up ? pace_on() : wait_for_others(issue, found->name);
+	return false;
+}
+
+bool
+issue_own_give_up(struct issue *issue, struct pace *ret_pace)
+{
+	struct acme_problem problem = { .retry_after_ms = -1 };
+	enum challenge_use use = CHALLENGE_USE_NONE;
+	struct status st = look(issue, &use);
+
+	if (failed(st)) {
+		*ret_pace = issue_unsaved(issue, st);
 		return false;
 	}
-	return give_up(issue, found->name, ret_pace);
+	/* Somebody came to work with it while the CA's limits were waited for.
+	 */
+	if (use == CHALLENGE_USE_PROVEN || use == CHALLENGE_USE_OTHERS_NOW) {
+		issue->gives_up = false;
+		*ret_pace = pace_on();
+		return false;
+	}
+	if (!issue_ask_begin(issue, ret_pace))
+		return false;
+	issue->gives_up = false;
+	st = acme_authorization_deactivate(issue->session.acme,
+	    &issue->session.account, issue->order.authorizations[issue->at],
+	    &problem);
+	if (!issue_ask_went(issue, st, &problem, ret_pace))
+		return false;
+	log_info("an authorization of another account is not used",
+	    LOG_INT("change", issue->id),
+	    LOG_STR("name", issue->challenges[issue->at].hostname));
+	issue->has_foreign = true;
+	return true;
 }
 
 struct pace

@@ -94,7 +94,9 @@ read_reason(
 	return true;
 }
 
-/* The first name that failed; the others are looked at until then. */
+/* The first name that failed; the others are looked at until then.  A moment
+ * that the CA's limits want is waited, and nothing is asked again after it; for
+ * a long pause of the CA the end does not wait. */
 static struct pace
 invalid(struct issue *issue)
 {
@@ -102,12 +104,18 @@ invalid(struct issue *issue)
 	struct pace pace;
 
 	issue->is_dirty = true;
-	for (size_t i = 0; i < issue->n_challenges && why[0] == 0; i++) {
-		if (issue->challenges[i].state == CHALLENGE_VALID)
+	for (; issue->n_blamed < issue->n_challenges && why[0] == 0;
+	     issue->n_blamed++) {
+		struct challenge_row *row = &issue->challenges[issue->n_blamed];
+
+		if (row->state == CHALLENGE_VALID)
 			continue;
-		if (!issue_ask_begin(issue, &pace))
+		if (!issue_ask_begin(issue, &pace)) {
+			if (pace.how == PACE_WAIT)
+				return pace;
 			break;
-		(void)read_reason(issue, &issue->challenges[i], why);
+		}
+		(void)read_reason(issue, row, why);
 	}
 	if (why[0] == 0 && issue->order.problem.type != ACME_PROBLEM_NONE)
 		(void)!snprintf(
@@ -192,6 +200,8 @@ issue_validate(struct issue *issue)
 		if (issue->order.status != ACME_PENDING)
 			return issue_validate_follow(issue);
 	}
+	if (issue->order.status == ACME_INVALID)
+		return invalid(issue);
 	if (!issue->is_answered && issue->order.status == ACME_PENDING)
 		return answer(issue);
 	if (issue->is_answered && !issue_validate_look(issue, &pace))

@@ -178,6 +178,7 @@ make(struct openapi_maker *maker, const struct api *api)
 	for (size_t i = 0; i < api_count(api); i++)
 		if (api_at(api, i)->path != NULL)
 			openapi_path(maker, api, api_at(api, i));
+	openapi_live(maker);
 	openapi_schema_finish(maker, api);
 	return document(maker);
 }

@@ -81,7 +81,7 @@ no_memory(void)
 static void
 measure(struct rest *rest, struct metrics *metrics)
 {
-	static const unsigned GOOD[] = { 200, 201, 304 };
+	static const unsigned GOOD[] = { 200, 201, 302, 304 };
 	unsigned codes[64];
 	size_t n = sizeof(GOOD) / sizeof(GOOD[0]);
 
@@ -193,6 +193,7 @@ rest_stop(struct rest *rest)
 		work_stop(rest->acts);
 	if (rest->opens != NULL)
 		work_stop(rest->opens);
+	live_stop(rest->config.live);
 	/* What was done is told; who is slow to listen is not waited for. */
 	for (unsigned ms = 0;
 	     ms < DRAIN_MS && atomic_load(&rest->n_requests) > 0; ms += 10)

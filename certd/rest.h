@@ -8,6 +8,8 @@
 #include "base/scoped.h"
 #include "base/status.h"
 #include "certd/api.h"
+#include "certd/console/live.h"
+#include "certd/console/web.h"
 #include "certd/custody.h"
 #include "certd/login/sessions.h"
 #include "certd/store.h"
@@ -43,6 +45,8 @@ struct rest_config {        /* borrowed for the server's life */
 	 * and auditors of the domain log in; NULL: do not. */
 	const char *client_ca, *client_domain;
 	struct metrics *metrics; /* NULL: not counted */
+	struct web *web;         /* the console's files; NULL: not served */
+	struct live *live;       /* of /v1/live; NULL: not served */
 	/* 0: what stands behind it. */
 	unsigned connections_max; /* 512 */
 	unsigned address_max;     /* of one address: 64; on loopback: all */

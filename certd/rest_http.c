@@ -24,7 +24,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
 #include "certd/rest_peers.h"
+#include "certd/rest_web.h"
 
 #define THREADS 2
 #define CONNECTION_MEMORY 32768
@@ -76,6 +78,7 @@ take_header(
 		{ "Content-Encoding", &headers->content_encoding },
 		{ "Transfer-Encoding", &headers->transfer_encoding },
 		{ "Accept", &headers->accept },
+		{ "Accept-Encoding", &headers->accept_encoding },
 		{ "If-Match", &headers->if_match },
 		{ "If-None-Match", &headers->if_none_match },
 		{ "Idempotency-Key", &headers->idempotency_key },
@@ -93,7 +96,8 @@ take_header(
 		if (strcasecmp(name, known[i].name) != 0)
 			continue;
 		/* Lists may come in parts; ours are short. */
-		if (*known[i].to != NULL && known[i].to != &headers->accept)
+		if (*known[i].to != NULL && known[i].to != &headers->accept &&
+		    known[i].to != &headers->accept_encoding)
 			headers->twice = true;
 		*known[i].to = value == NULL ? "" : value;
 	}
@@ -153,8 +157,12 @@ answer(struct rest_request *request)
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	response = MHD_create_response_from_buffer(
-	    reply->len, reply->body, MHD_RESPMEM_MUST_FREE);
+	response =
+	    request->stream != NULL
+		? rest_live_response(request)
+		: MHD_create_response_from_buffer(reply->len, reply->body,
+		      reply->is_borrowed ? MHD_RESPMEM_PERSISTENT
+					 : MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		return MHD_NO;
 	reply->body = NULL;
@@ -169,7 +177,10 @@ answer(struct rest_request *request)
 	add(response, "X-Request-Id", request->id);
 	add(response, "X-Content-Type-Options", "nosniff");
 	add(response, "Cache-Control",
-	    reply->may_be_kept ? "no-cache" : "no-store");
+	    reply->cache != NULL ? reply->cache
+	    : reply->may_be_kept ? "no-cache"
+				 : "no-store");
+	rest_web_headers(request, response);
 	add(response, "Idempotency-Replayed", reply->replayed ? "true" : "");
 	add(response, "WWW-Authenticate",
 	    reply->http == 401 ? "Bearer realm=\"holdfast\"" : "");
@@ -177,7 +188,7 @@ answer(struct rest_request *request)
 	    atomic_load(&request->rest->stopping) ? "close" : "");
 	add_number(response, "Retry-After", reply->retry_after_s);
 	count(request);
-	rest_peers_turn(request, true);
+	rest_peers_turn(request, request->stream == NULL);
 	result = MHD_queue_response(request->connection, reply->http, response);
 	MHD_destroy_response(response);
 	return result;
@@ -307,6 +318,8 @@ take_end(struct rest_request *request)
 {
 	if (request->body_too_large)
 		rest_call_too_large(request);
+	if (request->what == REST_WEB && request->reply.http == 0)
+		rest_call_run(request);
 	if (request->reply.http != 0)
 		return answer(request);
 	return hand_over(request, work_for(request), do_run, REST_RUN);
@@ -380,7 +393,9 @@ on_completed(void *cls, struct MHD_Connection *of, void **context,
 		return;
 	rest_peers_turn(request, true);
 	atomic_fetch_sub(&rest->bodies, request->body_promised);
-	free(request->reply.body);
+	rest_live_end(request);
+	if (!request->reply.is_borrowed)
+		free(request->reply.body);
 	free_body(request);
 	free(request->path);
 	free(request);

@@ -85,6 +85,10 @@ struct rest_reply {
 	unsigned retry_after_s;
 	bool replayed;
 	bool may_be_kept; /* openapi.json */
+	/* Of the console's files. */
+	const char *cache; /* Cache-Control in place of the two; NULL: not */
+	bool is_borrowed;  /* body stays where it is */
+	bool is_gzip, varies;
 };
 
 enum rest_phase {
@@ -98,6 +102,7 @@ enum rest_phase {
 struct rest_headers {
 	const char *authorization, *content_type, *content_length;
 	const char *transfer_encoding, *content_encoding, *accept;
+	const char *accept_encoding;
 	const char *if_match, *if_none_match, *idempotency_key, *request_id;
 	const char *host, *origin, *sec_fetch_site, *cookie, *csrf_token;
 	const char *user_agent;
@@ -107,7 +112,9 @@ struct rest_headers {
 enum rest_what {
 	REST_METHOD,
 	REST_OPENAPI,
-	REST_HEALTH
+	REST_HEALTH,
+	REST_WEB, /* the console's files */
+	REST_LIVE /* what has changed, as it happens */
 };
 
 struct rest_request {
@@ -134,6 +141,7 @@ struct rest_request {
 	bool body_too_large;
 	bool download; /* the reply's content as it is */
 	struct rest_reply reply;
+	struct rest_stream *stream; /* rest_live.c's; NULL: it is no stream */
 };
 
 /* rest_call.c: on threads of work.h, or any; each leaves a reply when it ends

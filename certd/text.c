@@ -11,15 +11,13 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "mail/address.h"
 
 #define NAME_CHARS 40
-#define LOCAL_MAX 64
-#define LABEL_MAX 63
 #define DIGITS_MIN 3
 #define DIGITS_MAX 15
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
-#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGIT "0123456789"
 
 static struct status
@@ -90,45 +88,12 @@ text_check_name(struct api_call *call, const char *field, const char *text)
 	    "end");
 }
 
-static bool
-is_local_part(const char *at, size_t len)
-{
-	static const char ATEXT[] = UPPER LOWER DIGIT "!#$%&'*+-/=?^_`{|}~.";
-
-	if (len == 0 || len > LOCAL_MAX || at[0] == '.' || at[len - 1] == '.')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (strchr(ATEXT, at[i]) == NULL ||
-		    (at[i] == '.' && at[i + 1] == '.'))
-			return false;
-	return true;
-}
-
-static bool
-is_domain(const char *at)
-{
-	for (;;) {
-		size_t len = strcspn(at, ".");
-
-		if (len > LABEL_MAX ||
-		    !is_label(at, len, UPPER LOWER DIGIT "-"))
-			return false;
-		if (at[len] == 0)
-			return true;
-		at += len + 1;
-	}
-}
-
 STATUS
 text_check_email(struct api_call *call, const char *field, const char *text)
 {
-	const char *at = strrchr(text, '@');
+	struct status st = mail_address_check(text);
 
-	if (at != NULL && strlen(text) < TEXT_EMAIL_MAX &&
-	    is_local_part(text, (size_t)(at - text)) && is_domain(at + 1))
-		return status_ok();
-	return refuse(call, field,
-	    "must be an e-mail address like name@example.com, in ASCII");
+	return failed(st) ? refuse(call, field, st.why) : st;
 }
 
 STATUS

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "certd/api.h"
+#include "mail/address.h"
 
 /*
  * Texts of callers before they are kept.  INVALID_ARGUMENT, with a sentence in
@@ -20,9 +21,8 @@ STATUS text_check_line(struct api_call *call, const char *field,
 STATUS text_check_name(
     struct api_call *call, const char *field, const char *text);
 
-#define TEXT_EMAIL_MAX 255 /* with the closing zero */
-/* local@domain as mail goes to (RFC 5321 without quoted local parts and address
- * literals), ASCII. */
+#define TEXT_EMAIL_MAX MAIL_ADDRESS_MAX /* with the closing zero */
+/* As mail/address.h has it. */
 STATUS text_check_email(
     struct api_call *call, const char *field, const char *text);
 #define TEXT_PHONE_MAX 41

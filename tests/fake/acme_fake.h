@@ -44,6 +44,9 @@ struct acme_fake_script {
 	/* Names that were proven once are, as long as they are not given up;
 	 * keeps_proofs: even then. */
 	bool reuses_proofs, keeps_proofs;
+	/* Its limits let every other question pass, and have the one between
+	 * wait a moment. */
+	bool is_limited;
 	struct acme_renewal_info info; /* window_end_s 0: no such information */
 };
 void acme_fake_script(struct acme *acme, const struct acme_fake_script *script);

@@ -70,6 +70,15 @@ authorities_find(const struct authorities *authorities, const char *name)
 	return NULL;
 }
 
+static struct acme *
+find_ca(struct authorities *authorities, const char *name)
+{
+	for (int i = 0; i < FAKE_CAS; i++)
+		if (strcmp(ca_names[i], name) == 0)
+			return &authorities->cas[i];
+	abort();
+}
+
 static bool
 is_down(struct acme *acme)
 {
@@ -105,17 +114,13 @@ authorities_enter(struct authorities *authorities, const char *name,
     struct authority_session *ret_session, struct acme_problem *ret_problem)
 {
 	(void)ret_problem;
-	for (int i = 0; i < FAKE_CAS; i++)
-		if (strcmp(ca_names[i], name) == 0) {
-			*ret_session = (struct authority_session){
-				.acme = &authorities->cas[i],
-				.account.url = "https://ca.test/account/1",
-				.thumbprint = "thumbprint",
-				.authority = &authorities->configured[i],
-			};
-			return status_ok();
-		}
-	abort();
+	*ret_session = (struct authority_session){
+		.acme = find_ca(authorities, name),
+		.account.url = "https://ca.test/account/1",
+		.thumbprint = "thumbprint",
+		.authority = authorities_find(authorities, name),
+	};
+	return status_ok();
 }
 
 void
@@ -128,12 +133,18 @@ bool
 authorities_may(struct authorities *authorities, const char *name,
     enum authority_cost cost, const struct names *names, int64_t *ret_wait_ms)
 {
-	(void)authorities;
-	(void)name;
+	struct acme *acme = find_ca(authorities, name);
+	bool waits;
+
 	(void)cost;
 	(void)names;
-	(void)ret_wait_ms;
-	return true;
+	pthread_mutex_lock(&acme->mutex);
+	waits = acme->script.is_limited && acme->was_asked;
+	acme->was_asked = !waits;
+	pthread_mutex_unlock(&acme->mutex);
+	if (waits)
+		*ret_wait_ms = 1;
+	return !waits;
 }
 
 void

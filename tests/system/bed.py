@@ -28,8 +28,12 @@ DOMAIN = "bed.holdfast.test"
 CONTEXT_TLS13_SERVER, CONTEXT_TLS12_SERVER_ECDHE, CONTEXT_CSR, CONTEXT_RAW = 1, 2, 3, 4
 
 
-def wait_for(what, question, seconds=20):
-    """Ask until the answer is true; fail with the last answer or error."""
+def wait_for(what, question, seconds=60):
+    """Ask until the answer is true; fail with the last answer or error.
+
+    What comes comes in moments; the seconds are for what never does, on a machine that has
+    much else to do.
+    """
     until = time.monotonic() + seconds
     last = None
     while time.monotonic() < until:
@@ -191,13 +195,13 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
                           self.dir / "keyd.log", self.env)
             self.daemons["keyd"] = keyd
         keyd.start()
-        wait_for("keyd listens", lambda: self._listens(keyd, self.port), 30)
+        wait_for("keyd listens", lambda: self._listens(keyd, self.port))
         # The port for newcomers opens after it.
-        wait_for("keyd enrolls", lambda: self._listens(keyd, self.enroll_port), 30)
+        wait_for("keyd enrolls", lambda: self._listens(keyd, self.enroll_port))
         if not (self.dir / "admin").exists():
             self.cli("join", self.dir / "admin.join")
         if ready:
-            wait_for("the lanes are ready", self.lanes_ready, 30)
+            wait_for("the lanes are ready", self.lanes_ready)
         return keyd
 
     def _listens(self, daemon, port):

@@ -244,8 +244,11 @@ rest:
 
     # ---- REST ----
 
-    def https(self, timeout=30):
-        """A connection to the REST port, for several requests; close it."""
+    def https(self, timeout=90):
+        """A connection to the REST port, for several requests; close it.
+
+        Its timeout is longer than any ?timeout_ms that certd takes.
+        """
         context = ssl.create_default_context(cafile=str(self.dir / "keyd/ca.pem"))
         return _Https("127.0.0.1", self.rest_port, context=context, timeout=timeout)
 
@@ -441,7 +444,7 @@ probe:
         for host in hosts:
             for name in self.names:
                 wait_for(f"{name} has the files of {host}", lambda n=name, h=host: self.live(
-                    n, h.replace("*.", "_wildcard.")).exists(), 30)
+                    n, h.replace("*.", "_wildcard.")).exists())
         if "nginx" in self.daemons:
             self.reload_nginx()
         else:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures for the system tests; the bed itself is tests/system/bed.py."""
 
-import sys
 import pathlib
+import re
+import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from bed import Bed  # noqa: E402 (needs the path)
+from browser import Browser, Visits, report_sections  # noqa: E402
 
 
 def pytest_configure(config):
@@ -18,8 +20,11 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the ends of its daemons' logs."""
+    """A failed test shows the ends of its daemons' logs, and what its pages saw."""
     report = (yield).get_result()
+    visits = item.funcargs.get("visits")
+    if report.failed and call.when == "call" and visits is not None:
+        report.sections += report_sections(visits, re.sub(r"[^\w.-]+", "_", item.name))
     bed = item.funcargs.get("bed") or item.funcargs.get("whole_bed")
     if report.failed and bed is not None and bed.dir.exists():
         for log in sorted(bed.dir.glob("*.log")):
@@ -48,3 +53,18 @@ def whole_bed():
     b.start_nginx()
     yield b
     b.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A running chromium; one a module."""
+    with Browser() as b:
+        yield b
+
+
+@pytest.fixture
+def visits(browser):
+    """Pages; tests/system/browser.py says what fails the test at its end."""
+    v = Visits(browser)
+    yield v
+    v.done()

@@ -72,7 +72,7 @@ def test_certd_killed_at_any_request_to_the_ca_resumes_the_order(bed, fault):
     assert_whole(bed, change, "not killed")
     # newOrder, 2 authorizations, 2 challenges, polls, finalize, certificate.
     assert walked >= 8
-    wait_for("no key is left over", bed.no_key_is_left_over, 30)
+    wait_for("no key is left over", bed.no_key_is_left_over)
 
 
 def test_certd_killed_at_any_moment_leaves_nothing_half_done(bed):
@@ -87,7 +87,7 @@ def test_certd_killed_at_any_moment_leaves_nothing_half_done(bed):
         bed.start_certd()
         assert_whole(bed, change, f"killed in state {state}")
     assert len(killed) > 2, killed
-    wait_for("no key is left over", bed.no_key_is_left_over, 30)
+    wait_for("no key is left over", bed.no_key_is_left_over)
     keys = [key for key in bed.keyd_keys().values() if key.label.startswith("c-")]
     issued = bed.issued_by()
     # Each certificate had one key, and no attempt left one behind.

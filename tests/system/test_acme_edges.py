@@ -203,7 +203,7 @@ def test_the_old_certificate_and_its_key_go_when_all_edges_serve_the_new(bed):
         change = bed.in_state(bed.changes(resource=int(shop["id"]))[0].id, PROVING)
         assert change.kind == REISSUE and change.replaces == old.id
         wait_for("edges have its files", lambda: bed.json(
-            "resource", "show", "shop")["convergence"]["applied"] == len(bed.names), 30)
+            "resource", "show", "shop")["convergence"]["applied"] == len(bed.names))
         # Nobody has seen it: the old one is there, and may be signed with.
         assert bed.change(change.id).state == PROVING
         assert bed.call("Certificates", "Get", id=old.id).id == old.id
@@ -217,8 +217,8 @@ def test_the_old_certificate_and_its_key_go_when_all_edges_serve_the_new(bed):
     for name in bed.names:
         assert {bed.served(name, host) for host in (HOST, WWW)} == {leaf}
     wait_for("the old one is gone", lambda: bed.refusal(
-        "Certificates", "Get", id=old.id)[0] == "NOT_FOUND", 30)
+        "Certificates", "Get", id=old.id)[0] == "NOT_FOUND")
     # keyd destroys it after its delay; nobody may use it from now on.
     wait_for("its key is on its way out", lambda: bed.keyd_keys()[
-        old.key.id].state == SCHEDULED, 30)
+        old.key.id].state == SCHEDULED)
     assert (old.key.id, "standard") not in bed.keyd_grants()

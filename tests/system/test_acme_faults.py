@@ -177,7 +177,7 @@ def test_a_certificate_that_is_not_what_was_asked_for_is_never_taken(bed, fault,
     change = begin(bed)
     ends(bed, change, "was refused", *words)
     assert bed.rows("SELECT count(*) FROM certificate") == before
-    wait_for("its key is no more", bed.no_key_is_left_over, 30)
+    wait_for("its key is no more", bed.no_key_is_left_over)
 
 
 # ---- certd's own troubles ----
@@ -272,7 +272,7 @@ def test_a_full_disk_holds_a_change_up_and_nothing_is_ordered_twice(small, on):
     small.fill()
     try:
         wait_for("certd says so", lambda: "could not be read or kept" in
-                 small.daemons["certd"].text(), 30)
+                 small.daemons["certd"].text())
         assert small.change(change).state < DONE
         assert small.rows("SELECT count(*) FROM certificate") == [(0,)]
     finally:
@@ -280,4 +280,4 @@ def test_a_full_disk_holds_a_change_up_and_nothing_is_ordered_twice(small, on):
     done = small.ended(change, DONE)
     assert small.orders_made() == small.issued_by() == 1
     assert small.rows("SELECT id FROM certificate") == [(done.certificate,)]
-    wait_for("no key is left over", small.no_key_is_left_over, 30)
+    wait_for("no key is left over", small.no_key_is_left_over)

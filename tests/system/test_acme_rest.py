@@ -230,7 +230,7 @@ def test_many_wait_and_nobody_else_is_kept_waiting(bed):
     def wait():
         # The brief waits below may be in its way.
         while True:
-            with contextlib.closing(bed.https(90)) as over:
+            with contextlib.closing(bed.https()) as over:
                 reply = bed.rest("GET", f"{path}?timeout_ms=60000", bed.token, over=over)
             if reply[0] != 429:
                 return reply
@@ -247,7 +247,7 @@ def test_many_wait_and_nobody_else_is_kept_waiting(bed):
             assert bed.rest("GET", f"/v1/changes/{change['id']}", bed.token)[0] == 200
         assert not any(one.done() for one in waiting)
         assert bed.rest("POST", f"/v1/changes/{change['id']}:cancel", bed.token)[0] == 200
-        answers = [one.result(60) for one in waiting]
+        answers = [one.result(90) for one in waiting]
     assert {(code, answer["state"]) for code, _, answer in answers} == {(200, "cancelled")}
     # It has ended: nobody waits.
     assert bed.rest("GET", path, bed.token)[2]["state"] == "cancelled"

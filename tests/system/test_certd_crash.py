@@ -138,7 +138,7 @@ def test_a_certd_that_is_killed_at_work_leaves_nothing_half_done(bed):
         for _ in range(KILLS):
             # While all are at it, each time somewhere else.
             before = sum(w.acts() for w in writers)
-            wait_for("acts are done", lambda: sum(w.acts() for w in writers) > before, 30)
+            wait_for("acts are done", lambda: sum(w.acts() for w in writers) > before)
             time.sleep(chance.uniform(0, 0.1))
             bed.daemons["certd"].kill()
             bed.start_certd()

@@ -178,7 +178,7 @@ def sign_until_refused(bed, at_most=60000):
     while time.monotonic() < deadline and len(signed) < at_most:
         load = Load(bed, bed.key, in_flight=256).start()
         wait_for("a refusal or the end", lambda: load.refusals or load.ended
-                 or len(load.signed) > 5000, 30)
+                 or len(load.signed) > 5000)
         load.stop()
         signed.update(load.signed)
         if load.refusals:
@@ -208,9 +208,9 @@ def test_a_deleted_journal_stops_signing_until_it_is_back(bed):
     aside = journal.with_suffix(".aside")
     assert client.sign(key, tls13_content())
     journal.rename(aside)
-    wait_for("it is noticed", lambda: refused(client, key, "removed or replaced"), 10)
+    wait_for("it is noticed", lambda: refused(client, key, "removed or replaced"))
     aside.rename(journal)
-    wait_for("it signs again", lambda: signs(client, key), 10)
+    wait_for("it signs again", lambda: signs(client, key))
 
 
 def test_a_replaced_journal_stops_signing_until_it_is_back(bed):
@@ -220,9 +220,9 @@ def test_a_replaced_journal_stops_signing_until_it_is_back(bed):
     aside = journal.with_suffix(".aside")
     journal.rename(aside)
     shutil.copy(aside, journal)
-    wait_for("it is noticed", lambda: refused(client, key, "removed or replaced"), 10)
+    wait_for("it is noticed", lambda: refused(client, key, "removed or replaced"))
     aside.replace(journal)
-    wait_for("it signs again", lambda: signs(client, key), 10)
+    wait_for("it signs again", lambda: signs(client, key))
 
 
 def signs(client, key):
@@ -277,7 +277,7 @@ def test_a_slow_disk_refuses_with_the_reason_and_recovers_without_restart(fault_
     load = Load(bed, bed.key, in_flight=256).start()
     try:
         wait_for("the write has stalled",
-                 lambda: "does not answer" in bed.json("status")["audit_trouble"], 15)
+                 lambda: "does not answer" in bed.json("status")["audit_trouble"])
         # New requests hear why at once, instead of waiting in the queue.
         asked = time.monotonic()
         error = bed.refusal(timeout=10)
@@ -287,7 +287,7 @@ def test_a_slow_disk_refuses_with_the_reason_and_recovers_without_restart(fault_
     finally:
         bed.fault.cue("ok")
         load.stop(40)
-    wait_for("it signs again", lambda: signs(bed.client, bed.key), 30)
+    wait_for("it signs again", lambda: signs(bed.client, bed.key))
     assert set(load.signed) <= allowed(bed)
     assert bed.daemons["keyd"].running()
 

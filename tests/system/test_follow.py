@@ -83,7 +83,7 @@ def test_a_switch_reaches_every_edge_and_unlocks_the_deletion_of_the_old(bed):
         assert [r["name"] for r in done["resources"]] == ["shop"]
         wait_for("the files are there", lambda: all(
             "applied" in bed.json("resource", "show", "shop")["convergence"] and
-            bed.json("resource", "show", "shop")["convergence"]["applied"] == 2 for _ in (1,)), 30)
+            bed.json("resource", "show", "shop")["convergence"]["applied"] == 2 for _ in (1,)))
         refused = bed.run("cert", "delete", old)
         assert refused.returncode == 1 and "edge" in refused.stderr
         key = bed.json("cert", "show", old)["key"]["id"]
@@ -93,10 +93,10 @@ def test_a_switch_reaches_every_edge_and_unlocks_the_deletion_of_the_old(bed):
         for pid in [*stopped, bed.daemons["nginx"].pid]:
             os.kill(pid, signal.SIGCONT)
     wait_for("both serve the new one", lambda: all(
-        bed.served(n, HOST) == new["fingerprint"] for n in bed.names), 30)
+        bed.served(n, HOST) == new["fingerprint"] for n in bed.names))
     wait_for("and were seen", lambda: bed.converged("shop"), 60)
     wait_for("the old key's right is taken back", lambda: "edge/@standard" not in [
-        g["identity"] for g in bed.json("key", "show", key)["grants"]], 30)
+        g["identity"] for g in bed.json("key", "show", key)["grants"]])
     assert bed.json("cert", "delete", old)["key_destroyed"]
 
 
@@ -117,7 +117,7 @@ def test_no_handshake_fails_during_a_switch(bed):
             old = bound(bed)[0]
             new = add(bed, HOST, "www.shop.example.com")
             bed.json("cert", "replace", old, new["id"])
-            wait_for("it is served", lambda: bed.served("e1", HOST) == new["fingerprint"], 30)
+            wait_for("it is served", lambda: bed.served("e1", HOST) == new["fingerprint"])
             wait_for("and seen", lambda: bed.converged("shop"), 60)
             bed.json("cert", "delete", old)
     finally:
@@ -143,7 +143,7 @@ def test_unbinding_takes_the_permission_away_at_once(bed):
     c = add(bed, host)
     bed.json("resource", "create", "gone", host, "--account", "acme", "--cert", c["id"])
     bed.publish(host)
-    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"], 30)
+    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"])
     assert bed.json("resource", "unbind", "gone")["permission_trouble"] == ""
     # The files may still be loaded; the signature is refused.
     assert_not_signed(bed, host, c)
@@ -151,7 +151,7 @@ def test_unbinding_takes_the_permission_away_at_once(bed):
     wait_for("nginx says why", lambda: "PERMISSION_DENIED" in bed.nginx_errors())
     assert bed.served("e1", HOST), "and only for this one"
     bed.json("resource", "bind", "gone", c["id"])
-    wait_for("bound again it serves again", lambda: bed.served("e1", host) == c["fingerprint"], 30)
+    wait_for("bound again it serves again", lambda: bed.served("e1", host) == c["fingerprint"])
 
 
 @pytest.mark.feature("X04")
@@ -160,14 +160,14 @@ def test_only_edges_of_the_resources_group_may_sign(bed):
     c = add(bed, host)
     bed.json("resource", "create", "placed", host, "--account", "acme", "--cert", c["id"])
     bed.publish(host)
-    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"], 30)
+    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"])
     # The signing edge is moved out of the group: nothing of it may be signed there any more.
     bed.cli("edge", "group", "e1", "elsewhere")
     try:
         assert_not_signed(bed, host, c)
     finally:
         bed.cli("edge", "group", "e1", "standard")
-    wait_for("back in the group it serves", lambda: bed.served("e1", host) == c["fingerprint"], 30)
+    wait_for("back in the group it serves", lambda: bed.served("e1", host) == c["fingerprint"])
     wait_for("it follows again", lambda: bed.converged("placed"), 90)
 
 
@@ -179,7 +179,7 @@ def test_with_certd_down_edges_keep_serving_and_survive_their_own_restart(bed):
         bed.daemons["nginx"].stop()
         bed.start_edge("e1")
         bed.start_nginx()
-        wait_for("it serves", lambda: bed.served("e1", HOST) == fingerprint, 30)
+        wait_for("it serves", lambda: bed.served("e1", HOST) == fingerprint)
     finally:
         bed.start_certd()
     new = add(bed, HOST, "www.shop.example.com")
@@ -192,7 +192,7 @@ def test_a_resource_that_is_deleted_leaves_no_permission_behind(bed):
     c = add(bed, host)
     bed.json("resource", "create", "deleted", host, "--account", "acme", "--cert", c["id"])
     bed.publish(host)
-    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"], 30)
+    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"])
     said = bed.cli("resource", "delete", "deleted")
     assert "no edge may sign for it any more" in said
     assert_not_signed(bed, host, c)
@@ -208,7 +208,7 @@ def test_a_restored_database_rolls_no_edge_back_silently(bed):
     assert done.returncode == 0, done.stdout + done.stderr
     new = add(bed, HOST, "www.shop.example.com")
     bed.json("cert", "replace", bound(bed)[0], new["id"])
-    wait_for("it is served", lambda: bed.served("e1", HOST) == new["fingerprint"], 30)
+    wait_for("it is served", lambda: bed.served("e1", HOST) == new["fingerprint"])
     wait_for("and seen", lambda: bed.converged("shop"), 60)
     # The database of before is put back, as after a lost disk.
     bed.daemons["certd"].stop()
@@ -255,10 +255,10 @@ def test_certd_refuses_an_edge_that_keyd_has_quarantined(bed):
             "edge", "show", "e2")["state"] == "quarantined", 90)
         new = add(bed, HOST, "www.shop.example.com")
         bed.json("cert", "replace", bound(bed)[0], new["id"])
-        wait_for("the other one follows", lambda: bed.served("e1", HOST) == new["fingerprint"], 30)
+        wait_for("the other one follows", lambda: bed.served("e1", HOST) == new["fingerprint"])
         assert (bed.live("e2", HOST) / "fullchain.pem").read_text() != pem_of(bed, new)
         wait_for("it does not count", lambda: bed.json("resource", "show", "shop")[
-            "convergence"]["edges"] == 1, 30)
+            "convergence"]["edges"] == 1)
     finally:
         bed.cli("edge", "release", "e2")
     wait_for("released it follows", lambda: bed.converged("shop"), 120)
@@ -284,7 +284,7 @@ def test_an_edge_that_stays_away_holds_up_nothing_and_gets_everything_when_it_is
     old = bed.json("cert", "show", bound(bed)[0])
     new = add(bed, HOST, "www.shop.example.com")
     bed.json("cert", "replace", old["id"], new["id"])
-    wait_for("the other one serves it", lambda: bed.served("e1", HOST) == new["fingerprint"], 30)
+    wait_for("the other one serves it", lambda: bed.served("e1", HOST) == new["fingerprint"])
     # certd itself must have run for two minutes before it concludes that one is away.
     found = wait_for("it does not count", lambda: was_heard(bed, "e2", 600) and (
         lambda c: c["edges"] == 1 and c["percent"] == 100 and c)(

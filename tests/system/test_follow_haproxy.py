@@ -95,7 +95,7 @@ def bed():
     b.start_edge("e1")
     b.first = add(b, HOST)
     b.json("resource", "create", "shop", HOST, "--account", "acme", "--cert", b.first["id"])
-    wait_for("the files are there", lambda: (b.folder() / f"{HOST}.pem").exists(), 30)
+    wait_for("the files are there", lambda: (b.folder() / f"{HOST}.pem").exists())
     b.start_haproxy()
     yield b
     b.close()
@@ -147,7 +147,7 @@ def test_a_switch_comes_by_the_runtime_api_without_a_reload_or_a_failed_handshak
             old = bed.json("resource", "show", "shop")["certificates"][0]["id"]
             new = add(bed, HOST)
             bed.json("cert", "replace", old, new["id"])
-            wait_for("it is served", lambda: bed.served("e1", HOST) == new["fingerprint"], 30)
+            wait_for("it is served", lambda: bed.served("e1", HOST) == new["fingerprint"])
             wait_for("and seen", lambda: converged(bed, "shop"), 60)
             bed.json("cert", "delete", old)
     finally:
@@ -163,16 +163,16 @@ def test_a_new_host_comes_by_a_reload(bed):
     c = add(bed, "new.example.com")
     bed.json("resource", "create", "new", "new.example.com", "--account", "acme", "--cert",
              c["id"])
-    wait_for("it is served", lambda: bed.served("e1", "new.example.com") == c["fingerprint"], 30)
+    wait_for("it is served", lambda: bed.served("e1", "new.example.com") == c["fingerprint"])
     wait_for("and seen", lambda: converged(bed, "new"), 60)
     assert bed.reloads()[0] > hooks and bed.reloads()[1] == taken
-    wait_for("there is another worker", lambda: not bed.serving() & workers, 30)
+    wait_for("there is another worker", lambda: not bed.serving() & workers)
     # From then on the runtime API knows it.
     hooks, taken = bed.reloads()
     later = add(bed, "new.example.com")
     bed.json("cert", "replace", c["id"], later["id"])
     wait_for("it is served", lambda: bed.served(
-        "e1", "new.example.com") == later["fingerprint"], 30)
+        "e1", "new.example.com") == later["fingerprint"])
     wait_for("and seen", lambda: converged(bed, "new"), 60)
     assert bed.reloads() == (hooks, taken + 1)
 
@@ -200,7 +200,7 @@ def test_what_is_unbound_is_signed_for_no_more(bed):
     host = "gone.example.com"
     c = add(bed, host)
     bed.json("resource", "create", "gone", host, "--account", "acme", "--cert", c["id"])
-    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"], 30)
+    wait_for("it is served", lambda: bed.served("e1", host) == c["fingerprint"])
     assert bed.json("resource", "unbind", "gone")["permission_trouble"] == ""
     with pytest.raises((ssl.SSLError, OSError)):
         assert bed.served("e1", host) == c["fingerprint"], "another site was served"
@@ -211,7 +211,7 @@ def test_edged_and_haproxy_come_back_each_by_itself(bed):
     wait_for("it is seen", lambda: converged(bed, "shop"), 60)
     bed.daemons["edged-e1"].kill()
     bed.start_edge("e1")
-    wait_for("it is served again", lambda: bed.served("e1", HOST), 30)
+    wait_for("it is served again", lambda: bed.served("e1", HOST))
     # A HAProxy that is away is told by what it reads when it starts.
     bed.daemons["haproxy"].stop(signal.SIGTERM)
     old = bed.json("resource", "show", "shop")["certificates"][0]["id"]
@@ -219,7 +219,7 @@ def test_edged_and_haproxy_come_back_each_by_itself(bed):
     bed.json("cert", "replace", old, new["id"])
     bundle = bed.folder() / f"{HOST}.pem"
     chain = bed.json("cert", "show", new["id"])["chain_pem"]
-    wait_for("the file is there", lambda: chain.split("-----")[2].strip() in bundle.read_text(), 30)
+    wait_for("the file is there", lambda: chain.split("-----")[2].strip() in bundle.read_text())
     bed.start_haproxy()
     assert bed.served("e1", HOST) == new["fingerprint"]
     wait_for("it is seen", lambda: converged(bed, "shop"), 90)

@@ -174,7 +174,7 @@ def keyd_stays(bed):
     wait_for("all lanes", bed.lanes_ready)
     yield
     cue(bed, "# nothing\n")
-    wait_for("all lanes", bed.lanes_ready, 30)
+    wait_for("all lanes", bed.lanes_ready)
     wait_for("serving", lambda: health(bed) == SERVING)
     assert daemon.running() and daemon.pid == before
     assert metric(bed, "holdfast_hsm_lane_ready") == 2
@@ -285,7 +285,7 @@ def test_a_module_that_hangs_is_ended_and_the_others_sign_on(bed):
         pressure.more(500)
         assert health(bed) == SERVING
         wait_for("it is ended", lambda: metric(
-            bed, "holdfast_hsm_worker_restarts_total") == restarts + 1, 30)
+            bed, "holdfast_hsm_worker_restarts_total") == restarts + 1)
         pressure.more()
     for mark in (bed.dir / "fault").glob("script.once.*"):
         mark.unlink()
@@ -334,7 +334,7 @@ def test_a_new_pin_is_used_by_the_workers_that_come(bed):
             beside.chmod(0o600)
             beside.rename(path)
             bed.kill_workers([0])
-            wait_for("all lanes", bed.lanes_ready, 30)
+            wait_for("all lanes", bed.lanes_ready)
             pressure.more()
     assert not pressure.refused, set(pressure.refused)
 
@@ -354,7 +354,7 @@ def test_a_pin_file_away_for_a_while_is_waited_for(bed):
         # Not the same file, as an editor leaves it.
         path.write_text(away.read_text())
         path.chmod(0o600)
-        wait_for("all lanes", bed.lanes_ready, 30)
+        wait_for("all lanes", bed.lanes_ready)
         pressure.more()
     away.unlink()
     assert not pressure.refused, set(pressure.refused)

@@ -227,7 +227,7 @@ def test_a_destruction_that_is_due_while_keyd_is_down_is_done_at_start(bed):
     time.sleep(max(0, due - time.time()))
     assert len(token_objects(bed, "late")) == 2
     bed.start_keyd()
-    wait_for("it is destroyed", lambda: state(bed, "late") == "destroyed", 30)
+    wait_for("it is destroyed", lambda: state(bed, "late") == "destroyed")
     assert token_objects(bed, "late") == []
 
 

@@ -84,7 +84,7 @@ def test_an_ed25519_key_serves_tls13(whole_bed):
         whole_bed.write_nginx_conf()
         whole_bed.daemons["nginx"].process.send_signal(1)
     s = site(whole_bed, "ed")
-    wait_for("nginx serves the new site", lambda: whole_bed.handshake(s, TLS13), 20)
+    wait_for("nginx serves the new site", lambda: whole_bed.handshake(s, TLS13))
 
 
 def test_the_key_file_that_nginx_reads_is_public(whole_bed):
@@ -121,7 +121,7 @@ def test_a_worker_killed_under_load_loses_no_request(whole_bed):
             whole_bed.kill_workers([lane])
         load.wait_good(60)
     assert load.errors == []
-    wait_for("both lanes are back", whole_bed.lanes_ready, 30)
+    wait_for("both lanes are back", whole_bed.lanes_ready)
     assert sum(l["restarts"] for l in whole_bed.lanes()) >= 2
 
 

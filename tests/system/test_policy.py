@@ -278,7 +278,7 @@ def test_quarantine_stops_queued_and_new_requests_of_an_open_stream(bed):
         at_token = stream.send(key)
         time.sleep(0.3)
         waiting = stream.send(key, 20)
-        wait_for("twenty wait", lambda: queued(bed) == 20, 5)
+        wait_for("twenty wait", lambda: queued(bed) == 20)
         said = bed.cli("edge", "quarantine", "stolen", "--reason", "laptop lost")
         assert "holdfast edge release stolen" in said
         late = stream.send(key, 5)

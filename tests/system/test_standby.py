@@ -64,7 +64,7 @@ def has_files_of(bed, certificate):
     def ask():
         chain = standby_folder(bed) / "fullchain.pem"
         return chain.exists() and fingerprint(read_chain(chain.read_bytes())[0]) == leaf
-    wait_for("the edge has the standby certificate's files", ask, 30)
+    wait_for("the edge has the standby certificate's files", ask)
 
 
 def verified(bed, roots):
@@ -100,11 +100,11 @@ def test_one_bind_changes_over_while_the_first_ca_is_gone(bed):
     bed.pebbles["first"].stop_ca()
     # All that it has issued is to be replaced, and it is not there.
     change = bed.call("Enrollments", "Issue", id=bed.enrollment_id, force=True).change.id
-    wait_for("the change meets with trouble", lambda: bed.change(change).problem, 30)
+    wait_for("the change meets with trouble", lambda: bed.change(change).problem)
     bed.call("Resources", "Bind", id=bed.resource, certificates=[standby])
     leaf = fingerprint(bed.certificate(standby))
     wait_for("nginx serves the standby certificate",
-             lambda: bed.served("e1", HOST) == leaf, 30)
+             lambda: bed.served("e1", HOST) == leaf)
     # A worker of nginx that is about to end may take one more connection.
     wait_for("its chain leads to the other CA's root",
              lambda: verified(bed, bed.pebbles["spare"].root()))
@@ -122,7 +122,7 @@ def test_one_bind_changes_over_while_the_first_ca_is_gone(bed):
     # And back, which costs as little.
     bed.call("Resources", "Bind", id=bed.resource, certificates=[main])
     leaf = fingerprint(bed.certificate(main))
-    wait_for("nginx serves the first one again", lambda: bed.served("e1", HOST) == leaf, 30)
+    wait_for("nginx serves the first one again", lambda: bed.served("e1", HOST) == leaf)
     bed.pebbles["first"].start()
 
 
@@ -133,12 +133,12 @@ def test_without_standby_the_edge_loses_files_and_right(bed):
     has_files_of(bed, standby)
     key, = bed.rows(f"SELECT lower(hex(key)) FROM certificate WHERE id = {standby}")[0]
     set_standby(bed, False)
-    wait_for("the standby files are gone", lambda: not standby_folder(bed).exists(), 30)
+    wait_for("the standby files are gone", lambda: not standby_folder(bed).exists())
     wait_for("keyd has taken the right away",
-             lambda: (key, "standard") not in bed.keyd_grants(), 30)
+             lambda: (key, "standard") not in bed.keyd_grants())
     assert granted(bed, main)
     wait_for("the certificate is deleted", lambda: not bed.rows(
-        f"SELECT id FROM certificate WHERE id = {standby}"), 30)
+        f"SELECT id FROM certificate WHERE id = {standby}"))
     assert bed.served("e1", HOST) == fingerprint(bed.certificate(main))
 
 
@@ -148,4 +148,4 @@ def test_with_its_resource_all_of_it_goes(bed):
     has_files_of(bed, enrollment.standby_certificate)
     bed.call("Resources", "Delete", id=bed.resource)
     wait_for("keyd grants the edges nothing", lambda: not [
-        one for one in bed.keyd_grants() if one[1] == "standard"], 30)
+        one for one in bed.keyd_grants() if one[1] == "standard"])

@@ -230,6 +230,50 @@ mistakes_of_acme_and_dns_are_told_with_what_to_do(void **state)
 }
 
 static void
+mistakes_of_console_and_notices_are_told_with_what_to_do(void **state)
+{
+#define SMTP(rest) "notices: {smtp: {server: \"mail.example:587\"" rest "}}\n"
+	static const struct {
+		const char *text, *says;
+	} CASES[] = {
+		{ "console: {url: \"http://certs.example\"}\n",
+		    "write https://host" },
+		{ "console: {url: \"https://certs.example/x\"}\n",
+		    "without a path" },
+		{ "console: {url: \"https://\"}\n", "write https://host" },
+		{ "console: {session_idle: 2h, session_max: 1h}\n",
+		    "longer than session_max" },
+		{ "console: {session_idle: 1s}\n", ":1:" },
+		{ "console: {folder: web}\n", "absolute path" },
+		{ "console: {second_factor: always}\n", ":1:" },
+		{ SMTP(""), "notices.smtp.from" },
+		{ "notices: {smtp: {server: mail.example, from: a@b.example}}"
+		  "\n",
+		    "write host:port" },
+		{ SMTP(", from: a@b.example, tls: off"), "on loopback only" },
+		{ SMTP(", from: a@b.example, username: u"), "go together" },
+		{ SMTP(", from: a@b.example, password_file: /p"),
+		    "go together" },
+		{ SMTP(", from: a@b.example, username: u, password_file: p"),
+		    "absolute path" },
+		{ SMTP(", from: a@b.example, ca_file: ca.pem"),
+		    "absolute path" },
+		{ "notices: {webhook_ca_file: ca.pem}\n", "absolute path" },
+		{ "notices: {edge_grace: 1s}\n", ":1:" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(CASES); i++) {
+		char error[CONF_ERROR_MAX];
+
+		assert_null(load_text(CASES[i].text, error));
+		if (strstr(error, CASES[i].says) == NULL)
+			print_error("%s -> %s\n", CASES[i].text, error);
+		assert_non_null(strstr(error, CASES[i].says));
+	}
+}
+
+static void
 rest_may_do_without_tls_on_loopback_or_not_be_there(void **state)
 {
 	static const char *const GOOD[] = { "rest: {tls: off}\n",
@@ -260,6 +304,8 @@ main(void)
 		cmocka_unit_test(mistakes_are_told_with_what_to_do),
 		cmocka_unit_test(
 		    mistakes_of_acme_and_dns_are_told_with_what_to_do),
+		cmocka_unit_test(
+		    mistakes_of_console_and_notices_are_told_with_what_to_do),
 		cmocka_unit_test(
 		    rest_may_do_without_tls_on_loopback_or_not_be_there),
 	};

@@ -275,6 +275,54 @@ a_ca_that_does_not_answer_leaves_workers_for_another(void **state)
 	    desk, "SELECT count(*) FROM change WHERE state = 11", 7);
 }
 
+/* Each request that waits for the CA's limits gets what it has waited for. */
+static void
+anothers_proof_is_given_up_however_little_a_ca_may_be_asked(void **state)
+{
+	struct desk *desk = *state;
+	int64_t mine =
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL });
+	int64_t theirs = desk_enrollment(desk,
+	    (struct desk_enrollment){ .account = desk_account(desk, "rival") });
+
+	acme_fake_script(
+	    first(desk), &(struct acme_fake_script){
+			     .reuses_proofs = true, .is_limited = true });
+	desk_start(desk);
+	assert_int_equal(
+	    desk_wait(
+		desk, desk_change(desk, mine, CHANGE_KIND_ISSUE), CHANGE_DONE)
+		.state,
+	    CHANGE_DONE);
+	assert_int_equal(
+	    desk_wait(
+		desk, desk_change(desk, theirs, CHANGE_KIND_ISSUE), CHANGE_DONE)
+		.state,
+	    CHANGE_DONE);
+	assert_int_equal(desk_counts(desk, FAKE_FIRST).deactivations, 2);
+}
+
+static void
+what_is_wrong_is_asked_however_little_a_ca_may_be_asked(void **state)
+{
+	struct desk *desk = *state;
+	struct change_row row;
+
+	acme_fake_script(
+	    first(desk), &(struct acme_fake_script){
+			     .is_invalid = true, .is_limited = true });
+	desk_start(desk);
+	row = desk_wait(desk,
+	    desk_change(desk,
+		desk_enrollment(
+		    desk, (struct desk_enrollment){ .names = NULL }),
+		CHANGE_KIND_ISSUE),
+	    CHANGE_DONE);
+	assert_int_equal(row.state, CHANGE_FAILED);
+	assert_non_null(
+	    strstr(row.problem, "a.example: what was there is something else"));
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, desk_set_up, desk_tear_down)
 
@@ -296,6 +344,9 @@ main(void)
 		TEST(an_order_that_never_ends_is_not_waited_for_so_long),
 		TEST(a_key_that_goes_again_is_not_used),
 		TEST(a_ca_that_does_not_answer_leaves_workers_for_another),
+		TEST(
+		    anothers_proof_is_given_up_however_little_a_ca_may_be_asked),
+		TEST(what_is_wrong_is_asked_however_little_a_ca_may_be_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

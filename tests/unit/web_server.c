@@ -22,7 +22,8 @@
 #include "tests/unit/cert_maker.h"
 
 #define ANSWERS 32
-#define ANSWER_MAX 4096
+#define ANSWER_MAX 8192
+#define REQUEST_MAX WEB_REQUEST_MAX
 
 struct web {
 	int listener, stop[2];
@@ -30,7 +31,8 @@ struct web {
 	pthread_t thread;
 	SSL_CTX *tls;
 	atomic_size_t count;
-	pthread_mutex_t mutex; /* of answers */
+	pthread_mutex_t mutex; /* guards the rest */
+	char last[REQUEST_MAX];
 	size_t n;
 	struct {
 		char host[256], path[256], raw[ANSWER_MAX];
@@ -80,26 +82,41 @@ find_answer(struct web *web, const char *host, const char *path,
 	return len;
 }
 
+/* Is all of it there, its body too? */
+static bool
+is_whole(const char *request)
+{
+	const char *end = strstr(request, "\r\n\r\n");
+	const char *at = strcasestr(request, "\r\nContent-Length: ");
+
+	if (end == NULL || at == NULL)
+		return end != NULL;
+	return strlen(end + 4) >= strtoul(at + 18, NULL, 10);
+}
+
 static void
 serve(struct web *web, struct conn *conn)
 {
-	char request[8192] = "", path[256] = "", host[256] = "";
+	char request[REQUEST_MAX] = "", path[256] = "", host[256] = "";
 	char raw[ANSWER_MAX];
 	const char *at;
 	size_t raw_len;
 	int len = 0;
 
-	while (strstr(request, "\r\n\r\n") == NULL) {
+	while (!is_whole(request)) {
 		int n = receive(
 		    conn, request + len, (int)sizeof(request) - 1 - len);
 
 		/* What is no HTTP is hung up on. */
-		if (n <= 0 || request[0] != 'G')
+		if (n <= 0 || strchr("GP", request[0]) == NULL)
 			return;
 		len += n;
 		request[len] = 0;
 	}
-	(void)sscanf(request, "GET %255s", path);
+	pthread_mutex_lock(&web->mutex);
+	memcpy(web->last, request, sizeof(request));
+	pthread_mutex_unlock(&web->mutex);
+	(void)sscanf(request, "%*s %255s", path);
 	at = strcasestr(request, "\r\nHost: ");
 	if (at != NULL)
 		(void)sscanf(at + 8, "%255[^:\r]", host);
@@ -225,6 +242,14 @@ web_count(struct web *web)
 }
 
 void
+web_last(struct web *web, char ret_request[WEB_REQUEST_MAX])
+{
+	pthread_mutex_lock(&web->mutex);
+	memcpy(ret_request, web->last, sizeof(web->last));
+	pthread_mutex_unlock(&web->mutex);
+}
+
+void
 web_free(struct web *web)
 {
 	assert_int_equal(write(web->stop[1], "x", 1), 1);
@@ -240,7 +265,7 @@ web_free(struct web *web)
 const char *
 web_raw(const char *status, const char *headers, const char *body)
 {
-	static _Thread_local char raw[4096];
+	static _Thread_local char raw[ANSWER_MAX];
 
 	snprintf(raw, sizeof(raw),
 	    "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n"

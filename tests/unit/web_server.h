@@ -27,6 +27,9 @@ void web_answer(
 void web_answer_with(struct web *web, const char *path, struct bytes body);
 /* Connections that there were. */
 size_t web_count(struct web *web);
+/* The last GET or POST, its body too, as it came; "": none yet. */
+#define WEB_REQUEST_MAX 8192
+void web_last(struct web *web, char ret_request[WEB_REQUEST_MAX]);
 void web_free(struct web *web);
 
 /* "HTTP/1.1 <status>", further header lines ("A: b\r\n" or ""), body. */

@@ -144,10 +144,10 @@ store_notices_body(struct db_tx *tx, int64_t id, struct notice_body *ret_body)
 /* The planner takes the index of what is asked for. */
 #define LIST(index, where)                                                     \
 	STORE_NOTICES_COLUMNS                                                  \
-	    " FROM notice n " index " LEFT JOIN account a ON a.id = n.account" \
-	    " WHERE " where " AND n.id < ?4 AND (?1 = 0 OR n.account = ?1)"    \
-	    " AND (?2 = 0 OR n.state = ?2) AND (?3 = '' OR n.object = ?3)"     \
-	    " ORDER BY n.id DESC LIMIT ?5"
+	" FROM notice n " index " LEFT JOIN account a ON a.id = n.account"     \
+	" WHERE " where " AND n.id < ?4 AND (?1 = 0 OR n.account = ?1)"        \
+	" AND (?2 = 0 OR n.state = ?2) AND (?3 = '' OR n.object = ?3)"         \
+	" ORDER BY n.id DESC LIMIT ?5"
 
 static const char *
 list_sql(const struct store_notices_query *query)

@@ -11,13 +11,17 @@
 static unsigned
 bit_of_role(int64_t role)
 {
-	return role >= 1 && role <= 3 ? (unsigned)TOLD_ADMINISTRATORS << (role - 1) : 0;
+	return role >= 1 && role <= 3
+		   ? (unsigned)TOLD_ADMINISTRATORS << (role - 1)
+		   : 0;
 }
 
 static unsigned
 bit_of_kind(int64_t kind)
 {
-	return kind == 1 || kind == 2 ? (unsigned)TOLD_ADMINISTRATIVE << (kind - 1) : 0;
+	return kind == 1 || kind == 2
+		   ? (unsigned)TOLD_ADMINISTRATIVE << (kind - 1)
+		   : 0;
 }
 
 static bool

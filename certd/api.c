@@ -249,12 +249,28 @@ api_allows(const struct api_method *method, const struct caller *caller)
 
 /* ---- asking ---- */
 
+/* Who may, by the way it came. */
+static struct status
+check_way(const struct api_method *method, const struct api_call *call)
+{
+	const struct api_web *web = call->web;
+
+	if (method->open)
+		return web != NULL ? status_ok()
+				   : status_fail(STATUS_PERMISSION_DENIED,
+					 "this is for browsers, over REST");
+	if (method->session_only && (web == NULL || web->session == 0))
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "this takes somebody who has logged in to the console");
+	return api_allows(method, call->caller);
+}
+
 static struct status
 run(const struct entry *entry, struct api_call *call,
     const ProtobufCMessage *request, ProtobufCMessage **ret_reply)
 {
 	ProtobufCMessage *reply = NULL;
-	struct status st = api_allows(entry->method, call->caller);
+	struct status st = check_way(entry->method, call);
 
 	if (!failed(st))
 		st = entry->method->fn(entry->ctx, call, request, &reply);

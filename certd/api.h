@@ -30,8 +30,10 @@ struct api_web {
 	const char *address;       /* "192.0.2.7" */
 	const char *user_agent;    /* "" when it names none */
 	const char *peer_identity; /* "operator/admin", of the client
-				    * certificate; "" when it shows none */
-	int64_t session;           /* the one that asks; 0: none */
+				    * certificate; "" when it shows none, and
+				    * but for api_method.certificate */
+	int64_t peer_not_after_s;
+	int64_t session; /* the one that asks; 0: none */
 	/* Of the answer: a new cookie's secret, or clear_cookie. */
 	char cookie[API_COOKIE_MAX];
 	bool clear_cookie;
@@ -90,6 +92,8 @@ struct api_method {
 	bool open;
 	/* For sessions of people alone, never for API tokens. */
 	bool session_only;
+	/* The client certificate is looked at, for peer_identity. */
+	bool certificate;
 	const char *summary; /* one line for OpenAPI */
 };
 
@@ -120,7 +124,8 @@ const struct api_method *api_find(const struct api *api, const char *path);
  */
 STATUS api_admits(const struct api *api, const char *path, unsigned who);
 
-/* May this caller call it?  PERMISSION_DENIED says which role or scope does. */
+/* May this caller call it?  PERMISSION_DENIED says which role or scope does.
+ * open and session_only are looked at by api_ask. */
 STATUS api_allows(const struct api_method *method, const struct caller *caller);
 
 /*

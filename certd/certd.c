@@ -9,12 +9,8 @@
 
 #include "certd/certd.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -31,6 +27,7 @@
 #include "certd/key_janitor.h"
 #include "certd/obtain.h"
 #include "certd/opener.h"
+#include "certd/people.h"
 #include "certd/quarantine.h"
 #include "certd/report.h"
 #include "certd/requests.h"
@@ -38,6 +35,7 @@
 #include "certd/rest.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
+#include "certd/state_lock.h"
 #include "certd/store.h"
 #include "pki/key_file.h"
 #include "rpc/enroll.h"
@@ -62,6 +60,7 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
+	struct people *people;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -101,25 +100,6 @@ read_identity(struct certd *certd)
 	snprintf(
 	    certd->identity, sizeof(certd->identity), "%s", identity->identity);
 	return st;
-}
-
-/* Two certds on one database would each tell edges and keyd what to do. */
-static struct status
-lock_state(struct certd *certd)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/certd.lock", certd->config->state_dir);
-	certd->lock =
-	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (certd->lock < 0)
-		return status_fail_detail(STATUS_FAILED_PRECONDITION,
-		    "state_dir cannot be written; check its owner and mode",
-		    (uint32_t)errno);
-	if (flock(certd->lock, LOCK_EX | LOCK_NB) != 0)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "another certd runs on this state_dir");
-	return status_ok();
 }
 
 static struct status
@@ -278,6 +258,21 @@ make_edges(struct certd *certd)
 }
 
 static struct status
+make_people(struct certd *certd)
+{
+	const struct people_config config = { .store = certd->store,
+		.custody = certd->custody,
+		.quarantine = certd->quarantine,
+		.config = certd->config,
+		.metrics = certd->metrics };
+	char why[PEOPLE_WHY_MAX] = "";
+	struct status st = complain_of(
+	    "console", people_new(&config, &certd->people, why), why);
+
+	return failed(st) ? st : people_register(certd->people, certd->api);
+}
+
+static struct status
 make_services(struct certd *certd)
 {
 	struct status st =
@@ -291,7 +286,8 @@ make_services(struct certd *certd)
 		st = complain("resources", make_resources(certd));
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
-
+	if (!failed(st))
+		st = make_people(certd);
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -348,7 +344,7 @@ open_rest(struct certd *certd)
 		[CONFIG_TLS_FILES] = REST_TLS_FILES,
 		[CONFIG_TLS_OFF] = REST_TLS_OFF,
 	};
-	const struct rest_config config = {
+	struct rest_config config = {
 		.listen = certd->config->rest.listen,
 		.tls = MODES[certd->config->rest.tls],
 		.certificate = certd->config->rest.certificate,
@@ -362,6 +358,7 @@ open_rest(struct certd *certd)
 
 	if (config.listen[0] == 0)
 		return status_ok();
+	people_serve(certd->people, &config);
 	return complain_of("rest", rest_start(&config, &certd->rest, why), why);
 }
 
@@ -393,7 +390,8 @@ open_ports(struct certd *certd)
 static struct status
 build(struct certd *certd)
 {
-	struct status st = complain("state_dir", lock_state(certd));
+	struct status st = complain("state_dir",
+	    state_lock_take(certd->config->state_dir, &certd->lock));
 
 	certd->metrics = metrics_new();
 	certd->api = api_new();
@@ -446,6 +444,7 @@ certd_done(struct certd *certd)
 	rest_stop(certd->rest);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
+	people_free(certd->people);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
@@ -458,8 +457,7 @@ certd_done(struct certd *certd)
 	custody_close(certd->custody);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
-	if (certd->lock >= 0)
-		close(certd->lock);
+	state_lock_release(certd->lock);
 	config_free(certd->config);
 }
 

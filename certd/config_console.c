@@ -224,6 +224,10 @@ config_check_console(const struct config *config)
 	if (config->console.url[0] != 0 && !is_console_url(config->console.url))
 		return "console.url: write https://host or https://host:port, "
 		       "without a path";
+	if (config->console.client_certificates &&
+	    config->rest.tls == CONFIG_TLS_OFF)
+		return "console.client_certificates: needs rest.tls, for "
+		       "browsers show certificates to whom they speak TLS with";
 	if (config->console.session_idle_ns > config->console.session_max_ns)
 		return "console.session_idle is longer than session_max";
 	if (!is_absolute_or_none(config->console.folder))

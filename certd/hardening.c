@@ -40,6 +40,9 @@ hardening_paths(const struct config *config,
 	ret_paths[n++] =
 	    (struct sandbox_path){ config->state_dir, SANDBOX_WRITE };
 	ret_paths[n++] = (struct sandbox_path){ "/dev/null", SANDBOX_WRITE };
+	if (config->console.folder[0] != 0)
+		ret_paths[n++] = (struct sandbox_path){ config->console.folder,
+			SANDBOX_READ };
 	for (size_t i = 0; system_paths[i] != NULL; i++)
 		ret_paths[n++] =
 		    (struct sandbox_path){ system_paths[i], SANDBOX_READ };

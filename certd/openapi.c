@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "certd/login/session_cookie.h"
 #include "certd/openapi_int.h"
 #include "certd/problem.h"
 #include "proto/message.h"
@@ -66,7 +67,7 @@ problem_schema(struct openapi_maker *maker)
 		    json_string(status_name((enum status_code)code)));
 	return json_pack("{s:s, s:s, s:[s,s,s,s,s], s:{s:{s:s}, s:{s:s}, "
 			 "s:{s:s}, s:{s:s, s:s}, s:{s:s, s:s, s:o}, "
-			 "s:{s:s, s:s}}}",
+			 "s:{s:s, s:s}, s:{s:s, s:s}}}",
 	    "type", "object", "description", "Problem details (RFC 9457).",
 	    "required", "type", "title", "status", "detail", "code",
 	    "properties", "type", "type", "string", "title", "type", "string",
@@ -75,6 +76,9 @@ problem_schema(struct openapi_maker *maker)
 	    "For people: what was wrong, and what to do about it.", "code",
 	    "type", "string", "description",
 	    "What happened, in the words that gRPC has for it.", "enum", codes,
+	    "reason", "type", "string", "description",
+	    "Finer than code, where a program must know: TOTP_REQUIRED, "
+	    "ACCOUNT_REQUIRED, MUST_SET, ...",
 	    "instance", "type", "string", "description",
 	    "The request's id, as in X-Request-Id.");
 }
@@ -107,7 +111,11 @@ parameter(const char *in, const char *name, const char *description)
 static json_t *
 parameters(void)
 {
-	return json_pack("{s:o, s:o, s:o, s:{s:s, s:s, s:s, s:{s:[s]}}}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:{s:s, s:s, s:s, s:{s:[s]}}}",
+	    "CsrfToken",
+	    parameter("header", "X-CSRF-Token",
+		"The session's csrf_token; needed by cookie alone, not with an "
+		"API token."),
 	    "IfMatch",
 	    parameter("header", "If-Match",
 		"Do it only while the object still has this ETag; 412 "
@@ -134,26 +142,32 @@ components(struct openapi_maker *maker)
 	    "schema", openapi_ref("schemas", "Problem"));
 
 	openapi_put(maker, maker->schemas, "Problem", problem_schema(maker));
-	return json_pack("{s:O, s:{s:o}, s:o, s:o, s:{s:{s:s, s:s, s:s}}}",
+	return json_pack("{s:O, s:{s:o}, s:o, s:o, "
+			 "s:{s:{s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}}",
 	    "schemas", maker->schemas, "responses", "Problem", problem,
 	    "headers", headers(), "parameters", parameters(), "securitySchemes",
 	    "token", "type", "http", "scheme", "bearer", "description",
-	    "An API token: \"Authorization: Bearer hft_...\".");
+	    "An API token: \"Authorization: Bearer hft_...\".", "session",
+	    "type", "apiKey", "in", "cookie", "name", SESSION_COOKIE,
+	    "description",
+	    "Who has logged in to the console. What changes something takes "
+	    "X-CSRF-Token too, and comes from a page of this very site.");
 }
 
 static json_t *
 document(struct openapi_maker *maker)
 {
 	return json_pack("{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s}], "
-			 "s:[{s:[]}], s:O, s:O, s:o}",
+			 "s:[{s:[]},{s:[]}], s:O, s:O, s:o}",
 	    "openapi", "3.1.0", "info", "title", "Holdfast certd", "version",
 	    HOLDFAST_VERSION, "description",
 	    "Certificates, the resources that serve them, and the edges that "
 	    "do. Unknown fields are errors; every field of an answer is there. "
 	    "Lists come in pages: give next_page_token back as page_token.",
 	    "license", "name", "Apache-2.0", "identifier", "Apache-2.0",
-	    "servers", "url", "/", "security", "token", "tags", maker->tags,
-	    "paths", maker->paths, "components", components(maker));
+	    "servers", "url", "/", "security", "token", "session", "tags",
+	    maker->tags, "paths", maker->paths, "components",
+	    components(maker));
 }
 
 /* ---- the making ---- */
@@ -164,6 +178,7 @@ make(struct openapi_maker *maker, const struct api *api)
 	for (size_t i = 0; i < api_count(api); i++)
 		if (api_at(api, i)->path != NULL)
 			openapi_path(maker, api, api_at(api, i));
+	openapi_live(maker);
 	openapi_schema_finish(maker, api);
 	return document(maker);
 }

@@ -45,6 +45,8 @@ json_t *openapi_field(
  * nothing else may be. */
 void openapi_schema_finish(struct openapi_maker *maker, const struct api *api);
 
+/* Add what is no method: GET /v1/live. */
+void openapi_live(struct openapi_maker *maker);
 /* Add a method to paths. */
 void openapi_path(struct openapi_maker *maker, const struct api *api,
     const struct api_method *method);

@@ -74,10 +74,14 @@ parameters(struct openapi_maker *maker, const struct api_method *method)
 	if (rest_reply_has_content(openapi_method(method)->output))
 		openapi_append(
 		    maker, list, openapi_ref("parameters", "download"));
+	if (method->verb != API_GET && !method->open)
+		openapi_append(
+		    maker, list, openapi_ref("parameters", "CsrfToken"));
 	if (has_field(input, "etag") && method->verb != API_GET)
 		openapi_append(
 		    maker, list, openapi_ref("parameters", "IfMatch"));
-	if (method->verb == API_POST)
+	if (method->verb == API_POST && !method->open &&
+	    !(method->session_only && method->secret))
 		openapi_append(
 		    maker, list, openapi_ref("parameters", "IdempotencyKey"));
 	openapi_append(maker, list, openapi_ref("parameters", "RequestId"));
@@ -222,6 +226,13 @@ describe(struct openapi_maker *maker, const struct api_method *method,
 	    text, sizeof(text), "%s%s", comment, comment[0] == 0 ? "" : "\n\n");
 	bool any = false;
 
+	if (method->open || method->session_only) {
+		snprintf(text + n, sizeof(text) - n, "%s",
+		    method->open ? "Anybody, without a token."
+				 : "Who has logged in; no token.");
+		openapi_put_text(maker, operation, "description", text);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(ROLES) / sizeof(ROLES[0]); i++) {
 		if ((method->allow & ROLES[i].allow) == 0 || n >= sizeof(text))
 			continue;
@@ -231,7 +242,9 @@ describe(struct openapi_maker *maker, const struct api_method *method,
 	}
 	if (n < sizeof(text))
 		snprintf(text + n, sizeof(text) - n,
-		    any ? "." : "No token: by gRPC, for operators.");
+		    any ? "."
+			: "No token: in the console or by gRPC, for "
+			  "operators.");
 	openapi_put_text(maker, operation, "description", text);
 }
 
@@ -254,6 +267,11 @@ openapi_path(struct openapi_maker *maker, const struct api *api,
 	openapi_put_text(maker, operation, "summary",
 	    method->summary == NULL ? "" : method->summary);
 	describe(maker, method, operation);
+	if (method->open)
+		openapi_put(maker, operation, "security", json_array());
+	else if (method->session_only)
+		openapi_put(maker, operation, "security",
+		    json_pack("[{s:[]}]", "session"));
 	openapi_put(maker, operation, "parameters", parameters(maker, method));
 	body = request_body(maker, method);
 	if (body != NULL)

@@ -97,10 +97,11 @@ problem_print(const struct problem *problem)
 		return NULL;
 	/* A sentence may quote what the caller sent. */
 	printable_print(bytes_of(problem->detail), detail, max);
-	json = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s*}", "type",
+	json = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s*, s:s*}", "type",
 	    "about:blank", "title", problem_title(problem->http), "status",
 	    (int)problem->http, "detail", detail, "code",
-	    status_name(problem->code), "instance", problem->request_id);
+	    status_name(problem->code), "reason", problem->reason, "instance",
+	    problem->request_id);
 	if (json != NULL)
 		text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);

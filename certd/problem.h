@@ -12,6 +12,7 @@ struct problem {
 	unsigned http; /* 400, ... */
 	enum status_code code;
 	const char *detail;     /* for people: what was wrong, what to do */
+	const char *reason;     /* for programs, finer than code; or NULL */
 	const char *request_id; /* or NULL */
 };
 

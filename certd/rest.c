@@ -21,6 +21,7 @@
 
 #define READERS 4
 #define ACTORS 8
+#define OPENERS 4
 #define WAITING_MAX 128
 #define DRAIN_MS 2000
 
@@ -80,7 +81,7 @@ no_memory(void)
 static void
 measure(struct rest *rest, struct metrics *metrics)
 {
-	static const unsigned GOOD[] = { 200, 201, 304 };
+	static const unsigned GOOD[] = { 200, 201, 302, 304 };
 	unsigned codes[64];
 	size_t n = sizeof(GOOD) / sizeof(GOOD[0]);
 
@@ -101,6 +102,22 @@ measure(struct rest *rest, struct metrics *metrics)
 }
 
 static STATUS
+make_tls(struct rest *rest, char *ret_why)
+{
+	const struct rest_config *config = &rest->config;
+	struct rest_tls_config tls = { .client_ca = config->client_ca,
+		.client_domain = config->client_domain };
+
+	if (config->tls == REST_TLS_FILES) {
+		tls.certificate = config->certificate;
+		tls.key = config->key;
+	} else {
+		tls.custody = config->custody;
+	}
+	return rest_tls_new(&tls, &rest->tls, ret_why);
+}
+
+static STATUS
 fill(struct rest *rest, const union address *address, char *ret_why)
 {
 	struct rest_config *config = &rest->config;
@@ -115,16 +132,13 @@ fill(struct rest *rest, const union address *address, char *ret_why)
 	rest->guard = guard_new(config->address_max);
 	rest->reads = work_new(READERS, WAITING_MAX);
 	rest->acts = work_new(ACTORS, WAITING_MAX);
-	if (rest->guard == NULL || rest->reads == NULL || rest->acts == NULL)
+	rest->opens = work_new(OPENERS, WAITING_MAX);
+	if (rest->guard == NULL || rest->reads == NULL || rest->acts == NULL ||
+	    rest->opens == NULL)
 		return no_memory();
 	if (config->metrics != NULL)
 		measure(rest, config->metrics);
-	if (config->tls == REST_TLS_OFF)
-		return st;
-	if (config->tls == REST_TLS_FILES)
-		return rest_tls_new(NULL, config->certificate, config->key,
-		    &rest->tls, ret_why);
-	return rest_tls_new(config->custody, NULL, NULL, &rest->tls, ret_why);
+	return config->tls == REST_TLS_OFF ? st : make_tls(rest, ret_why);
 }
 
 STATUS
@@ -177,6 +191,9 @@ rest_stop(struct rest *rest)
 		work_stop(rest->reads);
 	if (rest->acts != NULL)
 		work_stop(rest->acts);
+	if (rest->opens != NULL)
+		work_stop(rest->opens);
+	live_stop(rest->config.live);
 	/* What was done is told; who is slow to listen is not waited for. */
 	for (unsigned ms = 0;
 	     ms < DRAIN_MS && atomic_load(&rest->n_requests) > 0; ms += 10)
@@ -187,6 +204,7 @@ rest_stop(struct rest *rest)
 	rest_tls_free(rest->tls);
 	work_free(rest->reads);
 	work_free(rest->acts);
+	work_free(rest->opens);
 	guard_free(rest->guard);
 	openapi_free(rest->openapi);
 	route_table_free(rest->routes);

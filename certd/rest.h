@@ -8,15 +8,18 @@
 #include "base/scoped.h"
 #include "base/status.h"
 #include "certd/api.h"
+#include "certd/console/live.h"
+#include "certd/console/web.h"
 #include "certd/custody.h"
+#include "certd/login/sessions.h"
 #include "certd/store.h"
 
 /*
  * certd's methods over HTTP/1.1 with JSON; docs/REST.md has the rules.  Callers
- * show an API token (certd/authenticate.h).  Threads of its own: two for
- * connections, which nothing makes wait, and some that do what is asked, apart
- * for reading and for changing, so that a keyd which is away holds up no
- * reader.
+ * show an API token (certd/authenticate.h) or a session's cookie.  Threads of
+ * its own: two for connections, which nothing makes wait, and some that do what
+ * is asked, apart for reading, for changing and for logging in, so that neither
+ * a keyd which is away nor a crowd at the door holds up a reader.
  */
 struct rest;
 
@@ -33,7 +36,17 @@ struct rest_config {        /* borrowed for the server's life */
 	struct custody *custody;       /* for REST_TLS_IDENTITY */
 	struct api *api;               /* complete */
 	struct store *store;
+	/* Who has logged in to the console; NULL: API tokens alone. */
+	struct sessions *sessions;
+	/* Where people reach it, "https://certs.example.net"; NULL or "": where
+	 * it listens. */
+	const char *console_url;
+	/* Ask for client certificates of this CA (PEM), with which operators
+	 * and auditors of the domain log in; NULL: do not. */
+	const char *client_ca, *client_domain;
 	struct metrics *metrics; /* NULL: not counted */
+	struct web *web;         /* the console's files; NULL: not served */
+	struct live *live;       /* of /v1/live; NULL: not served */
 	/* 0: what stands behind it. */
 	unsigned connections_max; /* 512 */
 	unsigned address_max;     /* of one address: 64; on loopback: all */

@@ -22,6 +22,10 @@
 #include "certd/problem.h"
 #include "certd/query.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
+#include "certd/rest_message.h"
+#include "certd/rest_session.h"
+#include "certd/rest_web.h"
 #include "proto/json.h"
 #include "proto/message.h"
 
@@ -80,11 +84,29 @@ has_body(const struct rest_request *request)
 	       (length != NULL && strspn(length, "0") != strlen(length));
 }
 
+static size_t
+body_max(const struct rest_request *request)
+{
+	bool is_open =
+	    request->what == REST_METHOD && request->route.method->open;
+
+	return is_open ? REST_OPEN_BODY_MAX : REST_BODY_MAX;
+}
+
+void
+rest_call_too_large(struct rest_request *request)
+{
+	refuse(request, 413, STATUS_INVALID_ARGUMENT,
+	    body_max(request) == REST_BODY_MAX
+		? "the body is larger than 1 MiB"
+		: "the body is larger than 8 KiB");
+}
+
 static void
 check_body(struct rest_request *request)
 {
 	const struct rest_headers *headers = &request->headers;
-	unsigned long long len = REST_BODY_MAX;
+	unsigned long long len = body_max(request);
 
 	if (request->verb != API_POST && request->verb != API_PATCH) {
 		refuse(request, 400, STATUS_INVALID_ARGUMENT,
@@ -109,9 +131,8 @@ check_body(struct rest_request *request)
 	}
 	if (headers->content_length != NULL)
 		len = strtoull(headers->content_length, NULL, 10);
-	if (len > REST_BODY_MAX)
-		refuse(request, 413, STATUS_INVALID_ARGUMENT,
-		    "the body is larger than 1 MiB");
+	if (len > body_max(request))
+		rest_call_too_large(request);
 	else
 		request->body_promised = (size_t)len;
 }
@@ -156,7 +177,12 @@ find_route(struct rest_request *request)
 		request->what = REST_OPENAPI;
 	else if (strcmp(request->path, "/healthz") == 0)
 		request->what = REST_HEALTH;
-	else
+	else if (rest_web_takes(request))
+		request->what = REST_WEB;
+	else if (rest_live_takes(request)) {
+		request->what = REST_LIVE;
+		request->route.method = &rest_live_method;
+	} else
 		route_find(request->rest->routes, request->verb, request->path,
 		    &request->route);
 	if (request->what != REST_METHOD)
@@ -239,8 +265,16 @@ rest_call_authenticate(struct rest_request *request)
 {
 	struct status st;
 
-	if (request->what != REST_METHOD || is_over(request))
+	if (request->route.method == NULL || is_over(request))
 		return;
+	if (request->route.method->open) {
+		rest_session_admit_open(request);
+		return;
+	}
+	if (rest_session_is_there(request)) {
+		rest_session_authenticate(request);
+		return;
+	}
 	st = authenticate_bearer(request->rest->config.store,
 	    request->headers.authorization, &request->caller);
 	if (st.code == STATUS_UNAUTHENTICATED) {
@@ -248,120 +282,14 @@ rest_call_authenticate(struct rest_request *request)
 		return;
 	}
 	request->is_known = !failed(st);
+	if (!failed(st) && request->route.method->session_only)
+		st = status_fail(STATUS_PERMISSION_DENIED,
+		    "this takes somebody who has logged in to the console; "
+		    "tokens may not");
 	if (!failed(st))
 		st = api_allows(request->route.method, &request->caller);
 	if (failed(st))
 		rest_reply_status(request, st, "");
-}
-
-/* ---- the message ---- */
-
-static const ProtobufCMethodDescriptor *
-method_of(const struct rest_request *request)
-{
-	return protobuf_c_service_descriptor_get_method_by_name(
-	    request->route.method->service, request->route.method->name);
-}
-
-struct filling {
-	struct rest_request *request;
-	ProtobufCMessage *message;
-	char *why;
-	uint64_t seen; /* a bit for each field */
-};
-
-static STATUS
-wrong_parameter(struct filling *filling, const char *name, const char *why)
-{
-	snprintf(filling->why, JSON_WHY_MAX, "%.60s: %s", name, why);
-	return status_fail(STATUS_INVALID_ARGUMENT, "the query cannot be read");
-}
-
-static STATUS
-take_parameter(void *ctx, const char *name, const char *value)
-{
-	struct filling *filling = ctx;
-	const ProtobufCMessageDescriptor *of = filling->message->descriptor;
-	const ProtobufCFieldDescriptor *field =
-	    protobuf_c_message_descriptor_get_field_by_name(of, name);
-	uint64_t bit;
-
-	if (strcmp(name, "download") == 0 &&
-	    rest_reply_has_content(method_of(filling->request)->output)) {
-		filling->request->download = strcmp(value, "1") == 0;
-		return status_ok();
-	}
-	if (filling->request->verb == API_POST ||
-	    filling->request->verb == API_PATCH)
-		return wrong_parameter(filling, name,
-		    "this request's fields stand in its body, not in the "
-		    "query");
-	if (field != NULL && field->label != PROTOBUF_C_LABEL_REPEATED) {
-		bit = (uint64_t)1 << ((field - of->fields) & 63);
-		if ((filling->seen & bit) != 0)
-			return wrong_parameter(
-			    filling, name, "stands in the query twice");
-		filling->seen |= bit;
-	}
-	return json_set(filling->message, name, value, filling->why);
-}
-
-/* If-Match: "r7" goes into the request's etag. */
-static STATUS
-take_if_match(
-    struct rest_request *request, ProtobufCMessage *message, char *ret_why)
-{
-	const char *value = request->headers.if_match;
-	size_t len = value == NULL ? 0 : strlen(value);
-	char etag[64];
-
-	if (value == NULL || request->verb == API_GET ||
-	    strcmp(value, "*") == 0)
-		return status_ok();
-	if (protobuf_c_message_descriptor_get_field_by_name(
-		message->descriptor, "etag") == NULL) {
-		snprintf(ret_why, JSON_WHY_MAX,
-		    "If-Match: this request looks at no ETag; leave it out");
-		return status_fail(
-		    STATUS_INVALID_ARGUMENT, "If-Match has no meaning here");
-	}
-	if (len < 3 || len >= sizeof(etag) || value[0] != '"' ||
-	    value[len - 1] != '"' || strcspn(value + 1, "\"") != len - 2) {
-		snprintf(ret_why, JSON_WHY_MAX,
-		    "If-Match: give one ETag as it came, with its quotes");
-		return status_fail(
-		    STATUS_INVALID_ARGUMENT, "If-Match cannot be read");
-	}
-	snprintf(etag, sizeof(etag), "%.*s", (int)(len - 2), value + 1);
-	return json_set(message, "etag", etag, ret_why);
-}
-
-static STATUS
-make_message(
-    struct rest_request *request, ProtobufCMessage **ret_message, char *ret_why)
-{
-	const ProtobufCMessageDescriptor *input = method_of(request)->input;
-	struct bytes body = { request->body, request->body_len };
-	struct filling filling = { .request = request, .why = ret_why };
-	scoped(message_free) ProtobufCMessage *message = NULL;
-	struct status st;
-
-	if (body.len == 0)
-		body = bytes_of("{}");
-	st = json_read(input, body, &message, ret_why);
-	filling.message = message;
-	if (!failed(st) && request->query != NULL)
-		st = query_each(
-		    request->query, take_parameter, &filling, ret_why);
-	if (!failed(st))
-		st = route_fill(&request->route, message, ret_why);
-	if (!failed(st))
-		st = take_if_match(request, message, ret_why);
-	if (failed(st))
-		return st;
-	*ret_message = message;
-	message = NULL;
-	return st;
 }
 
 /* ---- the act ---- */
@@ -372,11 +300,13 @@ ask(struct rest_request *request, const ProtobufCMessage *message,
 {
 	struct rest_config *config = &request->rest->config;
 	const struct api_method *method = request->route.method;
-	struct api_call call = { .caller = &request->caller };
+	struct api_call call = { .caller = &request->caller,
+		.web = &request->web };
 	scoped(message_free) ProtobufCMessage *reply = NULL;
-	struct status st = api_ask(config->api, method, &call, message, &reply),
-		      ended;
+	struct status st, ended;
 
+	rest_session_prepare(request);
+	st = api_ask(config->api, method, &call, message, &reply);
 	if (idempotency != NULL) {
 		ended = idempotency_end(idempotency, config->store, method,
 		    failed(st) ? NULL : reply);
@@ -391,19 +321,20 @@ ask(struct rest_request *request, const ProtobufCMessage *message,
 		    call.why[0] == 0 ? st.why : call.why);
 	else
 		rest_reply_status(request, st, call.why);
+	rest_session_finish(request);
 }
 
 static void
-ask_once(struct rest_request *request, const ProtobufCMessage *message)
+ask_once(struct rest_request *request, const ProtobufCMessage *message,
+    const char *owner)
 {
 	struct rest_config *config = &request->rest->config;
 	const struct api_method *method = request->route.method;
 	scoped(message_free) ProtobufCMessage *reply = NULL;
 	enum idempotency_outcome outcome = IDEMPOTENCY_NEW;
 	struct idempotency idempotency;
-	struct status st =
-	    idempotency_init(&idempotency, request->headers.idempotency_key,
-		request->headers.authorization, method, message);
+	struct status st = idempotency_init(&idempotency,
+	    request->headers.idempotency_key, owner, method, message);
 
 	if (!failed(st))
 		st = idempotency_begin(&idempotency, config->store,
@@ -440,26 +371,49 @@ ask_once(struct rest_request *request, const ProtobufCMessage *message)
 	}
 }
 
+/* Passwords and codes in a request's texts. */
+static void
+wipe(ProtobufCMessage *message)
+{
+	const ProtobufCMessageDescriptor *of = message->descriptor;
+
+	for (unsigned i = 0; i < of->n_fields; i++) {
+		char *text;
+
+		if (of->fields[i].type != PROTOBUF_C_TYPE_STRING ||
+		    of->fields[i].label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
+		memcpy(&text, (uint8_t *)message + of->fields[i].offset,
+		    sizeof(text));
+		if (text != NULL && text != protobuf_c_empty_string &&
+		    text != of->fields[i].default_value)
+			explicit_bzero(text, strlen(text));
+	}
+}
+
 static void
 run_method(struct rest_request *request)
 {
 	scoped(message_free) ProtobufCMessage *message = NULL;
-	char why[JSON_WHY_MAX] = "";
+	char why[JSON_WHY_MAX] = "", text[64];
+	const char *owner = rest_session_key_owner(request, text);
 	struct status st;
 
 	_Static_assert(
 	    ROUTE_WHY_MAX == JSON_WHY_MAX && QUERY_WHY_MAX == JSON_WHY_MAX,
 	    "one buffer is right for all of them");
-	st = make_message(request, &message, why);
+	st = rest_message_make(request, &message, why);
 	if (failed(st)) {
 		rest_reply_status(request, st, why);
 		return;
 	}
-	if (request->verb == API_POST &&
+	if (request->verb == API_POST && owner != NULL &&
 	    request->headers.idempotency_key != NULL)
-		ask_once(request, message);
+		ask_once(request, message, owner);
 	else
 		ask(request, message, NULL);
+	if (request->route.method->secret)
+		wipe(message);
 }
 
 void
@@ -471,6 +425,12 @@ rest_call_run(struct rest_request *request)
 		return;
 	case REST_HEALTH:
 		rest_reply_health(request);
+		return;
+	case REST_WEB:
+		rest_web_reply(request);
+		return;
+	case REST_LIVE:
+		rest_live_begin(request);
 		return;
 	case REST_METHOD:
 		run_method(request);

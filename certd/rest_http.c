@@ -24,7 +24,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "certd/rest_int.h"
+#include "certd/rest_live.h"
 #include "certd/rest_peers.h"
+#include "certd/rest_web.h"
 
 #define THREADS 2
 #define CONNECTION_MEMORY 32768
@@ -76,10 +78,17 @@ take_header(
 		{ "Content-Encoding", &headers->content_encoding },
 		{ "Transfer-Encoding", &headers->transfer_encoding },
 		{ "Accept", &headers->accept },
+		{ "Accept-Encoding", &headers->accept_encoding },
 		{ "If-Match", &headers->if_match },
 		{ "If-None-Match", &headers->if_none_match },
 		{ "Idempotency-Key", &headers->idempotency_key },
 		{ "X-Request-Id", &headers->request_id },
+		{ "Host", &headers->host },
+		{ "Origin", &headers->origin },
+		{ "Sec-Fetch-Site", &headers->sec_fetch_site },
+		{ "Cookie", &headers->cookie },
+		{ "X-CSRF-Token", &headers->csrf_token },
+		{ "User-Agent", &headers->user_agent },
 	};
 
 	(void)kind;
@@ -87,7 +96,8 @@ take_header(
 		if (strcasecmp(name, known[i].name) != 0)
 			continue;
 		/* Lists may come in parts; ours are short. */
-		if (*known[i].to != NULL && known[i].to != &headers->accept)
+		if (*known[i].to != NULL && known[i].to != &headers->accept &&
+		    known[i].to != &headers->accept_encoding)
 			headers->twice = true;
 		*known[i].to = value == NULL ? "" : value;
 	}
@@ -147,8 +157,12 @@ answer(struct rest_request *request)
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	response = MHD_create_response_from_buffer(
-	    reply->len, reply->body, MHD_RESPMEM_MUST_FREE);
+	response =
+	    request->stream != NULL
+		? rest_live_response(request)
+		: MHD_create_response_from_buffer(reply->len, reply->body,
+		      reply->is_borrowed ? MHD_RESPMEM_PERSISTENT
+					 : MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		return MHD_NO;
 	reply->body = NULL;
@@ -158,10 +172,15 @@ answer(struct rest_request *request)
 	add(response, "Link", reply->link);
 	add(response, "Allow", reply->allow);
 	add(response, "Content-Disposition", reply->disposition);
+	add(response, "Set-Cookie", reply->cookie);
+	explicit_bzero(reply->cookie, sizeof(reply->cookie));
 	add(response, "X-Request-Id", request->id);
 	add(response, "X-Content-Type-Options", "nosniff");
 	add(response, "Cache-Control",
-	    reply->may_be_kept ? "no-cache" : "no-store");
+	    reply->cache != NULL ? reply->cache
+	    : reply->may_be_kept ? "no-cache"
+				 : "no-store");
+	rest_web_headers(request, response);
 	add(response, "Idempotency-Replayed", reply->replayed ? "true" : "");
 	add(response, "WWW-Authenticate",
 	    reply->http == 401 ? "Bearer realm=\"holdfast\"" : "");
@@ -169,7 +188,7 @@ answer(struct rest_request *request)
 	    atomic_load(&request->rest->stopping) ? "close" : "");
 	add_number(response, "Retry-After", reply->retry_after_s);
 	count(request);
-	rest_peers_turn(request, true);
+	rest_peers_turn(request, request->stream == NULL);
 	result = MHD_queue_response(request->connection, reply->http, response);
 	MHD_destroy_response(response);
 	return result;
@@ -283,18 +302,27 @@ is_quick(const struct rest_request *request)
 		   strchr(request->route.method->path, ':') == NULL);
 }
 
-static enum MHD_Result
-take_end(struct rest_request *request)
+/* Logging in takes long, and anybody may: not where others are waiting. */
+static struct work *
+work_for(const struct rest_request *request)
 {
 	struct rest *rest = request->rest;
 
+	if (request->what == REST_METHOD && request->route.method->open)
+		return rest->opens;
+	return is_quick(request) ? rest->reads : rest->acts;
+}
+
+static enum MHD_Result
+take_end(struct rest_request *request)
+{
 	if (request->body_too_large)
-		rest_reply_problem(request, 413, STATUS_INVALID_ARGUMENT,
-		    "the body is larger than 1 MiB");
+		rest_call_too_large(request);
+	if (request->what == REST_WEB && request->reply.http == 0)
+		rest_call_run(request);
 	if (request->reply.http != 0)
 		return answer(request);
-	return hand_over(request, is_quick(request) ? rest->reads : rest->acts,
-	    do_run, REST_RUN);
+	return hand_over(request, work_for(request), do_run, REST_RUN);
 }
 
 static bool
@@ -365,7 +393,9 @@ on_completed(void *cls, struct MHD_Connection *of, void **context,
 		return;
 	rest_peers_turn(request, true);
 	atomic_fetch_sub(&rest->bodies, request->body_promised);
-	free(request->reply.body);
+	rest_live_end(request);
+	if (!request->reply.is_borrowed)
+		free(request->reply.body);
 	free_body(request);
 	free(request->path);
 	free(request);

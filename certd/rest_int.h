@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "certd/guard.h"
+#include "certd/login/session_cookie.h"
 #include "certd/openapi.h"
 #include "certd/rest.h"
 #include "certd/rest_tls.h"
@@ -19,14 +21,17 @@
 
 /*
  * Between rest.c (start and stop), rest_http.c (what libmicrohttpd calls),
- * rest_peers.c (who is connected), rest_call.c (what a request means) and
- * rest_reply.c (what it is answered).
+ * rest_peers.c (who is connected), rest_call.c (what a request means),
+ * rest_session.c (what browsers bring along) and rest_reply.c (what it is
+ * answered).
  */
 struct MHD_Daemon;
 struct MHD_Connection;
 struct MHD_Response;
 
 #define REST_BODY_MAX ((size_t)1 << 20)
+/* Of what anybody may ask. */
+#define REST_OPEN_BODY_MAX ((size_t)8 << 10)
 /* Bodies of all requests together. */
 #define REST_BODIES_MAX ((size_t)64 << 20)
 #define REST_TARGET_MAX 8192
@@ -50,6 +55,7 @@ struct rest {
 	struct guard *guard;
 	struct rest_tls *tls;      /* NULL: plain */
 	struct work *reads, *acts; /* GET; all others */
+	struct work *opens;        /* what anybody may ask */
 	atomic_bool stopping;
 	atomic_size_t bodies;     /* octets promised to bodies */
 	atomic_size_t n_requests; /* begun and not ended */
@@ -75,9 +81,14 @@ struct rest_reply {
 	char allow[48];
 	char disposition[160];
 	char media_type[80]; /* what type points at, when it came with it */
+	char cookie[SESSION_COOKIE_LINE_MAX];
 	unsigned retry_after_s;
 	bool replayed;
 	bool may_be_kept; /* openapi.json */
+	/* Of the console's files. */
+	const char *cache; /* Cache-Control in place of the two; NULL: not */
+	bool is_borrowed;  /* body stays where it is */
+	bool is_gzip, varies;
 };
 
 enum rest_phase {
@@ -91,14 +102,19 @@ enum rest_phase {
 struct rest_headers {
 	const char *authorization, *content_type, *content_length;
 	const char *transfer_encoding, *content_encoding, *accept;
+	const char *accept_encoding;
 	const char *if_match, *if_none_match, *idempotency_key, *request_id;
+	const char *host, *origin, *sec_fetch_site, *cookie, *csrf_token;
+	const char *user_agent;
 	bool twice; /* one of them is there twice */
 };
 
 enum rest_what {
 	REST_METHOD,
 	REST_OPENAPI,
-	REST_HEALTH
+	REST_HEALTH,
+	REST_WEB, /* the console's files */
+	REST_LIVE /* what has changed, as it happens */
 };
 
 struct rest_request {
@@ -117,11 +133,15 @@ struct rest_request {
 	struct route route;
 	bool is_known; /* caller is set */
 	struct caller caller;
+	struct api_web web;
+	char address[INET6_ADDRSTRLEN];
+	char peer_identity[ACTOR_MAX];
 	uint8_t *body; /* malloc'd */
 	size_t body_len, body_max, body_promised;
 	bool body_too_large;
 	bool download; /* the reply's content as it is */
 	struct rest_reply reply;
+	struct rest_stream *stream; /* rest_live.c's; NULL: it is no stream */
 };
 
 /* rest_call.c: on threads of work.h, or any; each leaves a reply when it ends
@@ -129,6 +149,8 @@ struct rest_request {
 void rest_call_head(struct rest_request *request); /* quick */
 void rest_call_authenticate(struct rest_request *request);
 void rest_call_run(struct rest_request *request);
+/* Its body is. */
+void rest_call_too_large(struct rest_request *request);
 
 /* rest_reply.c */
 void rest_reply_problem(struct rest_request *request, unsigned http,

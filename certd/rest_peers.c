@@ -37,6 +37,22 @@ rest_peers_turn(struct rest_request *request, bool is_clients_turn)
 	pthread_mutex_unlock(&rest->mutex);
 }
 
+void
+rest_peers_identity(const struct rest_request *request, char *ret_identity,
+    int64_t *ret_not_after_s)
+{
+	const union MHD_ConnectionInfo *info = NULL;
+
+	ret_identity[0] = 0;
+	*ret_not_after_s = 0;
+	if (request->rest->tls != NULL)
+		info = MHD_get_connection_info(
+		    request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info != NULL)
+		rest_tls_peer(request->rest->tls, info->tls_session,
+		    ret_identity, ACTOR_MAX, ret_not_after_s);
+}
+
 enum MHD_Result
 rest_peers_accept(void *cls, const struct sockaddr *address, socklen_t len)
 {

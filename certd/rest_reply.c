@@ -35,6 +35,8 @@ rest_reply_problem(struct rest_request *request, unsigned http,
 	const struct problem problem = { .http = http,
 		.code = code,
 		.detail = detail,
+		.reason =
+		    request->web.reason[0] == 0 ? NULL : request->web.reason,
 		.request_id = request->id };
 
 	/* Without memory for words, the code alone. */

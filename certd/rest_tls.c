@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spiffe.h"
 #include "certd/opener.h"
 
 #define PEM_MAX 262144
@@ -42,10 +44,11 @@ struct stamp {
 
 struct rest_tls {
 	struct custody *custody;
-	const char *files[2];  /* certificate, key */
-	char *first[2];        /* PEM, until it is started */
-	pthread_mutex_t mutex; /* guards all below */
-	unsigned seen;         /* custody_identity's */
+	const char *client_ca, *client_domain; /* NULL: not asked for */
+	const char *files[2];                  /* certificate, key */
+	char *first[2];                        /* PEM, until it is started */
+	pthread_mutex_t mutex;                 /* guards all below */
+	unsigned seen;                         /* custody_identity's */
 	struct stamp stamps[2];
 	struct rest_tls_identity *newest;
 };
@@ -181,8 +184,8 @@ datum(const char *pem)
 }
 
 static STATUS
-identity_new(
-    char *const pems[2], struct rest_tls_identity **ret_identity, char *ret_why)
+identity_new(const struct rest_tls *tls, char *const pems[2],
+    struct rest_tls_identity **ret_identity, char *ret_why)
 {
 	struct rest_tls_identity *identity = calloc(1, sizeof(*identity));
 	gnutls_datum_t certificate = datum(pems[0]), key = datum(pems[1]);
@@ -205,6 +208,21 @@ identity_new(
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "the certificate and key cannot be served");
 	}
+	if (tls->client_ca != NULL) {
+		/* It tells clients which CA is meant, too. */
+		gnutls_datum_t ca = datum(tls->client_ca);
+
+		rc = gnutls_certificate_set_x509_trust_mem(
+		    identity->credentials, &ca, GNUTLS_X509_FMT_PEM);
+	}
+	if (rc < 0) {
+		snprintf(ret_why, REST_TLS_WHY_MAX,
+		    "the CA of client certificates cannot be read: %s",
+		    gnutls_strerror(rc));
+		rest_tls_release(identity);
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "the CA of client certificates cannot be read");
+	}
 	*ret_identity = identity;
 	return status_ok();
 }
@@ -220,7 +238,7 @@ refresh(struct rest_tls *tls, char **ret_pems, char *ret_why)
 	struct status st = fetch(tls, &changed, pems, ret_why);
 
 	if (!failed(st) && changed)
-		st = identity_new(pems, &identity, ret_why);
+		st = identity_new(tls, pems, &identity, ret_why);
 	if (identity != NULL) {
 		rest_tls_release(tls->newest);
 		tls->newest = identity;
@@ -236,8 +254,8 @@ refresh(struct rest_tls *tls, char **ret_pems, char *ret_why)
 }
 
 STATUS
-rest_tls_new(struct custody *custody, const char *certificate, const char *key,
-    struct rest_tls **ret_tls, char *ret_why)
+rest_tls_new(const struct rest_tls_config *config, struct rest_tls **ret_tls,
+    char *ret_why)
 {
 	struct rest_tls *tls = calloc(1, sizeof(*tls));
 	struct status st;
@@ -245,9 +263,11 @@ rest_tls_new(struct custody *custody, const char *certificate, const char *key,
 	if (tls == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	pthread_mutex_init(&tls->mutex, NULL);
-	tls->custody = custody;
-	tls->files[0] = certificate;
-	tls->files[1] = key;
+	tls->custody = config->custody;
+	tls->client_ca = config->client_ca;
+	tls->client_domain = config->client_domain;
+	tls->files[0] = config->certificate;
+	tls->files[1] = config->key;
 	st = refresh(tls, tls->first, ret_why);
 	if (!failed(st) && tls->newest == NULL)
 		st = status_fail(STATUS_FAILED_PRECONDITION,
@@ -307,9 +327,97 @@ rest_tls_use(struct rest_tls *tls, void *session)
 	if (failed(st))
 		log_warn("the REST port goes on with its old certificate",
 		    LOG_STR("reason", why), LOG_STATUS(st));
+	if (tls->client_ca != NULL)
+		gnutls_certificate_server_set_request(
+		    session, GNUTLS_CERT_REQUEST);
 	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
 		identity->credentials) == GNUTLS_E_SUCCESS)
 		return identity;
 	rest_tls_release(identity);
 	return NULL;
+}
+
+/* ---- who is there ---- */
+
+/* The one URI among the names; false when there are none or several. */
+static bool
+read_uri(gnutls_x509_crt_t certificate, char ret_uri[SPIFFE_ID_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0;; i++) {
+		char name[SPIFFE_ID_MAX];
+		size_t len = sizeof(name) - 1;
+		unsigned type = 0;
+		int rc = gnutls_x509_crt_get_subject_alt_name2(
+		    certificate, i, name, &len, &type, NULL);
+
+		if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (rc < 0) /* too long to be one of ours */
+			return false;
+		if (rc != GNUTLS_SAN_URI)
+			continue;
+		name[len] = 0;
+		if (n++ > 0 || strlen(name) != len)
+			return false;
+		memcpy(ret_uri, name, len + 1);
+	}
+	return n == 1;
+}
+
+static bool
+read_peer(const gnutls_datum_t *der, char ret_uri[SPIFFE_ID_MAX],
+    int64_t *ret_not_after_s)
+{
+	gnutls_x509_crt_t certificate;
+	bool is_read;
+
+	if (gnutls_x509_crt_init(&certificate) != GNUTLS_E_SUCCESS)
+		return false;
+	is_read = gnutls_x509_crt_import(certificate, der,
+		      GNUTLS_X509_FMT_DER) == GNUTLS_E_SUCCESS &&
+		  read_uri(certificate, ret_uri);
+	if (is_read)
+		*ret_not_after_s =
+		    gnutls_x509_crt_get_expiration_time(certificate);
+	gnutls_x509_crt_deinit(certificate);
+	return is_read;
+}
+
+static bool
+is_verified(gnutls_session_t session)
+{
+	char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+	gnutls_typed_vdata_st data = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)purpose };
+	unsigned verdict = ~0u;
+
+	return gnutls_certificate_verify_peers(session, &data, 1, &verdict) ==
+		   GNUTLS_E_SUCCESS &&
+	       verdict == 0;
+}
+
+void
+rest_tls_peer(const struct rest_tls *tls, void *session, char *ret_identity,
+    size_t max, int64_t *ret_not_after_s)
+{
+	const gnutls_datum_t *chain;
+	char uri[SPIFFE_ID_MAX];
+	int64_t not_after_s = 0;
+	struct spiffe id;
+	unsigned n = 0;
+
+	ret_identity[0] = 0;
+	if (tls->client_ca == NULL)
+		return;
+	chain = gnutls_certificate_get_peers(session, &n);
+	if (chain == NULL || n == 0 || !is_verified(session) ||
+	    !read_peer(&chain[0], uri, &not_after_s) ||
+	    failed(spiffe_parse(uri, &id)) ||
+	    strcmp(id.domain, tls->client_domain) != 0 ||
+	    (id.role != ROLE_OPERATOR && id.role != ROLE_AUDITOR))
+		return;
+	snprintf(ret_identity, max, "%s/%s", role_name(id.role), id.name);
+	*ret_not_after_s = not_after_s;
 }

@@ -3,6 +3,7 @@
 #define CERTD_REST_TLS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/scoped.h"
 #include "base/status.h"
@@ -18,9 +19,18 @@ struct rest_tls_identity; /* one certificate and key, counted */
 
 #define REST_TLS_WHY_MAX 256
 
-/* Either custody, or both files.  ret_why (REST_TLS_WHY_MAX). */
-STATUS rest_tls_new(struct custody *custody, const char *certificate,
-    const char *key, struct rest_tls **ret_tls, char *ret_why);
+struct rest_tls_config { /* borrowed for its life */
+	/* Either custody, or both files. */
+	struct custody *custody;
+	const char *certificate, *key;
+	/* Whose client certificates are asked for (PEM), and of which trust
+	 * domain they are; NULL: none are. */
+	const char *client_ca, *client_domain;
+};
+
+/* ret_why (REST_TLS_WHY_MAX). */
+STATUS rest_tls_new(const struct rest_tls_config *config,
+    struct rest_tls **ret_tls, char *ret_why);
 void rest_tls_free(struct rest_tls *tls); /* NULL is allowed */
 SCOPED_RELEASE(rest_tls_free, struct rest_tls *);
 
@@ -36,6 +46,14 @@ const char *rest_tls_priorities(void);
  * newest.  Gives what is to be released when the session has ended; NULL when
  * memory ends. */
 struct rest_tls_identity *rest_tls_use(struct rest_tls *tls, void *session);
+/*
+ * Who a session's client certificate says it is: "operator/admin" or
+ * "auditor/x", and when it ends.  "" without one, and with one that is not
+ * client_ca's, not for clients, not in force now, or of another role or domain.
+ * Nobody must be using the session meanwhile.
+ */
+void rest_tls_peer(const struct rest_tls *tls, void *session,
+    char *ret_identity, size_t max, int64_t *ret_not_after_s);
 /* NULL is allowed */
 void rest_tls_release(struct rest_tls_identity *identity);
 

@@ -328,6 +328,7 @@ const char *const store_migrations[] = {
 
 	store_schema_acme,
 	store_schema_console,
+	store_schema_activity,
 };
 const size_t store_n_migrations =
     sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -11,5 +11,6 @@ extern const size_t store_n_migrations;
 /* Some of them, in files of their own. */
 extern const char store_schema_acme[];
 extern const char store_schema_console[];
+extern const char store_schema_activity[];
 
 #endif

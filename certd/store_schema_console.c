@@ -12,6 +12,7 @@
 
 const char store_schema_console[] =
     /* ---- people who log in ---- */
+    "CREATE INDEX user_by_email ON user_ (lower(email));"
     "CREATE TABLE login ("
     " user_id INTEGER PRIMARY KEY REFERENCES user_ (id) ON DELETE CASCADE,"
     /* "scrypt:LOG2N:R:P:SALT:HASH", base64; empty: none yet. */
@@ -44,6 +45,8 @@ const char store_schema_console[] =
     " user_id INTEGER REFERENCES user_ (id) ON DELETE CASCADE,"
     " identity TEXT NOT NULL,"
     " created_by TEXT NOT NULL,"
+    /* Takes away the second factor when it is used. */
+    " reset_totp INTEGER NOT NULL DEFAULT 0,"
     " expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX login_link_by_user ON login_link (user_id);"
     "CREATE INDEX login_link_by_end ON login_link (expires_s);"

@@ -10,7 +10,6 @@
 #include "certd/api.h"
 #include "certd/caller.h"
 #include "certd/config.h"
-#include "certd/quarantine.h"
 #include "certd/secrets.h"
 #include "certd/store.h"
 
@@ -30,10 +29,14 @@ typedef struct status (*sessions_send_fn)(void *ctx, const char *email,
 struct sessions_config {
 	struct store *store; /* all borrowed */
 	const struct secrets *secrets;
-	struct quarantine *quarantine;
 	const struct config *config;
+	/* May an operator or auditor be served now?  As the gRPC port's; NULL:
+	 * all may. */
+	struct status (*admits)(void *ctx, const struct caller *caller);
+	void *admits_ctx;
 	sessions_send_fn send; /* NULL: no mail is configured */
 	void *send_ctx;
+	unsigned log2n; /* of passwords (login/password.h); 0: as it says */
 };
 
 STATUS sessions_new(
@@ -42,18 +45,19 @@ STATUS sessions_register(struct sessions *sessions, struct api *api);
 void sessions_free(struct sessions *sessions); /* NULL is allowed */
 SCOPED_RELEASE(sessions_free, struct sessions *);
 
-/* The cookie's name; without TLS it has no "__Host-" before it. */
-#define SESSIONS_COOKIE "__Host-holdfast"
-#define SESSIONS_COOKIE_PLAIN "holdfast"
-
 /*
  * Who sends this cookie's secret, as the database has it now.  For a request
  * that changes something csrf_token is what X-CSRF-Token says ("" when it is
  * not there), else NULL.  UNAUTHENTICATED: no session, or one that ended;
  * PERMISSION_DENIED: the token is not the session's, or something must be set
- * first (Session.must_set), then *ret_session is set all the same.
+ * first (Session.must_set), then *ret_caller and *ret_session are set all the
+ * same, else *ret_session is 0.  The session counts as seen.
  */
 STATUS sessions_caller(struct sessions *sessions, const char *cookie,
     const char *csrf_token, struct caller *ret_caller, int64_t *ret_session);
+/* Is a session still in force that a request came by?  For what goes on without
+ * being asked for: it does not count as seen.  Fails as sessions_caller. */
+STATUS sessions_still(
+    struct sessions *sessions, int64_t session, struct caller *ret_caller);
 
 #endif

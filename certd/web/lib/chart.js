@@ -7,6 +7,7 @@ import { h, svg } from './dom.js';
 import { number } from './format.js';
 
 const COMPACT = 560;
+const TOP = 22;
 
 /* A drawing as wide as its box: drawn again when that changes. */
 function responsive(draw, min_width = 240) {
@@ -23,13 +24,18 @@ function responsive(draw, min_width = 240) {
 	return box;
 }
 
-/** Round values for an axis from 0. @param {number} top @param {number} [wanted] @returns {number[]} */
-export function ticks(top, wanted = 4) {
+/**
+ * Round values for an axis from 0, the last one not below top.
+ * @param {number} top @param {{wanted?: number, whole?: boolean}} [options] wanted: about so many steps; whole: no parts of one
+ * @returns {number[]}
+ */
+export function ticks(top, { wanted = 3, whole = false } = {}) {
 	if (top <= 0)
 		return [0, 1];
 	const rough = top / wanted;
 	const scale = 10 ** Math.floor(Math.log10(rough));
-	const step = [1, 2, 2.5, 5, 10].find(each => each * scale >= rough) * scale;
+	const fine = [1, 2, 2.5, 5, 10].find(each => each * scale >= rough) * scale;
+	const step = whole ? Math.ceil(fine) : fine;
 	return Array.from({ length: Math.ceil(top / step) + 1 }, (_, i) => i * step);
 }
 
@@ -76,18 +82,18 @@ export function stackedBars(options) {
 
 function zoneOf(options, rows, left, slot, bottom) {
 	const n = rows.filter(row => row.zone).length;
-	return n ? svg('g.zone', svg('rect', { x: left, y: 10, width: slot * n, height: bottom - 10 }),
-		svg('text', { x: left + 6, y: 22 }, options.zone)) : null;
+	return n ? svg('g.zone', svg('rect', { x: left, y: TOP, width: slot * n, height: bottom - TOP }),
+		svg('text', { x: left + 2, y: TOP - 8 }, options.zone)) : null;
 }
 
 function drawBars(options, width, sum) {
-	const { height = 176 } = options;
+	const { height = 184 } = options;
 	const rows = width < COMPACT && options.compact || options.rows;
-	const levels = ticks(Math.max(1, ...rows.map(sum)), 3).filter(Number.isInteger);
+	const levels = ticks(Math.max(...rows.map(sum)), { whole: true });
 	const left = 28;
 	const bottom = height - 24;
 	const top = levels.at(-1);
-	const y = value => bottom - (bottom - 10) * value / top;
+	const y = value => bottom - (bottom - TOP) * value / top;
 	const slot = (width - left) / rows.length;
 	const bar = Math.max(2, Math.min(22, slot * 0.72));
 	return svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': options.label },
@@ -96,7 +102,7 @@ function drawBars(options, width, sum) {
 		rows.map((row, i) => {
 			const x = left + slot * (i + 0.5);
 			return svg('g', row.tick ? svg('text.tick', { x: Math.min(x, width - 18), y: height - 6, 'text-anchor': 'middle' }, row.tick) : null,
-				sum(row) ? barOf(options, row, { x, slot, bar, y, top: 10, bottom }) : null);
+				sum(row) ? barOf(options, row, { x, slot, bar, y, top: TOP, bottom }) : null);
 		}));
 }
 
@@ -123,7 +129,7 @@ function barOf(options, row, at) {
  */
 export function lines(options) {
 	const high = Math.max(options.top || 0, ...options.series.flatMap(each => each.points.map(point => point.value)));
-	const levels = ticks(high, 3);
+	const levels = ticks(high);
 	const heads = ['', ...options.series.map(each => each.label)];
 	return frame(options, responsive(width => drawLines(options, width, levels)), heads, rowsOf(options));
 }

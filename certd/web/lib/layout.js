@@ -92,7 +92,8 @@ function focusOf(node) {
 }
 
 /**
- * A part of a page that loads by itself, and again when one of its topics changes. Drawn anew only when the data did.
+ * A part of a page that loads by itself, and again when one of its topics changes. Drawn anew only when the data did; a
+ * form does not belong inside, it would lose what was typed.
  * @param {Object} ctx the page's context
  * @param {{load: function(): Promise<*>, draw: function(*): *, topics?: string|string[], lines?: number}} options
  * @returns {{node: HTMLElement, refresh: function(): Promise<void>}}
@@ -100,11 +101,13 @@ function focusOf(node) {
 export function loaded(ctx, options) {
 	const node = h('div.loaded', skeleton(options.lines));
 	let shown = '';
+	let asked = 0;
 	const refresh = async () => {
+		const mine = ++asked;
 		try {
 			const data = await options.load();
 			const text = JSON.stringify(data);
-			if (text === shown || ctx.signal.aborted)
+			if (text === shown || mine !== asked || ctx.signal.aborted)
 				return;
 			const focus = focusOf(node);
 			mount(node, options.draw(data));

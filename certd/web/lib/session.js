@@ -29,6 +29,7 @@ export const session = {
 	get mayManage() { return may('managers'); },
 	may,
 	load,
+	refresh,
 	enter,
 	leave,
 	/** A call of the API answered the session as it is now (a password was set ...). @param {Object} data */
@@ -75,6 +76,11 @@ async function load() {
 			return set(null);
 		throw problem;
 	}
+}
+
+/** Asks again, while somebody is in; that the session has ended is told as for every call. */
+async function refresh() {
+	return set(await request('GET', '/session'));
 }
 
 /**

@@ -149,7 +149,7 @@ export function shell(options) {
 		body.append(remind);
 	body.append(main);
 	const stop = new AbortController();
-	subscribe('certificates', () => session.load().then(remark, () => {}), stop.signal);
+	subscribe('certificates', () => session.refresh().then(remark, () => {}), stop.signal);
 	return {
 		node: app, main, leave: () => stop.abort(),
 		at(path) {

@@ -20,7 +20,8 @@ const TYPING_MS = 250;
  * @property {string} [sort] the API's word for order_by; with local: any word
  * @property {function(Object): (string|number)} [value] to sort by, with local
  * @property {boolean} [desc] the first click sorts downwards
- * @property {string} [class] 'main' (the name), 'num', 'fit' (as narrow as can be), 'bare' (no label on a phone)
+ * @property {string} [class] 'main' (the name; a text becomes the row's link), 'num', 'fit' (as narrow as can
+ *   be), 'acts' (buttons at the end), 'bare' (no label where a row is a card)
  */
 
 /**
@@ -51,11 +52,12 @@ function headOf(column, options) {
 
 function rowOf(row, options) {
 	const path = options.path?.(row);
+	const main = options.columns.findIndex(each => (each.class || '').includes('main'));
 	const node = h('tr', { role: 'row', class: path ? 'linked' : '' }, options.columns.map((column, i) => {
 		const content = column.cell(row);
+		const is_link = path && i === main && typeof content === 'string';
 		return h('td', { role: 'cell', class: column.class, data: { label: column.label } },
-			path && i === options.columns.findIndex(each => (each.class || '').includes('main')) && typeof content === 'string'
-				? h('a', { href: href(path) }, content) : content);
+			h('div.cell', is_link ? h('a', { href: href(path) }, content) : content));
 	}));
 	if (path)
 		node.addEventListener('click', event => follow(event, node));

@@ -15,6 +15,8 @@ import { note } from '../lib/status.js';
 export const title = 'Log in';
 
 export async function render(ctx) {
+	/* A link that is pasted while this page is open changes only what is behind '#'. */
+	window.addEventListener('hashchange', () => ctx.reload(), { signal: ctx.signal });
 	const secret = takeSecret();
 	const view = { ctx, box: h('div.stack'), head: h('h1', { tabindex: -1 }, 'Log in to Holdfast') };
 	if (secret)
@@ -117,7 +119,10 @@ function askCode(view, values) {
 }
 
 function askAccount(view, values, problem) {
-	const account = field({ name: 'account', label: 'Account', required: true, autocomplete: 'organization', help: problem.detail, mono: true });
+	/* "... say which is meant: acme, globex." */
+	const names = problem.detail.replace(/^.*: /, '').replace(/\.$/, '').split(', ');
+	const account = names.length > 1 ? field({ name: 'account', label: 'Account', type: 'choice', required: true, options: names })
+		: field({ name: 'account', label: 'Account', required: true, autocomplete: 'organization', help: problem.detail });
 	ask(view, 'Which account?', 'Your address belongs to more than one account.', [account], 'Log in', values);
 }
 

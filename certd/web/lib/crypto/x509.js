@@ -140,7 +140,8 @@ const hex = octets => Array.from(octets, octet => octet.toString(16).padStart(2,
  * @typedef {object} Certificate
  * @property {Uint8Array} der
  * @property {string} subject its common name, or the first host name, or all of its name
- * @property {string} issuer RFC 4514
+ * @property {string} name of the subject, all of it (RFC 4514)
+ * @property {string} issuer the same of the issuer
  * @property {string} serial lower-case hex
  * @property {number} not_before_s
  * @property {number} not_after_s
@@ -172,7 +173,7 @@ export function readCertificate(der) {
 	return {
 		der, ...extensions,
 		subject: commonName(name) || extensions.hostnames[0] || nameText(name),
-		issuer: nameText(readName(issuer)),
+		name: nameText(name), issuer: nameText(readName(issuer)),
 		serial: hex(serial).replace(/^00(?=..)/, ''),
 		not_before_s: readTime(from), not_after_s: readTime(to),
 		spki: spki.raw, kind: keyKind(spki),

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Accounts, for who sees all of them: a filter of lists and a field of forms.
+// Whoever is of one account is asked nothing.
+
+import { field } from './field.js';
+
+async function names(ctx) {
+	const { items } = await ctx.api.all('/accounts', 'accounts');
+	return items.map(each => each.name).sort();
+}
+
+/** As a filter of listView(). @param {Object} ctx @returns {Promise<import('./table.js').Filter[]>} none for one account */
+export async function accountFilters(ctx) {
+	if (!ctx.session.seesAll)
+		return [];
+	return [{ name: 'account', label: 'Account', options: [['', 'All accounts'], ...(await names(ctx)).map(each => [each, each])] }];
+}
+
+/** As a field. @param {Object} ctx @param {Object} [options] as field() @returns {Promise<?import('./field.js').Field>} null for one account */
+export async function accountField(ctx, options = {}) {
+	if (!ctx.session.seesAll)
+		return null;
+	const list = await names(ctx);
+	return field({ name: 'account', label: 'Account', type: 'select', required: true, value: ctx.query.account || list[0],
+		options: list, ...options });
+}
+
+/** A column of lists, left out for one account. */
+export function accountColumn(ctx) {
+	return ctx.session.seesAll ? { label: 'Account', class: 'fit', cell: each => each.account || '–' } : null;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// History: what was done in certd, by whom. What was done with keys stands in
+// the audit ledger.
+
+import { accountColumn, accountFilters } from '../lib/account.js';
+import { h } from '../lib/dom.js';
+import { when } from '../lib/format.js';
+import { page } from '../lib/layout.js';
+import { href } from '../lib/router.js';
+import { listView } from '../lib/table.js';
+
+export const title = 'History';
+
+/* "certificate 17" leads to it, where there is a page of that kind. */
+const PAGES = { certificate: 'certificates', resource: 'resources', enrollment: 'enrollments', change: 'changes', request: 'requests', plan: 'plans', edge: 'edges', account: 'accounts' };
+
+function objectLink(object) {
+	const [, kind, id] = /^([a-z]+) (\S+)$/.exec(object || '') || [];
+	return PAGES[kind] ? h('a', { href: href(`/${PAGES[kind]}/${encodeURIComponent(id)}`) }, object) : object || '–';
+}
+
+export async function render(ctx) {
+	return page({ title, lead: 'What was done here, by whom, newest first. It cannot be changed here; what was done with keys is in the audit ledger.' },
+		listView(ctx, {
+			caption: title, one: 'event', filters: await accountFilters(ctx), topics: ['history'],
+			load: query => ctx.api.list('/history', 'events', query),
+			columns: [
+				{ label: 'When', class: 'fit', cell: event => when(event.at_s) },
+				{ label: 'What', class: 'main', cell: event => [h('span', event.act), event.detail ? h('span.under', event.detail) : null] },
+				{ label: 'Of', cell: event => objectLink(event.object) },
+				{ label: 'By', cell: event => event.actor || '–' },
+				accountColumn(ctx),
+			].filter(Boolean),
+			empty: { icon: 'history', title: 'Nothing has happened yet', text: 'Each change of certificates, resources and people, each log-in and each certificate that was obtained is written down here.' },
+		}));
+}

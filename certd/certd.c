@@ -146,6 +146,14 @@ keyd_trouble(void *ctx, char *ret_why)
 	custody_trouble(certd->custody, ret_why);
 }
 
+static void
+mail_trouble(void *ctx, char *ret_why)
+{
+	const struct certd *certd = ctx;
+
+	people_mail_trouble(certd->people, ret_why);
+}
+
 /* Zeroes when they cannot be read: Status says all else nevertheless. */
 static void
 count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
@@ -164,6 +172,7 @@ make_report(struct certd *certd)
 		.identity = certd->identity,
 		.sandbox = hardening_text(),
 		.keyd_trouble = keyd_trouble,
+		.mail_trouble = mail_trouble,
 		.edges = count_edges,
 		.ctx = certd };
 	struct status st = report_new(&config, &certd->report);
@@ -408,6 +417,8 @@ build(struct certd *certd)
 		st = make_services(certd);
 	if (!failed(st))
 		st = open_ports(certd);
+	if (!failed(st))
+		st = complain("notices", people_start(certd->people));
 	return failed(st) ? st
 			  : complain("acme", obtain_start(certd->obtain,
 						 certd->certificates));
@@ -481,6 +492,9 @@ certd_run(const char *config_path)
 	if (!failed(st))
 		st =
 		    complain_of("acme", obtain_preload(certd.config, why), why);
+	if (!failed(st))
+		st = complain_of(
+		    "notices", people_preload(certd.config, why), why);
 	if (!failed(st))
 		st = complain(
 		    "sandbox", hardening_begin(certd.config, config_path));

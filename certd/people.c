@@ -7,17 +7,21 @@
 
 #include "certd/people.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "certd/console/live.h"
 #include "certd/console/web.h"
 #include "certd/login/sessions.h"
+#include "certd/notices/notice_text.h"
+#include "certd/notices/notices.h"
 #include "certd/secrets.h"
 #include "proto/message.h"
 
 struct people {
 	struct people_config config;
 	struct secrets *secrets;
+	struct notices *notices;
 	struct sessions *sessions;
 	struct web *web; /* NULL: no console is served */
 	struct live *live;
@@ -31,6 +35,72 @@ admits(void *ctx, const struct caller *caller)
 	return quarantine_check(people->config.quarantine, caller);
 }
 
+/* ---- notices ---- */
+
+STATUS
+people_preload(const struct config *config, char *ret_why)
+{
+	_Static_assert(PEOPLE_WHY_MAX == NOTICES_WHY_MAX, "one buffer");
+	return notices_preload(config, ret_why);
+}
+
+/* Whether keyd answers; more of it is not asked here. */
+static void
+look_at_health(void *ctx, struct notices_health *ret_health)
+{
+	const struct people *people = ctx;
+
+	_Static_assert(CUSTODY_WHY_MAX == NOTICES_WHY_MAX, "one buffer");
+	custody_trouble(people->config.custody, ret_health->keyd);
+}
+
+static struct status
+make_notices(struct people *people, char *ret_why)
+{
+	const struct people_config *of = &people->config;
+	const struct notices_config config = { .store = of->store,
+		.secrets = people->secrets,
+		.config = of->config,
+		.metrics = of->metrics,
+		.health = look_at_health,
+		.health_ctx = people };
+
+	return notices_new(&config, &people->notices, ret_why);
+}
+
+/* The link by which somebody logs in. */
+static struct status
+send_link(void *ctx, const char *email, const char *name, const char *url,
+    int64_t expires_s, char *ret_why)
+{
+	const struct people *people = ctx;
+	char end[NOTICE_TIME_MAX], text[2048];
+
+	_Static_assert(API_WHY_MAX == NOTICES_WHY_MAX, "one buffer");
+	notice_text_time(expires_s, end);
+	snprintf(text, sizeof(text),
+	    "Hello%s%s,\n\nthis link logs you in to the console, once, until "
+	    "%s:\n\n%s\n\nIf you do not know what it is for, leave it alone, "
+	    "and tell whoever runs Holdfast for you.\n",
+	    name[0] == 0 ? "" : " ", name, end, url);
+	return notices_mail(
+	    people->notices, email, "Log in to Holdfast", text, ret_why);
+}
+
+STATUS
+people_start(struct people *people)
+{
+	return notices_start(people->notices);
+}
+
+void
+people_mail_trouble(struct people *people, char *ret_why)
+{
+	notices_mail_trouble(people->notices, ret_why);
+}
+
+/* ---- log-in and console ---- */
+
 static struct status
 make_sessions(struct people *people)
 {
@@ -40,6 +110,10 @@ make_sessions(struct people *people)
 		.config = people->config.config,
 		.admits = admits,
 		.admits_ctx = people,
+		.send = people->config.config->notices.smtp.server[0] != 0
+			    ? send_link
+			    : NULL,
+		.send_ctx = people,
 	};
 
 	return sessions_new(&config, &people->sessions);
@@ -69,6 +143,8 @@ people_new(const struct people_config *config, struct people **ret_people,
 	people->config = *config;
 	st = secrets_open(config->config->state_dir, &people->secrets);
 	if (!failed(st))
+		st = make_notices(people, ret_why);
+	if (!failed(st))
 		st = make_sessions(people);
 	if (!failed(st))
 		st = make_console(people);
@@ -82,7 +158,9 @@ people_new(const struct people_config *config, struct people **ret_people,
 STATUS
 people_register(struct people *people, struct api *api)
 {
-	return sessions_register(people->sessions, api);
+	struct status st = sessions_register(people->sessions, api);
+
+	return failed(st) ? st : notices_register(people->notices, api);
 }
 
 void
@@ -107,6 +185,7 @@ people_free(struct people *people)
 	web_free(people->web);
 	live_free(people->live);
 	sessions_free(people->sessions);
+	notices_free(people->notices);
 	secrets_close(people->secrets);
 	free(people);
 }

@@ -19,10 +19,12 @@ struct report_config { /* borrowed for its life */
 	/* Why keyd cannot be reached, empty while it can (custody_trouble);
 	 * NULL: not asked. */
 	void (*keyd_trouble)(void *ctx, char *ret_why);
+	/* The same of mail (certd/people.h). */
+	void (*mail_trouble)(void *ctx, char *ret_why);
 	/* Edges that are live, and that keep newer files than ours; NULL: not
 	 * known. */
 	void (*edges)(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back);
-	void *ctx; /* of both */
+	void *ctx; /* of all three */
 };
 
 STATUS report_new(

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/login/store_sessions.h"
 #include "certd/notices/notice_link.h"
 #include "certd/notices/notices_int.h"
 #include "certd/notices/store_notices.h"
@@ -94,13 +95,41 @@ notices_mail(struct notices *notices, const char *email, const char *subject,
 
 /* ---- Test ---- */
 
+/* Of the user who has logged in and asks. */
 static struct status
-take_email(struct api_call *call, const char *email)
+find_own_email(const struct notices *notices, const struct api_call *call,
+    char ret_email[STORE_EMAIL_MAX])
 {
-	if (email[0] == 0)
-		return status_fail(STATUS_INVALID_ARGUMENT,
+	struct store_session session = { .user.id = 0 };
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct status st = status_ok();
+
+	if (call->web != NULL && call->web->session != 0) {
+		st = store_read(notices->config.store, &tx);
+		if (!failed(st))
+			st = store_sessions_get(
+			    tx, call->web->session, &session);
+	}
+	if (!failed(st) && session.user.id == 0)
+		st = status_fail(STATUS_INVALID_ARGUMENT,
 		    "name the address that the test mail is for (email)");
-	return text_check_email(call, "email", email);
+	if (!failed(st))
+		memcpy(ret_email, session.user.email, STORE_EMAIL_MAX);
+	return st;
+}
+
+static struct status
+take_email(const struct notices *notices, struct api_call *call,
+    const char *asked, char ret_email[STORE_EMAIL_MAX])
+{
+	struct status st;
+
+	if (asked[0] == 0)
+		return find_own_email(notices, call, ret_email);
+	st = text_check_email(call, "email", asked);
+	if (!failed(st))
+		snprintf(ret_email, STORE_EMAIL_MAX, "%s", asked);
+	return st;
 }
 
 static struct status
@@ -137,8 +166,9 @@ test(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	    message_new(&holdfast__certd__v1__test_mail_response__descriptor);
 	Holdfast__Certd__V1__TestMailResponse *to = (void *)message;
 	struct notice_post_result result;
+	char email[STORE_EMAIL_MAX];
 	int64_t account = 0;
-	struct status st = take_email(call, asked->email);
+	struct status st = take_email(notices, call, asked->email, email);
 
 	if (!failed(st))
 		st = find_account(
@@ -146,9 +176,9 @@ test(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	if (!failed(st))
 		st = notices_allow_test(notices, account);
 	if (!failed(st))
-		st = put_test(notices, call, account, asked->email);
+		st = put_test(notices, call, account, email);
 	if (!failed(st))
-		st = send_now(notices, asked->email, "A test mail of Holdfast",
+		st = send_now(notices, email, "A test mail of Holdfast",
 		    "This is a test mail. Notices of certificates that expire, "
 		    "of failures and of trouble come from this address.\n",
 		    &result);

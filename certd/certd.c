@@ -138,22 +138,6 @@ open_quarantine(struct certd *certd)
 	return quarantine_new(&config, &certd->quarantine);
 }
 
-static void
-keyd_trouble(void *ctx, char *ret_why)
-{
-	const struct certd *certd = ctx;
-
-	custody_trouble(certd->custody, ret_why);
-}
-
-static void
-mail_trouble(void *ctx, char *ret_why)
-{
-	const struct certd *certd = ctx;
-
-	people_mail_trouble(certd->people, ret_why);
-}
-
 /* Zeroes when they cannot be read: Status says all else nevertheless. */
 static void
 count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
@@ -168,15 +152,15 @@ count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
 static struct status
 make_report(struct certd *certd)
 {
-	const struct report_config config = { .store = certd->store,
+	struct report_config config = { .store = certd->store,
 		.identity = certd->identity,
 		.sandbox = hardening_text(),
-		.keyd_trouble = keyd_trouble,
-		.mail_trouble = mail_trouble,
 		.edges = count_edges,
 		.ctx = certd };
-	struct status st = report_new(&config, &certd->report);
+	struct status st;
 
+	people_tell(certd->people, &config);
+	st = report_new(&config, &certd->report);
 	return failed(st) ? st : report_register(certd->report, certd->api);
 }
 

@@ -93,10 +93,28 @@ people_start(struct people *people)
 	return notices_start(people->notices);
 }
 
-void
-people_mail_trouble(struct people *people, char *ret_why)
+static void
+keyd_trouble(void *trouble_ctx, char *ret_why)
 {
+	const struct people *people = trouble_ctx;
+
+	custody_trouble(people->config.custody, ret_why);
+}
+
+static void
+mail_trouble(void *trouble_ctx, char *ret_why)
+{
+	const struct people *people = trouble_ctx;
+
 	notices_mail_trouble(people->notices, ret_why);
+}
+
+void
+people_tell(struct people *people, struct report_config *report)
+{
+	report->keyd_trouble = keyd_trouble;
+	report->mail_trouble = mail_trouble;
+	report->trouble_ctx = people;
 }
 
 /* ---- log-in and console ---- */

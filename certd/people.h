@@ -9,6 +9,7 @@
 #include "certd/config.h"
 #include "certd/custody.h"
 #include "certd/quarantine.h"
+#include "certd/report.h"
 #include "certd/rest.h"
 #include "certd/store.h"
 
@@ -38,8 +39,8 @@ STATUS people_new(const struct people_config *config,
 STATUS people_register(struct people *people, struct api *api);
 /* From here on notices are made and sent, until it is freed. */
 STATUS people_start(struct people *people);
-/* Empty, or why no mail is sent; PEOPLE_WHY_MAX. */
-void people_mail_trouble(struct people *people, char *ret_why);
+/* What Status says of keyd and mail, which is borrowed. */
+void people_tell(struct people *people, struct report_config *report);
 /* What the REST port is given of it, which is borrowed. */
 void people_serve(struct people *people, struct rest_config *rest);
 /* After the ports are closed.  NULL is allowed */

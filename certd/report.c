@@ -72,9 +72,9 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	if (failed(st))
 		return st;
 	if (config->keyd_trouble != NULL)
-		config->keyd_trouble(config->ctx, trouble);
+		config->keyd_trouble(config->trouble_ctx, trouble);
 	if (config->mail_trouble != NULL)
-		config->mail_trouble(config->ctx, mail);
+		config->mail_trouble(config->trouble_ctx, mail);
 	if (to == NULL || !message_text(&to->version, HOLDFAST_VERSION) ||
 	    !message_text(&to->identity, config->identity) ||
 	    !message_text(&to->keyd_trouble, trouble) ||

@@ -131,7 +131,8 @@ struct rest_request {
 	struct rest_headers headers;
 	enum rest_what what;
 	struct route route;
-	bool is_known; /* caller is set */
+	bool one_click; /* see certd/rest_one_click.h */
+	bool is_known;  /* caller is set */
 	struct caller caller;
 	struct api_web web;
 	char address[INET6_ADDRSTRLEN];

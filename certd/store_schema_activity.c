@@ -10,10 +10,10 @@
  * microseconds a row, measured with SQLite alone: 100,000 sites that an edge
  * reports took 0.6 s in place of 0.3 s, a certificate that is replaced at
  * 100,000 resources 0.9 s in place of 0.4 s, one binding that is changed, with
- * its commit, 0.26 ms in place of 0.20 ms.  The other way, to look at the newest
- * rows of each table, costs the writer nothing and does not see what is changed
- * in place, which most of it is.  Columns that are written over and over and
- * that no page shows (signs of life, due times) have no trigger.
+ * its commit, 0.26 ms in place of 0.20 ms.  The other way, to look at the
+ * newest rows of each table, costs the writer nothing and does not see what is
+ * changed in place, which most of it is.  Columns that are written over and
+ * over and that no page shows (signs of life, due times) have no trigger.
  */
 
 #include "certd/store_schema.h"

@@ -13,6 +13,13 @@
 #include "certd/openapi_int.h"
 #include "proto/json.h"
 
+/* keyd's, where certd has one of that name. */
+static const struct {
+	const char *full, *name;
+} RENAMED[] = {
+	{ "holdfast.keyd.v1.GetStatusResponse", "KeydStatus" },
+};
+
 /* "holdfast.certd.v1.UpdateResourceRequest.Field" is
  * "UpdateResourceRequestField". */
 static void
@@ -20,6 +27,11 @@ name_of(const char *full, const char *package, char *ret_name, size_t max)
 {
 	size_t len = strlen(package), n = 0;
 
+	for (size_t i = 0; i < sizeof(RENAMED) / sizeof(RENAMED[0]); i++)
+		if (strcmp(full, RENAMED[i].full) == 0) {
+			(void)snprintf(ret_name, max, "%s", RENAMED[i].name);
+			return;
+		}
 	if (strncmp(full, package, len) == 0 && full[len] == '.')
 		full += len + 1;
 	for (; *full != 0 && n + 1 < max; full++)

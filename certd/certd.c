@@ -138,14 +138,6 @@ open_quarantine(struct certd *certd)
 	return quarantine_new(&config, &certd->quarantine);
 }
 
-static void
-keyd_trouble(void *ctx, char *ret_why)
-{
-	const struct certd *certd = ctx;
-
-	custody_trouble(certd->custody, ret_why);
-}
-
 /* Zeroes when they cannot be read: Status says all else nevertheless. */
 static void
 count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
@@ -160,14 +152,15 @@ count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
 static struct status
 make_report(struct certd *certd)
 {
-	const struct report_config config = { .store = certd->store,
+	struct report_config config = { .store = certd->store,
 		.identity = certd->identity,
 		.sandbox = hardening_text(),
-		.keyd_trouble = keyd_trouble,
 		.edges = count_edges,
 		.ctx = certd };
-	struct status st = report_new(&config, &certd->report);
+	struct status st;
 
+	people_tell(certd->people, &config);
+	st = report_new(&config, &certd->report);
 	return failed(st) ? st : report_register(certd->report, certd->api);
 }
 
@@ -408,6 +401,8 @@ build(struct certd *certd)
 		st = make_services(certd);
 	if (!failed(st))
 		st = open_ports(certd);
+	if (!failed(st))
+		st = complain("notices", people_start(certd->people));
 	return failed(st) ? st
 			  : complain("acme", obtain_start(certd->obtain,
 						 certd->certificates));
@@ -481,6 +476,9 @@ certd_run(const char *config_path)
 	if (!failed(st))
 		st =
 		    complain_of("acme", obtain_preload(certd.config, why), why);
+	if (!failed(st))
+		st = complain_of(
+		    "notices", people_preload(certd.config, why), why);
 	if (!failed(st))
 		st = complain(
 		    "sandbox", hardening_begin(certd.config, config_path));

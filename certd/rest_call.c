@@ -24,6 +24,7 @@
 #include "certd/rest_int.h"
 #include "certd/rest_live.h"
 #include "certd/rest_message.h"
+#include "certd/rest_one_click.h"
 #include "certd/rest_session.h"
 #include "certd/rest_web.h"
 #include "proto/json.h"
@@ -115,6 +116,7 @@ check_body(struct rest_request *request)
 		return;
 	}
 	if (!is_media_type(headers->content_type, "application/json") &&
+	    !rest_one_click_takes_body(request) &&
 	    !(request->verb == API_PATCH &&
 		is_media_type(
 		    headers->content_type, "application/merge-patch+json"))) {
@@ -177,6 +179,8 @@ find_route(struct rest_request *request)
 		request->what = REST_OPENAPI;
 	else if (strcmp(request->path, "/healthz") == 0)
 		request->what = REST_HEALTH;
+	else if (rest_one_click_takes(request))
+		request->what = REST_METHOD;
 	else if (rest_web_takes(request))
 		request->what = REST_WEB;
 	else if (rest_live_takes(request)) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "certd/query.h"
+#include "certd/rest_one_click.h"
 #include "proto/json.h"
 #include "proto/message.h"
 
@@ -50,8 +51,9 @@ take_parameter(void *ctx, const char *name, const char *value)
 		filling->request->download = strcmp(value, "1") == 0;
 		return status_ok();
 	}
-	if (filling->request->verb == API_POST ||
-	    filling->request->verb == API_PATCH)
+	if (!filling->request->one_click &&
+	    (filling->request->verb == API_POST ||
+		filling->request->verb == API_PATCH))
 		return wrong_parameter(filling, name,
 		    "this request's fields stand in its body, not in the "
 		    "query");
@@ -105,7 +107,7 @@ rest_message_make(
 	scoped(message_free) ProtobufCMessage *message = NULL;
 	struct status st;
 
-	if (body.len == 0)
+	if (body.len == 0 || rest_one_click_takes_body(request))
 		body = bytes_of("{}");
 	st = json_read(input, body, &message, ret_why);
 	filling.message = message;

@@ -101,9 +101,24 @@ MAY = {
     "Ledger.Entries": (NOBODY, None),
     "Ledger.Prove": (NOBODY, None),
     "EdgeCustody.Quarantine": (NOBODY, None),
+    # Who has logged in, or is about to: never a token's affair.
+    "Sessions.Create": (NOBODY, None),
+    "Sessions.UseLink": (NOBODY, None),
+    "Sessions.UseCertificate": (NOBODY, None),
+    "Sessions.Get": (NOBODY, None),
+    "Sessions.End": (NOBODY, None),
+    "Sessions.List": (NOBODY, None),
+    "Sessions.Revoke": (NOBODY, None),
+    "Sessions.SetPassword": (NOBODY, None),
+    "Sessions.BeginTotp": (NOBODY, None),
+    "Sessions.ConfirmTotp": (NOBODY, None),
+    "Sessions.DisableTotp": (NOBODY, None),
+    "Sessions.MakeLink": (MANAGE, "account:write"),
     "Status.Get": (NOBODY, None),
     "Status.History": (MANAGE_READ, "account:read"),
 }
+# Anybody may, with a token or without (test_login.py).
+OPEN = {"Sessions.Create", "Sessions.UseLink", "Sessions.UseCertificate"}
 SCOPES = sorted({scope for _, scope in MAY.values() if scope})
 MISSING = 999999999
 
@@ -156,6 +171,8 @@ def ask(bed, method, token, name=MISSING, body=None, query=""):
 def test_it_is_said_of_every_method_who_may_call_it(methods):
     assert set(methods) == set(MAY)
     for name, (roles, _) in MAY.items():
+        assert ("security" in methods[name][2]) == (name.startswith("Sessions.") and not roles)
+        assert (methods[name][2].get("security") == []) == (name in OPEN)
         text = methods[name][2]["description"].splitlines()[-1]
         said = re.fullmatch(r"Tokens of role (.*)\.", text)
         assert set(said.group(1).split(", ") if said else ()) == roles, (name, text)
@@ -166,6 +183,8 @@ def test_a_role_may_what_is_its_own_and_nothing_else(bed, methods, role):
     token = bed.make_token("acme", ROLES[role], f"role-{role}")
     wrong = {}
     for name, (roles, _) in MAY.items():
+        if name in OPEN:
+            continue
         code, answer = ask(bed, methods[name], token)
         if (code == 403) != (role not in roles) or code == 401 or code >= 500:
             wrong[name] = code, answer
@@ -180,10 +199,13 @@ def test_a_scope_reaches_as_far_as_it_says(bed, methods, scope):
     reaches = {scope, scope.replace(":write", ":read")}
     wrong = {}
     for name, (roles, needed) in MAY.items():
+        if name in OPEN:
+            continue
         code, answer = ask(bed, methods[name], token)
         may = bool(roles) and needed in reaches
-        # These change resources too.
-        may = may and name not in ("Certificates.Replace", "Enrollments.Revoke")
+        # These change resources too; a link is for all that the user may.
+        may = may and name not in ("Certificates.Replace", "Enrollments.Revoke",
+                                   "Sessions.MakeLink")
         if (code == 403) == may or code == 401 or code >= 500:
             wrong[name] = code, answer
         if code == 403 and roles:
@@ -358,6 +380,7 @@ def references(bed, mine):
         "Diagnoses.Run.resource": (None, {}, "resources", int),
         "Diagnoses.List.resource": (None, {}, "resources", int),
         "Tokens.Create.user_id": (None, {"name": "x", "role": "viewer"}, "users", int),
+        "Sessions.MakeLink.user_id": (None, {}, "users", int),
     }
 
 

@@ -25,6 +25,10 @@ function stateCell(enrollment) {
 	return h('div.stack-s', h('span', stateBadge(enrollment.state)), enrollment.problem ? h('span.under.clamp', { title: enrollment.problem }, enrollment.problem) : null);
 }
 
+function forCell(enrollment) {
+	return [enrollment.resource ? h('a', { href: href(`/resources/${enrollment.resource}`) }, `Resource ${enrollment.resource}`) : h('span', 'The account'), h('span.under', word(enrollment.validation))];
+}
+
 export async function render(ctx) {
 	const add = () => linkButton('Enroll host names', '/enrollments/new', { kind: 'primary', icon: 'plus' });
 	const may = ctx.session.mayChange;
@@ -36,8 +40,7 @@ export async function render(ctx) {
 			{ label: 'State', class: 'wide', cell: stateCell },
 			{ label: 'Valid until', class: 'fit', cell: each => when(each.not_after_s, 'both') },
 			{ label: 'Next', class: 'fit', cell: each => each.next_at_s ? when(each.next_at_s, 'relative') : h('span.quiet', '–') },
-			{ label: 'Validation', class: 'fit', cell: each => word(each.validation) },
-			{ label: 'For', class: 'fit', cell: each => each.resource ? h('a', { href: href(`/resources/${each.resource}`) }, `Resource ${each.resource}`) : h('span.quiet', 'The account') },
+			{ label: 'For', class: 'fit', cell: forCell },
 			accountColumn(ctx),
 		].filter(Boolean),
 		empty: { icon: 'enrollment', title: 'No enrollments yet', text: 'An enrollment says which certificate is wanted; it is obtained, and renewed from then on. Resources of mode automatic and ACME make theirs by themselves.',

@@ -2,7 +2,7 @@
 //
 // Fields of enrollments. The kind of validation says which others there are.
 
-import { h, icon, mount, uniqueId } from '../dom.js';
+import { h, mount, uniqueId } from '../dom.js';
 import { field } from '../field.js';
 import { keyName } from '../certificate/words.js';
 
@@ -88,7 +88,7 @@ export function contactsField(contacts, value = []) {
 	}) : h('p.small.quiet', 'The account has no contacts: its administrators and engineers are told.'));
 	draw(contacts);
 	return {
-		name: 'contacts', input: list, node: h('div.field', h('span.label', { id: label }, icon('contact'), ' Who is told of its validation'), list),
+		name: 'contacts', input: list, node: h('div.field', h('span.label', { id: label }, 'Who is told of its validation'), list),
 		get value() { return [...chosen]; }, setError() {}, validate: () => true, focus: () => list.querySelector('input')?.focus(),
 		offer(items) {
 			chosen.clear();

@@ -58,7 +58,7 @@ export async function render(ctx) {
 	const all = await fields(ctx);
 	const part = (options, ...items) => ({ node: card(options, h('div.stack', items)), fields: items.flatMap(each => each.fields || [each]) });
 	const rest = more('Key, pool, issuer, profile, account', all.key, all.pool, all.issuer, all.profile, all.account);
-	const time = { node: h('div.grid', all.within, all.unit), fields: [all.within, all.unit] };
+	const time = { node: h('div.pair', all.within, all.unit), fields: [all.within, all.unit] };
 	return page({ title, crumbs: [['Plans', '/plans']], lead: 'Of certificates that certd has obtained. Where several are named, all must hold.' }, h('div.split', form(ctx, {
 		wide: true, submit: 'Estimate', submitIcon: 'plan', cancel: '/plans', onSubmit: values => send(ctx, values),
 		items: [part({ title: 'What is replaced' }, all.authority, rest), part({ title: 'How' }, time, all.to, all.revoke)],

@@ -24,8 +24,8 @@ const TEXT = {
 	leaf: ({ hash, octets }) => [h('p', `SHA-256 over 0x00 and the ${bytes(octets)} of the entry.`), short(hash)],
 	path: ({ steps: list, size }) => [
 		h('p', list.length ? `${plural(list.length, 'hash', 'hashes')} beside the way lead from the leaf to the root of a tree with ${plural(size, 'entry', 'entries')}.` : 'It is the only entry: the leaf is the root.'),
-		h('details.more', h('summary', icon('right'), 'Show the path'), h('ol.path', list.map(each => h('li',
-			h('span', each.side === 'left' ? 'with the left one' : 'with the right one'), short(each.with), h('span.visually-hidden', 'makes'), short(each.hash)))))],
+		h('details.more', h('summary', icon('right'), 'Show the path'), h('ol.climb', list.map(each => h('li',
+			h('span.quiet', each.side === 'left' ? 'from the left' : 'from the right'), short(each.with), h('span.quiet', 'gives'), short(each.hash)))))],
 	root: ({ root }) => [h('p', 'That is the root that the checkpoint names:'), short(root)],
 	checkpoint: ({ note: text }) => [codeBlock(text, { label: 'Checkpoint, a signed note' })],
 };

@@ -226,7 +226,7 @@ function draw(view, quietly) {
 function contentOf(view) {
 	const { options, items } = view;
 	if (!items.length && view.next)
-		return emptyState({ icon: 'search', title: 'Nothing found so far', text: `There is more to look through for a ${options.one} that is as asked.`,
+		return emptyState({ icon: 'search', title: 'Nothing found so far', text: 'A part was looked through; there is more.',
 			actions: [button('Look further', { kind: 'primary', run: () => turn(view, () => view.pages.push(view.next)) })] });
 	if (items.length || view.pages.length > 1)
 		return table({ ...options, rows: items, order: view.order, onSort: order => change(view, () => { view.order = order; }) });

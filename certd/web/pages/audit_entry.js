@@ -44,7 +44,7 @@ function factsCard(entry) {
 			['Written by', entry.keyd],
 			['Not understood', entry.unknown.length ? `Fields ${entry.unknown.join(', ')}: they are newer than this console` : null],
 		]),
-		h('p.small.quiet', 'Read from the octets that are in the tree: what stands here is what the proof proves.')));
+		h('p.small.quiet', 'Read from the very octets that the proof is about, not from what certd says of them.')));
 }
 
 export async function render(ctx) {

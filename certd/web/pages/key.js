@@ -35,13 +35,19 @@ const ATTRIBUTES = [
 	['local', 'CKA_LOCAL', true, 'It was made in the token', 'It was brought into the token'],
 ];
 
-/* What follows from a key having come from outside is no fault of its own. */
 const FROM_OUTSIDE = new Set(['always_sensitive', 'never_extractable', 'local']);
+
+/* What follows from a key having come from outside, or from being kept as a blob, is no fault of its own. */
+function isExplained(key, name) {
+	if (key.wrapped && (name === 'extractable' || name === 'never_extractable'))
+		return true;
+	return key.origin !== 'generated' && FROM_OUTSIDE.has(name);
+}
 
 function attributeRow(key, [name, pkcs11, wanted, good, bad]) {
 	const value = Boolean(key.attributes[name]);
 	const is_good = value === wanted;
-	const kind = is_good ? 'good' : key.origin !== 'generated' && FROM_OUTSIDE.has(name) ? 'info' : 'bad';
+	const kind = is_good ? 'good' : isExplained(key, name) ? 'info' : 'bad';
 	return h('li', { class: kind }, icon(kind), h('span', is_good ? good : bad), h('code', `${pkcs11} ${value}`));
 }
 

@@ -52,7 +52,7 @@ function filesOf({ name, dossier, signature, key }) {
 
 /** @param {Object} ctx the page's context @param {Object} kept the key */
 export function dossierCard(ctx, kept) {
-	const view = h('div.stack', { 'aria-live': 'polite' });
+	const view = h('div.stack.said-box', { 'aria-live': 'polite' });
 	const act = button('Have it made', { icon: 'file', run: () => get(ctx, kept, view) });
 	return card({ title: 'Dossier', actions: act }, h('div.stack',
 		h('p', 'Everything that keyd and the token know of this key, in one signed file: birth, attributes then and now, who may use it and who approved that, who used it for what, and each custody act with its proof. For auditors, and for whoever must be convinced.'), view));

@@ -191,6 +191,15 @@ def log_out(page):
 DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
+def shot(page, name, width=WIDTH):
+    """All of the page, in a window as high as it is: what sticks to the window ends with it."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.emulate(width=width, height=max(HEIGHT, height))
+    page.evaluate(DRAWN)
+    page.screenshot(name)
+    page.emulate(width=width, height=HEIGHT)
+
+
 def look(page, name=None, dark=False, phone=False):
     """axe in light and dark, and no scrolling sideways on a phone.
 
@@ -199,18 +208,18 @@ def look(page, name=None, dark=False, phone=False):
     settled(page)
     page.check_axe()
     if name:
-        page.screenshot(name)
+        shot(page, name)
     page.emulate(dark=True)
     page.evaluate(DRAWN)
     page.check_axe()
     if name and dark:
-        page.screenshot(f"{name}-dark")
+        shot(page, f"{name}-dark")
     page.emulate(dark=False, width=PHONE)
     page.evaluate(DRAWN)
     wait_for("it fits a phone", lambda: page.overflows() <= 0, 5)
     if name and phone:
         page.check_axe()
-        page.screenshot(f"{name}-phone")
+        shot(page, f"{name}-phone", PHONE)
     page.emulate(width=WIDTH, height=HEIGHT)
 
 
@@ -246,7 +255,7 @@ def _texts(value):
 def _octets(text):
     """What a text may stand for: itself, what is base64 of it, its PEM blocks."""
     yield text.encode()
-    yield from (re.sub(r"\s", "", text).encode(),)
+    yield re.sub(r"\s", "", text).encode()
     for block in [text, *re.findall(r"-----BEGIN [^-]+-----(.*?)-----END", text, re.S)]:
         with contextlib.suppress(ValueError):
             yield base64.b64decode(re.sub(r"\s", "", block), validate=True)

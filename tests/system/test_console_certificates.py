@@ -17,7 +17,7 @@ from bed import wait_for
 from certd_bed import ENGINEER
 from certs import Pki, der, fingerprint, key_pem, pem
 from console_bed import (
-    Console, at, button, card, follow, go, key_forms, look, never_sent, section)
+    Console, at, button, card, follow, go, key_forms, look, never_sent, section, shot)
 
 ANNA, EVA = "anna@acme.test", "eva@acme.test"  # administrator, engineer
 SECRET = "correct horse on a boat"
@@ -211,7 +211,7 @@ def test_a_bundle_is_pasted_in_any_order_and_told_what_was_put_right(bed, visits
     for note in ("Removed a byte order mark.", "Removed blanks around and inside lines.",
                  "Ignored text between blocks.", "Put 2 certificates in order."):
         found.get_by_text(note, exact=True).expect_visible()
-    page.screenshot("certificate_new-found")
+    shot(page, "certificate_new-found")
     page.get_by_role("textbox", name=re.compile("^Name")).fill("paste.example.com by hand")
     added = add(bed, page, "paste.example.com", key)
     assert added["name"] == "paste.example.com by hand" and added["resources"] == []

@@ -164,7 +164,7 @@ def test_the_theme_is_chosen_and_kept_and_a_phone_has_a_menu(bed, visits):
     section(page, "Certificates").expect_hidden()
     assert page.overflows() <= 0
     page.emulate(width=WIDTH, height=HEIGHT)
-    background = "getComputedStyle(document.body).backgroundColor"
+    background = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(background)
     go(page, "/settings", "Settings")
     card(page, "Look").get_by_role("radio", name="Dark").check(force=True)

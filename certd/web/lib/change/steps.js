@@ -65,6 +65,8 @@ export function stepsOf(change) {
 	const place = placeOf(change);
 	const list = [];
 	ORDER.forEach(([name, title], i) => {
+		if (name === 'proving' && !change.resource && change.state !== 'proving')
+			return;
 		const event = change.history.find(each => each.state === name);
 		if (i < place && event)
 			list.push({ state: 'good', name, title, text: event.text, at_s: event.at_s });

@@ -76,7 +76,7 @@ function changeSlot(ctx, refresh) {
 			if (id === shown)
 				return;
 			shown = id;
-			mount(node, id ? card({ title: 'Its certificate is being obtained' }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
+			mount(node, id ? card({ title: 'Obtaining its certificate' }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
 		},
 	};
 }

@@ -71,7 +71,7 @@ function changeSlot(ctx, refresh) {
 	return {
 		node,
 		async show(enrollment) {
-			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`) : null;
+			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`).catch(() => null) : null;
 			const id = change && (!hasEnded(change) || change.id === shown) ? change.id : 0;
 			if (id === shown)
 				return;

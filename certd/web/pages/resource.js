@@ -25,11 +25,18 @@ const CHANGES_SHOWN = 5;
 
 /* ---- as it is now ---- */
 
+/* A change of long ago may be gone. */
+const ifThere = asked => asked.catch(problem => {
+	if (problem.status === 404)
+		return null;
+	throw problem;
+});
+
 async function load(ctx, id) {
 	const resource = await ctx.api.get(`/resources/${id}`);
 	const [enrollment, change] = await Promise.all([
-		resource.enrollment ? ctx.api.get(`/enrollments/${resource.enrollment}`) : null,
-		resource.change ? ctx.api.get(`/changes/${resource.change}`) : null,
+		resource.enrollment ? ifThere(ctx.api.get(`/enrollments/${resource.enrollment}`)) : null,
+		resource.change ? ifThere(ctx.api.get(`/changes/${resource.change}`)) : null,
 	]);
 	return { resource, enrollment, change };
 }

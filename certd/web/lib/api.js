@@ -3,18 +3,34 @@
 // certd's REST API (docs/REST.md). Failures are Problems, whose detail is a
 // sentence for people. Nothing else of the console calls fetch().
 
+/* In place of HTTP's phrases, which are not for people. */
+const TITLES = {
+	INVALID_ARGUMENT: 'Not accepted', OUT_OF_RANGE: 'Not accepted', UNAUTHENTICATED: 'Not logged in', PERMISSION_DENIED: 'Not allowed',
+	NOT_FOUND: 'Not found', UNIMPLEMENTED: 'Not offered here', ALREADY_EXISTS: 'There already', FAILED_PRECONDITION: 'Not possible now',
+	ABORTED: 'Changed meanwhile', RESOURCE_EXHAUSTED: 'Too much at once', UNAVAILABLE: 'Not available now',
+	DEADLINE_EXCEEDED: 'Took too long', INTERNAL: 'certd failed', UNKNOWN: 'certd failed', DATA_LOSS: 'certd failed',
+};
+const OWN_NAMES = /^(?:keyd|certd|edged|holdfast)\b/;
+
+/* certd's sentences begin as they do in a log: "there is no such certificate".
+   What begins with a place or a name keeps it: "email: ...", "a.example is ...". */
+function sentence(text) {
+	const begins = /^[a-z]+ /.test(text) && !OWN_NAMES.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+	return /[.!?:]$/.test(begins) ? begins : `${begins}.`;
+}
+
 /** A failure: an answer of certd (RFC 9457), or none at all. */
 export class Problem extends Error {
 	/** @param {number} status HTTP's; 0: no answer @param {Object} body problem+json @param {number} retry_after_s */
 	constructor(status, body = {}, retry_after_s = 0) {
-		super(body.detail || body.title || `certd answered ${status}.`);
+		super(sentence(body.detail || body.title || `certd answered ${status}`));
 		this.name = 'Problem';
 		this.status = status;
 		/** 'NOT_FOUND', 'FAILED_PRECONDITION' ... */
 		this.code = body.code || '';
 		/** Finer than code: 'TOTP_REQUIRED'. May be empty. */
 		this.reason = body.reason || '';
-		this.title = body.title || 'That did not work';
+		this.title = TITLES[this.code] || body.title || 'That did not work';
 		/** A sentence for people: what was wrong, what to do. */
 		this.detail = this.message;
 		/** For certd's log: "urn:...". May be empty. */

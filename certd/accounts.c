@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "certd/accounts_int.h"
+#include "certd/notices/store_notice_account.h"
 #include "certd/store_accounts.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/accounts.pb-c.h"
@@ -88,6 +89,8 @@ create_in(struct db_tx *tx, struct api_call *call,
 		    status_fail(
 			STATUS_ALREADY_EXISTS, "the name is taken already"),
 		    "there is an account %s already", asked->name);
+	if (!failed(st))
+		st = store_notice_account_begin(tx, id);
 	if (!failed(st))
 		st = store_accounts_get(tx, id, ret_account);
 	return failed(st) ? st
@@ -293,6 +296,8 @@ remove_in(struct db_tx *tx, struct api_call *call,
 
 	if (!failed(st))
 		st = check_empty(tx, call, &account);
+	if (!failed(st))
+		st = store_notice_account_end(tx, account.id);
 	if (!failed(st))
 		st = store_accounts_remove(tx, account.id);
 	return failed(st) ? st : event(tx, call, &account, "account deleted");

@@ -25,15 +25,14 @@
 #include "certd/grpc_port.h"
 #include "certd/hardening.h"
 #include "certd/key_janitor.h"
-#include "certd/login/sessions.h"
 #include "certd/obtain.h"
 #include "certd/opener.h"
+#include "certd/people.h"
 #include "certd/quarantine.h"
 #include "certd/report.h"
 #include "certd/requests.h"
 #include "certd/resources.h"
 #include "certd/rest.h"
-#include "certd/secrets.h"
 #include "certd/settings.h"
 #include "certd/shared.h"
 #include "certd/state_lock.h"
@@ -51,8 +50,6 @@ struct certd {
 	struct store *store;
 	struct custody *custody;
 	struct quarantine *quarantine;
-	struct secrets *secrets;
-	struct sessions *sessions;
 	unsigned identity_seen;
 	struct api *api;
 	struct report *report;
@@ -63,8 +60,7 @@ struct certd {
 	struct resources *resources;
 	struct edges *edges;
 	struct grpc_port *port;
-	struct web *web;
-	struct live *live;
+	struct people *people;
 	struct rest *rest;
 	struct metrics_http *metrics_http;
 };
@@ -142,14 +138,6 @@ open_quarantine(struct certd *certd)
 	return quarantine_new(&config, &certd->quarantine);
 }
 
-static void
-keyd_trouble(void *ctx, char *ret_why)
-{
-	const struct certd *certd = ctx;
-
-	custody_trouble(certd->custody, ret_why);
-}
-
 /* Zeroes when they cannot be read: Status says all else nevertheless. */
 static void
 count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
@@ -164,14 +152,15 @@ count_edges(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back)
 static struct status
 make_report(struct certd *certd)
 {
-	const struct report_config config = { .store = certd->store,
+	struct report_config config = { .store = certd->store,
 		.identity = certd->identity,
 		.sandbox = hardening_text(),
-		.keyd_trouble = keyd_trouble,
 		.edges = count_edges,
 		.ctx = certd };
-	struct status st = report_new(&config, &certd->report);
+	struct status st;
 
+	people_tell(certd->people, &config);
+	st = report_new(&config, &certd->report);
 	return failed(st) ? st : report_register(certd->report, certd->api);
 }
 
@@ -262,26 +251,18 @@ make_edges(struct certd *certd)
 }
 
 static struct status
-admits(void *ctx, const struct caller *caller)
+make_people(struct certd *certd)
 {
-	const struct certd *certd = ctx;
-
-	return quarantine_check(certd->quarantine, caller);
-}
-
-static struct status
-make_sessions(struct certd *certd)
-{
-	const struct sessions_config config = {
-		.store = certd->store,
-		.secrets = certd->secrets,
+	const struct people_config config = { .store = certd->store,
+		.custody = certd->custody,
+		.quarantine = certd->quarantine,
 		.config = certd->config,
-		.admits = admits,
-		.admits_ctx = certd,
-	};
-	struct status st = sessions_new(&config, &certd->sessions);
+		.metrics = certd->metrics };
+	char why[PEOPLE_WHY_MAX] = "";
+	struct status st = complain_of(
+	    "console", people_new(&config, &certd->people, why), why);
 
-	return failed(st) ? st : sessions_register(certd->sessions, certd->api);
+	return failed(st) ? st : people_register(certd->people, certd->api);
 }
 
 static struct status
@@ -299,7 +280,7 @@ make_services(struct certd *certd)
 	if (!failed(st))
 		st = complain("edges", make_edges(certd));
 	if (!failed(st))
-		st = complain("sessions", make_sessions(certd));
+		st = make_people(certd);
 	if (!failed(st))
 		st = complain("status", make_report(certd));
 	if (!failed(st))
@@ -316,6 +297,14 @@ identity(void *ctx, bool *ret_changed, char **ret_cert_pem, char **ret_key_pem)
 
 	return custody_identity(certd->custody, &certd->identity_seen,
 	    ret_changed, ret_cert_pem, ret_key_pem);
+}
+
+static struct status
+admits(void *ctx, const struct caller *caller)
+{
+	const struct certd *certd = ctx;
+
+	return quarantine_check(certd->quarantine, caller);
 }
 
 static struct status
@@ -341,17 +330,6 @@ open_grpc(struct certd *certd)
 }
 
 static struct status
-open_console(struct certd *certd)
-{
-	const struct live_config config = { .store = certd->store };
-	struct status st = live_new(&config, &certd->live);
-
-	if (failed(st) || !certd->config->console.enabled)
-		return st;
-	return web_new(certd->config->console.folder, &certd->web);
-}
-
-static struct status
 open_rest(struct certd *certd)
 {
 	static const enum rest_tls_mode MODES[] = {
@@ -359,7 +337,7 @@ open_rest(struct certd *certd)
 		[CONFIG_TLS_FILES] = REST_TLS_FILES,
 		[CONFIG_TLS_OFF] = REST_TLS_OFF,
 	};
-	const struct rest_config config = {
+	struct rest_config config = {
 		.listen = certd->config->rest.listen,
 		.tls = MODES[certd->config->rest.tls],
 		.certificate = certd->config->rest.certificate,
@@ -368,19 +346,12 @@ open_rest(struct certd *certd)
 		.api = certd->api,
 		.store = certd->store,
 		.metrics = certd->metrics,
-		.web = certd->web,
-		.live = certd->live,
-		.sessions = certd->sessions,
-		.console_url = certd->config->console.url,
-		.client_ca = certd->config->console.client_certificates
-				 ? custody_ca_pem(certd->custody)
-				 : NULL,
-		.client_domain = custody_domain(certd->custody),
 	};
 	char why[REST_WHY_MAX] = "";
 
 	if (config.listen[0] == 0)
 		return status_ok();
+	people_serve(certd->people, &config);
 	return complain_of("rest", rest_start(&config, &certd->rest, why), why);
 }
 
@@ -400,8 +371,6 @@ open_ports(struct certd *certd)
 {
 	struct status st = complain("listen", open_grpc(certd));
 
-	if (!failed(st))
-		st = complain("console", open_console(certd));
 	if (!failed(st))
 		st = open_rest(certd);
 	if (!failed(st))
@@ -425,9 +394,6 @@ build(struct certd *certd)
 	if (!failed(st))
 		st = complain("database", open_store(certd));
 	if (!failed(st))
-		st = complain("secrets.key",
-		    secrets_open(certd->config->state_dir, &certd->secrets));
-	if (!failed(st))
 		st = open_custody(certd);
 	if (!failed(st))
 		st = complain("quarantine", open_quarantine(certd));
@@ -435,6 +401,8 @@ build(struct certd *certd)
 		st = make_services(certd);
 	if (!failed(st))
 		st = open_ports(certd);
+	if (!failed(st))
+		st = complain("notices", people_start(certd->people));
 	return failed(st) ? st
 			  : complain("acme", obtain_start(certd->obtain,
 						 certd->certificates));
@@ -469,11 +437,9 @@ certd_done(struct certd *certd)
 	obtain_end_waits(certd->obtain);
 	metrics_http_stop(certd->metrics_http);
 	rest_stop(certd->rest);
-	web_free(certd->web);
-	live_free(certd->live);
 	grpc_port_close(certd->port);
 	obtain_stop(certd->obtain);
-	sessions_free(certd->sessions);
+	people_free(certd->people);
 	report_free(certd->report);
 	edges_free(certd->edges);
 	resources_free(certd->resources);
@@ -484,7 +450,6 @@ certd_done(struct certd *certd)
 	api_free(certd->api);
 	quarantine_free(certd->quarantine);
 	custody_close(certd->custody);
-	secrets_close(certd->secrets);
 	store_close(certd->store);
 	metrics_free(certd->metrics);
 	state_lock_release(certd->lock);
@@ -511,6 +476,9 @@ certd_run(const char *config_path)
 	if (!failed(st))
 		st =
 		    complain_of("acme", obtain_preload(certd.config, why), why);
+	if (!failed(st))
+		st = complain_of(
+		    "notices", people_preload(certd.config, why), why);
 	if (!failed(st))
 		st = complain(
 		    "sandbox", hardening_begin(certd.config, config_path));

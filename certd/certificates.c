@@ -108,6 +108,8 @@ import_parameters(void *ctx, struct api_call *call,
 	    !fill_parameters(&wrapping,
 		(Holdfast__Keyd__V1__ImportParametersResponse *)reply))
 		return message_no_memory();
+	((Holdfast__Keyd__V1__ImportParametersResponse *)reply)
+	    ->exposed_upload = certificates->config.allow_exposed_upload;
 	*ret_reply = reply;
 	reply = NULL;
 	return st;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "certd/config_int.h"
+#include "mail/address.h"
 
 static const char *const SMTP_TLS[] = { "starttls", "implicit", "off", NULL };
 static const char *const SECOND_FACTOR[] = { "optional", "required", NULL };
@@ -174,6 +175,22 @@ is_console_url(const char *url)
 }
 
 static const char *
+wrong_addresses(const struct config *config)
+{
+	const struct conf_strings *operators = &config->notices.operators;
+	const char *from = config->notices.smtp.from;
+
+	if (from[0] != 0 && failed(mail_address_check(from)))
+		return "notices.smtp.from: write one e-mail address, such as "
+		       "holdfast@example.net";
+	for (size_t i = 0; i < operators->len; i++)
+		if (failed(mail_address_check(operators->at[i])))
+			return "notices.operators: write e-mail addresses, "
+			       "such as ops@example.net";
+	return NULL;
+}
+
+static const char *
 wrong_smtp(const struct config *config)
 {
 	if (config->notices.smtp.server[0] == 0)
@@ -221,5 +238,6 @@ config_check_console(const struct config *config)
 		return "notices.smtp.password_file: write an absolute path";
 	if (!is_absolute_or_none(config->notices.webhook_ca_file))
 		return "notices.webhook_ca_file: write an absolute path";
-	return wrong_smtp(config);
+	return wrong_addresses(config) != NULL ? wrong_addresses(config)
+					       : wrong_smtp(config);
 }

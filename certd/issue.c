@@ -170,12 +170,29 @@ issue_doing(struct issue *issue, const char *format, ...)
 	va_end(args);
 }
 
+/* It has come to where a person is waited for. */
+static struct status
+put_awaiting(const struct issue *issue, struct db_tx *tx)
+{
+	const int state = issue->row.state;
+	char object[40];
+
+	if (state == issue->saved_state ||
+	    (state != CHANGE_AWAITING_VERIFY && state != CHANGE_AWAITING_ISSUE))
+		return status_ok();
+	(void)!snprintf(object, sizeof(object), "change %" PRId64, issue->id);
+	return store_event(tx, issue->row.account, "certd", "acme.awaits",
+	    object, issue->row.doing);
+}
+
 STATUS
 issue_put(struct issue *issue, struct db_tx *tx)
 {
 	struct change_row row = issue->row;
 	struct status st = store_changes_save(tx, &row, NULL);
 
+	if (!failed(st))
+		st = put_awaiting(issue, tx);
 	for (size_t i = 0; i < issue->n_lines && !failed(st); i++)
 		st = store_changes_event(
 		    tx, issue->id, issue->lines[i].state, issue->lines[i].text);

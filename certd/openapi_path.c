@@ -237,7 +237,7 @@ describe(struct openapi_maker *maker, const struct api_method *method,
 		if ((method->allow & ROLES[i].allow) == 0 || n >= sizeof(text))
 			continue;
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
-		    any ? ", " : "Tokens and sessions of role ", ROLES[i].word);
+		    any ? ", " : "Tokens of role ", ROLES[i].word);
 		any = true;
 	}
 	if (n < sizeof(text))

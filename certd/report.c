@@ -60,7 +60,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	scoped(message_free) ProtobufCMessage *message =
 	    message_new(&holdfast__certd__v1__get_status_response__descriptor);
 	Holdfast__Certd__V1__GetStatusResponse *to = (void *)message;
-	char trouble[CUSTODY_WHY_MAX] = "";
+	char trouble[CUSTODY_WHY_MAX] = "", mail[CUSTODY_WHY_MAX] = "";
 	struct store_counts counts;
 	int schema = 0;
 	struct status st = db_schema(store_db(config->store), &schema);
@@ -72,10 +72,13 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	if (failed(st))
 		return st;
 	if (config->keyd_trouble != NULL)
-		config->keyd_trouble(config->ctx, trouble);
+		config->keyd_trouble(config->trouble_ctx, trouble);
+	if (config->mail_trouble != NULL)
+		config->mail_trouble(config->trouble_ctx, mail);
 	if (to == NULL || !message_text(&to->version, HOLDFAST_VERSION) ||
 	    !message_text(&to->identity, config->identity) ||
 	    !message_text(&to->keyd_trouble, trouble) ||
+	    !message_text(&to->mail_trouble, mail) ||
 	    !message_text(
 		&to->sandbox, config->sandbox != NULL ? config->sandbox : ""))
 		return message_no_memory();

@@ -18,11 +18,14 @@ struct report_config { /* borrowed for its life */
 	const char *sandbox;  /* hardening_text; NULL: not known */
 	/* Why keyd cannot be reached, empty while it can (custody_trouble);
 	 * NULL: not asked. */
-	void (*keyd_trouble)(void *ctx, char *ret_why);
+	void (*keyd_trouble)(void *trouble_ctx, char *ret_why);
+	/* The same of mail. */
+	void (*mail_trouble)(void *trouble_ctx, char *ret_why);
+	void *trouble_ctx; /* of both; certd/people.h sets all three */
 	/* Edges that are live, and that keep newer files than ours; NULL: not
 	 * known. */
 	void (*edges)(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back);
-	void *ctx; /* of both */
+	void *ctx; /* of edges */
 };
 
 STATUS report_new(

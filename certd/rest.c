@@ -18,6 +18,7 @@
 #include "certd/problem.h"
 #include "certd/rest_int.h"
 #include "certd/rest_peers.h"
+#include "proto/json.h"
 
 #define READERS 4
 #define ACTORS 8
@@ -151,6 +152,7 @@ rest_start(
 
 	_Static_assert(REST_WHY_MAX >= REST_TLS_WHY_MAX, "the sentence fits");
 	ret_why[0] = 0;
+	json_guard();
 	st = check_address(config, &address, ret_why);
 	if (failed(st))
 		return st;
@@ -191,9 +193,9 @@ rest_stop(struct rest *rest)
 		work_stop(rest->reads);
 	if (rest->acts != NULL)
 		work_stop(rest->acts);
-	live_stop(rest->config.live);
 	if (rest->opens != NULL)
 		work_stop(rest->opens);
+	live_stop(rest->config.live);
 	/* What was done is told; who is slow to listen is not waited for. */
 	for (unsigned ms = 0;
 	     ms < DRAIN_MS && atomic_load(&rest->n_requests) > 0; ms += 10)

@@ -44,6 +44,7 @@ struct rest_connection {
 	struct sockaddr_storage address;
 	/* Ended then, if it is not this server's turn (0); guarded by it. */
 	int64_t until_ns;
+	bool is_hung_up; /* it is going; guarded by it */
 	struct rest_tls_identity *identity;
 };
 
@@ -131,7 +132,8 @@ struct rest_request {
 	struct rest_headers headers;
 	enum rest_what what;
 	struct route route;
-	bool is_known; /* caller is set */
+	bool one_click; /* see certd/rest_one_click.h */
+	bool is_known;  /* caller is set */
 	struct caller caller;
 	struct api_web web;
 	char address[INET6_ADDRSTRLEN];

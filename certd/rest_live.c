@@ -8,8 +8,8 @@
  * is kept as a few bits until he does.
  *
  * Whether the caller may still look on is asked again and again: an API token
- * that was revoked ends its streams, as one whose role or scopes are others
- * does.
+ * that was revoked and a session that ended end their streams, as those whose
+ * role or scopes are others do.  A stream alone keeps no session alive.
  */
 
 #include "certd/rest_live.h"
@@ -21,6 +21,7 @@
 
 #include "certd/authenticate.h"
 #include "certd/console/live.h"
+#include "certd/login/sessions.h"
 
 #define BLOCK 1024
 
@@ -28,6 +29,7 @@ struct rest_stream {
 	struct rest *rest;
 	struct live_viewer *viewer;
 	struct caller caller;
+	int64_t session; /* 0: it came by a token */
 	char *authorization;
 	pthread_mutex_t mutex;             /* guards what follows */
 	struct MHD_Connection *connection; /* NULL: it is done with */
@@ -67,9 +69,13 @@ static bool
 may_stay(void *ctx)
 {
 	const struct rest_stream *stream = ctx;
+	const struct rest_config *config = &stream->rest->config;
 	struct caller caller;
-	struct status st = authenticate_bearer(
-	    stream->rest->config.store, stream->authorization, &caller);
+	struct status st =
+	    stream->session != 0
+		? sessions_still(config->sessions, stream->session, &caller)
+		: authenticate_bearer(
+		      config->store, stream->authorization, &caller);
 
 	/* What cannot be looked up now is asked again. */
 	if (failed(st))
@@ -114,6 +120,9 @@ make(const struct rest_request *request)
 	stream->rest = request->rest;
 	stream->caller = request->caller;
 	stream->connection = request->connection;
+	stream->session = request->web.session;
+	if (stream->session != 0)
+		return stream;
 	stream->authorization = strdup(request->headers.authorization);
 	if (stream->authorization != NULL)
 		return stream;

@@ -7,6 +7,7 @@
  * a key that stands in a file of its own.
  */
 
+#include "certd/notices/default_rules.h"
 #include "certd/store_schema.h"
 
 const char store_schema_console[] =
@@ -50,6 +51,13 @@ const char store_schema_console[] =
     "CREATE INDEX login_link_by_user ON login_link (user_id);"
     "CREATE INDEX login_link_by_end ON login_link (expires_s);"
 
+    /* ---- what the overview looks for ---- */
+    "CREATE INDEX resource_plain ON resource (account, id) WHERE https = 0;"
+    "CREATE INDEX resource_plain_all ON resource (id) WHERE https = 0;"
+    "CREATE INDEX edge_site_problem ON edge_site (resource)"
+    " WHERE problem <> '';"
+    "CREATE INDEX key_by_age ON key (account, created_s, id);"
+
     /* ---- notices ---- */
     "CREATE TABLE webhook ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -80,6 +88,9 @@ const char store_schema_console[] =
     " disabled INTEGER NOT NULL DEFAULT 0,"
     " revision INTEGER NOT NULL DEFAULT 1) STRICT;"
     "CREATE INDEX notice_rule_by_account ON notice_rule (account, event, id);"
+    /* Which days are asked for at all. */
+    "CREATE INDEX notice_rule_by_days ON notice_rule (event, days)"
+    " WHERE disabled = 0;"
     /* What is to be told to one recipient: once for each occasion. */
     "CREATE TABLE notice ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -91,9 +102,11 @@ const char store_schema_console[] =
     " occasion TEXT NOT NULL,"
     /* An address in lower case, or "webhook 3". */
     " recipient TEXT NOT NULL,"
+    " webhook INTEGER NOT NULL DEFAULT 0,"
     " days INTEGER NOT NULL DEFAULT 0,"
     " subject TEXT NOT NULL,"
     " text TEXT NOT NULL,"
+    /* Without its end; empty once it was sent. */
     " html TEXT NOT NULL,"
     /* JSON, of a webhook. */
     " payload TEXT NOT NULL DEFAULT '',"
@@ -101,20 +114,47 @@ const char store_schema_console[] =
     " created_s INTEGER NOT NULL,"
     /* NULL: nothing more is done. */
     " next_s INTEGER,"
+    " give_up_s INTEGER NOT NULL,"
     /* Who sends it now has it till then: another certd waits. */
     " claimed_until_s INTEGER NOT NULL DEFAULT 0,"
     " sent_s INTEGER NOT NULL DEFAULT 0,"
     " attempts INTEGER NOT NULL DEFAULT 0,"
     " problem TEXT NOT NULL DEFAULT '',"
     " UNIQUE (object, event, occasion, recipient)) STRICT;"
-    "CREATE INDEX notice_due ON notice (next_s) WHERE next_s IS NOT NULL;"
+    "CREATE INDEX notice_mail_due ON notice (next_s)"
+    " WHERE next_s IS NOT NULL AND webhook = 0;"
+    "CREATE INDEX notice_webhook_due ON notice (webhook, next_s)"
+    " WHERE next_s IS NOT NULL AND webhook <> 0;"
+    /* What may be dealt with before it is sent. */
+    "CREATE INDEX notice_queued ON notice (event, id)"
+    " WHERE next_s IS NOT NULL;"
     "CREATE INDEX notice_by_account ON notice (account, id);"
     "CREATE INDEX notice_by_state ON notice (account, state, id);"
+    "CREATE INDEX notice_by_state_all ON notice (state, id);"
+    "CREATE INDEX notice_by_object ON notice (object, id);"
     "CREATE INDEX notice_by_age ON notice (created_s);"
+    /* What is wrong about the whole now, so that it is told once, and its end
+     * too. */
+    "CREATE TABLE notice_trouble ("
+    " object TEXT NOT NULL,"
+    " event INTEGER NOT NULL,"
+    " since_s INTEGER NOT NULL,"
+    /* Since when it is well again; 0: it is not. */
+    " well_s INTEGER NOT NULL DEFAULT 0,"
+    " told INTEGER NOT NULL DEFAULT 0,"
+    " problem TEXT NOT NULL,"
+    " PRIMARY KEY (object, event)) STRICT, WITHOUT ROWID;"
     /* Who wants none of an event any more; account 0: of the whole. */
     "CREATE TABLE notice_mute ("
     " account INTEGER NOT NULL,"
     " recipient TEXT NOT NULL,"
     " event INTEGER NOT NULL,"
     " at_s INTEGER NOT NULL,"
-    " PRIMARY KEY (account, recipient, event)) STRICT, WITHOUT ROWID;";
+    " PRIMARY KEY (account, recipient, event)) STRICT, WITHOUT ROWID;"
+    /* Accounts that are there already; what happened before is told to nobody.
+     */
+    "INSERT INTO notice_rule (account, event, days, told, disabled)"
+    " SELECT account.id, r.column1, r.column2, r.column3, r.column4"
+    " FROM account, (" DEFAULT_RULES_VALUES ") r;"
+    "INSERT INTO meta (name, value) SELECT 'notices.event',"
+    " coalesce(max(id), 0) FROM event;";

@@ -135,6 +135,7 @@ int cli_user_delete(struct cli *cli, int argc, char **argv);
 int cli_token_create(struct cli *cli, int argc, char **argv);
 int cli_token_list(struct cli *cli, int argc, char **argv);
 int cli_token_revoke(struct cli *cli, int argc, char **argv);
+int cli_console_link(struct cli *cli, int argc, char **argv);
 int cli_diagnose(struct cli *cli, int argc, char **argv);
 int cli_join(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);

@@ -42,7 +42,7 @@ _holdfast() {
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key cert resource approval edge account user token audit status diagnose bench $options" ;;
+	" ") options="join key cert resource approval edge account user console token audit status diagnose bench $options" ;;
 	"key ") options="generate import list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
 	"approval ") options="list show approve reject" ;;
 	"edge ") options="invite list show group quarantine release resync" ;;
@@ -50,6 +50,7 @@ _holdfast() {
 	"resource ") options="create list show set bind unbind delete" ;;
 	"account ") options="create list history delete" ;;
 	"user ") options="create list set delete" ;;
+	"console ") options="link" ;;
 	"token ") options="create list revoke" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
 	"bench ") options="sign" ;;
@@ -98,6 +99,7 @@ _holdfast() {
 	"resource create") options="--account --cert --upload --passphrase-fd --network --group --origin --origin-mode --mode --plain-http" ;;
 	"resource list") options="--account --search --order --group --cert --page-token" ;;
 	"resource set") options="--name --hostnames --group --origin --origin-mode --mode --https --cert" ;;
+	"console link") options="--user --account --reset-totp --send --minutes" ;;
 	"user create") options="--account --name --role" ;;
 	"user set") options="--email --name --role --disable --enable" ;;
 	"token create") options="--account --role --scope --days --user" ;;

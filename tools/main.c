@@ -100,6 +100,11 @@ static const struct cli_command commands[] = {
 	    cli_user_set },
 	{ "user", "delete", "ID", "delete a person and their tokens",
 	    cli_user_delete },
+	{ "console", "link",
+	    "[--user EMAIL --account ACCOUNT [--reset-totp] [--send]] "
+	    "[--minutes N]",
+	    "make a one-time link to log in to the console with",
+	    cli_console_link },
 	{ "token", "create",
 	    "NAME --account ACCOUNT [--role ROLE] [--scope SCOPE,...] "
 	    "[--days N] [--user ID]",

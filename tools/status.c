@@ -118,6 +118,8 @@ print_certd(const Holdfast__Certd__V1__GetStatusResponse *c)
 	    c->edge_version);
 	if (c->keyd_trouble[0] != '\0')
 		printf("KEYD IS AWAY: %s\n", c->keyd_trouble);
+	if (c->mail_trouble[0] != '\0')
+		printf("no mail is sent: %s\n", c->mail_trouble);
 	if (c->pending_grants > 0)
 		printf("%" PRIu32 " grants that keyd must still be told of\n",
 		    c->pending_grants);

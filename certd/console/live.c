@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Viewers, and the thread that looks for them.  It waits for a commit, looks
- * once for each account that viewers are of (store_live.h), notes which topics
- * went on for whom, and wakes those; so a burst of commits is told once. Owners
- * are called with no lock held: a viewer that is being called is kept until
- * then, though it has left (n_uses).
- *
- * A viewer knows of its account's row alone, and of topics that its role and
- * scopes may read; who sees all has the row of all.
+ * Who looks on, who must make room, and what is said.  A viewer knows of its
+ * account's row alone (store_live.h), and of topics that its role and scopes
+ * may read; who sees all has the row of all.  Read live_look.c for how it comes
+ * to know.
  */
 
 #include "certd/console/live.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "certd/console/store_live.h"
-
-#define TICK_MS 1000 /* at most, between looks while nothing is committed */
-
-#define BIT(topic) (1U << (topic))
+#include "certd/console/live_int.h"
 
 static const char *const names[LIVE_TOPICS] = {
 	[LIVE_CERTIFICATES] = "certificates",
@@ -38,32 +27,6 @@ static const char *const names[LIVE_TOPICS] = {
 	[LIVE_KEYS] = "keys",
 };
 
-struct live_viewer {
-	TAILQ_ENTRY(live_viewer) by_age;
-	struct live *live;
-	const struct live_ops *ops;
-	void *ctx;
-	int64_t account;
-	char actor[ACTOR_MAX];
-	unsigned topics; /* that it may be told of */
-	int64_t at[LIVE_TOPICS];
-	unsigned news;
-	bool has_begun, has_left, is_over;
-	unsigned n_uses; /* calls of its owner under way */
-	int64_t said_ns, checked_ns;
-};
-TAILQ_HEAD(live_viewers, live_viewer);
-
-struct live {
-	struct live_config config;
-	pthread_mutex_t mutex; /* guards what follows, and viewers */
-	pthread_cond_t changed;
-	struct live_viewers viewers; /* the oldest first */
-	size_t n;                    /* of them, those that are not over */
-	bool is_stopping, has_thread;
-	pthread_t thread;
-};
-
 /* ---- who may be told of what ---- */
 
 static unsigned
@@ -73,256 +36,16 @@ topics_of(const struct caller *caller)
 	unsigned topics = 0;
 
 	if ((scopes & SCOPE_CERTIFICATES_READ) != 0)
-		topics |= BIT(LIVE_CERTIFICATES) | BIT(LIVE_CHANGES) |
-			  BIT(LIVE_ENROLLMENTS) | BIT(LIVE_KEYS);
+		topics |= LIVE_BIT(LIVE_CERTIFICATES) | LIVE_BIT(LIVE_CHANGES) |
+			  LIVE_BIT(LIVE_ENROLLMENTS) | LIVE_BIT(LIVE_KEYS);
 	if ((scopes & SCOPE_RESOURCES_READ) != 0)
-		topics |= BIT(LIVE_RESOURCES) | BIT(LIVE_EDGES);
+		topics |= LIVE_BIT(LIVE_RESOURCES) | LIVE_BIT(LIVE_EDGES);
 	if ((scopes & SCOPE_ACCOUNT_READ) != 0)
-		topics |= BIT(LIVE_NOTICES);
+		topics |= LIVE_BIT(LIVE_NOTICES);
 	if ((scopes & SCOPE_ACCOUNT_READ) != 0 &&
 	    (caller->is & ALLOW_MANAGE_READ) != 0)
-		topics |= BIT(LIVE_HISTORY);
+		topics |= LIVE_BIT(LIVE_HISTORY);
 	return topics;
-}
-
-/* ---- viewers; with the mutex held ---- */
-
-static void
-end(struct live_viewer *viewer)
-{
-	if (!viewer->is_over)
-		viewer->live->n--;
-	viewer->is_over = true;
-}
-
-/* Calls of owners that are to be made, once the mutex is let go of. */
-struct calls {
-	struct live_viewer *of[LIVE_VIEWERS_MAX];
-	size_t n;
-};
-
-static void
-note_call(struct calls *calls, struct live_viewer *viewer)
-{
-	if (viewer->has_left || calls->n == LIVE_VIEWERS_MAX)
-		return;
-	viewer->n_uses++;
-	calls->of[calls->n++] = viewer;
-}
-
-/* ---- calling owners; without it ---- */
-
-static void
-destroy(struct live_viewer *viewer)
-{
-	viewer->ops->done(viewer->ctx);
-	free(viewer);
-}
-
-static void
-end_use(struct live_viewer *viewer)
-{
-	bool is_last;
-
-	pthread_mutex_lock(&viewer->live->mutex);
-	is_last = --viewer->n_uses == 0 && viewer->has_left;
-	pthread_mutex_unlock(&viewer->live->mutex);
-	if (is_last)
-		destroy(viewer);
-}
-
-static void
-wake(struct calls *calls)
-{
-	for (size_t i = 0; i < calls->n; i++) {
-		calls->of[i]->ops->wake(calls->of[i]->ctx);
-		end_use(calls->of[i]);
-	}
-	calls->n = 0;
-}
-
-/* ---- a look ---- */
-
-struct look {
-	struct {
-		int64_t account, at[LIVE_TOPICS];
-		bool is_known;
-	} of[LIVE_VIEWERS_MAX];
-	size_t n;
-};
-
-static size_t
-place_of(const struct look *look, int64_t account)
-{
-	size_t i = 0;
-
-	while (i < look->n && look->of[i].account != account)
-		i++;
-	return i;
-}
-
-static void
-take_accounts(struct live *live, struct look *look)
-{
-	struct live_viewer *viewer;
-
-	look->n = 0;
-	pthread_mutex_lock(&live->mutex);
-	TAILQ_FOREACH(viewer, &live->viewers, by_age)
-	if (!viewer->is_over && look->n < LIVE_VIEWERS_MAX &&
-	    place_of(look, viewer->account) == look->n)
-		look->of[look->n++].account = viewer->account;
-	pthread_mutex_unlock(&live->mutex);
-}
-
-/* What cannot be read now is told with the next look. */
-static void
-read_accounts(struct live *live, struct look *look)
-{
-	scoped(db_end) struct db_tx *tx = NULL;
-	struct status st = store_read(live->config.store, &tx);
-
-	for (size_t i = 0; i < look->n; i++) {
-		struct status of = st;
-
-		if (!failed(of))
-			of = store_live_read(
-			    tx, look->of[i].account, look->of[i].at);
-		look->of[i].is_known = !failed(of);
-	}
-	if (failed(st))
-		log_debug("live viewers cannot be told now", LOG_STATUS(st));
-}
-
-static unsigned
-news_of(struct live_viewer *viewer, const int64_t at[LIVE_TOPICS])
-{
-	unsigned news = 0;
-
-	for (unsigned i = 0; i < LIVE_TOPICS; i++)
-		if (viewer->at[i] != at[i])
-			news |= BIT(i);
-	memcpy(viewer->at, at, sizeof(viewer->at));
-	return news & viewer->topics;
-}
-
-static bool
-is_silent(const struct live_viewer *viewer, int64_t now_ns)
-{
-	return now_ns - viewer->said_ns >=
-	       viewer->live->config.beat_ms * NS_PER_MS;
-}
-
-static void
-tell(struct live *live, const struct look *look, struct calls *calls)
-{
-	int64_t now_ns = clock_mono_ns();
-	struct live_viewer *viewer;
-
-	pthread_mutex_lock(&live->mutex);
-	TAILQ_FOREACH(viewer, &live->viewers, by_age)
-	{
-		size_t i = place_of(look, viewer->account);
-
-		if (viewer->is_over)
-			continue;
-		if (i < look->n && look->of[i].is_known)
-			viewer->news |= news_of(viewer, look->of[i].at);
-		if (viewer->news != 0 || is_silent(viewer, now_ns))
-			note_call(calls, viewer);
-	}
-	pthread_mutex_unlock(&live->mutex);
-}
-
-/* ---- whether they may stay ---- */
-
-static void
-take_due(struct live *live, struct calls *calls)
-{
-	int64_t now_ns = clock_mono_ns();
-	struct live_viewer *viewer;
-
-	pthread_mutex_lock(&live->mutex);
-	TAILQ_FOREACH(viewer, &live->viewers, by_age)
-	{
-		if (viewer->is_over || now_ns - viewer->checked_ns <
-					   live->config.check_ms * NS_PER_MS)
-			continue;
-		viewer->checked_ns = now_ns;
-		note_call(calls, viewer);
-	}
-	pthread_mutex_unlock(&live->mutex);
-}
-
-static void
-check(struct live *live, struct calls *calls)
-{
-	take_due(live, calls);
-	for (size_t i = 0; i < calls->n; i++) {
-		struct live_viewer *viewer = calls->of[i];
-
-		if (!viewer->ops->may_stay(viewer->ctx)) {
-			pthread_mutex_lock(&live->mutex);
-			end(viewer);
-			pthread_mutex_unlock(&live->mutex);
-			viewer->ops->wake(viewer->ctx);
-		}
-		end_use(viewer);
-	}
-	calls->n = 0;
-}
-
-/* ---- the thread ---- */
-
-/* Until there are viewers, and look_ms after the last look; false: stop. */
-static bool
-rest_until(struct live *live, int64_t until_ns)
-{
-	bool waits = true, is_stopping;
-
-	pthread_mutex_lock(&live->mutex);
-	while (!live->is_stopping && (live->n == 0 || waits)) {
-		if (live->n == 0)
-			pthread_cond_wait(&live->changed, &live->mutex);
-		else
-			waits = clock_cond_wait(
-			    &live->changed, &live->mutex, until_ns);
-	}
-	is_stopping = live->is_stopping;
-	pthread_mutex_unlock(&live->mutex);
-	return !is_stopping;
-}
-
-static unsigned
-tick_ms(const struct live_config *config)
-{
-	unsigned ms = TICK_MS;
-
-	if (config->beat_ms < ms)
-		ms = config->beat_ms;
-	return config->check_ms < ms ? config->check_ms : ms;
-}
-
-static void *
-run(void *arg)
-{
-	struct look look = { .n = 0 };
-	struct calls calls = { .n = 0 };
-	struct live *live = arg;
-	uint64_t seen = 0;
-	int64_t until_ns = 0;
-
-	while (rest_until(live, until_ns)) {
-		seen = store_wait(
-		    live->config.store, seen, tick_ms(&live->config));
-		take_accounts(live, &look);
-		read_accounts(live, &look);
-		tell(live, &look, &calls);
-		wake(&calls);
-		check(live, &calls);
-		until_ns = clock_mono_ns() + live->config.look_ms * NS_PER_MS;
-	}
-	return NULL;
 }
 
 /* ---- life ---- */
@@ -344,7 +67,8 @@ live_new(const struct live_config *config, struct live **ret_live)
 	pthread_mutex_init(&live->mutex, NULL);
 	clock_cond_init(&live->changed);
 	TAILQ_INIT(&live->viewers);
-	live->has_thread = pthread_create(&live->thread, NULL, run, live) == 0;
+	live->has_thread =
+	    pthread_create(&live->thread, NULL, live_look, live) == 0;
 	if (!live->has_thread) {
 		live_free(live);
 		return status_fail(
@@ -358,7 +82,7 @@ void
 live_stop(struct live *live)
 {
 	struct live_viewer *viewer;
-	struct calls calls = { .n = 0 };
+	struct live_calls calls = { .n = 0 };
 	bool has_thread;
 
 	if (live == NULL)
@@ -377,11 +101,11 @@ live_stop(struct live *live)
 	TAILQ_FOREACH(viewer, &live->viewers, by_age)
 	{
 		if (!viewer->is_over)
-			note_call(&calls, viewer);
-		end(viewer);
+			live_calls_note(&calls, viewer);
+		live_end(viewer);
 	}
 	pthread_mutex_unlock(&live->mutex);
-	wake(&calls);
+	live_calls_wake(&calls);
 }
 
 void
@@ -428,7 +152,7 @@ whose_turn_it_is(struct live *live, const struct live_viewer *comer)
 }
 
 static STATUS
-enter(struct live *live, struct live_viewer *viewer, struct calls *calls)
+enter(struct live *live, struct live_viewer *viewer, struct live_calls *calls)
 {
 	struct live_viewer *leaves;
 
@@ -436,8 +160,8 @@ enter(struct live *live, struct live_viewer *viewer, struct calls *calls)
 		return status_fail(STATUS_UNAVAILABLE, "certd is stopping");
 	leaves = whose_turn_it_is(live, viewer);
 	if (leaves != NULL) {
-		end(leaves);
-		note_call(calls, leaves);
+		live_end(leaves);
+		live_calls_note(calls, leaves);
 	}
 	TAILQ_INSERT_TAIL(&live->viewers, viewer, by_age);
 	live->n++;
@@ -451,7 +175,7 @@ live_join(struct live *live, const struct caller *caller,
 {
 	scoped(db_end) struct db_tx *tx = NULL;
 	scoped(free) struct live_viewer *viewer = calloc(1, sizeof(*viewer));
-	struct calls calls = { .n = 0 };
+	struct live_calls calls = { .n = 0 };
 	struct status st;
 
 	if (viewer == NULL)
@@ -471,7 +195,7 @@ live_join(struct live *live, const struct caller *caller,
 	pthread_mutex_lock(&live->mutex);
 	st = enter(live, viewer, &calls);
 	pthread_mutex_unlock(&live->mutex);
-	wake(&calls);
+	live_calls_wake(&calls);
 	if (failed(st))
 		return st;
 	*ret_viewer = viewer;
@@ -489,13 +213,13 @@ live_leave(struct live_viewer *viewer)
 		return;
 	live = viewer->live;
 	pthread_mutex_lock(&live->mutex);
-	end(viewer);
+	live_end(viewer);
 	viewer->has_left = true;
 	TAILQ_REMOVE(&live->viewers, viewer, by_age);
 	is_last = viewer->n_uses == 0;
 	pthread_mutex_unlock(&live->mutex);
 	if (is_last)
-		destroy(viewer);
+		live_calls_destroy(viewer);
 }
 
 /* ---- what is said ---- */
@@ -508,7 +232,7 @@ print_news(unsigned news, char *to, size_t max)
 	const char *comma = "";
 
 	for (unsigned i = 0; i < LIVE_TOPICS; i++) {
-		if ((news & BIT(i)) == 0)
+		if ((news & LIVE_BIT(i)) == 0)
 			continue;
 		n += (size_t)snprintf(
 		    to + n, max - n, "%s\"%s\"", comma, names[i]);
@@ -533,7 +257,7 @@ live_read(struct live_viewer *viewer, char *to, size_t max)
 	} else if (viewer->news != 0) {
 		n = print_news(viewer->news, to, max);
 		viewer->news = 0;
-	} else if (is_silent(viewer, now_ns)) {
+	} else if (live_is_silent(viewer, now_ns)) {
 		n = (size_t)snprintf(to, max, ":\n\n");
 	}
 	if (n > 0)

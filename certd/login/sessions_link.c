@@ -223,11 +223,11 @@ check_asked(struct making *making)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "a token with scopes makes no links: who uses one may all "
 		    "that the user may");
-	if (asked->user_id == 0 && (asked->reset_totp || asked->send))
+	if (asked->user_id == 0 &&
+	    (asked->reset_totp || asked->send || making->call->web != NULL))
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "user_id is missing: say whose link it is");
-	if (asked->user_id == 0 &&
-	    (making->call->web != NULL || caller->is != ALLOW_OPERATOR))
+	if (asked->user_id == 0 && caller->is != ALLOW_OPERATOR)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "user_id is missing: only operators make links for "
 		    "themselves, with 'holdfast console link'");

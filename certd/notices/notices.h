@@ -10,7 +10,6 @@
 #include "base/status.h"
 #include "certd/api.h"
 #include "certd/config.h"
-#include "certd/custody.h"
 #include "certd/secrets.h"
 #include "certd/store.h"
 
@@ -19,23 +18,34 @@
  * occasions (certificates near their end, what the history has, trouble at keyd
  * and the edges) and what sends.  A notice is a row before it is sent, once for
  * each occasion and recipient, whatever is restarted.
+ *
+ * What accounts begin and end with is in certd/notices/store_notice_account.h.
  */
 struct notices;
 
 #define NOTICES_WHY_MAX 512
 
+/* What is wrong with keyd, as sentences; "": nothing.  While keyd is away, the
+ * other two are not looked at. */
+struct notices_health {
+	char keyd[NOTICES_WHY_MAX];   /* does not answer */
+	char hsm[NOTICES_WHY_MAX];    /* lanes that are not ready */
+	char ledger[NOTICES_WHY_MAX]; /* audit journal and ledger */
+};
+/* Asked every ten seconds; may block for some. */
+typedef void (*notices_health_fn)(void *ctx, struct notices_health *ret_health);
+
 struct notices_config {
 	struct store *store; /* all borrowed */
-	struct custody *custody;
 	const struct secrets *secrets;
 	const struct config *config;
-	struct metrics *metrics;
-	/* Edges that do not serve what they should, for so long: each is told
-	 * (certd/edges.h). */
-	void *edges;
+	struct metrics *metrics;  /* NULL: nothing is counted */
+	notices_health_fn health; /* NULL: keyd is not looked at */
+	void *health_ctx;
 };
 
-/* Before certd confines itself: the password, and roots of servers. */
+/* Before certd confines itself: the password, and whom mail and webhooks trust.
+ * ret_why: NOTICES_WHY_MAX. */
 STATUS notices_preload(const struct config *config, char *ret_why);
 
 STATUS notices_new(const struct notices_config *config,
@@ -43,15 +53,14 @@ STATUS notices_new(const struct notices_config *config,
 STATUS notices_register(struct notices *notices, struct api *api);
 /* From here on occasions are looked for, and notices sent. */
 STATUS notices_start(struct notices *notices);
+/* Waits for what is being sent, for as long as that takes at most. */
 void notices_stop(struct notices *notices);
 void notices_free(struct notices *notices); /* NULL is allowed */
 SCOPED_RELEASE(notices_free, struct notices *);
 
-/* The rules that a new account begins with; in the transaction that makes it.
- */
-STATUS notices_begin_account(struct db_tx *tx, int64_t account);
-/* And what of it goes along with an account that is deleted. */
-STATUS notices_end_account(struct db_tx *tx, int64_t account);
+/* Empty, or why no mail is sent. */
+void notices_mail_trouble(
+    struct notices *notices, char ret_why[NOTICES_WHY_MAX]);
 
 /* One mail now, not kept: to a user who gets a link.  May block for a minute;
  * FAILED_PRECONDITION: no mail is configured.  ret_why (NOTICES_WHY_MAX). */

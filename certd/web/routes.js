@@ -21,7 +21,9 @@ export const ROUTES = [
 	{ path: '/requests/new', module: 'request_new', title: 'Request a certificate', who: 'change' },
 	{ path: '/requests/:id', module: 'request', title: 'Certificate request', who: 'all' },
 	{ path: '/enrollments', module: 'enrollments', title: 'Enrollments', who: 'all', group: 'Certificates', icon: 'enrollment' },
+	{ path: '/enrollments/new', module: 'enrollment_new', title: 'Enroll host names', who: 'change' },
 	{ path: '/enrollments/:id', module: 'enrollment', title: 'Enrollment', who: 'all' },
+	{ path: '/enrollments/:id/edit', module: 'enrollment_new', title: 'Change an enrollment', who: 'change' },
 	{ path: '/changes', module: 'changes', title: 'Changes', who: 'all', group: 'Certificates', icon: 'change' },
 	{ path: '/changes/:id', module: 'change', title: 'Change', who: 'all' },
 
@@ -47,6 +49,7 @@ export const ROUTES = [
 	{ path: '/notices/:id', module: 'notice', title: 'Notice', who: 'engineers, auditors' },
 	{ path: '/authorities', module: 'authorities', title: 'Authorities', who: 'operators, auditors', group: 'Administration', icon: 'authority' },
 	{ path: '/plans', module: 'plans', title: 'Plans', who: 'operators, auditors', group: 'Administration', icon: 'plan' },
+	{ path: '/plans/new', module: 'plan_new', title: 'Plan a replacement', who: 'operators' },
 	{ path: '/plans/:id', module: 'plan', title: 'Replacement plan', who: 'operators, auditors' },
 	{ path: '/settings', module: 'settings', title: 'Settings', who: 'all', group: 'Administration', icon: 'settings' },
 ];

@@ -517,6 +517,25 @@ tells_what_is_needed_to_wrap_a_key(void **state)
 	assert_string_equal(reply->pool, "vault");
 	assert_int_equal(reply->wrapping_key_id.len, 32);
 	assert_int_equal(reply->n_algorithms, 5);
+	assert_false(reply->exposed_upload);
+}
+
+/* A page must know before it sends anything. */
+static void
+tells_whether_keys_in_the_clear_are_taken(void **state)
+{
+	struct desk *desk = *state;
+	ProtobufCMessage *asked = message_new(
+	    &holdfast__certd__v1__certificate_import_parameters_request__descriptor);
+
+	assert_non_null(asked);
+	desk->config.allow_exposed_upload = true;
+	certificates_desk_restart(desk);
+	desk_ask(desk, &desk->engineer, "Certificates/ImportParameters", asked,
+	    STATUS_OK);
+	assert_true(
+	    ((Holdfast__Keyd__V1__ImportParametersResponse *)desk->reply)
+		->exposed_upload);
 }
 
 #define TEST(name)                                                             \
@@ -548,6 +567,7 @@ main(void)
 		TEST(exports_certificate_and_chain_in_every_format),
 		TEST(a_private_key_is_never_exported_and_the_answer_says_why),
 		TEST(a_file_is_named_so_that_every_file_system_takes_it),
+		TEST(tells_whether_keys_in_the_clear_are_taken),
 		TEST(tells_what_is_needed_to_wrap_a_key),
 	};
 

@@ -81,6 +81,7 @@ is_served(
 	(void)there;
 	if (kind != FTW_F || path[place->base] == '.' ||
 	    strcmp(end == NULL ? "" : end, ".md") == 0 ||
+	    strcmp(name, "package.json") == 0 ||
 	    strcmp(name, "index.html") == 0)
 		return 0;
 	snprintf(asset, sizeof(asset), ASSETS "%s", name);

@@ -12,7 +12,7 @@ import { FileError } from '../lib/crypto/file_error.js';
 import { fits } from '../lib/crypto/x509.js';
 import { h, icon, mount } from '../lib/dom.js';
 import { field, form, more } from '../lib/form.js';
-import { when } from '../lib/format.js';
+import { short, when } from '../lib/format.js';
 import { card, details, page, problemNote } from '../lib/layout.js';
 import { note } from '../lib/status.js';
 import { toast } from '../lib/toast.js';
@@ -27,7 +27,7 @@ function keyNote(reading, leaf) {
 	if (!reading.key)
 		return note('info', 'No private key was given.', { text: 'Give it too, unless the token has it already: that of a certificate which is renewed with the same key, or of a request.' });
 	if (!fits(leaf, reading.key))
-		return note('bad', 'The private key is not the one of this certificate.', { text: `The certificate is for a key of kind ${keyName(leaf.kind)}, and the private key is another, of kind ${keyName(reading.key.kind)}. Give the two that belong together.` });
+		return note('bad', 'The private key is not the one of this certificate.', { text: `The certificate is for the public key ${short(leaf.keyId)} (${keyName(leaf.kind)}); the private key is the one of ${short(reading.key.id)} (${keyName(reading.key.kind)}). Give the two that belong together.` });
 	return note('good', 'The private key fits, and is wrapped for the token already.', { text: 'What will be sent can be opened by the token alone. The copy in this page has been overwritten.' });
 }
 
@@ -82,7 +82,7 @@ class Adding {
 		this.ctx = ctx;
 		this.keys = wrappingKeys(ctx);
 		this.verdict = new Verdict();
-		this.found = h('div.stack', { 'aria-live': 'polite' });
+		this.found = h('div.stack.found', { 'aria-live': 'polite' });
 		this.foundCard = card({ title: 'What was found' }, this.found);
 		this.foundCard.hidden = true;
 	}
@@ -91,11 +91,12 @@ class Adding {
 
 	async start() {
 		this.account = await accountField(this.ctx, this.ctx.query.account, () => { this.scope.again(); this.changed(); });
-		this.network = networkField('standard', () => this.input.dropKeys());
+		this.network = networkField('standard', () => { this.input.dropKeys(); this.side.again(); });
 		this.scope = scopeField(this.ctx, { account: () => this.account?.value || '' });
 		this.shared = !this.ctx.session.isOperator ? null : field({ name: 'shared', type: 'check', label: 'Shared: the operator\'s own, for resources of all accounts',
 			help: 'For host names in the operator\'s zone only.' });
 		this.name = field({ name: 'name', label: 'Name', optional: true, placeholder: 'its first host name', help: 'For people; it can be changed later.', attributes: { maxlength: 100 } });
+		this.side = wrappingCard(this.ctx, this.wrapping);
 		this.input = certificateInput({ wrapping: this.wrapping, account: () => this.account?.value || this.ctx.session.account, onChange: reading => this.changed(reading) });
 	}
 
@@ -142,5 +143,5 @@ export async function render(ctx) {
 	const adding = new Adding(ctx);
 	await adding.start();
 	return page({ title, crumbs: [['Certificates', '/certificates']], lead: 'One that you have bought or made elsewhere. It is kept until you bind it to a resource.' },
-		h('div.split', adding.form(), wrappingCard(ctx, adding.wrapping)));
+		h('div.split', adding.form(), adding.side));
 }

@@ -53,5 +53,5 @@ export async function render(ctx) {
 		account, more('Network', network),
 	].filter(Boolean);
 	return page({ title, crumbs: [['Certificate requests', '/requests']], lead: 'The key is made in the token. What you get is the request (CSR) that a CA issues the certificate for.' },
-		replacesNote(old), card({}, form(ctx, { items, submit: 'Make key and request', submitIcon: 'key', cancel: '/requests', onSubmit: values => create(ctx, values) })));
+		h('div.stack', replacesNote(old), card({}, form(ctx, { items, submit: 'Make key and request', submitIcon: 'key', cancel: '/requests', onSubmit: values => create(ctx, values) }))));
 }

@@ -12,6 +12,7 @@ import { expiry, plural } from '../format.js';
 import { note } from '../status.js';
 import { toast } from '../toast.js';
 import { scopeField } from './where.js';
+import { keyName } from './words.js';
 
 const HOLDERS_ASKED = 8;
 
@@ -27,7 +28,7 @@ async function candidates(ctx, certificate) {
 	return lists[0].items.filter(each => each.id !== certificate.id && lists.every(list => list.items.some(other => other.id === each.id)));
 }
 
-const described = each => `${each.name} (${each.id}): ${expiry(each.expires_in_days)}, ${each.key.algorithm.replaceAll('_', '-').toUpperCase()}`;
+const described = each => `${each.name} (${each.id}): ${expiry(each.expires_in_days)}, ${keyName(each.key.algorithm)}`;
 
 function noCandidate(certificate) {
 	const path = `/certificates/new?account=${encodeURIComponent(certificate.account)}`;

@@ -22,14 +22,14 @@ function validity(certificate) {
 
 function link(certificate, role) {
 	return h('li', icon(role === 'leaf' ? 'certificate' : 'authority'),
-		h('div', h('div.head', h('strong', certificate.subject), badge('neutral', { leaf: 'served', ca: 'intermediate' }[role], false)),
+		h('div', h('div.head', h('strong', certificate.subject), badge('neutral', { leaf: 'leaf', ca: 'intermediate' }[role], false)),
 			h('div.small.quiet', keyName(certificate.kind), ' · ', validity(certificate))));
 }
 
-/* Clients have roots themselves: it is not sent. */
-function root(certificate) {
-	return h('li.root', icon('authority'), h('div', h('div.head', h('strong', certificate.issuer), badge('neutral', 'root', false)),
-		h('div.small.quiet', 'in clients already, so it is not sent')));
+/* Roots are not sent; whether the last issuer is one, clients know. */
+function lastIssuer(certificate) {
+	return h('li.root', icon('authority'), h('div', h('div.head', h('strong', certificate.issuer), badge('neutral', 'issuer', false)),
+		h('div.small.quiet', 'is not sent: clients must have it, as a root')));
 }
 
 /**
@@ -38,7 +38,7 @@ function root(certificate) {
  */
 export function chainOf(chain) {
 	const last = chain.at(-1);
-	return h('ol.chain', chain.map((each, i) => link(each, i ? 'ca' : 'leaf')), last && !last.isSelfIssued ? root(last) : null);
+	return h('ol.chain', chain.map((each, i) => link(each, i ? 'ca' : 'leaf')), last && !last.isSelfIssued ? lastIssuer(last) : null);
 }
 
 /**

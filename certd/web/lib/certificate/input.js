@@ -10,7 +10,7 @@ import { debounce, h, icon, mount, uniqueId } from '../dom.js';
 import { field } from '../field.js';
 import { toast } from '../toast.js';
 import { itemRow } from './item.js';
-import { Reading, readItem } from './reading.js';
+import { Reading, newItem, readItem } from './reading.js';
 
 const OCTETS_MAX = 256 * 1024;
 const TYPING_MS = 350;
@@ -100,6 +100,7 @@ export function certificateInput(options) {
 		options.onChange(reading);
 	};
 	const put = (item, instead) => {
+		node.dispatchEvent(new Event('input', { bubbles: true })); /* the form has something to lose */
 		const at = reading.items.indexOf(instead);
 		reading.items.splice(at < 0 ? reading.items.length : at, at < 0 ? 0 : 1, item);
 		changed();
@@ -125,7 +126,7 @@ export function certificateInput(options) {
 	const input = {
 		addFiles: async files => {
 			for (const file of files)
-				put(file.size > OCTETS_MAX ? tooLong(file) : await add(file.name, new Uint8Array(await file.arrayBuffer())));
+				put(await fromFile(file, add));
 		},
 		/* What is wrong with text is told at its field, and the text stays there. */
 		addText: async (label, text) => {
@@ -136,10 +137,10 @@ export function certificateInput(options) {
 			return '';
 		},
 	};
+	const node = h('div.stack', dropZone(input, Boolean(options.wrapping)), textFields(input, Boolean(options.wrapping)), list);
 	changed();
 	return {
-		node: h('div.certificate-input.stack', dropZone(input, Boolean(options.wrapping)), textFields(input, Boolean(options.wrapping)), list),
-		reading,
+		node, reading,
 		dropKeys: () => {
 			if (reading.dropKeys())
 				toast('The private key was wrapped for the other network: give it again.', { kind: 'notice' });
@@ -148,7 +149,13 @@ export function certificateInput(options) {
 	};
 }
 
-function tooLong(file) {
-	return { name: file.name, certificates: [], key: null, notes: [], locked: null, exposed: null,
-		problem: new FileError('too_much', 'This is longer than any certificate with its chain (256 KiB).') };
+async function fromFile(file, add) {
+	const refused = (code, text) => ({ ...newItem(file.name), problem: new FileError(code, text) });
+	if (file.size > OCTETS_MAX)
+		return refused('too_much', 'This is longer than any certificate with its chain (256 KiB).');
+	try {
+		return await add(file.name, new Uint8Array(await file.arrayBuffer()));
+	} catch {
+		return refused('damaged', 'The browser cannot read this file. Is it a folder, or gone?');
+	}
 }

@@ -47,10 +47,12 @@ function passwordField(item, acts) {
 const quoted = name => /^[\w.@%+,:-]+$/.test(name) ? name : `'${name.replaceAll('\'', '\'\\\'\'')}'`;
 
 function exposeDialog(item, acts) {
-	const fields = [
-		field({ name: 'passphrase', label: 'Password of the file', type: 'password', autocomplete: 'off' }),
-		field({ name: 'known', label: 'I know that this key counts as exposed from then on, for ever.', type: 'check', required: true }),
-	];
+	const known = field({ name: 'known', label: 'I know that this key counts as exposed from then on, for ever.', type: 'check' });
+	known.validate = () => {
+		known.setError(known.value ? '' : 'Say that you know, or use the command line.');
+		return known.value;
+	};
+	const fields = [field({ name: 'passphrase', label: 'Password of the file', type: 'password', autocomplete: 'off' }), known];
 	const box = dialog({
 		title: 'Send the private key in the clear?',
 		body: [

@@ -9,19 +9,21 @@ import { equal } from '../crypto/asn1.js';
 import { FileError, wipe } from '../crypto/file_error.js';
 import { base64, writePem } from '../crypto/pem.js';
 import { wrapKey } from '../crypto/wrap.js';
+import { fingerprint } from '../crypto/x509.js';
 
 /**
  * @typedef {Object} Item
  * @property {string} name of the file, or 'Pasted text'
- * @property {import('../crypto/x509.js').Certificate[]} certificates
- * @property {?{kind: string, spki: Uint8Array, wrapped: Object}} key wrapped: as Upload takes it; null where keys are not wanted
+ * @property {(import('../crypto/x509.js').Certificate & {keyId: string})[]} certificates
+ * @property {?{kind: string, spki: Uint8Array, id: string, wrapped: Object}} key id: as certd has it; wrapped: as Upload takes it
  * @property {string[]} notes
  * @property {?Error} problem why it cannot be used, or not yet
  * @property {?Uint8Array} locked its octets, while they can only be opened otherwise
  * @property {?{data: string, passphrase: string}} exposed to be sent as it is
  */
 
-const newItem = name => ({ name, certificates: [], key: null, notes: [], problem: null, locked: null, exposed: null });
+/** @param {string} name @returns {Item} */
+export const newItem = name => ({ name, certificates: [], key: null, notes: [], problem: null, locked: null, exposed: null });
 
 /* wrapping: null where no private key is wanted. */
 async function takeKey(item, key, wrapping) {
@@ -32,7 +34,7 @@ async function takeKey(item, key, wrapping) {
 	}
 	const to = await wrapping().catch(error => { wipe(key.pkcs8); throw error; });
 	const blob = await wrapKey(key, to);
-	item.key = { kind: key.kind, spki: key.spki,
+	item.key = { kind: key.kind, spki: key.spki, id: await fingerprint(key.spki),
 		wrapped: { wrapping_key_id: to.id, blob: base64(blob), spki: base64(key.spki) } };
 }
 
@@ -46,7 +48,8 @@ export async function readItem(name, octets, password, wrapping) {
 	const item = newItem(name);
 	try {
 		const bundle = await openBundle([octets], password);
-		Object.assign(item, { certificates: bundle.certificates, notes: bundle.notes });
+		const ids = await Promise.all(bundle.certificates.map(each => fingerprint(each.spki)));
+		Object.assign(item, { certificates: bundle.certificates.map((each, i) => ({ ...each, keyId: ids[i] })), notes: bundle.notes });
 		if (bundle.key)
 			await takeKey(item, bundle.key, wrapping);
 		if (!bundle.certificates.length && !bundle.key)

@@ -4,6 +4,7 @@
 
 import { h, mount } from '../dom.js';
 import { field } from '../field.js';
+import { problemNote } from '../layout.js';
 
 const SHOWN_MAX = 500;
 
@@ -45,8 +46,13 @@ export function scopeField(ctx, options) {
 		list.hidden = choice.value !== 'some';
 		if (list.hidden)
 			return;
-		const { items } = await ctx.api.all('/resources', 'resources', { account: options.account(), order_by: 'name' }, SHOWN_MAX);
-		mount(list, boxes(items, chosen));
+		try {
+			const { items } = await ctx.api.all('/resources', 'resources', { account: options.account(), order_by: 'name' }, SHOWN_MAX);
+			mount(list, boxes(items, chosen));
+		} catch (problem) {
+			if (problem.name !== 'AbortError')
+				mount(list, problemNote(problem));
+		}
 	};
 	const choice = field({ name: 'scope', label: 'May be bound to', type: 'choice', value: chosen.size ? 'some' : 'all', onInput: draw,
 		options: [{ value: 'all', label: 'Every resource', help: 'of the account whose host names it covers' }, { value: 'some', label: 'Only some', help: 'which you choose' }] });

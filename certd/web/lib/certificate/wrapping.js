@@ -5,7 +5,7 @@
 
 import { readWrappingKey } from '../crypto/wrap.js';
 import { codeBlock, copyable } from '../copy.js';
-import { h, icon } from '../dom.js';
+import { h, icon, mount } from '../dom.js';
 import { card, loaded } from '../layout.js';
 
 /**
@@ -25,14 +25,20 @@ export function wrappingKeys(ctx) {
 	};
 }
 
-/** What happens to a private key here. @param {Object} ctx @param {function(): Promise<Object>} load */
+/**
+ * What happens to a private key here.
+ * @param {Object} ctx @param {function(): Promise<Object>} load @returns {{node: HTMLElement, again: function(): void}} again: for another network
+ */
 export function wrappingCard(ctx, load) {
-	return card({ title: 'What happens to the private key' },
+	const box = h('div');
+	const again = () => mount(box, loaded(ctx, { lines: 2, load, draw: fingerprintOf }));
+	again();
+	return { again, node: card({ title: 'What happens to the private key' },
 		h('ol.path',
 			h('li', icon('lock'), h('div', h('strong', 'Wrapped here'), h('p', 'This page encrypts the key in your browser, for the token alone, and overwrites its copy.'))),
 			h('li', icon('upload'), h('div', h('strong', 'Passed on'), h('p', 'certd gets what it cannot open. No one on the way sees the key.'))),
 			h('li', icon('shield'), h('div', h('strong', 'Opened in the token'), h('p', 'From there it signs for your edges. It never comes out again.')))),
-		loaded(ctx, { lines: 2, load, draw: fingerprintOf }));
+		box) };
 }
 
 function fingerprintOf(wrapping) {

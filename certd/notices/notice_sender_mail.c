@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Sending one mail; see notice_sender.h.  What a server says of one recipient
+ * is that notice's alone.  When it takes no mail at all, all of them rest, and
+ * one is tried from time to time: five minutes where a person must see to it,
+ * else a minute, doubled up to five.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "certd/notices/notice_link.h"
+#include "certd/notices/notice_sender_int.h"
+#include "certd/notices/notice_text.h"
+#include "certd/query.h"
+#include "proto/message.h"
+
+#define CONFIG_REST_S 300
+#define FAILURE_REST_S 60
+#define FAILURES 3 /* in a row: it is not the recipients */
+#define URL_MAX (NOTICE_TOKEN_MAX + 400)
+
+/* ---- claiming ---- */
+
+static bool
+rests(struct notice_sender *sender)
+{
+	bool is;
+
+	pthread_mutex_lock(&sender->mutex);
+	is = clock_mono_ns() < sender->mail_rests_until_ns;
+	pthread_mutex_unlock(&sender->mutex);
+	return is;
+}
+
+static struct status
+is_due(struct notice_sender *sender, bool *ret_is)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct status st = store_read(sender->config.store, &tx);
+
+	return failed(st)
+		   ? st
+		   : store_notices_is_due(tx, true, store_now_s(), ret_is);
+}
+
+static struct status
+claim_in(struct db_tx *tx, struct notice_row *row, struct notice_body *body,
+    bool *ret_stands)
+{
+	const int64_t now_s = store_now_s();
+	struct status st =
+	    store_notices_claim_mail(tx, now_s, now_s + SENDER_CLAIM_S, row);
+
+	if (!failed(st))
+		st = notice_sender_check(tx, row, ret_stands);
+	if (!failed(st) && *ret_stands)
+		st = store_notices_body(tx, row->id, body);
+	return st;
+}
+
+static struct status
+claim(struct notice_sender *sender, struct notice_row *row,
+    struct notice_body *body, bool *ret_stands)
+{
+	struct db_tx *tx;
+	struct status st = store_write(sender->config.store, &tx);
+
+	return failed(st) ? st
+			  : store_commit(sender->config.store, tx,
+				claim_in(tx, row, body, ret_stands));
+}
+
+/* ---- the mail ---- */
+
+struct letter {
+	char *text, *html;
+	char id[NOTICE_NAME_MAX + 24], thread[NOTICE_NAME_MAX + 2];
+	char url[URL_MAX]; /* "": none */
+};
+
+static void
+letter_done(struct letter *letter)
+{
+	free(letter->text);
+	free(letter->html);
+}
+
+/* Where such mails are stopped: not those about the whole. */
+static struct status
+make_url(const struct notice_sender *sender, const struct notice_row *row,
+    struct letter *letter)
+{
+	struct notice_token token = { .account = row->account,
+		.event = row->event };
+	char text[NOTICE_TOKEN_MAX];
+	struct status st;
+
+	letter->url[0] = 0;
+	if (row->account == 0 || sender->config.console_url[0] == 0)
+		return status_ok();
+	memcpy(token.recipient, row->recipient, sizeof(token.recipient));
+	st = notice_link_make(sender->config.secrets, &token, text);
+	if (!failed(st))
+		snprintf(letter->url, sizeof(letter->url),
+		    "%s/console/unsubscribe?token=%s",
+		    sender->config.console_url, text);
+	return st;
+}
+
+/* The same whenever it is sent, and no other's. */
+static struct status
+make_names(const struct notice_sender *sender, const struct notice_row *row,
+    struct letter *letter)
+{
+	char of[NOTICE_OBJECT_MAX + STORE_EMAIL_MAX + 64],
+	    name[NOTICE_NAME_MAX];
+	struct status st;
+
+	snprintf(of, sizeof(of), "%" PRId64 " %" PRId64 " %s", row->id,
+	    row->created_s, row->recipient);
+	st = notice_link_name(sender->config.secrets, "message-id", of, name);
+	if (failed(st))
+		return st;
+	snprintf(letter->id, sizeof(letter->id), "n%" PRId64 ".%.16s", row->id,
+	    name);
+	snprintf(of, sizeof(of), "%" PRId64 " %s", row->account, row->object);
+	st = notice_link_name(sender->config.secrets, "thread", of, name);
+	if (!failed(st))
+		snprintf(
+		    letter->thread, sizeof(letter->thread), "t%.24s", name);
+	return st;
+}
+
+static void
+print_foot(const struct notice_row *row, char *to, size_t max)
+{
+	if (row->account == 0)
+		snprintf(to, max,
+		    "You get this as an operator of this Holdfast: "
+		    "notices.operators of certd.yaml, or a rule about the "
+		    "whole, names your address.");
+	else
+		snprintf(to, max,
+		    "You get this because a rule of the account %s tells you "
+		    "of %s.",
+		    row->account_name, notice_event_title(row->event));
+}
+
+static struct status
+make_letter(const struct notice_sender *sender, const struct notice_row *row,
+    const struct notice_body *body, struct letter *letter)
+{
+	char foot[256], plain[320];
+	struct status st = make_url(sender, row, letter);
+
+	if (!failed(st))
+		st = make_names(sender, row, letter);
+	if (failed(st))
+		return st;
+	print_foot(row, foot, sizeof(foot));
+	snprintf(plain, sizeof(plain), "%s%s", foot,
+	    letter->url[0] != 0 ? " To stop these mails:" : "");
+	letter->text = notice_text_foot(body->text, plain, letter->url);
+	letter->html = notice_text_foot_html(
+	    body->html, foot, "Stop these mails", letter->url);
+	return letter->text == NULL || letter->html == NULL
+		   ? message_no_memory()
+		   : st;
+}
+
+static struct status
+send(struct notice_sender *sender, const struct notice_row *row,
+    const struct notice_body *body, struct notice_post_result *ret_result)
+{
+	struct letter letter = { .text = NULL };
+	struct status st = make_letter(sender, row, body, &letter);
+
+	if (!failed(st))
+		notice_post_mail(sender->config.post,
+		    &(struct notice_post_mail){ .to = row->recipient,
+			.subject = row->subject,
+			.text = letter.text,
+			.html = letter.html,
+			.date_s = row->created_s,
+			.id = letter.id,
+			.thread = letter.thread,
+			.unsubscribe_url =
+			    letter.url[0] != 0 ? letter.url : NULL },
+		    ret_result);
+	letter_done(&letter);
+	return st;
+}
+
+/* ---- what came of it, for all of them ---- */
+
+/* With the mutex held. */
+static void
+rest_all(struct notice_sender *sender, const char *why, int64_t rest_s)
+{
+	if (strcmp(sender->trouble, why) != 0)
+		log_error("mail is not sent", LOG_STR("why", why));
+	snprintf(sender->trouble, sizeof(sender->trouble), "%s", why);
+	sender->mail_rests_until_ns = clock_mono_ns() + rest_s * NS_PER_S;
+}
+
+static void
+learn(struct notice_sender *sender, const struct notice_post_result *result)
+{
+	unsigned doubled;
+
+	pthread_mutex_lock(&sender->mutex);
+	switch (result->end) {
+	case POST_SENT:
+	case POST_PERMANENT:
+		if (sender->trouble[0] != 0)
+			log_info("mail is sent again");
+		sender->trouble[0] = 0;
+		sender->mail_failures = 0;
+		sender->mail_rests_until_ns = 0;
+		break;
+	case POST_CONFIG:
+		rest_all(sender, result->why, CONFIG_REST_S);
+		break;
+	case POST_TEMPORARY:
+		if (++sender->mail_failures < FAILURES)
+			break;
+		doubled = sender->mail_failures - FAILURES;
+		rest_all(sender, result->why,
+		    doubled < 2 ? FAILURE_REST_S << doubled : CONFIG_REST_S);
+	}
+	pthread_mutex_unlock(&sender->mutex);
+}
+
+/* That no mail goes at all is not this one's fault: it is tried when the others
+ * are. */
+static void
+settle(struct notice_row *row, const struct notice_post_result *result)
+{
+	const int64_t now_s = store_now_s();
+
+	notice_sender_settle(row, result, now_s);
+	if (result->end != POST_CONFIG)
+		return;
+	row->attempts--;
+	if (row->next_s != 0)
+		row->next_s = now_s + CONFIG_REST_S;
+}
+
+static struct status
+keep(struct notice_sender *sender, const struct notice_row *row)
+{
+	struct db_tx *tx;
+	struct status st = store_write(sender->config.store, &tx);
+
+	if (!failed(st))
+		st = store_commit(
+		    sender->config.store, tx, store_notices_save(tx, row));
+	if (!failed(st))
+		notice_sender_count(sender, row);
+	return st;
+}
+
+/* Without a server all that is done is to give up what waited for long. */
+static struct status
+give_up(struct notice_sender *sender)
+{
+	struct db_tx *tx;
+	struct status st;
+
+	pthread_mutex_lock(&sender->mutex);
+	sender->mail_rests_until_ns =
+	    clock_mono_ns() + CONFIG_REST_S * NS_PER_S;
+	pthread_mutex_unlock(&sender->mutex);
+	st = store_write(sender->config.store, &tx);
+	return failed(st) ? st
+			  : store_commit(sender->config.store, tx,
+				store_notices_give_up(tx, store_now_s(),
+				    "no mail server is configured"));
+}
+
+STATUS
+notice_sender_mail(struct notice_sender *sender, bool *ret_did)
+{
+	scoped(notice_body_done) struct notice_body body = { 0 };
+	struct notice_post_result result;
+	struct notice_row row;
+	bool stands = false, due = false;
+	struct status st;
+
+	*ret_did = false;
+	if (rests(sender))
+		return status_ok();
+	if (!notice_post_has_mail(sender->config.post))
+		return give_up(sender);
+	st = is_due(sender, &due);
+	if (failed(st))
+		return st;
+	if (!due) {
+		notice_post_rest(sender->config.post);
+		return st;
+	}
+	st = claim(sender, &row, &body, &stands);
+	if (failed(st))
+		return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+	*ret_did = true;
+	if (!stands)
+		return st;
+	st = send(sender, &row, &body, &result);
+	if (failed(st))
+		return st;
+	learn(sender, &result);
+	settle(&row, &result);
+	return keep(sender, &row);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * From an occasion to rows; see notice_tell.h.  Whom it concerns is asked
+ * first, so that nothing is read and written out for nobody.  Mails have no
+ * payload, and webhooks nothing else.
+ */
+
+#include "certd/notices/notice_tell.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certd/notices/notice_told.h"
+#include "certd/store_accounts.h"
+#include "proto/message.h"
+
+static struct status
+fill_row(struct db_tx *tx, const struct notice_occasion *occasion,
+    struct notice_row *row)
+{
+	struct store_account account = { .name = "" };
+	struct status st = status_ok();
+
+	*row = (struct notice_row){ .account = occasion->account,
+		.event = occasion->event,
+		.days = occasion->days };
+	snprintf(row->object, sizeof(row->object), "%s", occasion->object);
+	snprintf(
+	    row->occasion, sizeof(row->occasion), "%s", occasion->occasion);
+	if (occasion->account != 0)
+		st = store_accounts_get(tx, occasion->account, &account);
+	memcpy(row->account_name, account.name, sizeof(row->account_name));
+	return st;
+}
+
+/* A row for each; mails and webhooks have their own halves of what is written.
+ */
+static struct status
+put_all(struct db_tx *tx, const struct told *told, struct notice_row *row,
+    const struct notice_body *body, size_t *ret_n)
+{
+	char none[] = "";
+	const struct notice_body mail = { body->text, body->html, none };
+	const struct notice_body hook = { none, none, body->payload };
+	struct status st = status_ok();
+
+	for (size_t i = 0; i < told->n && !failed(st); i++) {
+		bool is_new = false;
+
+		row->webhook = told->at[i].webhook;
+		memcpy(row->recipient, told->at[i].recipient,
+		    sizeof(row->recipient));
+		st = store_notices_put(
+		    tx, row, row->webhook != 0 ? &hook : &mail, &is_new);
+		*ret_n += is_new;
+	}
+	return st;
+}
+
+static struct status
+tell_them(struct db_tx *tx, struct notice_teller *teller,
+    const struct notice_occasion *occasion, const struct told *told,
+    size_t *ret_n)
+{
+	scoped(notice_text_free) struct notice_text *text =
+	    notice_text_new(teller->console_url);
+	scoped(notice_body_done) struct notice_body body = { 0 };
+	struct notice_row row;
+	struct status st;
+
+	if (text == NULL)
+		return message_no_memory();
+	st = fill_row(tx, occasion, &row);
+	if (!failed(st))
+		st = occasion->write(occasion->ctx, tx, text);
+	if (failed(st))
+		return st;
+	if (!notice_text_end(text, &row, &body))
+		return message_no_memory();
+	snprintf(
+	    row.subject, sizeof(row.subject), "%s", notice_text_title(text));
+	return put_all(tx, told, &row, &body, ret_n);
+}
+
+STATUS
+notice_tell(struct db_tx *tx, struct notice_teller *teller,
+    const struct notice_occasion *occasion, size_t *ret_n)
+{
+	const struct told_ask ask = { .account = occasion->account,
+		.event = occasion->event,
+		.rule = occasion->rule,
+		.contacts = occasion->contacts,
+		.n_contacts = occasion->n_contacts,
+		.operators = teller->operators };
+	scoped(free) struct told *told = malloc(sizeof(*told));
+	size_t n = 0;
+	struct status st;
+
+	if (told == NULL)
+		return message_no_memory();
+	st = notice_told(tx, &ask, told);
+	if (!failed(st) && told->n > 0)
+		st = tell_them(tx, teller, occasion, told, &n);
+	if (failed(st))
+		return st;
+	if (n > 0 && teller->told[occasion->event] != NULL)
+		metric_counter_add(teller->told[occasion->event], n);
+	atomic_fetch_add(&teller->n_told, n);
+	*ret_n = n;
+	return st;
+}

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "certd/login/store_logins.h"
+#include "certd/login/throttle.h"
 #include "certd/login/totp.h"
 #include "certd/store_users.h"
 #include "proto/message.h"
@@ -506,6 +507,39 @@ an_address_of_several_accounts_is_asked_which(void **state)
 	    set_password(desk, &browser, PASSWORD, "a better one, yes").code,
 	    STATUS_OK);
 	log_in(desk, &browser);
+}
+
+/* An account of one's own may have a user of anybody's address. */
+static void
+a_user_of_the_same_address_elsewhere_makes_no_guess_forgotten(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser twin = { .address = "192.0.2.66" }, guesser = twin;
+	char mine[] = "a better one, yes", email[] = ANNA, other[] = "other";
+	Holdfast__Certd__V1__CreateSessionRequest request =
+	    NEW(CreateSessionRequest, create_session_request);
+	unsigned n = 0;
+
+	(void)anna(desk);
+	(void)login_desk_user(
+	    desk, desk->desk->other, "Anna@acme.test", VIEWER, true);
+	request.email = email;
+	request.account = other;
+	request.password = (char *)(uintptr_t)PASSWORD;
+	assert_int_equal(
+	    login_desk_ask(desk, &twin, "Create", &request, NULL).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    set_password(desk, &twin, PASSWORD, mine).code, STATUS_OK);
+	request.password = mine;
+	for (unsigned i = 0; i < 20; i++) {
+		n += login_desk_log_in(desk, &guesser, ANNA, "wrong", NULL)
+			 .code == STATUS_UNAUTHENTICATED;
+		(void)login_desk_log_in(desk, &guesser, ANNA, mine, NULL);
+		(void)login_desk_ask(desk, &guesser, "Create", &request, NULL);
+		(void)set_password(desk, &twin, mine, mine);
+	}
+	assert_int_equal(n, THROTTLE_FREE);
 }
 
 static void
@@ -1018,6 +1052,8 @@ main(void)
 		TEST(who_is_wrong_is_told_one_thing_and_has_a_row_an_hour),
 		TEST(guessing_makes_one_wait_and_nobody_else),
 		TEST(an_address_of_several_accounts_is_asked_which),
+		TEST(
+		    a_user_of_the_same_address_elsewhere_makes_no_guess_forgotten),
 		TEST(a_password_is_kept_anew_when_it_is_to_take_longer),
 		TEST(a_second_factor_is_asked_for_and_a_code_counts_once),
 		TEST(a_second_factor_is_in_force_once_it_is_confirmed),

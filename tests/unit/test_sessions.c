@@ -13,8 +13,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "certd/login/store_logins.h"
-#include "certd/login/throttle.h"
+#include "certd/login/sessions_int.h"
 #include "certd/login/totp.h"
 #include "certd/store_users.h"
 #include "proto/message.h"
@@ -437,6 +436,49 @@ who_is_wrong_is_told_one_thing_and_has_a_row_an_hour(void **state)
 	    count(desk,
 		"SELECT count(*) FROM event WHERE detail LIKE '%x@acme%'"),
 	    0);
+}
+
+/* Once there is no more room for rows of the hour. */
+static void
+a_row_that_many_share_is_no_accounts(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser guesser = { .address = "192.0.2.66" };
+	struct api_web web = { .session = 0 };
+	struct api_call call = { .web = &web };
+	struct store_login own = { .password = "" };
+	char address[40];
+
+	(void)anna(desk);
+	own.user.id = 1000;
+	own.user.account = desk->desk->other;
+	snprintf(own.user.email, sizeof(own.user.email), "own@other.test");
+	for (unsigned i = 0; i < REFUSALS_MAX; i++) {
+		snprintf(
+		    address, sizeof(address), "10.0.%u.%u", i / 256, i % 256);
+		web.address = address;
+		sessions_refused_note(desk->sessions, &call, &own, 1);
+	}
+	assert_int_equal(
+	    login_desk_log_in(desk, &guesser, ANNA, "wrong", NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event WHERE act = 'log-in refused'"),
+	    REFUSALS_MAX);
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event JOIN account ON account.id ="
+		" event.account WHERE name = 'other' AND act ="
+		" 'log-in refused' AND detail NOT LIKE 'own@other.test, %'"),
+	    0);
+	/* Nor is it said there whom they tried to be. */
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event WHERE coalesce(account, 0) = 0"
+		" AND act = 'log-in refused' AND detail LIKE"
+		" 'others, % times, last from 192.0.2.66'"),
+	    1);
 }
 
 static void
@@ -1050,6 +1092,7 @@ main(void)
 		TEST(a_new_password_ends_all_others_and_gives_another_cookie),
 		TEST(a_user_has_twenty_sessions_at_most_and_the_oldest_ends),
 		TEST(who_is_wrong_is_told_one_thing_and_has_a_row_an_hour),
+		TEST(a_row_that_many_share_is_no_accounts),
 		TEST(guessing_makes_one_wait_and_nobody_else),
 		TEST(an_address_of_several_accounts_is_asked_which),
 		TEST(

@@ -2,8 +2,9 @@
 /*
  * GET /metrics over plain HTTP, for Prometheus beside the daemon.  It listens
  * on loopback only and refuses every other address: the page names keys and
- * edges, and nothing here asks who is reading.  Few connections, short ones,
- * small requests; no other path, no other method, no state.
+ * edges, and nothing here asks who is reading.  Few connections, of which the
+ * oldest is hung up when there are too many, short ones, small requests; no
+ * other path, no other method, no state.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,14 +13,17 @@
 #include <microhttpd.h>
 
 #include "base/address.h"
+#include "base/crowd.h"
 #include "base/metrics.h"
 
-#define CONNECTIONS_MAX 16
+#define CONNECTIONS_MAX 64
+#define CROWD_MAX 48 /* of them; the rest is for those that are going */
 #define TIMEOUT_S 10
 #define CONNECTION_MEMORY 16384
 
 struct metrics_http {
 	struct MHD_Daemon *daemon;
+	struct crowd *crowd; /* the daemon's thread's */
 	struct metrics *metrics;
 	void (*before_render)(void *ctx);
 	void *ctx;
@@ -102,13 +106,43 @@ answer(void *cls, struct MHD_Connection *connection, const char *url,
 	    "text/plain; version=0.0.4; charset=utf-8", response);
 }
 
+static void
+come_and_go(void *cls, struct MHD_Connection *connection, void **place,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct metrics_http *http = cls;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+		crowd_leave(http->crowd, *place);
+	else
+		*place = info == NULL
+			     ? NULL
+			     : crowd_enter(http->crowd, info->connect_fd);
+}
+
+static struct MHD_Daemon *
+start(const union address *address, struct metrics_http *http)
+{
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
+
+	if (address->any.sa_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	return MHD_start_daemon(flags, 0, NULL, NULL, answer, http,
+	    MHD_OPTION_SOCK_ADDR, &address->any, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+	    (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
+	    come_and_go, http, MHD_OPTION_END);
+}
+
 STATUS
 metrics_http_start(const char *listen, struct metrics *metrics,
     void (*before_render)(void *ctx), void *ctx, struct metrics_http **ret_http)
 {
 	struct metrics_http *http;
 	union address address;
-	unsigned v6 = 0;
 	struct status st = parse_listen(listen, &address);
 
 	if (failed(st))
@@ -116,25 +150,25 @@ metrics_http_start(const char *listen, struct metrics *metrics,
 	http = calloc(1, sizeof(*http));
 	if (http == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	http->crowd = crowd_new(CROWD_MAX);
+	if (http->crowd == NULL) {
+		free(http);
+		return status_fail(STATUS_RESOURCE_EXHAUSTED, "out of memory");
+	}
 	http->metrics = metrics;
 	http->before_render = before_render;
 	http->ctx = ctx;
-	if (address.any.sa_family == AF_INET6)
-		v6 = MHD_USE_IPv6;
 	errno = 0;
-	http->daemon = MHD_start_daemon(
-	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | v6, 0, NULL, NULL,
-	    answer, http, MHD_OPTION_SOCK_ADDR, &address.any,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	    MHD_OPTION_END);
+	http->daemon = start(&address, http);
 	if (http->daemon == NULL) {
+		const int error = errno;
+
+		crowd_free(http->crowd);
 		free(http);
 		return status_fail_detail(STATUS_UNAVAILABLE,
 		    "the metrics address cannot be listened on; is another"
 		    " process using the port?",
-		    (uint32_t)errno);
+		    (uint32_t)error);
 	}
 	*ret_http = http;
 	return status_ok();
@@ -155,5 +189,6 @@ metrics_http_stop(struct metrics_http *http)
 	if (http == NULL)
 		return;
 	MHD_stop_daemon(http->daemon);
+	crowd_free(http->crowd);
 	free(http);
 }

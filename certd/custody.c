@@ -43,6 +43,19 @@ custody_no_memory(char *ret_why)
 	    status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory"), "no memory");
 }
 
+void
+custody_print_owner(const char *for_whom, char ret_owner[CUSTODY_OWNER_MAX + 1])
+{
+	size_t len = strlen(for_whom);
+
+	if (len > CUSTODY_OWNER_MAX)
+		for (len = CUSTODY_OWNER_MAX; len > 0; len--)
+			if (((unsigned char)for_whom[len] & 0xc0) != 0x80)
+				break;
+	memcpy(ret_owner, for_whom, len);
+	ret_owner[len] = 0;
+}
+
 /* ---- clients ---- */
 
 static void

@@ -61,6 +61,12 @@ struct status custody_explain(char *ret_why, struct status st,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 struct status custody_no_memory(char *ret_why);
 
+/* For whom certd asks.  keyd keeps it with the record of the act; cut between
+ * characters, for it is foreign. */
+#define CUSTODY_OWNER_MAX 100
+void custody_print_owner(
+    const char *for_whom, char ret_owner[CUSTODY_OWNER_MAX + 1]);
+
 /* What is asked of keyd: one method, one message. */
 struct custody_ask {
 	const ProtobufCServiceDescriptor *service;

@@ -17,7 +17,6 @@
 #define KEYS (&holdfast__keyd__v1__keys__descriptor)
 /* A token may take a minute over a large RSA key. */
 #define GENERATE_TIMEOUT_MS 60000
-#define OWNER_MAX 100
 
 typedef Holdfast__Keyd__V1__Key key_msg;
 
@@ -129,21 +128,6 @@ custody_find(struct custody *custody, const struct key_id *id,
 
 /* ---- make, import ---- */
 
-/* keyd keeps it with the key, and with the record of the act; cut between
- * characters, for it is foreign. */
-static void
-print_owner(const char *for_whom, char ret_owner[OWNER_MAX + 1])
-{
-	size_t len = strlen(for_whom);
-
-	if (len > OWNER_MAX)
-		for (len = OWNER_MAX; len > 0; len--)
-			if (((unsigned char)for_whom[len] & 0xc0) != 0x80)
-				break;
-	memcpy(ret_owner, for_whom, len);
-	ret_owner[len] = 0;
-}
-
 /* A birth under way: what was asked for, and how that went. */
 struct birth {
 	const char *label;
@@ -188,10 +172,10 @@ generate(struct custody *custody, Holdfast__Keyd__V1__GenerateRequest *request,
 		GENERATE_TIMEOUT_MS };
 	struct birth birth = { .label = request->label,
 		.alg = (enum key_alg)request->algorithm };
-	char owner[OWNER_MAX + 1];
+	char owner[CUSTODY_OWNER_MAX + 1];
 	struct status st;
 
-	print_owner(for_whom, owner);
+	custody_print_owner(for_whom, owner);
 	request->owner = owner;
 	request->on_behalf_of = owner;
 	st = custody_call(custody, &ask, &birth.reply, &birth.asked, ret_why);
@@ -270,11 +254,11 @@ custody_import(struct custody *custody, const struct custody_import *import,
 	struct birth birth = { .label = import->label,
 		.alg = key_alg_of_spki(import->spki),
 		.spki = import->spki };
-	char owner[OWNER_MAX + 1];
+	char owner[CUSTODY_OWNER_MAX + 1];
 	struct status st;
 
 	holdfast__keyd__v1__import_request__init(&request);
-	print_owner(import->for_whom, owner);
+	custody_print_owner(import->for_whom, owner);
 	request.label = text_of(import->label);
 	request.pool = text_of(import->pool);
 	request.owner = owner;

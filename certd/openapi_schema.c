@@ -2,8 +2,9 @@
 
 /*
  * Types as JSON Schema (2020-12, what OpenAPI 3.1 has), as json.h maps them.
- * One schema a message or enum, under the last part of its name; two of one
- * name would be a mistake in the .proto files and end the making.
+ * One schema a message or enum, under the last part of its name, keyd's with
+ * its own before it; two of one name would be a mistake in the .proto files and
+ * end the making.
  */
 
 #include <assert.h>
@@ -13,13 +14,17 @@
 #include "certd/openapi_int.h"
 #include "proto/json.h"
 
+#define KEYD "holdfast.keyd.v1."
+
 /* "holdfast.certd.v1.UpdateResourceRequest.Field" is
- * "UpdateResourceRequestField". */
+ * "UpdateResourceRequestField", "holdfast.keyd.v1.Key" is "KeydKey". */
 static void
 name_of(const char *full, const char *package, char *ret_name, size_t max)
 {
 	size_t len = strlen(package), n = 0;
 
+	if (strncmp(full, KEYD, sizeof(KEYD) - 1) == 0)
+		n = (size_t)snprintf(ret_name, max, "Keyd");
 	if (strncmp(full, package, len) == 0 && full[len] == '.')
 		full += len + 1;
 	for (; *full != 0 && n + 1 < max; full++)

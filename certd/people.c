@@ -11,7 +11,9 @@
 #include <stdlib.h>
 
 #include "certd/console/live.h"
+#include "certd/console/overview.h"
 #include "certd/console/web.h"
+#include "certd/keyd_health.h"
 #include "certd/login/sessions.h"
 #include "certd/notices/notice_text.h"
 #include "certd/notices/notices.h"
@@ -25,6 +27,7 @@ struct people {
 	struct sessions *sessions;
 	struct web *web; /* NULL: no console is served */
 	struct live *live;
+	struct overview *overview;
 };
 
 static struct status
@@ -44,14 +47,12 @@ people_preload(const struct config *config, char *ret_why)
 	return notices_preload(config, ret_why);
 }
 
-/* Whether keyd answers; more of it is not asked here. */
 static void
 look_at_health(void *ctx, struct notices_health *ret_health)
 {
 	const struct people *people = ctx;
 
-	_Static_assert(CUSTODY_WHY_MAX == NOTICES_WHY_MAX, "one buffer");
-	custody_trouble(people->config.custody, ret_health->keyd);
+	keyd_health_look(people->config.custody, ret_health);
 }
 
 static struct status
@@ -148,6 +149,15 @@ make_console(struct people *people)
 	return web_new(people->config.config->console.folder, &people->web);
 }
 
+static struct status
+make_overview(struct people *people)
+{
+	const struct overview_config config = { .store = people->config.store,
+		.custody = people->config.custody };
+
+	return overview_new(&config, &people->overview);
+}
+
 STATUS
 people_new(const struct people_config *config, struct people **ret_people,
     char *ret_why)
@@ -166,6 +176,8 @@ people_new(const struct people_config *config, struct people **ret_people,
 		st = make_sessions(people);
 	if (!failed(st))
 		st = make_console(people);
+	if (!failed(st))
+		st = make_overview(people);
 	if (failed(st))
 		return st;
 	*ret_people = people;
@@ -178,7 +190,9 @@ people_register(struct people *people, struct api *api)
 {
 	struct status st = sessions_register(people->sessions, api);
 
-	return failed(st) ? st : notices_register(people->notices, api);
+	if (!failed(st))
+		st = notices_register(people->notices, api);
+	return failed(st) ? st : overview_register(people->overview, api);
 }
 
 void
@@ -200,6 +214,7 @@ people_free(struct people *people)
 {
 	if (people == NULL)
 		return;
+	overview_free(people->overview);
 	web_free(people->web);
 	live_free(people->live);
 	sessions_free(people->sessions);

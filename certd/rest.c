@@ -18,6 +18,7 @@
 #include "certd/problem.h"
 #include "certd/rest_int.h"
 #include "certd/rest_peers.h"
+#include "proto/json.h"
 
 #define READERS 4
 #define ACTORS 8
@@ -151,6 +152,7 @@ rest_start(
 
 	_Static_assert(REST_WHY_MAX >= REST_TLS_WHY_MAX, "the sentence fits");
 	ret_why[0] = 0;
+	json_guard();
 	st = check_address(config, &address, ret_why);
 	if (failed(st))
 		return st;

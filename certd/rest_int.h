@@ -44,6 +44,7 @@ struct rest_connection {
 	struct sockaddr_storage address;
 	/* Ended then, if it is not this server's turn (0); guarded by it. */
 	int64_t until_ns;
+	bool is_hung_up; /* it is going; guarded by it */
 	struct rest_tls_identity *identity;
 };
 

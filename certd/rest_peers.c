@@ -4,7 +4,8 @@
  * Who is connected: so many of one address, each with its certificate, and the
  * time by which it must have said what it has to say or heard the answer.  That
  * time does not run while this server is working.  Who lets it pass is ended,
- * however often an octet came.
+ * however often an octet came; and before that, when there are almost as many
+ * as may be, the oldest whose turn it is: slow ones keep nobody out.
  */
 
 #include "certd/rest_peers.h"
@@ -66,6 +67,32 @@ rest_peers_accept(void *cls, const struct sockaddr *address, socklen_t len)
 }
 
 static void
+hang_up(struct rest_connection *connection)
+{
+	connection->until_ns = 0;
+	connection->is_hung_up = true;
+	/* libmicrohttpd sees it end, and closes it. */
+	shutdown(connection->fd, SHUT_RDWR);
+}
+
+/* With the mutex held.  The rest of what may be is for those that are going. */
+static void
+make_room(struct rest *rest)
+{
+	unsigned max = rest->config.connections_max, n = 0;
+	struct rest_connection *oldest = NULL;
+
+	for (struct rest_connection *at = rest->connections; at != NULL;
+	     at = at->next) {
+		n += !at->is_hung_up;
+		if (at->until_ns != 0)
+			oldest = at;
+	}
+	if (n > max - max / 16 && oldest != NULL)
+		hang_up(oldest);
+}
+
+static void
 opened(struct rest *rest, struct MHD_Connection *of, void **ret_connection)
 {
 	struct rest_connection *connection = calloc(1, sizeof(*connection));
@@ -95,6 +122,7 @@ opened(struct rest *rest, struct MHD_Connection *of, void **ret_connection)
 	if (connection->next != NULL)
 		connection->next->prev = connection;
 	rest->connections = connection;
+	make_room(rest);
 	pthread_mutex_unlock(&rest->mutex);
 	if (rest->n_connections != NULL)
 		metric_gauge_add(rest->n_connections, 1);
@@ -142,9 +170,7 @@ end_overdue(struct rest *rest)
 	     at = at->next) {
 		if (at->until_ns == 0 || at->until_ns > now_ns)
 			continue;
-		at->until_ns = 0;
-		/* libmicrohttpd sees it end, and closes it. */
-		shutdown(at->fd, SHUT_RDWR);
+		hang_up(at);
 	}
 }
 

@@ -51,6 +51,13 @@ const char store_schema_console[] =
     "CREATE INDEX login_link_by_user ON login_link (user_id);"
     "CREATE INDEX login_link_by_end ON login_link (expires_s);"
 
+    /* ---- what the overview looks for ---- */
+    "CREATE INDEX resource_plain ON resource (account, id) WHERE https = 0;"
+    "CREATE INDEX resource_plain_all ON resource (id) WHERE https = 0;"
+    "CREATE INDEX edge_site_problem ON edge_site (resource)"
+    " WHERE problem <> '';"
+    "CREATE INDEX key_by_age ON key (account, created_s, id);"
+
     /* ---- notices ---- */
     "CREATE TABLE webhook ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"

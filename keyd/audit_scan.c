@@ -55,7 +55,7 @@ struct scan {
 	bool begun;
 	/* The request. */
 	struct entry_filter filter;
-	uint64_t from, limit, last;
+	uint64_t from, before, limit, last;
 	bool follow;
 	/* Of the thread. */
 	struct reader *reader;
@@ -264,6 +264,8 @@ walk(struct scan *scan)
 	(void)!failed(publisher_flush(
 	    scan->scans->publisher, clock_mono_ns() + FLUSH_NS));
 	size = publisher_size(scan->scans->publisher);
+	if (scan->before > 0 && scan->before < size)
+		size = scan->before;
 	st = find_start(scan, size);
 	while (!failed(st)) {
 		if (scan->from < size)
@@ -339,6 +341,7 @@ read_request(struct scan *scan, struct bytes message)
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "not an EntriesRequest");
 	scan->from = ask->from_entry;
+	scan->before = ask->before_entry;
 	scan->limit = ask->limit;
 	scan->last = ask->last;
 	scan->follow = ask->follow;
@@ -347,6 +350,9 @@ read_request(struct scan *scan, struct bytes message)
 	if (!failed(st) && scan->last > 0 && scan->limit > 0)
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "last and limit: ask for one of them");
+	if (!failed(st) && scan->before > 0 && scan->follow)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "before_entry and follow: ask for one of them");
 	if (!failed(st) && scan->last > SCAN_LAST_MAX)
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "last: at most 100,000");

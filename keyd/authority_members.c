@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "keyd/authority_int.h"
+#include "keyd/custody_int.h"
 #include "keyd/pb.h"
 #include "keyd/policy.h"
 #include "proto/holdfast/keyd/v1/identity.pb-c.h"
@@ -108,8 +109,9 @@ authority_list(void *ctx, const struct rpc_call *call,
 struct act {
 	struct authority *authority;
 	const struct rpc_call *call;
-	struct spiffe id; /* whom it is done to */
-	const char *text; /* reason or group */
+	struct spiffe id;         /* whom it is done to */
+	const char *text;         /* reason or group */
+	const char *on_behalf_of; /* for the record; NULL: nobody */
 	char record[AUDIT_TEXT_MAX];
 };
 
@@ -146,6 +148,7 @@ record(const struct act *act, enum entry_stage stage, struct status outcome)
 		.why = outcome.why,
 		.act = act->record,
 		.stage = stage,
+		.on_behalf_of = act->on_behalf_of,
 	};
 
 	return audit_record(act->authority->config.audit, &entry, 1);
@@ -226,6 +229,25 @@ do_quarantine(const struct act *act)
 	    act->id.role, act->id.name, act->text, clock_wall_s());
 }
 
+/* Whoever has taken certd over stops edges, which fails safe, and stops nobody
+ * who could let them in again. */
+static struct status
+check_certd(const struct act *act,
+    const Holdfast__Keyd__V1__QuarantineRequest *ask,
+    const struct spiffe *caller)
+{
+	if (caller->role != ROLE_CERTD)
+		return status_ok();
+	if (act->id.role != ROLE_EDGE)
+		return status_fail(STATUS_PERMISSION_DENIED,
+		    "certd quarantines edges alone; an operator can "
+		    "quarantine others with 'holdfast edge quarantine'");
+	if (ask->reason[0] == 0 || ask->on_behalf_of[0] == 0)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "certd says on whose behalf it quarantines, and why");
+	return status_ok();
+}
+
 struct status
 authority_quarantine(void *ctx, const struct rpc_call *call,
     const ProtobufCMessage *request, struct rpc_reply *reply)
@@ -249,7 +271,13 @@ authority_quarantine(void *ctx, const struct rpc_call *call,
 	if (strlen(ask->reason) >= REGISTRY_COMMENT_MAX)
 		return status_fail(
 		    STATUS_INVALID_ARGUMENT, "a reason is at most 100 octets");
+	st = check_certd(&act, ask, &caller);
+	if (!failed(st))
+		st = custody_check_behalf(call, ask->on_behalf_of);
+	if (failed(st))
+		return st;
 	act.text = ask->reason;
+	act.on_behalf_of = ask->on_behalf_of;
 	snprintf(act.record, sizeof(act.record), "quarantine %s/%s%s%s",
 	    role_name(act.id.role), act.id.name,
 	    ask->reason[0] == 0 ? "" : ": ", ask->reason);

@@ -23,6 +23,10 @@ struct caller {
 	int64_t not_after_s;      /* of its certificate */
 	atomic_bool gone;         /* nobody waits for answers any more */
 	atomic_uint waiting;      /* its calls in queues; queue.c's */
+	struct caller_tally {
+		unsigned place;
+		int64_t at;
+	} tally; /* where it is counted; signing_tally.c's */
 
 	/* Give out what became of n <= SIGN_BATCH_MAX calls, all of this
 	 * caller, and let go of them.  Any thread, must not block. */

@@ -4,8 +4,8 @@
  * The ledger over HTTP.  A path is taken apart first (tile_parse has one name
  * for each tile) and only what is a part of the ledger is opened; there are no
  * folders to list, no other methods than GET and HEAD, no state.  Tiles never
- * change and say so; the checkpoint does.  Few connections, short ones, small
- * requests.
+ * change and say so; the checkpoint does.  Few connections, of which
+ * the oldest is hung up when there are too many, short ones, small requests.
  */
 
 #include "keyd/ledger_http.h"
@@ -17,9 +17,11 @@
 #include <microhttpd.h>
 
 #include "base/address.h"
+#include "base/crowd.h"
 #include "ledger/reader.h"
 
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX 256
+#define CROWD_MAX 224 /* of them; the rest is for those that are going */
 #define TIMEOUT_S 15
 #define CONNECTION_MEMORY 16384
 #define BUNDLE_MAX ((size_t)TILE_WIDTH * (2 + ENTRY_MAX))
@@ -27,6 +29,7 @@
 struct ledger_http {
 	struct MHD_Daemon *daemon;
 	struct reader *reader; /* of the daemon's one thread */
+	struct crowd *crowd;   /* its too */
 };
 
 /* ---- what is served ---- */
@@ -133,6 +136,37 @@ answer(void *cls, struct MHD_Connection *connection, const char *url,
 	return reply(connection, MHD_HTTP_OK, kind, response);
 }
 
+static void
+come_and_go(void *cls, struct MHD_Connection *connection, void **place,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct ledger_http *http = cls;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+		crowd_leave(http->crowd, *place);
+	else
+		*place = info == NULL
+			     ? NULL
+			     : crowd_enter(http->crowd, info->connect_fd);
+}
+
+static struct MHD_Daemon *
+start(const union address *address, struct ledger_http *http)
+{
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
+
+	if (address->any.sa_family == AF_INET6)
+		flags |= MHD_USE_IPv6;
+	return MHD_start_daemon(flags, 0, NULL, NULL, answer, http,
+	    MHD_OPTION_SOCK_ADDR, &address->any, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+	    (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
+	    come_and_go, http, MHD_OPTION_END);
+}
+
 STATUS
 ledger_http_start(
     const char *listen, const char *folder, struct ledger_http **ret_http)
@@ -140,28 +174,21 @@ ledger_http_start(
 	scoped(ledger_http_stop) struct ledger_http *http =
 	    calloc(1, sizeof(*http));
 	union address address;
-	unsigned v6 = 0;
 	struct status st;
 
 	if (!address_parse(listen, &address))
 		return status_fail(STATUS_INVALID_ARGUMENT,
 		    "audit.listen: write a numeric address and port, "
 		    "127.0.0.1:7480 or [::1]:7480");
-	if (http == NULL)
+	if (http != NULL)
+		http->crowd = crowd_new(CROWD_MAX);
+	if (http == NULL || http->crowd == NULL)
 		return status_fail(STATUS_RESOURCE_EXHAUSTED, "no memory");
 	st = reader_open(folder, &http->reader);
 	if (failed(st))
 		return st;
-	if (address.any.sa_family == AF_INET6)
-		v6 = MHD_USE_IPv6;
 	errno = 0;
-	http->daemon = MHD_start_daemon(
-	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | v6, 0, NULL, NULL,
-	    answer, http, MHD_OPTION_SOCK_ADDR, &address.any,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	    MHD_OPTION_END);
+	http->daemon = start(&address, http);
 	if (http->daemon == NULL)
 		return status_fail_detail(STATUS_UNAVAILABLE,
 		    "audit.listen: the address cannot be listened on; is "
@@ -189,5 +216,6 @@ ledger_http_stop(struct ledger_http *http)
 	if (http->daemon != NULL)
 		MHD_stop_daemon(http->daemon);
 	reader_close(http->reader);
+	crowd_free(http->crowd);
 	free(http);
 }

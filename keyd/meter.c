@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 #define CODES (STATUS_UNAUTHENTICATED + 1)
 
 struct meter {
 	atomic_uint_fast64_t signatures, refusals;
+	struct signing_tally *tally;
 	struct metrics *metrics;
 	struct metric_histogram *queue, *token, *audit;
 	struct metric_counter *signed_in[CONTEXT_END_];
@@ -81,6 +84,11 @@ meter_new(struct metrics *metrics, size_t n_pools)
 	atomic_init(&meter->refusals, 0);
 	meter->metrics = metrics;
 	meter->n_pools = n_pools;
+	meter->tally = signing_tally_new();
+	if (meter->tally == NULL) {
+		free(meter);
+		return NULL;
+	}
 	if (metrics == NULL)
 		return meter;
 	meter->queue = metrics_histogram(metrics, "keyd_sign_queue_seconds",
@@ -102,6 +110,9 @@ meter_new(struct metrics *metrics, size_t n_pools)
 void
 meter_free(struct meter *meter)
 {
+	if (meter == NULL)
+		return;
+	signing_tally_free(meter->tally);
 	free(meter);
 }
 
@@ -130,6 +141,8 @@ meter_batch(struct meter *meter, const struct sign_times *times,
 	    &meter->signatures, n_signed, memory_order_relaxed);
 	atomic_fetch_add_explicit(
 	    &meter->refusals, n - n_signed, memory_order_relaxed);
+	signing_tally_add(
+	    meter->tally, calls, n, clock_wall_s(), clock_mono_ns());
 	if (meter->metrics == NULL)
 		return;
 	metric_histogram_observe_ns(
@@ -148,9 +161,11 @@ meter_batch(struct meter *meter, const struct sign_times *times,
 }
 
 void
-meter_refused(struct meter *meter, const struct sign_call *call)
+meter_refused(struct meter *meter, struct sign_call *call)
 {
 	atomic_fetch_add_explicit(&meter->refusals, 1, memory_order_relaxed);
+	signing_tally_add(
+	    meter->tally, &call, 1, clock_wall_s(), clock_mono_ns());
 	if (meter->metrics != NULL)
 		refused(meter, call);
 }
@@ -166,6 +181,12 @@ uint64_t
 meter_signatures(const struct meter *meter)
 {
 	return atomic_load_explicit(&meter->signatures, memory_order_relaxed);
+}
+
+struct signing_tally *
+meter_tally(const struct meter *meter)
+{
+	return meter->tally;
 }
 
 uint64_t

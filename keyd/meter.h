@@ -7,6 +7,7 @@
 
 #include "base/metrics.h"
 #include "keyd/sign.h"
+#include "keyd/signing_tally.h"
 
 /*
  * What the signing path counts, of all pools: how long calls waited in the
@@ -23,10 +24,12 @@ void meter_free(struct meter *meter); /* NULL is allowed */
 void meter_batch(struct meter *meter, const struct sign_times *times,
     struct sign_call *const calls[], size_t n);
 /* A call that was refused without being served. */
-void meter_refused(struct meter *meter, const struct sign_call *call);
+void meter_refused(struct meter *meter, struct sign_call *call);
 void meter_depth(struct meter *meter, unsigned pool, size_t depth);
 
 uint64_t meter_signatures(const struct meter *meter);
 uint64_t meter_refusals(const struct meter *meter);
+/* The same by identity and time; the meter's own. */
+struct signing_tally *meter_tally(const struct meter *meter);
 
 #endif

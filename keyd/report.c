@@ -20,6 +20,7 @@
 #include "base/sandbox.h"
 #include "keyd/hardening.h"
 #include "keyd/pb.h"
+#include "keyd/signing_report.h"
 #include "proto/holdfast/keyd/v1/status.pb-c.h"
 
 #define WATCH_EVERY_NS (200 * NS_PER_MS)
@@ -268,6 +269,7 @@ report_register(struct report *report, struct rpc_server *server)
 {
 	rpc_server_add_unary(server, &holdfast__keyd__v1__status__descriptor,
 	    "Get", get, report);
+	signing_report_register(signer_tally(report->config.signer), server);
 }
 
 STATUS

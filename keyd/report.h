@@ -38,7 +38,7 @@ struct report_config { /* borrowed, as is all that it points to */
 STATUS report_new(
     const struct report_config *config, struct report **ret_report);
 
-/* Adds Status.Get.  Before rpc_server_start. */
+/* Adds Status.Get and Status.Signing.  Before rpc_server_start. */
 void report_register(struct report *report, struct rpc_server *server);
 
 /*

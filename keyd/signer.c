@@ -349,6 +349,12 @@ signer_counts(struct signer *signer, struct signer_counts *ret)
 	ret->streams = streams;
 }
 
+struct signing_tally *
+signer_tally(struct signer *signer)
+{
+	return meter_tally(signer->meter);
+}
+
 unsigned
 signer_streams_of(struct signer *signer, const char *spiffe_id)
 {

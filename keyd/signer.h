@@ -12,6 +12,7 @@
 #include "keyd/audit.h"
 #include "keyd/context.h"
 #include "keyd/policy.h"
+#include "keyd/signing_tally.h"
 #include "rpc/server.h"
 
 /*
@@ -45,6 +46,8 @@ struct signer_counts {
 	unsigned queued, streams;
 };
 void signer_counts(struct signer *signer, struct signer_counts *ret);
+/* What was signed for whom, over time; the signer's own. */
+struct signing_tally *signer_tally(struct signer *signer);
 /* Open SignStreams of one identity. */
 unsigned signer_streams_of(struct signer *signer, const char *spiffe_id);
 

@@ -10,6 +10,7 @@
 #include "proto/json.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -320,6 +321,20 @@ load(struct json_place *place, struct bytes text, json_t **ret_json)
 	printable_print(bytes_of(error.text), shown, sizeof(shown));
 	return json_complain(place, "no JSON, line %d, column %d: %s",
 	    error.line, error.column, shown);
+}
+
+static void
+wipe_and_free(void *at)
+{
+	if (at != NULL)
+		explicit_bzero(at, malloc_usable_size(at));
+	free(at);
+}
+
+void
+json_guard(void)
+{
+	json_set_alloc_funcs(malloc, wipe_and_free);
 }
 
 STATUS

@@ -18,6 +18,10 @@
 #define JSON_WHY_MAX 256
 #define JSON_DEPTH_MAX 16
 
+/* From here on what JSON is read into is wiped when it is let go: there may be
+ * passwords in it.  Once, before threads read any. */
+void json_guard(void);
+
 /* Every field, also those at their defaults; malloc'd.  Only memory ends it. */
 STATUS json_print(const ProtobufCMessage *message, char **ret_text);
 

@@ -16,12 +16,18 @@
  */
 struct overview;
 
+#define OVERVIEW_TROUBLE_MAX 256
+
 struct overview_config {
 	struct store *store; /* all borrowed */
 	struct custody *custody;
-	/* Edges by state, as certd/edges.h counts them. */
-	void (*edges)(void *ctx, uint32_t *ret_live, uint32_t *ret_held_back);
-	void *edges_ctx;
+	/* Why mail cannot be sent, a sentence; empty while it can.  NULL: not
+	 * known. */
+	void (*mail_trouble)(void *ctx, char ret_why[OVERVIEW_TROUBLE_MAX]);
+	void *mail_ctx;
+	/* A reply is kept for so many times as long as it took to make, 15 s at
+	 * most; 0: 20. */
+	unsigned keep_factor;
 };
 
 STATUS overview_new(
@@ -30,8 +36,11 @@ STATUS overview_register(struct overview *overview, struct api *api);
 void overview_free(struct overview *overview); /* NULL is allowed */
 SCOPED_RELEASE(overview_free, struct overview *);
 
-/* Certificates of an account (0: all) that are expired, and that have 14 days
- * or less: what a person is reminded of.  Within the caller's transaction. */
+/*
+ * Certificates of an account (0: all) that are expired, and that have 14 days
+ * or less and do not renew by themselves: what a person is reminded of.  Counts
+ * to 1,000 and no further.  Within the caller's transaction.
+ */
 STATUS overview_reminder(struct db_tx *tx, int64_t account,
     uint32_t *ret_expired, uint32_t *ret_expiring);
 

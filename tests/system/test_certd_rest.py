@@ -79,7 +79,9 @@ def test_the_description_is_openapi_3_1(description):
     assert re.fullmatch(r"3\.1\.\d+", description["openapi"])
     assert description["info"]["title"] and description["info"]["version"]
     assert description["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
-    assert description["security"] == [{"token": []}]
+    assert description["security"] == [{"token": []}, {"session": []}]
+    session = description["components"]["securitySchemes"]["session"]
+    assert (session["in"], session["name"]) == ("cookie", "__Host-holdfast")
     for path, verb, operation in operations(description):
         where = f"{verb} {path}"
         assert verb in VERBS and operation["summary"] and operation["description"], where

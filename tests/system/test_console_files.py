@@ -9,13 +9,14 @@ import re
 import shutil
 import socket
 import threading
-import time
 
 import pytest
 
-from bed import DOMAIN, TOP, wait_for
+from bed import TOP
 from certd_bed import ADMINISTRATOR, CertdBed
 from test_certd_hardening import INSTRUMENTED
+
+from holdfast.certd.v1 import sessions_pb2, sessions_pb2_grpc  # noqa: E402 (wire makes them)
 
 WEB = TOP / "certd/web"
 ASSETS = "/console/assets/"
@@ -189,11 +190,12 @@ def test_the_first_page_is_small(bed):
 # ---- live ----
 
 class Stream:
-    """GET /v1/live of a token, read by a thread of its own."""
+    """GET /v1/live of a token, or with those headers, read by a thread of its own."""
 
-    def __init__(self, bed, token):
+    def __init__(self, bed, token=None, headers=None):
         self.connection = bed.https(timeout=60)
-        self.connection.request("GET", "/v1/live", headers={"Authorization": f"Bearer {token}"})
+        self.connection.request(
+            "GET", "/v1/live", headers=headers or {"Authorization": f"Bearer {token}"})
         self.reply = self.connection.getresponse()
         assert self.reply.status == 200
         self.topics, self.is_over = [], False
@@ -250,6 +252,27 @@ def test_a_revoked_token_ends_its_stream(bed):
     assert code == 201
     with contextlib.closing(Stream(bed, made["secret"])) as stream:
         assert bed.rest("POST", f"/v1/tokens/{made['token']['id']}:revoke", bed.token)[0] == 200
+        assert stream.ends()
+
+
+def test_logging_out_ends_the_sessions_stream(bed):
+    """An operator's, who is told of all accounts."""
+    link = sessions_pb2_grpc.SessionsStub(bed.channel()).MakeLink(
+        sessions_pb2.MakeLinkRequest(), timeout=30)
+    code, headers, session = bed.rest("POST", "/v1/sessions:link", body={"secret": link.secret})
+    assert code == 201, session
+    cookie = {"Cookie": headers["Set-Cookie"].partition(";")[0]}
+    code, _, problem = bed.rest("GET", "/v1/live", headers={
+        **cookie, "Sec-Fetch-Site": "cross-site"})
+    assert code == 403, problem
+    with contextlib.closing(Stream(bed, headers={
+            **cookie, "Sec-Fetch-Site": "same-origin"})) as stream:
+        assert bed.rest("POST", "/v1/contacts", bed.token, {
+            "kind": "technical", "name": "Cat", "email": "cat@example.com"})[0] == 201
+        assert stream.hears("history")
+        code, _, problem = bed.rest("DELETE", "/v1/session", headers={
+            **cookie, "X-CSRF-Token": session["csrf_token"]})
+        assert code == 200, problem
         assert stream.ends()
 
 

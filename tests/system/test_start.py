@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/start, as a newcomer runs it: twice, --status, --stop."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -54,6 +58,26 @@ def test_start_twice_does_no_harm(start):
     assert again.returncode == 0, again.stdout + again.stderr
     pids = [l for l in before.splitlines() if "running, pid" in l]
     assert pids == [l for l in start("--status").stdout.splitlines() if "running, pid" in l]
+
+
+def log_in(url, secret):
+    """(status, who) of the link's secret at the console."""
+    request = urllib.request.Request(f"{url}/v1/sessions:link", json.dumps({"secret": secret}).encode(),
+                                     {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return reply.status, json.load(reply)["actor"]
+    except urllib.error.HTTPError as refused:
+        return refused.code, None
+
+
+def test_the_link_that_it_ends_with_opens_the_console_once(start):
+    line = start().stdout.splitlines()[-1].strip()
+    url, secret = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/console/login#link=(\S+)", line).groups()
+    with urllib.request.urlopen(f"{url}/console/login", timeout=60) as page:
+        assert b"<title>" in page.read()
+    assert log_in(url, secret) == (201, "operator/you")
+    assert log_in(url, secret) == (401, None)
 
 
 def test_stop_ends_it_and_start_goes_on_with_the_same_keys(start):

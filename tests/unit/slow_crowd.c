@@ -51,7 +51,7 @@ make_room(void)
 }
 
 bool
-slow_crowd_lets_through(uint16_t port)
+slow_crowd_lets_through(uint16_t port, const char *path)
 {
 	static const char wanted[] = "HTTP/1.1 200";
 	struct pollfd answered = { .events = POLLIN };
@@ -62,9 +62,8 @@ slow_crowd_lets_through(uint16_t port)
 	for (unsigned i = 0; i < SLOW; i++)
 		slow[i] = dial(port, 1 + i % ADDRESSES);
 	answered.fd = dial(port, 0);
-	assert_true(dprintf(answered.fd,
-			"GET /.well-known/acme-challenge/test HTTP/1.1\r\n"
-			"Host: a\r\n\r\n") > 0);
+	assert_true(dprintf(answered.fd, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n",
+			path) > 0);
 	/* So none of them is idle for long. */
 	for (int i = 0; i < 60 && poll(&answered, 1, 500) == 0; i++)
 		for (int k = 0; k < SLOW; k++)

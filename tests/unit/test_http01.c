@@ -345,7 +345,8 @@ who_speaks_slowly_keeps_nobody_out(void **state)
 	scoped(http01_stop) struct http01 *http01 = serve("127.0.0.1:0");
 
 	(void)state;
-	assert_true(slow_crowd_lets_through(http01_port(http01)));
+	assert_true(
+	    slow_crowd_lets_through(http01_port(http01), SLOW_CROWD_PROBE));
 }
 
 struct noted {

@@ -168,7 +168,8 @@ static void
 who_speaks_slowly_keeps_nobody_out(void **state)
 {
 	(void)state;
-	assert_true(slow_crowd_lets_through(http_port_number(port)));
+	assert_true(
+	    slow_crowd_lets_through(http_port_number(port), SLOW_CROWD_PROBE));
 	assert_int_equal(ask("GET", AT "test"), 200);
 }
 

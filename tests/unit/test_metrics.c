@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/metrics.h"
+#include "tests/unit/slow_crowd.h"
 
 static void
 assert_page(const struct metrics *metrics, const char *want)
@@ -252,6 +253,22 @@ http_serves_the_page_and_nothing_else(void **state)
 }
 
 static void
+who_speaks_slowly_keeps_nobody_out(void **state)
+{
+	struct metrics *metrics = metrics_new();
+	struct metrics_http *http = NULL;
+
+	(void)state;
+	assert_int_equal(
+	    metrics_http_start("127.0.0.1:0", metrics, NULL, NULL, &http).code,
+	    STATUS_OK);
+	assert_true(
+	    slow_crowd_lets_through(metrics_http_port(http), "/metrics"));
+	metrics_http_stop(http);
+	metrics_free(metrics);
+}
+
+static void
 http_listens_on_loopback_only(void **state)
 {
 	static const char *const wrong[] = { "", "9464", ":9464", "0.0.0.0:0",
@@ -305,6 +322,7 @@ main(void)
 		    a_histogram_counts_each_value_in_every_bucket_it_is_not_above),
 		cmocka_unit_test(threads_lose_no_count_while_pages_are_made),
 		cmocka_unit_test(http_serves_the_page_and_nothing_else),
+		cmocka_unit_test(who_speaks_slowly_keeps_nobody_out),
 		cmocka_unit_test(http_listens_on_loopback_only),
 		cmocka_unit_test(a_port_that_is_taken_is_said_to_be),
 	};

@@ -208,7 +208,7 @@ types_are_described_as_they_are_mapped(void **state)
 		    "\"contentEncoding\":\"base64\"" },
 		{ "CertificateParts", "\"additionalProperties\":false" },
 		{ "ResourceRef", "\"required\":[\"id\",\"name\"]" },
-		{ "KeyAlgorithm", "\"ec_p256\"" },
+		{ "KeydKeyAlgorithm", "\"ec_p256\"" },
 		{ "Certificate#properties#fingerprint",
 		    "SHA-256 of the certificate, lower-case hex." },
 	};

@@ -19,6 +19,7 @@
 
 #include "certd/guard.h"
 #include "tests/unit/rest_desk.h"
+#include "tests/unit/slow_crowd.h"
 
 #define SLOW 60
 
@@ -65,6 +66,15 @@ slow_clients_hold_nobody_up(void **state)
 		is_answered(desk);
 	for (size_t i = 0; i < SLOW; i++)
 		close(fds[i]);
+}
+
+static void
+who_speaks_slowly_keeps_nobody_out(void **state)
+{
+	struct rest_desk *desk = *state;
+
+	assert_true(slow_crowd_lets_through(rest_port(desk->rest), "/healthz"));
+	is_answered(desk);
 }
 
 static void
@@ -530,6 +540,7 @@ main(void)
 	    f, rest_desk_set_up, rest_desk_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(slow_clients_hold_nobody_up),
+		TEST(who_speaks_slowly_keeps_nobody_out),
 		TEST(who_drips_is_ended),
 		TEST(changes_that_wait_hold_up_no_reader),
 		TEST(more_than_can_wait_is_told_to_come_again),

@@ -46,6 +46,7 @@ const MAY = {
 	change: role => role === 'administrator' || role === 'engineer',
 	managers: role => role === 'administrator',
 	'managers, auditors': role => role === 'administrator' || role === 'auditor',
+	'engineers, auditors': role => role !== 'viewer',
 	operators: () => false,
 	/* Auditors of the whole: those of an account are users of it. */
 	'operators, auditors': () => !current.user,

@@ -25,7 +25,11 @@ const STATES = {
 	// Edges
 	expected: 'neutral', live: 'good', away: 'notice', quarantined: 'bad', held_back: 'bad',
 	// Checks of a diagnosis
-	pass: 'good', fail: 'bad', warn: 'notice', not_applicable: 'neutral',
+	pass: 'good', fail: 'bad', warning: 'notice', not_applicable: 'neutral',
+	// Notices
+	sent: 'good',
+	// Keys
+	suspended: 'notice', scheduled: 'bad', destroyed: 'neutral',
 	// Challenges
 	present: 'good', valid: 'good', invalid: 'bad',
 };

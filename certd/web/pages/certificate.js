@@ -5,11 +5,11 @@
 
 import { deleteCertificate, editCertificate, replaceEverywhere } from '../lib/certificate/acts.js';
 import { chainOf, readChain } from '../lib/certificate/chain.js';
-import { keyName, kindBadge, originText } from '../lib/certificate/words.js';
+import { keyName, kindBadge, originText, resourceLinks } from '../lib/certificate/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { copyable, save } from '../lib/copy.js';
 import { h, icon } from '../lib/dom.js';
-import { plural, when } from '../lib/format.js';
+import { plural, when, word } from '../lib/format.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { href } from '../lib/router.js';
@@ -25,6 +25,14 @@ const FORMATS = [['pem', 'PEM', 'certificate and chain'], ['der', 'DER', 'the ce
 
 /* ---- what it is ---- */
 
+function scopeOf(certificate) {
+	if (certificate.kind === 'acme')
+		return 'the resource that it was obtained for';
+	if (certificate.kind === 'shared')
+		return 'resources of every account whose host names it covers';
+	return certificate.scope.length ? resourceLinks(certificate.scope, certificate.scope.length, certificate.scope.length) : 'every resource whose host names it covers';
+}
+
 function factsCard(certificate) {
 	return card({ title: 'Certificate' }, details([
 		['Host names', h('ul.plain', certificate.hostnames.map(each => h('li', each)))],
@@ -32,7 +40,7 @@ function factsCard(certificate) {
 		['Valid', h('span', when(certificate.not_before_s, 'date'), ' to ', when(certificate.not_after_s, 'date'))],
 		['Fingerprint', copyable(certificate.fingerprint, { label: 'the SHA-256 fingerprint', whole: true })],
 		['Serial', copyable(certificate.serial, { label: 'the serial number' })],
-		['May be bound to', certificate.scope.length ? h('span', certificate.scope.map((each, i) => [i ? ', ' : null, h('a', { href: href(`/resources/${each.id}`) }, each.name)])) : 'every resource whose host names it covers'],
+		['May be bound to', scopeOf(certificate)],
 		['Added', h('span', when(certificate.created_s), ' by ', certificate.created_by)],
 	]));
 }
@@ -84,7 +92,8 @@ function keyCard(ctx, certificate) {
 		key.exposed ? note('notice', 'This key counts as exposed.', { text: originText(key) }) : h('p', icon('shield', { class: 'good-ink' }), ' ', originText(key)),
 		h('details.more', h('summary', icon('right'), 'Can it be exported?'), h('div.stack-s.small', h('p', 'No. The token signs with it and gives it to nobody, not even to operators: that is what it is for.'),
 			h('p', 'A server that is no edge here gets a key of its own, made there, and a certificate for that. For edges, make a new key in the token, have a certificate issued for it, and replace this one.'))),
-		ctx.session.mayChange ? h('div.actions', linkButton('Make a replacement key', `/requests/new?certificate=${certificate.id}`, { icon: 'key' })) : null));
+		certificate.kind === 'acme' ? h('p.small.quiet', 'The certificate was obtained by itself, and is renewed so: under Enrollments another one, with another key, can be issued at once.') : null,
+		ctx.session.mayChange && certificate.kind !== 'acme' ? h('div.actions', linkButton('Make a replacement key', `/requests/new?certificate=${certificate.id}`, { icon: 'key' })) : null));
 }
 
 /* ---- export and history ---- */
@@ -105,9 +114,10 @@ async function loadEvents(ctx, certificate) {
 }
 
 function historyCard(ctx, certificate) {
-	if (!ctx.session.may('managers, auditors'))
+	const is_own = ctx.session.seesAll || certificate.account === ctx.session.account;
+	if (!is_own || !ctx.session.may('managers, auditors'))
 		return null;
-	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', each.act[0].toUpperCase() + each.act.slice(1)), h('span.under', each.actor)), when(each.at_s, 'relative'))))
+	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', word(each.act.replace('.', ' '))), h('span.under', each.actor)), when(each.at_s, 'relative'))))
 		: h('p.small.quiet', 'Nothing in the newest thousand events; the whole is under History.');
 	return card({ title: 'History' }, loaded(ctx, { lines: 3, topics: 'history', load: () => loadEvents(ctx, certificate), draw }));
 }
@@ -142,5 +152,5 @@ export async function render(ctx) {
 	return page({ title: certificate.name, badge: [expiryBadge(certificate.expires_in_days), kindBadge(certificate.kind)], crumbs: [['Certificates', '/certificates']],
 		lead: ctx.session.seesAll ? `Of account ${certificate.account}` : null, actions: actions(ctx, certificate) },
 	h('div.split', h('div.stack', ctx.session.mayChange ? expiredNote(certificate) : null, card({ title: 'Where it is served' }, h('div.served', served)), factsCard(certificate), chainCard(certificate)),
-		h('div.stack.aside', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
+		h('div.stack', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
 }

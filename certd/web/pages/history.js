@@ -7,18 +7,10 @@ import { accountColumn, accountFilters } from '../lib/account.js';
 import { h } from '../lib/dom.js';
 import { when } from '../lib/format.js';
 import { page } from '../lib/layout.js';
-import { href } from '../lib/router.js';
+import { objectLink } from '../lib/object_link.js';
 import { listView } from '../lib/table.js';
 
 export const title = 'History';
-
-/* "certificate 17" leads to it, where there is a page of that kind. */
-const PAGES = { certificate: 'certificates', resource: 'resources', enrollment: 'enrollments', change: 'changes', request: 'requests', plan: 'plans', edge: 'edges', account: 'accounts' };
-
-function objectLink(object) {
-	const [, kind, id] = /^([a-z]+) (\S+)$/.exec(object || '') || [];
-	return PAGES[kind] ? h('a', { href: href(`/${PAGES[kind]}/${encodeURIComponent(id)}`) }, object) : object || '–';
-}
 
 export async function render(ctx) {
 	return page({ title, lead: 'What was done here, by whom, newest first. It cannot be changed here; what was done with keys is in the audit ledger.' },

@@ -90,5 +90,5 @@ export async function render(ctx) {
 	return page({ title: request.name, crumbs: [['Certificate requests', '/requests']], badge: request.certificate ? badge('good', 'Attached') : badge('notice', 'Awaits its certificate', 'waiting'),
 		lead: ctx.session.seesAll ? `Of account ${request.account}` : null,
 		actions: ctx.session.mayChange ? [button('Delete', { icon: 'remove', kind: 'danger', run: () => remove(ctx, request) })] : null },
-	h('div.split', h('div.stack', csrStep(request), attachStep(ctx, request)), h('div.stack.aside', keyCard(request), factsCard(request))));
+	h('div.split', h('div.stack', csrStep(request), attachStep(ctx, request)), h('div.stack', keyCard(request), factsCard(request))));
 }

@@ -16,13 +16,22 @@ const FIRST = 6;
 const SERIES = [{ label: 'Signatures per second', colour: 1 }, { label: 'Time to sign, median', colour: 2 }, { label: '99 of 100 within', colour: 3 }];
 const WINDOWS = [[900, '15 min'], [3600, '1 h']];
 
-/** @param {Object} ctx the page's context */
+/** Of all edges. @param {Object} ctx the page's context */
 export function signing(ctx) {
-	const view = { ctx, window_s: 900, all: false, body: h('div', skeleton(5)), data: null };
+	return start(ctx, 'Signing, edge by edge', '');
+}
+
+/** Of one edge. @param {Object} ctx the page's context @param {string} name */
+export function signingOf(ctx, name) {
+	return start(ctx, 'Signing', `edge/${name}`);
+}
+
+function start(ctx, title, only) {
+	const view = { ctx, only, window_s: 900, all: false, body: h('div', skeleton(5)), data: null };
 	refresh(view);
 	const timer = setInterval(() => document.hidden || view.body.matches(':hover, :focus-within') || refresh(view), EVERY_MS);
 	ctx.signal.addEventListener('abort', () => clearInterval(timer));
-	return card({ title: 'Signing, edge by edge', actions: windowSwitch(view) }, view.body);
+	return card({ title, actions: windowSwitch(view) }, view.body);
 }
 
 function windowSwitch(view) {
@@ -33,7 +42,8 @@ function windowSwitch(view) {
 
 async function refresh(view) {
 	try {
-		view.data = await view.ctx.api.get('/overview:signing', { window_s: view.window_s });
+		const data = await view.ctx.api.get('/overview:signing', { window_s: view.window_s });
+		view.data = view.only ? { ...data, series: data.series.filter(each => each.identity === view.only) } : data;
 		draw(view);
 	} catch (error) {
 		if (error.name !== 'AbortError' && !view.data)
@@ -44,7 +54,7 @@ async function refresh(view) {
 function draw(view) {
 	const { series, step_s } = view.data;
 	if (!series.length)
-		return mount(view.body, emptyState({ icon: 'edge', title: 'Nothing was signed', text: `No edge has asked for a signature in the last ${duration(view.window_s)}. Each TLS handshake that is no resumption makes one.` }));
+		return mount(view.body, emptyState({ icon: 'edge', title: 'Nothing was signed', text: `${view.only ? 'It' : 'No edge'} has asked for ${view.only ? 'no' : 'a'} signature in the last ${duration(view.window_s)}. Each TLS handshake that is no resumption makes one.` }));
 	/* The newest point ends the drawing, unless nothing was asked for longer. */
 	const newest_s = Math.max(0, ...series.flatMap(each => each.points.map(point => point.at_s)));
 	const to_s = Math.max(newest_s + step_s, Math.floor(Date.now() / 1000 / step_s - 2) * step_s);
@@ -52,11 +62,11 @@ function draw(view) {
 	const shown = view.all ? series : series.slice(0, FIRST);
 	const most = each => Math.max(0, ...shown.flatMap(one => one.points.map(each)));
 	const top = { rate: most(point => point.signatures / step_s), us: most(point => point.p99_us) };
-	return mount(view.body, h('div.stack', legend(SERIES), h('div.multiples', shown.map(each => edgeOf(each, span, top))),
+	return mount(view.body, h('div.stack', legend(SERIES), h('div.multiples', { class: view.only ? 'single' : '' }, shown.map(each => edgeOf(each, span, top, view.only))),
 		series.length > FIRST ? button(view.all ? `Only the ${FIRST} busiest` : `Show all ${series.length}`, { run: () => { view.all = !view.all; draw(view); } }) : null));
 }
 
-function edgeOf(series, span, top) {
+function edgeOf(series, span, top, only) {
 	const name = series.identity.replace(/^edge\//, '') || 'All others';
 	const points = series.points.filter(point => point.at_s >= span.from_s);
 	const sum = key => points.reduce((n, point) => n + point[key], 0);
@@ -66,14 +76,14 @@ function edgeOf(series, span, top) {
 	const common = { ...span, time, bare: true };
 	const rate = value => number(Number(value.toFixed(value < 1 ? 2 : value < 10 ? 1 : 0)));
 	return h('section.multiple', { 'aria-label': name },
-		h('div.head', h('h3', series.identity ? h('a', { href: href(`/edges/${encodeURIComponent(name)}`) }, name) : name),
+		h('div.head', only ? null : h('h3', series.identity ? h('a', { href: href(`/edges/${encodeURIComponent(name)}`) }, name) : name),
 			refusals ? badge('notice', plural(refusals, 'refusal')) : null),
 		h('div.reads', readOf('per second', rate(sum('signatures') / (span.to_s - span.from_s))),
 			readOf('median', signed.length ? microseconds(middle(signed.map(point => point.p50_us))) : '–'),
 			readOf('99 of 100 within', signed.length ? microseconds(middle(signed.map(point => point.p99_us))) : '–')),
-		lines({ ...common, label: `Signatures per second for ${name}`, height: 84, area: true, top: top.rate, format: rate,
+		lines({ ...common, label: `Signatures per second for ${name}`, height: only ? 132 : 84, area: true, top: top.rate, format: rate,
 			series: [{ ...SERIES[0], points: filled(points, span) }] }),
-		lines({ ...common, label: `Time to sign for ${name}: median, and what 99 of 100 stay within`, height: 92, top: top.us, format: microseconds, series: [
+		lines({ ...common, label: `Time to sign for ${name}: median, and what 99 of 100 stay within`, height: only ? 132 : 92, top: top.us, format: microseconds, series: [
 			{ ...SERIES[1], points: signed.map(point => ({ at_s: point.at_s, value: point.p50_us })) },
 			{ ...SERIES[2], points: signed.map(point => ({ at_s: point.at_s, value: point.p99_us })) }] }),
 		asTable(`Signing for ${name}`, ['', ...SERIES.map(each => each.label), 'Refusals'], points.map(point =>

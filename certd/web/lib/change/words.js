@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What pages call changes and their kinds.
+
+import { h } from '../dom.js';
+import { some, word } from '../format.js';
+import { href } from '../router.js';
+
+const KINDS = { issue: 'First certificate', renewal: 'Renewal', reissue: 'New certificate for what was changed', replacement: 'Replacement' };
+
+const STATES = { awaiting_verify: 'Awaits your verify', awaiting_issue: 'Awaits your word to issue', proving: 'Proving at edges' };
+
+/** @param {{kind: string, standby: boolean}} change */
+export function kindText(change) {
+	return (KINDS[change.kind] || word(change.kind)) + (change.standby ? ', standby' : '');
+}
+
+/** @param {string} state @returns {string} */
+export function stateText(state) {
+	return STATES[state] || word(state);
+}
+
+/** @param {{hostnames: string[]}} change */
+export function changeTitle(change) {
+	return some(change.hostnames, 2) || 'Change';
+}
+
+/** What it is for: its resource, else its enrollment. @param {Object} change */
+export function subjectLink(change) {
+	return change.resource ? h('a', { href: href(`/resources/${change.resource}`) }, `Resource ${change.resource}`)
+		: h('a', { href: href(`/enrollments/${change.enrollment}`) }, `Enrollment ${change.enrollment}`);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Changing a resource, in dialogs that say beforehand what follows.
+
+import { h, mount } from '../dom.js';
+import { field } from '../field.js';
+import { formDialog } from '../form_dialog.js';
+import { plural } from '../format.js';
+import { note } from '../status.js';
+import { toast } from '../toast.js';
+import { cancelField, candidates } from './acts.js';
+import { certificatesField } from './choose.js';
+import { edgeGroupField, edgeGroups, hostnamesField, nameField, originFields, originOf } from './fields.js';
+import { MODES, isObtained } from './modes.js';
+import { differenceOf } from './names.js';
+
+async function save(ctx, resource, changes, said = 'Saved. Edges follow now.') {
+	const answer = await ctx.api.patch(`/resources/${resource.id}`, changes, { etag: resource.etag });
+	toast(said, answer.permission_trouble ? { kind: 'notice', text: answer.permission_trouble } : {});
+}
+
+/** @param {Object} ctx @param {import('./acts.js').State} state */
+export function editName(ctx, { resource }) {
+	return formDialog({ title: `Rename ${resource.name}`, submit: 'Save', items: [nameField(resource.name)], run: values => save(ctx, resource, values, 'Renamed.') });
+}
+
+/* ---- host names ---- */
+
+/* What follows of other host names, before they are saved. */
+function aheadOf(state, hostnames) {
+	const { added, removed } = differenceOf(state.resource.hostnames, hostnames);
+	if (!added.length && !removed.length)
+		return null;
+	const list = [];
+	if (added.length)
+		list.push(`${added.join(', ')} ${added.length === 1 ? 'is' : 'are'} served as soon as ${added.length === 1 ? 'its' : 'their'} DNS leads to ${state.resource.target}.`);
+	if (removed.length)
+		list.push(`${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} not served any more.`);
+	if (isObtained(state.resource) && state.enrollment)
+		return note('notice', 'A new certificate is obtained for these host names.', { text: [state.enrollment.certificate ? 'The old one serves until every edge was seen serving the new one. ' : '', list.join(' ')] });
+	if (state.resource.certificates.length && added.length)
+		return note('notice', 'What is bound must cover the added host names, too.', { text: `certd refuses otherwise: then bind a certificate that covers all of them first. ${list.join(' ')}` });
+	return note('info', list.join(' '));
+}
+
+/** @param {Object} ctx @param {import('./acts.js').State} state */
+export function editHostnames(ctx, state) {
+	const ahead = h('div.changes-ahead', { 'aria-live': 'polite' });
+	const show = list => mount(ahead, aheadOf(state, list));
+	return formDialog({ title: `Host names of ${state.resource.name}`, submit: 'Save',
+		items: [hostnamesField(state.resource.hostnames, show), ahead],
+		run: values => save(ctx, state.resource, { hostnames: values.hostnames }) });
+}
+
+/* ---- delivery ---- */
+
+/** @param {Object} ctx @param {import('./acts.js').State} state */
+export async function editDelivery(ctx, { resource }) {
+	const group = edgeGroupField(await edgeGroups(ctx), resource.edge_group);
+	return formDialog({ title: `Delivery of ${resource.name}`, submit: 'Save', items: [...originFields(resource.origin), group], run: values => {
+		const changes = { origin: originOf(values) };
+		if (values.edge_group !== resource.edge_group)
+			changes.edge_group = values.edge_group;
+		return save(ctx, resource, changes);
+	} });
+}
+
+/* ---- mode ---- */
+
+function consequenceOf(state, mode) {
+	const { resource } = state;
+	if (mode === resource.mode)
+		return null;
+	if (mode === 'personal')
+		return note('info', isObtained(resource) ? 'What you choose is served in place of the one that was obtained, which is not renewed any more. It is not revoked.' : 'What you choose is served in place of the shared one.');
+	if (mode === 'shared')
+		return note('info', 'Only for host names in the operator\'s zone. What is bound now serves until the shared one is bound.');
+	return note('info', `${plural(resource.hostnames.length || 1, 'host name')} must lead to the edges. ${resource.certificates.length ? 'What is bound now serves until the new certificate has come and every edge was seen serving it.' : 'Until it has come, the resource is served by plain HTTP.'}`);
+}
+
+/** Another way to come to a certificate. The choice among certificates shows only where it is one's own. */
+export async function editMode(ctx, state) {
+	const { resource } = state;
+	const certificates = certificatesField({ load: () => candidates(ctx, resource), chosen: resource.mode === 'personal' ? resource.certificates.map(each => each.id) : [] });
+	const ahead = h('div.changes-ahead', { 'aria-live': 'polite' });
+	const show = mode => {
+		certificates.node.hidden = mode !== 'personal';
+		mount(ahead, consequenceOf(state, mode));
+	};
+	const mode = field({ name: 'mode', label: 'How it comes to its certificate', type: 'choice', required: true, value: resource.mode, options: MODES, onInput: show });
+	await certificates.again();
+	show(resource.mode);
+	return formDialog({ title: `Mode of ${resource.name}`, submit: 'Save', items: [mode, certificates, ahead, cancelField(state)], run: async values => {
+		const cancel = values.cancel_change ? { cancel_change: true } : {};
+		if (values.mode !== 'personal')
+			return save(ctx, resource, { mode: values.mode, ...cancel }, 'Saved.');
+		const answer = await ctx.api.post(`/resources/${resource.id}:bind`, { certificates: values.certificates, ...cancel }, { etag: resource.etag });
+		return toast('Switched. Edges follow now.', answer.permission_trouble ? { kind: 'notice', text: answer.permission_trouble } : {});
+	} });
+}

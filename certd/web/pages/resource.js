@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One resource: its certificate and how it comes to it, what its DNS must say
+// and says, and how far edges have come.
+
+import { changePanel } from '../lib/change/panel.js';
+import { hasEnded } from '../lib/change/steps.js';
+import { kindText, stateText } from '../lib/change/words.js';
+import { button, linkButton } from '../lib/button.js';
+import { h, mount } from '../lib/dom.js';
+import { plural, when, word } from '../lib/format.js';
+import { card, details, loaded, page } from '../lib/layout.js';
+import { moreMenu } from '../lib/menu.js';
+import { deleteResource, setHttps } from '../lib/resource/acts.js';
+import { certificatesOf } from '../lib/resource/certificates.js';
+import { editDelivery, editHostnames, editMode, editName } from '../lib/resource/edit.js';
+import { MODES, httpsBadge, modeText } from '../lib/resource/modes.js';
+import { preflight, targetOf } from '../lib/resource/preflight.js';
+import { href } from '../lib/router.js';
+import { note, progress, stateBadge } from '../lib/status.js';
+
+export const title = 'Resource';
+
+const CHANGES_SHOWN = 5;
+
+/* ---- as it is now ---- */
+
+async function load(ctx, id) {
+	const resource = await ctx.api.get(`/resources/${id}`);
+	const [enrollment, change] = await Promise.all([
+		resource.enrollment ? ctx.api.get(`/enrollments/${resource.enrollment}`) : null,
+		resource.change ? ctx.api.get(`/changes/${resource.change}`) : null,
+	]);
+	return { resource, enrollment, change };
+}
+
+/* Several parts ask at once; one question answers all. */
+function together(run) {
+	let asked = null;
+	return () => {
+		asked ||= run().finally(() => { asked = null; });
+		return asked;
+	};
+}
+
+/* ---- its parts ---- */
+
+function warnings({ resource }) {
+	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
+		...resource.warnings.filter(each => !each.startsWith('a certificate is being obtained')).map(each => note('notice', `It ${each}.`.replace(/^It (certificate|no |another )/, (_, first) => first[0].toUpperCase() + first.slice(1)))),
+		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
+	return list.length ? h('div.stack-s', list) : null;
+}
+
+function edges({ resource }) {
+	const now = resource.convergence;
+	const changed = h('p.small.quiet', 'Last change ', when(resource.changed_s, 'relative'), `, version ${resource.version}.`);
+	if (!now?.edges)
+		return h('div.stack-s', note('notice', `No edge of group ${resource.edge_group} is live: nobody serves it.`), changed);
+	const is_all = now.percent === 100;
+	return h('div.stack', progress(now.percent, { label: resource.https && resource.certificates.length ? 'Seen serving what is bound' : 'Have followed', text: `${now.percent} %` }),
+		details([['Edges live', String(now.edges)], ['Have the files', `${now.applied} of ${now.edges}`], resource.https && resource.certificates.length ? ['Seen serving it', `${now.served} of ${now.edges}`] : null]),
+		h('p.small.quiet', is_all ? 'Every live edge was connected to and compared.' : 'Each is connected to and compared with what is bound; a certificate that was replaced can be deleted when all have followed.'), changed);
+}
+
+function delivery({ resource }) {
+	return details([
+		['Origin', resource.origin ? h('div', h('code', resource.origin.host), h('div.small.quiet', { match: 'As the client came', https: 'By HTTPS', http: 'By HTTP' }[resource.origin.mode] || word(resource.origin.mode))) : h('span.quiet', 'None is named')],
+		['Network', word(resource.network)],
+		['Edge group', resource.edge_group],
+		['Created', h('span', when(resource.created_s), ' by ', resource.created_by)],
+	]);
+}
+
+function changeRow(change) {
+	return h('li', h('div', h('a', { href: href(`/changes/${change.id}`) }, kindText(change)), h('span.under', stateBadge(change.state, stateText(change.state)))), when(change.created_s, 'relative'));
+}
+
+function changesCard(ctx, id) {
+	return card({ title: 'Changes' }, loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { resource: id, page_size: CHANGES_SHOWN }),
+		draw: ({ items, next }) => items.length ? h('div.stack', h('ol.plain.events', items.map(changeRow)), next ? h('p.small', h('a', { href: href(`/enrollments/${items[0].enrollment}`) }, 'All of them')) : null)
+			: h('p.small.quiet', 'None: no certificate was obtained for it by ACME.') }));
+}
+
+/* ---- the change under way, or the one that failed ---- */
+
+class ChangeSlot {
+	node = h('div.slot');
+	#id = 0;
+
+	constructor(ctx, refresh) {
+		this.ctx = ctx;
+		this.refresh = refresh;
+	}
+
+	show({ resource, change }) {
+		const is_shown = change && (!hasEnded(change) || (change.state !== 'done' && !resource.certificates.length) || change.id === this.#id);
+		const id = is_shown ? change.id : 0;
+		if (id === this.#id)
+			return;
+		this.#id = id;
+		mount(this.node, id ? card({ title: hasEnded(change) ? 'Last attempt' : 'Its certificate is being obtained' }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
+	}
+}
+
+/* ---- the page ---- */
+
+function acts(ctx, state, refresh) {
+	if (!ctx.session.mayChange)
+		return [];
+	const after = run => async () => {
+		await run(ctx, state);
+		if (!ctx.signal.aborted)
+			await refresh();
+	};
+	const rename = async () => {
+		if (await editName(ctx, state))
+			await ctx.reload();
+	};
+	return [button('Change host names', { icon: 'edit', run: after(editHostnames) }), moreMenu(`Acts on ${state.resource.name}`, [
+		{ label: 'Rename', icon: 'edit', run: rename },
+		{ label: 'Change origin and edge group', icon: 'edge', run: after(editDelivery) },
+		{ label: 'Change mode', icon: 'swap', run: after(editMode) },
+		state.resource.https || state.resource.certificates.length ? { label: state.resource.https ? 'Turn HTTPS off' : 'Turn HTTPS on', icon: 'lock', run: after(setHttps) } : null, '-',
+		{ label: 'Delete', icon: 'remove', danger: true, run: after(deleteResource) }])];
+}
+
+export async function render(ctx) {
+	const { id } = ctx.params;
+	const fetch = together(() => load(ctx, id));
+	const state = await fetch();
+	const { resource } = state;
+	const marks = h('span.row');
+	const tools = h('div.actions');
+	const refresh = async () => {
+		await Promise.all(shown.map(each => each.refresh()));
+	};
+	const slot = new ChangeSlot(ctx, () => refresh());
+	const take = async () => {
+		const before = { ...state.resource };
+		Object.assign(state, await fetch());
+		show(before);
+		return { ...state };
+	};
+	const show = before => {
+		const now = state.resource;
+		mount(marks, httpsBadge(now));
+		slot.show(state);
+		if (before?.hostnames.join() !== now.hostnames.join())
+			dns.draw();
+		if (before?.https !== now.https)
+			mount(tools, acts(ctx, state, refresh));
+	};
+	const part = (draw, lines) => loaded(ctx, { lines, topics: ['resources', 'certificates', 'changes', 'enrollments', 'edges'], load: take, draw });
+	const dns = preflight(ctx, state);
+	show(null);
+	ctx.setTitle(resource.name);
+	const may = ctx.session.mayChange;
+	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
+	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
+	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: leadOf(ctx, resource),
+		actions: [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] },
+	h('div.split', h('div.stack', shown[0],
+		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),
+		slot, card({ title: 'Host names and DNS', text: ['Each host name is a CNAME to ', targetOf(resource)] }, dns)),
+	h('div.stack', card({ title: 'Edges' }, shown[2]), card({ title: 'Delivery', actions: change('Change', editDelivery) }, shown[3]), changesCard(ctx, id))));
+}
+
+function modeHelp(resource) {
+	const mode = MODES.find(each => each.value === resource.mode);
+	return [h('strong', `${modeText(resource.mode)}. `), mode?.help];
+}
+
+function leadOf(ctx, resource) {
+	const of = ctx.session.seesAll ? `Of account ${resource.account}. ` : '';
+	return `${of}${resource.hostnames.length ? plural(resource.hostnames.length, 'host name') : 'Served under its target'}.`;
+}

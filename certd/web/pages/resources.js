@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Resources: what is delivered under which host names, and by which
+// certificates.
+
+import { accountColumn, accountFilters } from '../lib/account.js';
+import { linkButton } from '../lib/button.js';
+import { h } from '../lib/dom.js';
+import { now, some, when } from '../lib/format.js';
+import { page } from '../lib/layout.js';
+import { httpsBadge, modeText } from '../lib/resource/modes.js';
+import { href } from '../lib/router.js';
+import { expiryMark } from '../lib/status.js';
+import { listView } from '../lib/table.js';
+
+export const title = 'Resources';
+
+const DAY_S = 86400;
+
+function nameCell(resource) {
+	return [h('a', { href: href(`/resources/${resource.id}`) }, resource.name), h('span.under', some(resource.hostnames, 2) || resource.target)];
+}
+
+function httpsCell(resource) {
+	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.join('; ')) : null);
+}
+
+function certificateCell(resource) {
+	if (!resource.certificates.length)
+		return h('span.quiet', 'None');
+	return h('ul.plain', resource.certificates.map(each => h('li', h('a', { href: href(`/certificates/${each.id}`) }, each.name), ' ',
+		expiryMark(Math.floor((each.not_after_s - now()) / DAY_S)), h('span.under', 'until ', when(each.not_after_s, 'date')))));
+}
+
+function edgeGroups(edges) {
+	return [...new Set(edges.map(each => each.edge_group))].sort();
+}
+
+async function filters(ctx) {
+	const list = await accountFilters(ctx);
+	if (!ctx.session.seesAll)
+		return list;
+	const groups = edgeGroups((await ctx.api.all('/edges', 'edges')).items);
+	return groups.length < 2 ? list : [...list, { name: 'edge_group', label: 'Edge group', options: [['', 'All edge groups'], ...groups.map(each => [each, each])] }];
+}
+
+export async function render(ctx) {
+	const add = () => linkButton('Create a resource', '/resources/new', { kind: 'primary', icon: 'plus' });
+	const may = ctx.session.mayChange;
+	return page({ title, lead: 'What edges deliver: host names, where their pages come from, and the certificates that they are served with.', actions: may ? [add()] : null }, listView(ctx, {
+		caption: title, one: 'resource', search: 'Name or host name', order: '-id', topics: ['resources', 'certificates', 'changes'],
+		filters: await filters(ctx), path: resource => `/resources/${resource.id}`,
+		load: query => ctx.api.list('/resources', 'resources', query),
+		columns: [
+			{ label: 'Name', sort: 'name', class: 'main', cell: nameCell },
+			{ label: 'HTTPS', class: 'wide', cell: httpsCell },
+			{ label: 'Certificate', cell: certificateCell },
+			{ label: 'Mode', class: 'fit', cell: resource => modeText(resource.mode) },
+			accountColumn(ctx),
+			{ label: 'Id', sort: 'id', desc: true, class: 'fit num', cell: resource => resource.id },
+		].filter(Boolean),
+		empty: { icon: 'resource', title: 'No resources yet',
+			text: 'A resource names host names, where their pages come from, and how they come to a certificate. Once its DNS leads to the edges, they serve it.',
+			actions: may ? [add(), linkButton('Add a certificate first', '/certificates/new', { icon: 'certificate' })] : null },
+	}));
+}

@@ -16,6 +16,7 @@ import { cnameOf, troublesOf } from './names.js';
 const AGAIN_MS = 20000;
 const AGAIN_MOST = 30;
 const NEW_S = 1800;
+const FRESH_S = 60;
 
 function verdictOf(troubles) {
 	if (!troubles)
@@ -87,11 +88,18 @@ class Preflight {
 		return this.ctx.session.mayChange && isObtained(resource) && !resource.certificates.length;
 	}
 
+	/* What was seen last, by whomever. */
+	async recall() {
+		const { items } = await this.ctx.api.list('/diagnoses', 'diagnoses', { resource: this.resource.id, page_size: 1 });
+		this.#diagnosis = items.length ? await this.ctx.api.get(`/diagnoses/${items[0].id}`) : null;
+		this.draw();
+	}
+
 	async follow() {
-		const is_new = now() - this.resource.created_s < NEW_S;
-		if (!this.#waits && !(is_new && this.ctx.session.mayChange))
-			return;
-		await this.look();
+		await this.recall().catch(() => {});
+		const is_new = now() - this.resource.created_s < NEW_S && now() - (this.#diagnosis?.at_s || 0) > FRESH_S;
+		if (this.#waits || (is_new && this.ctx.session.mayChange))
+			await this.look();
 		if (!this.#waits)
 			return;
 		const timer = setInterval(() => {

@@ -147,29 +147,31 @@ export async function render(ctx) {
 	};
 	const slot = new ChangeSlot(ctx, () => refresh());
 	const take = async () => {
-		const before = { ...state.resource };
 		Object.assign(state, await fetch());
-		show(before);
+		show();
 		return { ...state };
 	};
-	const show = before => {
+	let shown_as = null;
+	const show = () => {
 		const now = state.resource;
+		const before = shown_as;
+		shown_as = now;
 		mount(marks, httpsBadge(now));
 		slot.show(state);
-		if (before?.hostnames.join() !== now.hostnames.join())
-			dns.draw();
+		if (before && before.hostnames.join() !== now.hostnames.join())
+			dns.hostnamesChanged();
 		if (before?.https !== now.https)
 			mount(tools, acts(ctx, state, refresh));
 	};
 	const part = (draw, lines) => loaded(ctx, { lines, topics: ['resources', 'certificates', 'changes', 'enrollments', 'edges'], load: take, draw });
 	const dns = preflight(ctx, state);
-	show(null);
+	show();
 	ctx.setTitle(resource.name);
 	const may = ctx.session.mayChange;
 	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
 	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
 	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: ctx.session.seesAll ? `Of account ${resource.account}` : null,
-		actions: [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] },
+		actions: may ? [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] : null },
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),
 		slot, card({ title: 'Host names and DNS', text: ['Each host name is a CNAME to ', targetOf(resource)] }, dns)),

@@ -82,6 +82,12 @@ class Preflight {
 		this.draw();
 	}
 
+	hostnamesChanged() {
+		this.draw();
+		if (this.ctx.session.mayChange)
+			this.look();
+	}
+
 	/* While a certificate is waited for. */
 	get #waits() {
 		const { resource } = this;
@@ -121,7 +127,7 @@ export function targetOf(resource) {
 
 /**
  * @param {Object} ctx @param {import('./acts.js').State} state kept as it is now by the page
- * @returns {{node: HTMLElement, draw: function(): void}}
+ * @returns {{node: HTMLElement, hostnamesChanged: function(): void}}
  */
 export function preflight(ctx, state) {
 	const self = new Preflight(ctx, state);

@@ -237,6 +237,64 @@ a_session_is_its_user_as_the_user_is_by_then(void **state)
 	assert_true(is_in(desk, &browser));
 }
 
+/* As Users.Update does it. */
+static void
+update_user(
+    struct login_desk *desk, int64_t id, const char *email, bool disabled)
+{
+	struct store_user user;
+	struct db_tx *tx;
+	struct status st;
+
+	assert_int_equal(store_write(desk->desk->store, &tx).code, STATUS_OK);
+	st = store_users_get(tx, id, &user);
+	user.disabled = disabled;
+	snprintf(user.email, sizeof(user.email), "%s", email);
+	if (!failed(st))
+		st = store_users_update(tx, &user);
+	assert_int_equal(
+	    store_commit(desk->desk->store, tx, st).code, STATUS_OK);
+}
+
+static void
+what_a_user_had_when_it_was_disabled_does_not_come_back(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	int64_t user = anna(desk);
+	char secret[64];
+
+	log_in(desk, &browser);
+	login_desk_link(desk, user, false, secret);
+	update_user(desk, user, ANNA, true);
+	update_user(desk, user, ANNA, false);
+	assert_false(is_in(desk, &browser));
+	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	log_in(desk, &browser);
+}
+
+/* It may have been sent to somebody else's. */
+static void
+a_link_does_not_outlive_the_address_it_was_made_for(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	int64_t user = anna(desk);
+	char secret[64], other[64];
+
+	log_in(desk, &browser);
+	login_desk_link(desk, user, false, secret);
+	login_desk_link(desk, user, false, other);
+	update_user(desk, user, ANNA, false);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, other, NULL).code, STATUS_OK);
+	update_user(desk, user, "anna.b@acme.test", false);
+	assert_true(is_in(desk, &browser));
+	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+}
+
 static void
 with_the_user_go_sessions_password_and_links(void **state)
 {
@@ -1085,6 +1143,8 @@ main(void)
 	    name, login_desk_set_up, login_desk_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_is_its_user_as_the_user_is_by_then),
+		TEST(what_a_user_had_when_it_was_disabled_does_not_come_back),
+		TEST(a_link_does_not_outlive_the_address_it_was_made_for),
 		TEST(with_the_user_go_sessions_password_and_links),
 		TEST(a_session_ends_when_it_is_idle_and_when_its_time_is_over),
 		TEST(what_goes_on_by_itself_does_not_keep_a_session),

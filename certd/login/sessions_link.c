@@ -116,6 +116,11 @@ admit(struct use *use)
 {
 	struct caller caller;
 
+	/* Whom keyd has quarantined may have kept one for somebody else. */
+	if (use->link.user != 0 &&
+	    sessions_begin_identity(use->link.created_by, &caller) &&
+	    failed(sessions_begin_admits(use->sessions, &caller)))
+		return no_link();
 	if (use->link.user != 0)
 		return use->needs_code ? check_code(use) : status_ok();
 	if (!sessions_begin_identity(use->link.identity, &caller))

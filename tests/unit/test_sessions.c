@@ -959,6 +959,22 @@ an_operators_session_ends_with_a_quarantine(void **state)
 }
 
 static void
+links_that_an_operator_made_end_with_a_quarantine(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	char secret[64];
+
+	login_desk_link(desk, anna(desk), false, secret);
+	desk->quarantined = "operator/admin";
+	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	desk->quarantined = "operator/other";
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+}
+
+static void
 one_sees_and_ends_ones_own_sessions_alone(void **state)
 {
 	struct login_desk *desk = *state;
@@ -1166,6 +1182,7 @@ main(void)
 		TEST(links_are_made_by_those_who_may_for_those_they_see),
 		TEST(a_link_that_cannot_be_sent_is_nobodys),
 		TEST(an_operators_session_ends_with_a_quarantine),
+		TEST(links_that_an_operator_made_end_with_a_quarantine),
 		TEST(one_sees_and_ends_ones_own_sessions_alone),
 		TEST(no_way_but_a_session_leads_to_ones_own_methods),
 		TEST(a_cookie_of_nobody_is_told_that_it_ended),

@@ -281,14 +281,13 @@ a_link_does_not_outlive_the_address_it_was_made_for(void **state)
 	struct login_desk *desk = *state;
 	struct login_browser browser = { .address = NULL };
 	int64_t user = anna(desk);
-	char secret[64], other[64];
+	char secret[64];
 
-	log_in(desk, &browser);
 	login_desk_link(desk, user, false, secret);
-	login_desk_link(desk, user, false, other);
 	update_user(desk, user, ANNA, false);
 	assert_int_equal(
-	    login_desk_use_link(desk, &browser, other, NULL).code, STATUS_OK);
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	login_desk_link(desk, user, false, secret);
 	update_user(desk, user, "anna.b@acme.test", false);
 	assert_true(is_in(desk, &browser));
 	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
@@ -787,6 +786,28 @@ a_link_counts_once_and_in_its_time(void **state)
 	    STATUS_UNAUTHENTICATED);
 }
 
+/* It may be made because the one before went astray. */
+static void
+a_new_link_ends_the_ones_before(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	int64_t user = anna(desk), bert;
+	char astray[64], berts[64], secret[64];
+
+	bert = login_desk_user(
+	    desk, desk->desk->acme, "bert@acme.test", VIEWER, false);
+	login_desk_link(desk, bert, false, berts);
+	login_desk_link(desk, user, true, astray);
+	login_desk_link(desk, user, false, secret);
+	assert_int_equal(login_desk_use_link(desk, &browser, astray, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, berts, NULL).code, STATUS_OK);
+}
+
 static void
 a_link_stands_for_the_password_alone(void **state)
 {
@@ -1178,6 +1199,7 @@ main(void)
 		TEST(a_second_factor_is_in_force_once_it_is_confirmed),
 		TEST(what_must_be_set_first_lets_only_ones_own_methods_through),
 		TEST(a_link_counts_once_and_in_its_time),
+		TEST(a_new_link_ends_the_ones_before),
 		TEST(a_link_stands_for_the_password_alone),
 		TEST(links_are_made_by_those_who_may_for_those_they_see),
 		TEST(a_link_that_cannot_be_sent_is_nobodys),

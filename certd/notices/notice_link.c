@@ -21,7 +21,8 @@
 #include "certd/notices/notice_event.h"
 
 #define VERSION 1
-#define HEAD 10 /* version, account, event */
+#define SALT "notices" /* there is no row that has one */
+#define HEAD 10        /* version, account, event */
 #define TAG 16
 #define OCTETS_MAX (HEAD + STORE_EMAIL_MAX + TAG)
 #define SECRET_CHARS 43 /* of 32 octets */
@@ -78,7 +79,7 @@ make_tag(const struct secrets *secrets, const char *purpose,
 	uint8_t key[SECRETS_LEN], whole[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	struct status st =
-	    secrets_derive(secrets, purpose, (struct bytes){ NULL, 0 }, key);
+	    secrets_derive(secrets, purpose, bytes_of(SALT), key);
 
 	if (failed(st))
 		return st;

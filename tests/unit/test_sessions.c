@@ -996,6 +996,37 @@ links_that_an_operator_made_end_with_a_quarantine(void **state)
 }
 
 static void
+a_session_by_certificate_ends_with_it_at_the_latest(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .identity = "auditor/eve",
+		.not_after_s = store_now_s() + 600 };
+	struct caller caller;
+
+	assert_int_equal(ask(desk, &browser, "UseCertificate"), STATUS_OK);
+	assert_int_equal(
+	    login_desk_who(desk, &browser, &caller).code, STATUS_OK);
+	assert_int_equal(caller.is, ALLOW_AUDITOR);
+	assert_string_equal(caller.actor, "auditor/eve");
+	assert_int_equal(
+	    count(desk, "SELECT expires_s FROM session"), browser.not_after_s);
+	run_sql(desk, "DELETE FROM session");
+	browser.not_after_s = store_now_s() + 864000;
+	assert_int_equal(ask(desk, &browser, "UseCertificate"), STATUS_OK);
+	assert_int_equal(
+	    count(desk, "SELECT expires_s - created_s FROM session"), 43200);
+	desk->quarantined = "auditor/eve";
+	assert_int_equal(
+	    ask(desk, &browser, "UseCertificate"), STATUS_PERMISSION_DENIED);
+	browser.identity = "edge/fra-1";
+	assert_int_equal(
+	    ask(desk, &browser, "UseCertificate"), STATUS_FAILED_PRECONDITION);
+	browser.identity = NULL;
+	assert_int_equal(
+	    ask(desk, &browser, "UseCertificate"), STATUS_FAILED_PRECONDITION);
+}
+
+static void
 one_sees_and_ends_ones_own_sessions_alone(void **state)
 {
 	struct login_desk *desk = *state;
@@ -1205,6 +1236,7 @@ main(void)
 		TEST(a_link_that_cannot_be_sent_is_nobodys),
 		TEST(an_operators_session_ends_with_a_quarantine),
 		TEST(links_that_an_operator_made_end_with_a_quarantine),
+		TEST(a_session_by_certificate_ends_with_it_at_the_latest),
 		TEST(one_sees_and_ends_ones_own_sessions_alone),
 		TEST(no_way_but_a_session_leads_to_ones_own_methods),
 		TEST(a_cookie_of_nobody_is_told_that_it_ended),

@@ -164,3 +164,17 @@ async function pathOf(i, leaves) {
 	return i < k ? [...await pathOf(i, leaves.slice(0, k)), await rootOf(leaves.slice(k))]
 		: [...await pathOf(i - k, leaves.slice(k)), await rootOf(leaves.slice(0, k))];
 }
+
+test('a browser notices another key, a shorter ledger and a rewritten one', async () => {
+	const { judge } = await import('../../certd/web/lib/ledger_memory.js');
+	const kept = { origin: 'a', key: 'k1', size: 10, root: 'r' };
+	const seen = change => ({ origin: 'a', size: 12, root: 's', ...change });
+	assert.equal(judge(null, seen({}), ['k1']), 'first');
+	assert.equal(judge(kept, seen({}), ['k1']), 'same');
+	assert.equal(judge(kept, seen({ size: 10, root: 'r' }), ['k1']), 'same');
+	assert.equal(judge(kept, seen({}), ['k1', 'k2']), 'rotated');
+	assert.equal(judge(kept, seen({}), ['k2']), 'other_key');
+	assert.equal(judge(kept, seen({ origin: 'b' }), ['k1']), 'other_key');
+	assert.equal(judge(kept, seen({ size: 9 }), ['k1']), 'rolled_back');
+	assert.equal(judge(kept, seen({ size: 10 }), ['k1']), 'rewritten');
+});

@@ -3,7 +3,7 @@
 // What notices are about, in words, and how one is.
 
 import { h } from './dom.js';
-import { when, word } from './format.js';
+import { now, when, word } from './format.js';
 import { stateBadge } from './status.js';
 
 /** Of an account's rules; then those about the whole, which operators have. */
@@ -40,6 +40,8 @@ export function noticeBadge(notice) {
 export function noticeNext(notice) {
 	if (notice.state === 'sent')
 		return when(notice.sent_s, 'relative');
+	if (notice.state === 'queued' && notice.next_s <= now())
+		return 'is due';
 	if (notice.state === 'queued')
 		return [notice.attempts ? 'next attempt ' : '', when(notice.next_s, 'relative')];
 	return notice.state === 'cancelled' ? h('span', 'dealt with before') : null;

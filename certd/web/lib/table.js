@@ -76,6 +76,7 @@ function follow(event, node) {
  * @typedef {Object} Filter
  * @property {string} name in the query of the address and of the API @property {string} label
  * @property {[string, string][]} [options] value and label, the first one for all; none: a check box
+ * @property {'text'|'datetime-local'} [type] a field to type in; a text's label stands in it, a time's before it
  */
 
 /**
@@ -89,6 +90,7 @@ function follow(event, node) {
  * @property {string} [search] what can be searched for; none: no search @property {Filter[]} [filters]
  * @property {string} [order] order_by at first
  * @property {{icon: string, title: string, text: *, actions?: Node[]}} empty as emptyState()
+ * @property {number} [rounds] of asking for one page, where certd's pages may be short or empty; then the person goes on
  * @property {string|string[]} [topics] loads again when one changes @property {Node[]} [tools] at the end of the bar
  */
 
@@ -127,6 +129,8 @@ function searchOf(view) {
 function filterOf(view, filter) {
 	const id = uniqueId('filter');
 	const set = value => change(view, () => { view.values[filter.name] = value; });
+	if (filter.type)
+		return typedFilter(view, filter, id, set);
 	if (!filter.options)
 		return h('div.check', h('input', { id, type: 'checkbox', checked: view.values[filter.name] !== '',
 			on: { change: event => set(event.target.checked ? 'true' : '') } }), h('label', { for: id }, filter.label));
@@ -134,6 +138,14 @@ function filterOf(view, filter) {
 		filter.options.map(([value, label]) => h('option', { value }, label)));
 	select.value = view.values[filter.name];
 	return select;
+}
+
+function typedFilter(view, filter, id, set) {
+	const is_text = filter.type === 'text';
+	const changed = debounce(event => set(event.target.value.trim()), TYPING_MS);
+	return h('div.typed', { class: filter.type }, h('label', { for: id, class: is_text ? 'visually-hidden' : '' }, filter.label),
+		h('input.input', { id, type: filter.type, value: view.values[filter.name], placeholder: is_text ? filter.label : null, autocomplete: 'off', spellcheck: false,
+			on: { [is_text ? 'input' : 'change']: changed } }));
 }
 
 function change(view, run) {
@@ -174,11 +186,12 @@ async function ask(view) {
 		return localPart(view, await options.load(query));
 	const items = [];
 	let token = view.pages.at(-1);
+	let left = options.rounds || Infinity;
 	do {
 		const page = await options.load({ ...query, search: view.search, order_by: view.order, page_size: PAGE_SIZE - items.length, page_token: token });
 		items.push(...page.items);
 		token = page.next;
-	} while (token && items.length < PAGE_SIZE / 2);
+	} while (token && items.length < PAGE_SIZE / 2 && --left > 0);
 	return { items, next: token };
 }
 
@@ -204,11 +217,20 @@ function draw(view, quietly) {
 	if (quietly && text === view.shown)
 		return;
 	view.shown = text;
-	mount(view.body, items.length || view.pages.length > 1 ? table({ ...options, rows: items, order: view.order, onSort: order => change(view, () => { view.order = order; }) })
-		: isNarrowed(view) ? nothingFound(view) : emptyState(options.empty));
+	mount(view.body, contentOf(view));
 	mount(view.foot, footOf(view));
 	if (!quietly)
 		toast.say(said(view));
+}
+
+function contentOf(view) {
+	const { options, items } = view;
+	if (!items.length && view.next)
+		return emptyState({ icon: 'search', title: 'Nothing found so far', text: 'A part was looked through; there is more.',
+			actions: [button('Look further', { kind: 'primary', run: () => turn(view, () => view.pages.push(view.next)) })] });
+	if (items.length || view.pages.length > 1)
+		return table({ ...options, rows: items, order: view.order, onSort: order => change(view, () => { view.order = order; }) });
+	return isNarrowed(view) ? nothingFound(view) : emptyState(options.empty);
 }
 
 function nothingFound(view) {
@@ -222,16 +244,18 @@ function said(view) {
 	return `${number(n)}${view.next ? ' and more' : ''} ${n === 1 ? view.options.one : view.options.many || `${view.options.one}s`}`;
 }
 
+async function turn(view, run) {
+	run();
+	await load(view);
+	view.node.scrollIntoView({ block: 'start' });
+}
+
 function footOf(view) {
 	if (!view.items.length && view.pages.length === 1)
 		return null;
 	const first = (view.pages.length - 1) * PAGE_SIZE;
-	const turn = run => {
-		run();
-		load(view).then(() => view.node.scrollIntoView({ block: 'start' }));
-	};
 	const is_paged = view.next || first > 0;
 	return h('div.list-foot', h('span', is_paged ? `Page ${view.pages.length}: ${said(view)}` : said(view)), is_paged ? h('span.row',
-		button('Back', { small: true, icon: 'left', disabled: first === 0, run: () => turn(() => view.pages.pop()) }),
-		button('Next', { small: true, icon: 'right', disabled: !view.next, run: () => turn(() => view.pages.push(view.next)) })) : null);
+		button('Back', { small: true, icon: 'left', disabled: first === 0, run: () => turn(view, () => view.pages.pop()) }),
+		button('Next', { small: true, icon: 'right', disabled: !view.next, run: () => turn(view, () => view.pages.push(view.next)) })) : null);
 }

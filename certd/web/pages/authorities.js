@@ -26,10 +26,12 @@ function stateOf(authority) {
 function limits(authority) {
 	if (!authority.limits?.length)
 		return null;
-	return h('div.stack-s', h('h3', 'Limits'), authority.limits.map(each => h('div.stack-s',
-		h('div.row', h('span', each.name[0].toUpperCase() + each.name.slice(1)),
-			h('span.quiet.num', `${number(each.used)} of ${number(each.limit)} in ${duration(each.window_s)}`)),
-		progress(each.limit ? 100 * each.used / each.limit : 0, { label: `${each.name} used` }))));
+	return h('div.stack-s', h('h3', 'Limits'), h('div.limits', authority.limits.map(limit)));
+}
+
+function limit(each) {
+	const part = each.limit ? 100 * each.used / each.limit : 0;
+	return progress(part, { label: each.name[0].toUpperCase() + each.name.slice(1), text: `${number(each.used)} of ${number(each.limit)} in ${duration(each.window_s)}`, kind: part >= 80 ? 'notice' : 'plain' });
 }
 
 function troubles(authority) {

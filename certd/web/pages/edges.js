@@ -54,7 +54,7 @@ function stateCell(edge) {
 }
 
 export async function render(ctx) {
-	const banner = h('div');
+	const banner = h('div.tab-note');
 	let is_held = null;
 	const look = edges => {
 		const held = edges.some(each => each.state === 'held_back');

@@ -12,6 +12,12 @@ import { listView } from '../lib/table.js';
 
 export const title = 'History';
 
+/* 'acme.issued' and 'certificate uploaded' as people say it. */
+function actText(act) {
+	const text = act.replace(/[._]/g, ' ').replace(/^acme\b/, 'ACME');
+	return text[0].toUpperCase() + text.slice(1);
+}
+
 export async function render(ctx) {
 	return page({ title, lead: 'What was done here, by whom, newest first. It cannot be changed here; what was done with keys is in the audit ledger.' },
 		listView(ctx, {
@@ -19,8 +25,8 @@ export async function render(ctx) {
 			load: query => ctx.api.list('/history', 'events', query),
 			columns: [
 				{ label: 'When', class: 'fit', cell: event => when(event.at_s) },
-				{ label: 'What', class: 'main', cell: event => [h('span', event.act), event.detail ? h('span.under', event.detail) : null] },
-				{ label: 'Of', cell: event => objectLink(event.object) },
+				{ label: 'What', class: 'main', cell: event => [h('span', actText(event.act)), event.detail ? h('span.under', event.detail) : null] },
+				{ label: 'Of', class: 'fit', cell: event => objectLink(event.object) },
 				{ label: 'By', cell: event => event.actor || '–' },
 				accountColumn(ctx),
 			].filter(Boolean),

@@ -18,7 +18,7 @@ export async function render(ctx) {
 	/* A link that is pasted while this page is open changes only what is behind '#'. */
 	window.addEventListener('hashchange', () => ctx.reload(), { signal: ctx.signal });
 	const secret = takeSecret();
-	const view = { ctx, box: h('div.stack'), head: h('h1', { tabindex: -1 }, 'Log in to Holdfast') };
+	const view = { ctx, how: 'password', box: h('div.stack'), head: h('h1', { tabindex: -1 }, 'Log in to Holdfast') };
 	if (secret)
 		await withLink(view, secret);
 	else if (session.data)
@@ -49,6 +49,7 @@ async function entered(ctx) {
 }
 
 function withPassword(view) {
+	view.how = 'password';
 	const email = field({ name: 'email', label: 'E-mail address', type: 'email', required: true, autocomplete: 'username', attributes: { autofocus: true } });
 	const password = field({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'current-password' });
 	const inner = form(null, {
@@ -81,7 +82,7 @@ function certificateButton(view) {
 /* What is still missing is asked for, one thing after the other. */
 async function enter(view, inner, values) {
 	try {
-		await session.enter('password', values);
+		await session.enter(view.how, values);
 	} catch (problem) {
 		if (problem.reason === 'TOTP_REQUIRED')
 			return askCode(view, values);
@@ -145,10 +146,16 @@ function pause(inner, problem) {
 }
 
 async function withLink(view, secret) {
+	view.how = 'link';
 	const use = async () => {
 		try {
 			await session.enter('link', { secret });
 		} catch (problem) {
+			/* The link stands for the password alone, and is not used up by that. */
+			if (problem.reason === 'TOTP_REQUIRED') {
+				askCode(view, { secret });
+				return;
+			}
 			mount(view.head, 'This link does not work');
 			mount(view.box, problemNote(problem), button('Log in another way', { run: () => withPassword(view).focus() }));
 			return;

@@ -12,7 +12,7 @@ const ORDER = [
 	['validating', 'The CA validates the names'],
 	['awaiting_issue', 'Your word to have it issued'],
 	['finalizing', 'Key in the token, and the CA issues'],
-	['installing', 'Check it, keep it and bind it'],
+	['installing', 'Check it and put it in its place'],
 	['proving', 'See every edge serve it'],
 ];
 
@@ -65,6 +65,8 @@ export function stepsOf(change) {
 	const place = placeOf(change);
 	const list = [];
 	ORDER.forEach(([name, title], i) => {
+		if (name === 'proving' && !change.resource && change.state !== 'proving')
+			return;
 		const event = change.history.find(each => each.state === name);
 		if (i < place && event)
 			list.push({ state: 'good', name, title, text: event.text, at_s: event.at_s });

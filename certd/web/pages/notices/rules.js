@@ -112,17 +112,9 @@ async function remove(ctx, list, rule) {
 
 function actsOf(ctx, list, rule, hooks) {
 	return h('span.row', button('Change', { small: true, title: `Change the rule for "${eventTitle(rule.event)}"`, run: () => edit(ctx, list, rule, hooks) }), moreMenu(`Acts on the rule for "${eventTitle(rule.event)}"`, [
-		{ label: rule.disabled ? 'Turn on' : 'Turn off', icon: rule.disabled ? 'play' : 'pause', run: () => act(() => toggle(ctx, list, rule)) },
+		{ label: rule.disabled ? 'Turn on' : 'Turn off', icon: rule.disabled ? 'play' : 'pause', run: () => toggle(ctx, list, rule) },
 		{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, list, rule) },
 	]));
-}
-
-async function act(run) {
-	try {
-		await run();
-	} catch (problem) {
-		toast(problem.title || 'That did not work', { kind: 'bad', text: problem.detail || problem.message });
-	}
 }
 
 /* ---- the tab ---- */

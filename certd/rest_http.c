@@ -89,6 +89,7 @@ take_header(
 		{ "Cookie", &headers->cookie },
 		{ "X-CSRF-Token", &headers->csrf_token },
 		{ "User-Agent", &headers->user_agent },
+		{ "X-Left-Alone", &headers->left_alone },
 	};
 
 	(void)kind;

@@ -269,7 +269,7 @@ signing(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 static const struct api_method METHODS[] = {
 	{ OVERVIEW, "Get", get, ALLOW_READ, SCOPE_CERTIFICATES_READ, API_GET,
-	    "/v1/overview",
+	    "/v1/overview", .waits = true,
 	    .summary = "What expires when, and what needs somebody now" },
 	{ OVERVIEW, "Signing", signing, OVERVIEW_OPERATORS, 0, API_GET,
 	    "/v1/overview:signing",

@@ -966,6 +966,20 @@ who_stops_an_edge_is_named_to_keyd_and_in_the_history(void **state)
 	    1);
 }
 
+/* A keyd that is away must not keep REST from answering. */
+static void
+whatever_asks_keyd_says_that_it_waits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < api_count(desk->api); i++) {
+		const struct api_method *method = api_at(desk->api, i);
+
+		if (method->verb == API_GET &&
+		    strchr(method->path, ':') == NULL && !method->waits)
+			fail_msg("%s", method->path);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -985,6 +999,7 @@ main(void)
 		TEST(an_accounts_keys_are_listed_newest_first_by_pages),
 		TEST(the_ledger_is_walked_backwards_in_windows),
 		TEST(who_stops_an_edge_is_named_to_keyd_and_in_the_history),
+		TEST(whatever_asks_keyd_says_that_it_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

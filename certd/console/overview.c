@@ -103,6 +103,23 @@ find_kept(struct overview *overview, int64_t account)
 	return NULL;
 }
 
+/* Needs will be appended: message_append wants room that grew by doubling,
+ * which a list that was unpacked has not. */
+static bool
+make_room(overview_msg *to)
+{
+	Holdfast__Certd__V1__Need **more;
+	size_t room = 1;
+
+	while (room < to->n_needs)
+		room *= 2;
+	more = reallocarray(to->needs, room, sizeof(to->needs[0]));
+	if (more == NULL)
+		return false;
+	to->needs = more;
+	return true;
+}
+
 /* NULL: nothing that still holds. */
 static ProtobufCMessage *
 take_kept(struct overview *overview, int64_t account)
@@ -117,6 +134,10 @@ take_kept(struct overview *overview, int64_t account)
 		    &holdfast__certd__v1__get_overview_response__descriptor,
 		    NULL, at->len, at->packed);
 	pthread_mutex_unlock(&overview->mutex);
+	if (reply != NULL && !make_room((overview_msg *)(void *)reply)) {
+		message_free(reply);
+		reply = NULL;
+	}
 	return reply;
 }
 

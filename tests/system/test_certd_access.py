@@ -20,6 +20,7 @@ NOBODY = set()
 MANAGE = {"administrator"}
 CHANGE = {"administrator", "engineer"}
 MANAGE_READ = {"administrator", "auditor"}
+TOLD = MANAGE_READ | {"engineer"}
 READ = set(ROLES)
 
 CERTIFICATES, RESOURCES, ACCOUNT = "certificates", "resources", "account"
@@ -101,6 +102,20 @@ MAY = {
     "Ledger.Entries": (NOBODY, None),
     "Ledger.Prove": (NOBODY, None),
     "EdgeCustody.Quarantine": (NOBODY, None),
+    "NoticeRules.List": (TOLD, "account:read"),
+    "NoticeRules.Create": (MANAGE, "account:write"),
+    "NoticeRules.Update": (MANAGE, "account:write"),
+    "NoticeRules.Delete": (MANAGE, "account:write"),
+    "Webhooks.List": (TOLD, "account:read"),
+    "Webhooks.Create": (MANAGE, "account:write"),
+    "Webhooks.Update": (MANAGE, "account:write"),
+    "Webhooks.Delete": (MANAGE, "account:write"),
+    "Webhooks.Test": (MANAGE, "account:write"),
+    "Notices.List": (TOLD, "account:read"),
+    "Notices.Get": (TOLD, "account:read"),
+    "Notices.Retry": (MANAGE, "account:write"),
+    "Notices.Test": (MANAGE, "account:write"),
+    "Notices.Unsubscribe": (NOBODY, None),
     # Who has logged in, or is about to: never a token's affair.
     "Sessions.Create": (NOBODY, None),
     "Sessions.UseLink": (NOBODY, None),
@@ -117,8 +132,8 @@ MAY = {
     "Status.Get": (NOBODY, None),
     "Status.History": (MANAGE_READ, "account:read"),
 }
-# Anybody may, with a token or without (test_login.py).
-OPEN = {"Sessions.Create", "Sessions.UseLink", "Sessions.UseCertificate"}
+# Anybody may, with a token or without (test_login.py, test_notices.py).
+OPEN = {"Sessions.Create", "Sessions.UseLink", "Sessions.UseCertificate", "Notices.Unsubscribe"}
 SCOPES = sorted({scope for _, scope in MAY.values() if scope})
 MISSING = 999999999
 
@@ -172,7 +187,8 @@ def ask(bed, method, token, name=MISSING, body=None, query=""):
 def test_it_is_said_of_every_method_who_may_call_it(methods):
     assert set(methods) == set(MAY)
     for name, (roles, _) in MAY.items():
-        assert ("security" in methods[name][2]) == (name.startswith("Sessions.") and not roles)
+        assert ("security" in methods[name][2]) == (
+            name in OPEN or name.startswith("Sessions.") and not roles)
         assert (methods[name][2].get("security") == []) == (name in OPEN)
         text = methods[name][2]["description"].splitlines()[-1]
         said = re.fullmatch(r"Tokens of role (.*)\.", text)

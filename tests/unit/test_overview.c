@@ -740,6 +740,22 @@ a_reply_is_kept_for_a_while(void **state)
 }
 
 static void
+what_keyd_says_is_added_to_what_was_kept(void **state)
+{
+	(void)state;
+	start(1000000);
+	for (int64_t i = 1; i <= 3; i++)
+		add_resource(i, desk->acme, 0, 1);
+	keyd.has_trouble = true;
+	for (int i = 0; i < 3; i++) {
+		overview_msg *found = ask_as_operator();
+
+		assert_int_equal(found->n_needs, 6);
+		message_free(&found->base);
+	}
+}
+
+static void
 no_statement_reads_a_table_but_to_count_it(void **state)
 {
 	overview_msg *found;
@@ -993,6 +1009,7 @@ main(void)
 		TEST(an_account_is_told_nothing_of_edges_keyd_and_others),
 		TEST(of_very_many_needs_fifty_are_told),
 		TEST(a_reply_is_kept_for_a_while),
+		TEST(what_keyd_says_is_added_to_what_was_kept),
 		TEST(no_statement_reads_a_table_but_to_count_it),
 		TEST(people_are_reminded_of_what_does_not_renew_by_itself),
 		TEST(an_account_sees_its_own_keys_and_no_other),

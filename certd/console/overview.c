@@ -248,6 +248,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		st = ask_keyd(overview, (overview_msg *)(void *)reply);
 	if (failed(st))
 		return st;
+	overview_needs_hide((overview_msg *)(void *)reply, call->caller);
 	overview_needs_sort((overview_msg *)(void *)reply);
 	*ret_reply = reply;
 	reply = NULL;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "certd/login/session_cookie.h"
 #include "certd/login/sessions.h"
 #include "certd/rest_peers.h"
@@ -202,11 +203,31 @@ rest_session_prepare(struct rest_request *request)
 		    request, request->peer_identity, &web->peer_not_after_s);
 }
 
+/* Nobody has its cookie any more who should. */
+static void
+end_old(const struct rest_request *request)
+{
+	char value[SESSION_COOKIE_VALUE_MAX] = "";
+	struct status st = find_cookie(request, value);
+
+	if (!failed(st))
+		st = sessions_replaced(request->rest->config.sessions, value,
+		    request->web.address);
+	explicit_bzero(value, sizeof(value));
+	if (failed(st) && st.code != STATUS_NOT_FOUND &&
+	    st.code != STATUS_INVALID_ARGUMENT)
+		log_warn("the session that another took the place of could not "
+			 "be ended",
+		    LOG_STATUS(st));
+}
+
 void
 rest_session_finish(struct rest_request *request)
 {
 	struct api_web *web = &request->web;
 
+	if (web->cookie[0] != 0 && request->route.method->open)
+		end_old(request);
 	if (web->cookie[0] != 0 || web->clear_cookie)
 		session_cookie_print(web->cookie, is_secure(request->rest),
 		    request->reply.cookie);

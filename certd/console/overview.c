@@ -248,6 +248,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		st = ask_keyd(overview, (overview_msg *)(void *)reply);
 	if (failed(st))
 		return st;
+	overview_needs_hide((overview_msg *)(void *)reply, call->caller);
 	overview_needs_sort((overview_msg *)(void *)reply);
 	*ret_reply = reply;
 	reply = NULL;
@@ -290,7 +291,7 @@ signing(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 static const struct api_method METHODS[] = {
 	{ OVERVIEW, "Get", get, ALLOW_READ, SCOPE_CERTIFICATES_READ, API_GET,
-	    "/v1/overview",
+	    "/v1/overview", .waits = true,
 	    .summary = "What expires when, and what needs somebody now" },
 	{ OVERVIEW, "Signing", signing, OVERVIEW_OPERATORS, 0, API_GET,
 	    "/v1/overview:signing",

@@ -432,6 +432,29 @@ no_hash_of_a_password_is_kept_and_a_key_belongs_to_its_session(void **state)
 }
 
 static void
+a_new_log_in_ends_the_session_that_the_browser_had(void **state)
+{
+	struct rest_desk *desk = *state;
+	char old[160], body[128];
+
+	set_password(desk);
+	snprintf(old, sizeof(old), "%s", cookie);
+	make_link(desk, 1, body);
+	ask(desk, "POST /v1/sessions:link", SAME, old, body);
+	says(201, "\"method\":\"link\"");
+	take_cookie();
+	ask(desk, "GET /v1/session", cookie, "", NULL);
+	says(200, "");
+	ask(desk, "GET /v1/session", old, "", NULL);
+	says(401, "log in again");
+	/* Not by one that was refused. */
+	ask(desk, "POST /v1/sessions:link", SAME, cookie, body);
+	says(401, "");
+	ask(desk, "GET /v1/session", cookie, "", NULL);
+	says(200, "");
+}
+
+static void
 log_out_takes_the_cookie_away(void **state)
 {
 	struct rest_desk *desk = *state;
@@ -465,6 +488,7 @@ main(void)
 		TEST(ones_own_methods_are_for_sessions_alone),
 		TEST(
 		    no_hash_of_a_password_is_kept_and_a_key_belongs_to_its_session),
+		TEST(a_new_log_in_ends_the_session_that_the_browser_had),
 		TEST(log_out_takes_the_cookie_away),
 	};
 

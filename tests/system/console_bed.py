@@ -29,9 +29,10 @@ from certs import pem
 PASSWORD = "three small boats at sea"
 COOKIE = "__Host-holdfast"
 WIDTH, HEIGHT, PHONE = 1280, 900, 360
-# Loaded: a heading, and neither a skeleton nor a list that waits.
+# Loaded: a heading, and neither a skeleton nor a list that waits.  A button waits as long as the
+# dialog that it has opened.
 IS_SETTLED = """!!document.querySelector("main h1") && !document.querySelector(
-    ".skeleton, main [aria-busy=true]")"""
+    ".skeleton, main [aria-busy=true]:not(button)")"""
 
 
 def totp(secret, later=0):

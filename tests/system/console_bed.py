@@ -29,8 +29,8 @@ from certs import pem
 PASSWORD = "three small boats at sea"
 COOKIE = "__Host-holdfast"
 WIDTH, HEIGHT, PHONE = 1280, 900, 360
-# Loaded: a heading, and neither a skeleton nor a list that waits. (A button is busy while the
-# dialog is open that it asks by.)
+# Loaded: a heading, and neither a skeleton nor a list that waits.  A button waits as long as the
+# dialog that it has opened.
 IS_SETTLED = """!!document.querySelector("main h1") && !document.querySelector(
     ".skeleton, main [aria-busy=true]:not(button)")"""
 

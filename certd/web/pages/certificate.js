@@ -9,7 +9,8 @@ import { keyName, kindBadge, originText, resourceLinks } from '../lib/certificat
 import { button, linkButton } from '../lib/button.js';
 import { copyable, save } from '../lib/copy.js';
 import { h, icon } from '../lib/dom.js';
-import { plural, when, word } from '../lib/format.js';
+import { plural, when } from '../lib/format.js';
+import { actorText, actText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { href } from '../lib/router.js';
@@ -118,7 +119,7 @@ function historyCard(ctx, certificate) {
 	const is_own = ctx.session.seesAll || certificate.account === ctx.session.account;
 	if (!is_own || !ctx.session.may('managers, auditors'))
 		return null;
-	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', word(each.act.replace('.', ' '))), h('span.under', each.actor)), when(each.at_s, 'relative'))))
+	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', actText(each.act)), h('span.under', actorText(each.actor))), when(each.at_s, 'relative'))))
 		: h('p.small.quiet', 'Nothing in the newest thousand events; the whole is under History.');
 	return card({ title: 'History' }, loaded(ctx, { lines: 3, topics: 'history', load: () => loadEvents(ctx, certificate), draw }));
 }

@@ -188,9 +188,8 @@ def log_out(page):
     return at(page, "Log in to Holdfast")
 
 
-# Colours and sizes change within two frames and a millisecond.
-DRAWN = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-    () => setTimeout(done, 20))))"""
+# Colours and sizes have changed with the next two frames.
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def look(page, name=None, dark=False, phone=False):

@@ -198,6 +198,7 @@ def look(page, name=None, dark=False, phone=False):
     name: of its screenshot; dark, phone: NAME-dark and NAME-phone too.
     """
     settled(page)
+    page.evaluate("scrollTo(0, 0)")  # what sticks stands at the top of a whole page's picture
     page.check_axe()
     if name:
         page.screenshot(name)

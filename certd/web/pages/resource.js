@@ -58,12 +58,13 @@ function sentence(warning) {
 	return said.replace(/\.*$/, '.');
 }
 
-/* What a change under way meets is said beside its steps. */
+/* What a change under way, or the last one, has met is said beside its steps. */
 const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
 
-function warnings({ resource }) {
+function warnings({ resource, change }) {
+	const told = change?.problem && !resource.certificates.length ? change.problem : null;
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !OF_CHANGE.test(each)).map(each => note('notice', sentence(each))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each) && !(told && each.includes(told))).map(each => note('notice', sentence(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }
@@ -152,6 +153,7 @@ export async function render(ctx) {
 	const state = await fetch();
 	const { resource } = state;
 	const marks = h('span.row');
+	const lead = h('span');
 	const tools = h('div.actions');
 	const refresh = async () => {
 		await Promise.all(shown.map(each => each.refresh()));
@@ -168,6 +170,7 @@ export async function render(ctx) {
 		const before = shown_as;
 		shown_as = now;
 		mount(marks, httpsBadge(now));
+		mount(lead, leadOf(ctx, now));
 		slot.show(state);
 		if (before && before.hostnames.join() !== now.hostnames.join())
 			dns.hostnamesChanged();
@@ -181,7 +184,7 @@ export async function render(ctx) {
 	const may = ctx.session.mayChange;
 	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
 	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
-	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: ctx.session.seesAll ? `Of account ${resource.account}` : null,
+	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead,
 		actions: may ? [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] : null },
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),

@@ -113,6 +113,12 @@ class Console:
         assert base64.b64decode(parameters["wrapping_key"]) == parsed.wrapping_key
         return self.wrapped(key, parsed)
 
+    def add_resource(self, name, *hostnames, account="acme", **fields):
+        status, _, answer = self.rest("POST", "/v1/resources", self.rest_token(account), {
+            "name": name, "hostnames": hostnames, **fields})
+        assert status == 201, answer
+        return answer["resource"]
+
     def rest_token(self, account="acme"):
         tokens = self.__dict__.setdefault("tokens", {})
         if account not in tokens:

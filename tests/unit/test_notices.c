@@ -43,7 +43,8 @@ STATUS __real_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
 STATUS __wrap_db_run(struct db_tx *tx, int64_t *ret_changed, const char *sql,
     const struct db_value *values, size_t n_values);
 
-static atomic_bool explains;
+/* Of this thread alone: others look after what is not of notices. */
+static _Thread_local bool explains;
 static atomic_uint n_explained;
 
 /* "SCAN r": a table; constant rows, and what was made of some, are none. */

@@ -3,6 +3,8 @@
 // certd's REST API (docs/REST.md). Failures are Problems, whose detail is a
 // sentence for people. Nothing else of the console calls fetch().
 
+import { sentence } from './format.js';
+
 /* In place of HTTP's phrases, which are not for people. */
 const TITLES = {
 	INVALID_ARGUMENT: 'Not accepted', OUT_OF_RANGE: 'Not accepted', UNAUTHENTICATED: 'Not logged in', PERMISSION_DENIED: 'Not allowed',
@@ -10,15 +12,6 @@ const TITLES = {
 	ABORTED: 'Changed meanwhile', RESOURCE_EXHAUSTED: 'Too much at once', UNAVAILABLE: 'Not available now',
 	DEADLINE_EXCEEDED: 'Took too long', INTERNAL: 'certd failed', UNKNOWN: 'certd failed', DATA_LOSS: 'certd failed',
 };
-const OWN_NAMES = /^(?:keyd|certd|edged|holdfast)\b/;
-
-/* certd's sentences begin as they do in a log: "there is no such certificate".
-   What begins with a place or a name keeps it: "email: ...", "a.example is ...". */
-function sentence(text) {
-	const begins = /^[a-z]+ /.test(text) && !OWN_NAMES.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
-	return /[.!?:]$/.test(begins) ? begins : `${begins}.`;
-}
-
 /** A failure: an answer of certd (RFC 9457), or none at all. */
 export class Problem extends Error {
 	/** @param {number} status HTTP's; 0: no answer @param {Object} body problem+json @param {number} retry_after_s */

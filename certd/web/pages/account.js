@@ -66,8 +66,8 @@ export async function render(ctx) {
 	return page({
 		title: account.title || account.name, crumbs: [['Accounts', '/accounts']],
 		actions: ctx.session.isOperator ? [moreMenu(`Acts on ${account.name}`, [
-			{ label: 'Change the title…', icon: 'edit', run: () => rename(ctx, account) }, '-',
-			{ label: 'Delete…', icon: 'remove', danger: true, run: () => remove(ctx, account) },
+			{ label: 'Change the title', icon: 'edit', run: () => rename(ctx, account) }, '-',
+			{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, account) },
 		])] : null,
 	}, h('div.stack', body,
 	card({ title: 'About' }, details([['Name', account.name], ['Since', when(account.created_s, 'date')]])),

@@ -33,7 +33,7 @@ export async function render(ctx) {
 		columns: [
 			{ label: 'Certificate for', class: 'main', cell: nameCell },
 			{ label: 'State', class: 'wide', cell: stateCell },
-			{ label: 'Of', class: 'fit', cell: subjectLink },
+			{ label: 'Belongs to', class: 'fit', cell: subjectLink },
 			accountColumn(ctx),
 			{ label: 'Begun', class: 'fit', cell: change => when(change.created_s, 'both') },
 		].filter(Boolean),

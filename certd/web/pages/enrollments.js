@@ -38,10 +38,10 @@ export async function render(ctx) {
 		columns: [
 			{ label: 'Name', class: 'main', cell: nameCell },
 			{ label: 'State', class: 'wide', cell: stateCell },
-			{ label: 'Valid until', class: 'fit', cell: each => when(each.not_after_s, 'both') },
-			{ label: 'Next', class: 'fit', cell: each => each.next_at_s ? when(each.next_at_s, 'relative') : h('span.quiet', '–') },
 			{ label: 'For', class: 'fit', cell: forCell },
 			accountColumn(ctx),
+			{ label: 'Expires', class: 'fit', cell: each => when(each.not_after_s, 'both') },
+			{ label: 'Next', class: 'fit', cell: each => each.next_at_s ? when(each.next_at_s, 'relative') : h('span.quiet', '–') },
 		].filter(Boolean),
 		empty: { icon: 'enrollment', title: 'No enrollments yet', text: 'An enrollment says which certificate is wanted; it is obtained, and renewed from then on. Resources of mode automatic and ACME make theirs by themselves.',
 			actions: may ? [add(), linkButton('Create a resource', '/resources/new', { icon: 'resource' })] : null },

@@ -39,8 +39,8 @@ export async function render(ctx) {
 			{ label: 'Kind', class: 'fit', cell: ({ key }) => [word(key.algorithm), key.pool ? h('span.under', key.pool) : null] },
 			{ label: 'Custody', class: 'fit', cell: ({ key }) => originBadge(key) },
 			{ label: 'State', class: 'fit', cell: stateCell },
-			{ label: 'In the token since', class: 'fit', cell: ({ key }) => when(key.created_s, 'both') },
 			accountColumn(ctx),
+			{ label: 'Since', class: 'fit', cell: ({ key }) => when(key.created_s, 'date') },
 		].filter(Boolean),
 		empty: { icon: 'key', title: 'No keys yet', text: 'A key is made in the token when a certificate is requested or enrolled, and comes into it, wrapped, when you add a certificate with its key.' },
 	}));

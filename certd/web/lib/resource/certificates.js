@@ -6,17 +6,15 @@
 import { keyName } from '../certificate/words.js';
 import { button } from '../button.js';
 import { h, icon } from '../dom.js';
-import { now, when } from '../format.js';
+import { daysLeft, when } from '../format.js';
 import { href } from '../router.js';
 import { badge, expiryMark, note } from '../status.js';
 import { bindCertificates, getCertificate, mayTurnOn, revokeCertificate, setHttps, setStandby, unbindCertificate, underWay } from './acts.js';
 import { isObtained } from './modes.js';
 
-const DAY_S = 86400;
-
 function boundRow(ctx, state, certificate, refresh) {
 	const may = ctx.session.mayChange && state.resource.mode === 'personal';
-	return h('li', icon('certificate'), h('div.said', h('span.row', h('a', { href: href(`/certificates/${certificate.id}`) }, certificate.name), expiryMark(Math.floor((certificate.not_after_s - now()) / DAY_S))),
+	return h('li', icon('certificate'), h('div.said', h('span.row', h('a', { href: href(`/certificates/${certificate.id}`) }, certificate.name), expiryMark(daysLeft(certificate.not_after_s))),
 		h('div.small.quiet', keyName(certificate.key_algorithm.replaceAll('-', '_')), ', until ', when(certificate.not_after_s, 'date'), ', bound ', when(certificate.since_s, 'relative'))),
 	h('div.actions', may ? button(`Take ${certificate.name} away`, { icon: 'close', iconOnly: true, small: true, kind: 'plain', run: async () => {
 		await unbindCertificate(ctx, state, certificate);

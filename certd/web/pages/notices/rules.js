@@ -148,7 +148,7 @@ export async function rules(ctx) {
 				{ label: 'When', class: 'main', cell: eventCell },
 				{ label: 'Told to', cell: rule => toldCell(rule, hooks) },
 				{ label: 'State', class: 'fit', cell: rule => rule.disabled ? badge('neutral', 'Off') : badge('good', 'On') },
-				may ? { label: '', class: 'fit acts', cell: rule => actsOf(ctx, list, rule, hooks) } : null,
+				may ? { label: '', class: 'acts', cell: rule => actsOf(ctx, list, rule, hooks) } : null,
 			].filter(Boolean),
 			empty: { icon: 'notice', title: 'No rules', text: 'Nobody is told of anything here. A rule says which event is told to whom.', actions: may ? [add()] : null },
 		});

@@ -113,9 +113,9 @@ export async function webhooks(ctx) {
 			columns: [
 				{ label: 'Name', class: 'main', cell: hook => [h('strong', hook.name), h('span.under', hook.url)] },
 				{ label: 'State', cell: stateCell },
-				{ label: 'Last attempt', class: 'fit', cell: hook => hook.last_s ? when(hook.last_s, 'relative') : h('span.quiet', 'never') },
 				accountColumn(ctx),
-				may ? { label: '', class: 'fit acts', cell: hook => actsOf(ctx, list, hook) } : null,
+				{ label: 'Last attempt', class: 'fit', cell: hook => hook.last_s ? when(hook.last_s, 'relative') : h('span.quiet', 'Never') },
+				may ? { label: '', class: 'acts', cell: hook => actsOf(ctx, list, hook) } : null,
 			].filter(Boolean),
 			empty: { icon: 'link', title: 'No webhooks yet', text: 'A webhook is told of events by a signed request: for a chat, a ticket system, a script of your own.', actions: may ? [adding()] : null },
 		});

@@ -103,6 +103,23 @@ find_kept(struct overview *overview, int64_t account)
 	return NULL;
 }
 
+/* Needs will be appended: message_append wants room that grew by doubling,
+ * which a list that was unpacked has not. */
+static bool
+make_room(overview_msg *to)
+{
+	Holdfast__Certd__V1__Need **more;
+	size_t room = 1;
+
+	while (room < to->n_needs)
+		room *= 2;
+	more = reallocarray(to->needs, room, sizeof(to->needs[0]));
+	if (more == NULL)
+		return false;
+	to->needs = more;
+	return true;
+}
+
 /* NULL: nothing that still holds. */
 static ProtobufCMessage *
 take_kept(struct overview *overview, int64_t account)
@@ -117,6 +134,10 @@ take_kept(struct overview *overview, int64_t account)
 		    &holdfast__certd__v1__get_overview_response__descriptor,
 		    NULL, at->len, at->packed);
 	pthread_mutex_unlock(&overview->mutex);
+	if (reply != NULL && !make_room((overview_msg *)(void *)reply)) {
+		message_free(reply);
+		reply = NULL;
+	}
 	return reply;
 }
 
@@ -227,6 +248,7 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 		st = ask_keyd(overview, (overview_msg *)(void *)reply);
 	if (failed(st))
 		return st;
+	overview_needs_hide((overview_msg *)(void *)reply, call->caller);
 	overview_needs_sort((overview_msg *)(void *)reply);
 	*ret_reply = reply;
 	reply = NULL;
@@ -269,7 +291,7 @@ signing(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 static const struct api_method METHODS[] = {
 	{ OVERVIEW, "Get", get, ALLOW_READ, SCOPE_CERTIFICATES_READ, API_GET,
-	    "/v1/overview",
+	    "/v1/overview", .waits = true,
 	    .summary = "What expires when, and what needs somebody now" },
 	{ OVERVIEW, "Signing", signing, OVERVIEW_OPERATORS, 0, API_GET,
 	    "/v1/overview:signing",

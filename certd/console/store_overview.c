@@ -47,8 +47,8 @@ count_own(struct db_tx *tx, int64_t account, struct overview_counts *counts)
 		"SELECT count(*) FROM certificate WHERE account = ?1",
 		"SELECT count(*) FROM resource WHERE account = ?1",
 		"SELECT count(*) FROM enrollment WHERE account = ?1",
-		"SELECT count(*) FROM change WHERE account = ?1"
-		" AND ended_s = 0",
+		("SELECT count(*) FROM change WHERE account = ?1"
+		 " AND ended_s = 0"),
 	};
 	int64_t *const to[] = { &counts->certificates, &counts->resources,
 		&counts->enrollments, &counts->changes };

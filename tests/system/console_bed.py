@@ -29,9 +29,10 @@ from certs import pem
 PASSWORD = "three small boats at sea"
 COOKIE = "__Host-holdfast"
 WIDTH, HEIGHT, PHONE = 1280, 900, 360
-# Loaded: a heading, and neither a skeleton nor a list that waits.
+# Loaded: a heading, and neither a skeleton nor a list that waits.  A button waits as long as the
+# dialog that it has opened.
 IS_SETTLED = """!!document.querySelector("main h1") && !document.querySelector(
-    ".skeleton, main [aria-busy=true]")"""
+    ".skeleton, main [aria-busy=true]:not(button)")"""
 
 
 def totp(secret, later=0):
@@ -112,6 +113,12 @@ class Console:
         parsed = self.call("Certificates", "ImportParameters")
         assert base64.b64decode(parameters["wrapping_key"]) == parsed.wrapping_key
         return self.wrapped(key, parsed)
+
+    def add_resource(self, name, *hostnames, account="acme", **fields):
+        status, _, answer = self.rest("POST", "/v1/resources", self.rest_token(account), {
+            "name": name, "hostnames": hostnames, **fields})
+        assert status == 201, answer
+        return answer["resource"]
 
     def rest_token(self, account="acme"):
         tokens = self.__dict__.setdefault("tokens", {})

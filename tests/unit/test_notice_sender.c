@@ -258,9 +258,8 @@ without_a_server_mail_waits_for_three_days_and_is_given_up(void **state)
 	assert_int_equal(send_mails(sender), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_QUEUED);
 	sender->mail_rests_until_ns = 0;
-	notices_desk_run(nd,
-	    "UPDATE notice SET next_s = next_s - 259201,"
-	    " give_up_s = give_up_s - 259201");
+	notices_desk_run(nd, "UPDATE notice SET next_s = next_s - 259201,"
+			     " give_up_s = give_up_s - 259201");
 	assert_int_equal(send_mails(sender), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_FAILED);
 	assert_int_equal(post_fake_count(), 0);
@@ -275,8 +274,8 @@ who_wants_none_any_more_gets_none_of_what_waits(void **state)
 	int64_t id = notices_desk_queue(nd, ADA, 0);
 	struct db_tx *tx = notices_desk_write(nd);
 
-	notices_desk_commit(nd, tx,
-	    store_notices_mute(tx, nd->desk->acme, ADA, NOTICE_ISSUED));
+	notices_desk_commit(
+	    nd, tx, store_notices_mute(tx, nd->desk->acme, ADA, NOTICE_ISSUED));
 	assert_int_equal(send_mails(sender), 1);
 	assert_int_equal(post_fake_count(), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_CANCELLED);
@@ -301,8 +300,7 @@ what_one_has_claimed_another_leaves_alone_until_the_claim_ends(void **state)
 	/* That one has died; the row is free again. */
 	tx = notices_desk_write(nd);
 	notices_desk_commit(nd, tx,
-	    store_notices_claim_mail(
-		tx, now_s + 601, now_s + 1200, &theirs));
+	    store_notices_claim_mail(tx, now_s + 601, now_s + 1200, &theirs));
 	/* And its late word does not count. */
 	mine.state = NOTICE_FAILED;
 	mine.next_s = 0;
@@ -345,8 +343,8 @@ two_senders_on_one_database_send_each_notice_once(void **state)
 		snprintf(to, sizeof(to), "p%d@acme.example", i);
 		notices_desk_queue(nd, to, 0);
 		if (i % 4 == 0) {
-			snprintf(to, sizeof(to), "webhook %lld",
-			    (long long)hook);
+			snprintf(
+			    to, sizeof(to), "webhook %lld", (long long)hook);
 			notices_desk_queue(nd, to, hook);
 		}
 	}
@@ -391,12 +389,10 @@ a_webhook_is_told_in_order_with_its_own_secret(void **state)
 	assert_int_equal(strlen(secret), 4 + 43);
 	assert_string_equal(post_fake_at(0)->secret, secret);
 	assert_string_equal(post_fake_at(0)->event, "issued");
-	assert_int_equal(
-	    strncmp(post_fake_at(0)->text, "{\"id\":", 6), 0);
+	assert_int_equal(strncmp(post_fake_at(0)->text, "{\"id\":", 6), 0);
 	assert_non_null(strstr(post_fake_at(0)->text, ",\"event\":\"issued\""));
-	assert_true(
-	    strtoll(post_fake_at(0)->id, NULL, 10) <
-	    strtoll(post_fake_at(1)->id, NULL, 10));
+	assert_true(strtoll(post_fake_at(0)->id, NULL, 10) <
+		    strtoll(post_fake_at(1)->id, NULL, 10));
 	row = load_webhook(nd, hook);
 	assert_true(row.last_s > 0);
 	assert_string_equal(row.last_problem, "");
@@ -419,10 +415,9 @@ a_webhook_that_fails_rests_with_all_that_waits_for_it(void **state)
 	assert_int_equal(send_hooks(sender), 6);
 	assert_int_equal(post_fake_count_to("https://a.example/"), 1);
 	assert_string_equal(load_webhook(nd, bad).last_problem, "503");
-	assert_int_equal(
-	    notices_desk_number(nd,
-		"SELECT count(*) FROM notice WHERE state = 1"
-		" AND next_s > created_s"),
+	assert_int_equal(notices_desk_number(nd,
+			     "SELECT count(*) FROM notice WHERE state = 1"
+			     " AND next_s > created_s"),
 	    5);
 	notice_sender_free(sender);
 }
@@ -440,13 +435,11 @@ a_receiver_that_wants_no_more_is_switched_off(void **state)
 	assert_int_equal(send_hooks(sender), 2);
 	assert_int_equal(post_fake_count(), 1);
 	assert_true(load_webhook(nd, hook).disabled);
-	assert_int_equal(
-	    notices_desk_number(
-		nd, "SELECT count(*) FROM notice WHERE state = 3"),
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT count(*) FROM notice WHERE state = 3"),
 	    1);
-	assert_int_equal(
-	    notices_desk_number(
-		nd, "SELECT count(*) FROM notice WHERE state = 4"),
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT count(*) FROM notice WHERE state = 4"),
 	    1);
 	notice_sender_free(sender);
 }
@@ -462,8 +455,8 @@ webhooks_that_hang_hold_up_those_of_other_accounts_not(void **state)
 	/* Of one account, many hosts, and one host many times. */
 	for (int i = 0; i < 12; i++) {
 		snprintf(name, sizeof(name), "h%d", i);
-		snprintf(url, sizeof(url), "https://slow%d.example/%d", i / 2,
-		    i);
+		snprintf(
+		    url, sizeof(url), "https://slow%d.example/%d", i / 2, i);
 		hook = notices_desk_webhook(nd, name, url);
 		queue_hook(nd, hook);
 		queue_hook(nd, hook);
@@ -507,9 +500,8 @@ a_webhook_that_is_deleted_or_switched_off_gets_nothing_more(void **state)
 	notices_desk_run(nd, "UPDATE webhook SET disabled = 1");
 	send_hooks(sender);
 	assert_int_equal(post_fake_count(), 0);
-	assert_int_equal(
-	    notices_desk_number(
-		nd, "SELECT count(*) FROM notice WHERE state = 4"),
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT count(*) FROM notice WHERE state = 4"),
 	    2);
 	notice_sender_free(sender);
 }

@@ -572,6 +572,8 @@ fill_with_needs(void)
 static void
 what_needs_somebody_is_told_in_sentences_the_most_severe_first(void **state)
 {
+	const struct caller engineer =
+	    certd_desk_token(desk->acme, ALLOW_ENGINEER);
 	overview_msg *found;
 	char title[128];
 	int64_t day_s = now_s - DAY_S;
@@ -581,7 +583,7 @@ what_needs_somebody_is_told_in_sentences_the_most_severe_first(void **state)
 	(void)state;
 	start(0);
 	fill_with_needs();
-	found = ask_as(desk->acme);
+	found = ask(&engineer, "");
 	gmtime_r(&at, &tm);
 	strftime(title, sizeof(title),
 	    "c1 expired on %Y-%m-%d and is still in use", &tm);
@@ -698,6 +700,54 @@ an_account_is_told_nothing_of_edges_keyd_and_others(void **state)
 	    STATUS_PERMISSION_DENIED);
 }
 
+static bool
+tells_of(const overview_msg *found, const char *kind)
+{
+	for (size_t i = 0; i < found->n_needs; i++)
+		if (strcmp(found->needs[i]->kind, kind) == 0)
+			return true;
+	return false;
+}
+
+/* Whoever may not list notices is not told of them here either, nor a token of
+ * what its scopes do not reach to. */
+static void
+one_is_told_only_of_what_one_may_list(void **state)
+{
+	static const struct {
+		unsigned is, scopes;
+		bool resources, notices;
+	} CALLERS[] = {
+		{ ALLOW_VIEWER, 0, true, false },
+		{ ALLOW_ENGINEER, 0, true, true },
+		{ ALLOW_ACCOUNT_AUDITOR, 0, true, true },
+		{ ALLOW_ADMINISTRATOR, SCOPE_CERTIFICATES_READ, false, false },
+		{ ALLOW_ADMINISTRATOR,
+		    SCOPE_CERTIFICATES_READ | SCOPE_RESOURCES_READ, true,
+		    false },
+		{ ALLOW_ADMINISTRATOR,
+		    SCOPE_CERTIFICATES_READ | SCOPE_ACCOUNT_READ, false, true },
+	};
+
+	(void)state;
+	start(0);
+	fill_with_needs();
+	for (size_t i = 0; i < sizeof(CALLERS) / sizeof(CALLERS[0]); i++) {
+		struct caller caller =
+		    certd_desk_token(desk->acme, CALLERS[i].is);
+		overview_msg *found;
+
+		caller.scopes = CALLERS[i].scopes;
+		found = ask(&caller, "");
+		assert_true(tells_of(found, "certificate"));
+		assert_int_equal(
+		    tells_of(found, "resource"), CALLERS[i].resources);
+		assert_int_equal(found->resources != 0, CALLERS[i].resources);
+		assert_int_equal(tells_of(found, "notice"), CALLERS[i].notices);
+		message_free(&found->base);
+	}
+}
+
 static void
 of_very_many_needs_fifty_are_told(void **state)
 {
@@ -737,6 +787,22 @@ a_reply_is_kept_for_a_while(void **state)
 	found = ask_as_operator();
 	assert_int_equal(keyd.asked, 2);
 	message_free(&found->base);
+}
+
+static void
+what_keyd_says_is_added_to_what_was_kept(void **state)
+{
+	(void)state;
+	start(1000000);
+	for (int64_t i = 1; i <= 3; i++)
+		add_resource(i, desk->acme, 0, 1);
+	keyd.has_trouble = true;
+	for (int i = 0; i < 3; i++) {
+		overview_msg *found = ask_as_operator();
+
+		assert_int_equal(found->n_needs, 6);
+		message_free(&found->base);
+	}
 }
 
 static void
@@ -966,6 +1032,20 @@ who_stops_an_edge_is_named_to_keyd_and_in_the_history(void **state)
 	    1);
 }
 
+/* A keyd that is away must not keep REST from answering. */
+static void
+whatever_asks_keyd_says_that_it_waits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < api_count(desk->api); i++) {
+		const struct api_method *method = api_at(desk->api, i);
+
+		if (method->verb == API_GET &&
+		    strchr(method->path, ':') == NULL && !method->waits)
+			fail_msg("%s", method->path);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -977,14 +1057,17 @@ main(void)
 		    what_needs_somebody_is_told_in_sentences_the_most_severe_first),
 		TEST(operators_are_told_of_edges_keyd_and_mail_too),
 		TEST(an_account_is_told_nothing_of_edges_keyd_and_others),
+		TEST(one_is_told_only_of_what_one_may_list),
 		TEST(of_very_many_needs_fifty_are_told),
 		TEST(a_reply_is_kept_for_a_while),
+		TEST(what_keyd_says_is_added_to_what_was_kept),
 		TEST(no_statement_reads_a_table_but_to_count_it),
 		TEST(people_are_reminded_of_what_does_not_renew_by_itself),
 		TEST(an_account_sees_its_own_keys_and_no_other),
 		TEST(an_accounts_keys_are_listed_newest_first_by_pages),
 		TEST(the_ledger_is_walked_backwards_in_windows),
 		TEST(who_stops_an_edge_is_named_to_keyd_and_in_the_history),
+		TEST(whatever_asks_keyd_says_that_it_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

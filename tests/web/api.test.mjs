@@ -42,6 +42,20 @@ test('a change shows the session\'s token, a question does not', async () => {
 	assert.equal(asked[1].body, '{"name":"x"}');
 });
 
+test('what a page asks while nobody touches it says so, and is no use of the session', async () => {
+	const now = Date.now;
+	answering(json(200, {}), json(200, {}), json(200, {}));
+	await api.get('/certificates');
+	try {
+		Date.now = () => now() + 61000;
+		await api.get('/certificates');
+		await api.post('/enrollments', { name: 'x' });
+	} finally {
+		Date.now = now;
+	}
+	assert.deepEqual(asked.map(each => each.headers['X-Left-Alone']), [undefined, '1', undefined]);
+});
+
 test('a POST whose answer is lost is sent again once, with the same key', async () => {
 	answering(new TypeError('network'), json(201, { id: 1 }));
 	assert.deepEqual(await api.post('/resources', {}), { id: 1 });

@@ -40,6 +40,13 @@ export class Problem extends Error {
 
 const state = { csrf: '', unauthenticated: () => {} };
 
+/* A page reads again whatever changes: that alone must not keep a session of
+   somebody who has gone away. */
+const LEFT_ALONE_MS = 60000;
+let touched_ms = Date.now();
+for (const kind of ['pointerdown', 'keydown', 'wheel'])
+	globalThis.addEventListener?.(kind, () => { touched_ms = Date.now(); }, { capture: true, passive: true });
+
 /** The session's token against forged requests; session.js sets it. @param {string} token */
 export function setCsrf(token) {
 	state.csrf = token || '';
@@ -71,6 +78,8 @@ function headersOf(method, body, options) {
 	const headers = { Accept: 'application/json' };
 	if (method !== 'GET' && state.csrf)
 		headers['X-CSRF-Token'] = state.csrf;
+	if (method === 'GET' && Date.now() - touched_ms > LEFT_ALONE_MS)
+		headers['X-Left-Alone'] = '1';
 	if (body !== undefined)
 		headers['Content-Type'] = 'application/json';
 	if (options.etag)

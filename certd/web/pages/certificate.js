@@ -61,8 +61,9 @@ function convergenceCell(resource) {
 	return progress(now.percent, { label: `${now.served} of ${plural(now.edges, 'edge')}`, text: now.percent === 100 ? 'served' : `${now.percent} %` });
 }
 
-async function loadServed(ctx, id) {
-	const certificate = await ctx.api.get(`/certificates/${id}`);
+/* Acts, too, need it as it is by now: what the page says of it is what they go by. */
+async function loadServed(ctx, certificate) {
+	Object.assign(certificate, await ctx.api.get(`/certificates/${certificate.id}`));
 	const resources = await Promise.all(certificate.resources.slice(0, SERVED_SHOWN).map(each => ctx.api.get(`/resources/${each.id}`)));
 	return { bound: certificate.bound, waiting: certificate.waiting_edges, resources };
 }
@@ -147,9 +148,7 @@ export async function render(ctx) {
 	const { id } = ctx.params;
 	const certificate = await ctx.api.get(`/certificates/${id}`);
 	ctx.setTitle(certificate.name);
-	/* Acts need it as it is now; where it is gone, they say so. */
-	ctx.live(['certificates', 'resources'], () => ctx.api.get(`/certificates/${id}`).then(now => Object.assign(certificate, now), () => {}));
-	const served = loaded(ctx, { lines: 3, topics: ['certificates', 'resources', 'edges'], load: () => loadServed(ctx, id), draw: data => drawServed(ctx, certificate, data) });
+	const served = loaded(ctx, { lines: 3, topics: ['certificates', 'resources', 'edges'], load: () => loadServed(ctx, certificate), draw: data => drawServed(ctx, certificate, data) });
 	return page({ title: certificate.name, badge: [expiryBadge(certificate.expires_in_days), kindBadge(certificate.kind)], crumbs: [['Certificates', '/certificates']],
 		lead: ctx.session.seesAll ? `Of account ${certificate.account}` : null, actions: actions(ctx, certificate) },
 	h('div.split', h('div.stack', ctx.session.mayChange ? expiredNote(certificate) : null, card({ title: 'Where it is served' }, h('div.served', served)), factsCard(certificate), chainCard(certificate)),

@@ -95,8 +95,8 @@ class Diagnosing {
 
 async function earlier(ctx) {
 	return listView(ctx, {
-		caption: 'Earlier diagnoses', one: 'diagnosis', many: 'diagnoses', filters: await accountFilters(ctx),
-		load: query => ctx.api.list('/diagnoses', 'diagnoses', query), path: each => `/diagnose?id=${each.id}`,
+		caption: 'Earlier diagnoses', one: 'diagnosis', many: 'diagnoses', filters: await accountFilters(ctx), search: 'Host name, all of it',
+		load: ({ search, ...query }) => ctx.api.list('/diagnoses', 'diagnoses', { ...query, hostname: search }), path: each => `/diagnose?id=${each.id}`,
 		columns: [
 			{ label: 'Host name', class: 'main', cell: each => [h('a', { href: href(`/diagnose?id=${each.id}`) }, each.hostname || `Resource ${each.resource}`), each.change ? h('span.under', `before change ${each.change}`) : null] },
 			{ label: 'Result', class: 'wide', cell: each => h('div.stack-s', h('span', each.passed ? badge('good', 'Nothing failed') : badge('bad', 'Failed')), each.passed ? null : h('span.under.clamp', { title: each.summary }, each.summary)) },

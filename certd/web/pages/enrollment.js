@@ -6,7 +6,7 @@
 import { challengesOf } from '../lib/change/challenges.js';
 import { changePanel } from '../lib/change/panel.js';
 import { hasEnded } from '../lib/change/steps.js';
-import { kindText, stateText } from '../lib/change/words.js';
+import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { keyName } from '../lib/certificate/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
@@ -57,26 +57,29 @@ function wishes(enrollment) {
 	]);
 }
 
-function changesTable(items) {
-	return items.length ? table({ caption: 'Changes', rows: items, path: each => `/changes/${each.id}`, columns: [
+function changesTable({ items, next }) {
+	return items.length ? [table({ caption: 'Changes', rows: items, path: each => `/changes/${each.id}`, columns: [
 		{ label: 'Change', class: 'main', cell: kindText }, { label: 'State', class: 'fit', cell: each => stateBadge(each.state, stateText(each.state)) },
 		{ label: 'Begun', class: 'fit', cell: each => when(each.created_s, 'both') },
-	] }) : h('p.small.quiet', 'None yet.');
+	] }), next ? h('p.small.more-rows', h('a', { href: href(`/changes?enrollment=${items[0].enrollment}`) }, 'All of them')) : null] : h('p.small.quiet', 'None yet.');
 }
 
 /* The change under way, with what has to be where; none when it has ended. */
 function changeSlot(ctx, refresh) {
 	const node = h('div.slot');
 	let shown = 0;
+	let heading = '';
 	return {
 		node,
 		async show(enrollment) {
 			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`).catch(() => null) : null;
 			const id = change && (!hasEnded(change) || change.id === shown) ? change.id : 0;
-			if (id === shown)
+			const now = id ? changeHeading(change) : '';
+			if (id === shown && now === heading)
 				return;
 			shown = id;
-			mount(node, id ? card({ title: 'Obtaining its certificate' }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
+			heading = now;
+			mount(node, id ? card({ title: heading }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
 		},
 	};
 }
@@ -131,7 +134,7 @@ export async function render(ctx) {
 	const parts = [
 		loaded(ctx, { lines: 4, topics: ['enrollments', 'changes'], load: take, draw: certificateFacts }),
 		loaded(ctx, { lines: 8, topics: 'enrollments', load: () => ctx.api.get(path), draw: wishes }),
-		loaded(ctx, { lines: 3, topics: 'changes', load: async () => (await ctx.api.list('/changes', 'changes', { enrollment: id, page_size: CHANGES_SHOWN })).items, draw: changesTable }),
+		loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { enrollment: id, page_size: CHANGES_SHOWN }), draw: changesTable }),
 	];
 	return page({ title: enrollment.name, badge: mark, crumbs: [['Enrollments', '/enrollments']], lead: ctx.session.seesAll ? `Of account ${enrollment.account}` : null, actions: acts(ctx, state, refresh) },
 		h('div.split', h('div.stack', card({ title: 'Certificate' }, parts[0]), slot, card({ title: 'Changes' }, h('div.served', parts[2]))), card({ title: 'What is wanted' }, parts[1])));

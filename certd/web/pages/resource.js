@@ -5,13 +5,13 @@
 
 import { changePanel } from '../lib/change/panel.js';
 import { hasEnded } from '../lib/change/steps.js';
-import { kindText, stateText } from '../lib/change/words.js';
+import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
-import { deleteResource, setHttps } from '../lib/resource/acts.js';
+import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
 import { certificatesOf } from '../lib/resource/certificates.js';
 import { editDelivery, editHostnames, editMode, editName } from '../lib/resource/edit.js';
 import { MODES, httpsBadge, modeText } from '../lib/resource/modes.js';
@@ -52,9 +52,18 @@ function together(run) {
 
 /* ---- its parts ---- */
 
+/* They begin as after the resource's name, or with a subject of their own. */
+function sentence(warning) {
+	const said = /^(has|serves) /.test(warning) ? `It ${warning}` : warning[0].toUpperCase() + warning.slice(1);
+	return said.replace(/\.*$/, '.');
+}
+
+/* What a change under way meets is said beside its steps. */
+const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
+
 function warnings({ resource }) {
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !each.startsWith('a certificate is being obtained')).map(each => note('notice', `It ${each}.`.replace(/^It (certificate|no |another )/, (_, first) => first[0].toUpperCase() + first.slice(1)))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each)).map(each => note('notice', sentence(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }
@@ -64,10 +73,12 @@ function edges({ resource }) {
 	const changed = h('p.small.quiet', 'Last change ', when(resource.changed_s, 'relative'), `, version ${resource.version}.`);
 	if (!now?.edges)
 		return h('div.stack-s', note('notice', `No edge of group ${resource.edge_group} is live: nobody serves it.`), changed);
-	const is_all = now.percent === 100;
-	return h('div.stack', progress(now.percent, { label: resource.https && resource.certificates.length ? 'Seen serving what is bound' : 'Have followed', text: `${now.percent} %` }),
-		details([['Edges live', String(now.edges)], ['Have the files', `${now.applied} of ${now.edges}`], resource.https && resource.certificates.length ? ['Seen serving it', `${now.served} of ${now.edges}`] : null]),
-		h('p.small.quiet', is_all ? 'Every live edge was connected to and compared.' : 'Each is connected to and compared with what is bound; a certificate that was replaced can be deleted when all have followed.'), changed);
+	const is_seen = resource.https && resource.certificates.length > 0;
+	const said = !is_seen ? 'Without a certificate there is nothing to compare.' : now.percent === 100 ? 'Every live edge was connected to and compared.'
+		: 'Each is connected to and compared with what is bound; a certificate that was replaced can be deleted when all have followed.';
+	return h('div.stack', progress(now.percent, { label: is_seen ? 'Seen serving what is bound' : 'Have followed', text: `${now.percent} %` }),
+		details([['Edges live', String(now.edges)], ['Have the files', `${now.applied} of ${now.edges}`], is_seen ? ['Seen serving it', `${now.served} of ${now.edges}`] : null]),
+		h('p.small.quiet', said), changed);
 }
 
 function delivery({ resource }) {
@@ -85,7 +96,7 @@ function changeRow(change) {
 
 function changesCard(ctx, id) {
 	return card({ title: 'Changes' }, loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { resource: id, page_size: CHANGES_SHOWN }),
-		draw: ({ items, next }) => items.length ? h('div.stack', h('ol.plain.events', items.map(changeRow)), next ? h('p.small', h('a', { href: href(`/enrollments/${items[0].enrollment}`) }, 'All of them')) : null)
+		draw: ({ items, next }) => items.length ? h('div.stack', h('ol.plain.events', items.map(changeRow)), next ? h('p.small', h('a', { href: href(`/changes?resource=${id}`) }, 'All of them')) : null)
 			: h('p.small.quiet', 'None: no certificate was obtained for it by ACME.') }));
 }
 
@@ -94,6 +105,7 @@ function changesCard(ctx, id) {
 class ChangeSlot {
 	node = h('div.slot');
 	#id = 0;
+	#title = '';
 
 	constructor(ctx, refresh) {
 		this.ctx = ctx;
@@ -103,10 +115,12 @@ class ChangeSlot {
 	show({ resource, change }) {
 		const is_shown = change && (!hasEnded(change) || (change.state !== 'done' && !resource.certificates.length) || change.id === this.#id);
 		const id = is_shown ? change.id : 0;
-		if (id === this.#id)
+		const heading = is_shown ? changeHeading(change) : '';
+		if (id === this.#id && heading === this.#title)
 			return;
 		this.#id = id;
-		mount(this.node, id ? card({ title: hasEnded(change) ? 'Last attempt' : 'Obtaining its certificate' }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
+		this.#title = heading;
+		mount(this.node, id ? card({ title: heading }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
 	}
 }
 
@@ -128,7 +142,7 @@ function acts(ctx, state, refresh) {
 		{ label: 'Rename', icon: 'edit', run: rename },
 		{ label: 'Change origin and edge group', icon: 'edge', run: after(editDelivery) },
 		{ label: 'Change mode', icon: 'swap', run: after(editMode) },
-		state.resource.https || state.resource.certificates.length ? { label: state.resource.https ? 'Turn HTTPS off' : 'Turn HTTPS on', icon: 'lock', run: after(setHttps) } : null, '-',
+		state.resource.https || mayTurnOn(state.resource) ? { label: state.resource.https ? 'Turn HTTPS off' : 'Turn HTTPS on', icon: 'lock', run: after(setHttps) } : null, '-',
 		{ label: 'Delete', icon: 'remove', danger: true, run: after(deleteResource) }])];
 }
 
@@ -144,29 +158,31 @@ export async function render(ctx) {
 	};
 	const slot = new ChangeSlot(ctx, () => refresh());
 	const take = async () => {
-		const before = { ...state.resource };
 		Object.assign(state, await fetch());
-		show(before);
+		show();
 		return { ...state };
 	};
-	const show = before => {
+	let shown_as = null;
+	const show = () => {
 		const now = state.resource;
+		const before = shown_as;
+		shown_as = now;
 		mount(marks, httpsBadge(now));
 		slot.show(state);
-		if (before?.hostnames.join() !== now.hostnames.join())
-			dns.draw();
+		if (before && before.hostnames.join() !== now.hostnames.join())
+			dns.hostnamesChanged();
 		if (before?.https !== now.https)
 			mount(tools, acts(ctx, state, refresh));
 	};
 	const part = (draw, lines) => loaded(ctx, { lines, topics: ['resources', 'certificates', 'changes', 'enrollments', 'edges'], load: take, draw });
 	const dns = preflight(ctx, state);
-	show(null);
+	show();
 	ctx.setTitle(resource.name);
 	const may = ctx.session.mayChange;
 	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
 	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
 	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: ctx.session.seesAll ? `Of account ${resource.account}` : null,
-		actions: [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] },
+		actions: may ? [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] : null },
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),
 		slot, card({ title: 'Host names and DNS', text: ['Each host name is a CNAME to ', targetOf(resource)] }, dns)),
@@ -174,6 +190,8 @@ export async function render(ctx) {
 }
 
 function modeHelp(resource) {
+	if (!resource.https && !resource.certificates.length)
+		return [h('strong', 'No HTTPS. '), resource.mode === 'personal' ? 'A certificate that is bound turns it on; another mode can, too.' : `Turned on, it comes to its certificate by mode ${modeText(resource.mode)}.`];
 	const mode = MODES.find(each => each.value === resource.mode);
 	return [h('strong', `${modeText(resource.mode)}. `), mode?.help];
 }

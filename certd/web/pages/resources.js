@@ -3,7 +3,7 @@
 // Resources: what is delivered under which host names, and by which
 // certificates.
 
-import { accountColumn, accountFilters } from '../lib/account.js';
+import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
 import { daysLeft, sentence, some, when } from '../lib/format.js';
@@ -35,7 +35,7 @@ function edgeGroups(edges) {
 }
 
 async function filters(ctx) {
-	const list = await accountFilters(ctx);
+	const list = [...await accountFilters(ctx), ...objectFilters(ctx, 'certificate', 'Certificate')];
 	if (!ctx.session.seesAll)
 		return list;
 	const groups = edgeGroups((await ctx.api.all('/edges', 'edges')).items);

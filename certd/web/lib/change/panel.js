@@ -19,6 +19,8 @@ const INPUTS = {
 
 const FOLLOW_MS = 4000;
 
+const plain = text => text.toLowerCase().replace(/\.$/, '');
+
 /** The steps, one below the other. @param {Object} change */
 function changeSteps(change) {
 	return steps(stepsOf(change).map(each => ({ ...each, at: each.at_s ? when(each.at_s, 'relative') : null })));
@@ -55,7 +57,7 @@ function inputs(ctx, change, trouble, refresh) {
 		} catch (problem) {
 			/* What Verify has seen is the change's problem from then on, and shown as that. */
 			const { problem: shown } = await refresh() || {};
-			if (!shown || !problem.detail.includes(shown))
+			if (!shown || !plain(problem.detail || problem.message).includes(plain(shown)))
 				mount(trouble, problemNote(problem));
 		}
 	};

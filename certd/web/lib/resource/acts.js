@@ -120,13 +120,18 @@ export async function setStandby(ctx, enrollment) {
 
 /* ---- the resource ---- */
 
+/** HTTPS is off, and there is something to serve or a way to it. @param {Object} resource */
+export function mayTurnOn(resource) {
+	return !resource.https && (resource.certificates.length > 0 || resource.mode !== 'personal');
+}
+
 /** @param {Object} ctx @param {State} state */
 export async function setHttps(ctx, state) {
 	const { resource } = state;
 	const on = !resource.https;
 	const asked = on ? null : cancelField(state);
 	await confirm({ title: on ? `Turn HTTPS on for ${resource.name}?` : `Turn HTTPS off for ${resource.name}?`, danger: !on, confirm: on ? 'Turn HTTPS on' : 'Turn HTTPS off',
-		text: on ? 'Edges may sign with its certificates again, and serve them within seconds.'
+		text: on ? resource.certificates.length ? 'Edges may sign with its certificates again, and serve them within seconds.' : 'It comes to its certificate as its mode says; until then it is served by plain HTTP.'
 			: h('div.stack', h('p', 'Visitors who come by HTTPS get an error, and what others send and see can be read and changed on the way. No edge may sign for it any more. Its certificates stay bound.'), asked),
 		run: async () => tell(on ? 'HTTPS is on.' : 'HTTPS is off.', await ctx.api.patch(`/resources/${resource.id}`, { https: on, ...asked ? { cancel_change: asked.value } : {} }, { etag: resource.etag })) });
 }

@@ -9,7 +9,7 @@ import { h, icon } from '../dom.js';
 import { daysLeft, when } from '../format.js';
 import { href } from '../router.js';
 import { badge, expiryMark, note } from '../status.js';
-import { bindCertificates, getCertificate, revokeCertificate, setHttps, setStandby, unbindCertificate, underWay } from './acts.js';
+import { bindCertificates, getCertificate, mayTurnOn, revokeCertificate, setHttps, setStandby, unbindCertificate, underWay } from './acts.js';
 import { isObtained } from './modes.js';
 
 function boundRow(ctx, state, certificate, refresh) {
@@ -60,11 +60,11 @@ function acts(ctx, state, refresh) {
 		await run();
 		await refresh();
 	};
-	const https = !resource.https && resource.certificates.length ? button('Turn HTTPS on', { icon: 'lock', kind: 'primary', run: after(() => setHttps(ctx, state)) }) : null;
+	const https = mayTurnOn(resource) ? button('Turn HTTPS on', { icon: 'lock', kind: 'primary', run: after(() => setHttps(ctx, state)) }) : null;
 	/* While a certificate is obtained for it, there is nothing to choose. */
 	const list = isObtained(resource) ? obtainedActs(ctx, state, after)
 		: resource.mode === 'personal' ? [button(resource.certificates.length ? 'Switch certificate' : 'Choose a certificate', { icon: 'swap', kind: resource.certificates.length ? '' : 'primary', run: after(() => bindCertificates(ctx, state)) })] : [];
-	return h('div.actions', https, list);
+	return https || list.length ? h('div.actions', https, list) : null;
 }
 
 function renewal(enrollment) {
@@ -79,6 +79,6 @@ function renewal(enrollment) {
 export function certificatesOf(ctx, state, refresh) {
 	const { resource, enrollment } = state;
 	const rows = [...resource.certificates.map(each => boundRow(ctx, state, each, refresh)), standbyRow(enrollment)].filter(Boolean);
-	return h('div.stack', resource.certificates.length ? null : note(resource.https ? 'info' : 'notice', nothingBound(state), resource.https ? {} : { text: 'It is served by plain HTTP.' }),
+	return h('div.stack', resource.certificates.length || !resource.https ? null : note('info', nothingBound(state), { text: 'Until then it is served by plain HTTP.' }),
 		rows.length ? h('ul.bound', rows) : null, renewal(enrollment), acts(ctx, state, refresh));
 }

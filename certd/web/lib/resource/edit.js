@@ -5,7 +5,6 @@
 import { h, mount } from '../dom.js';
 import { field } from '../field.js';
 import { formDialog } from '../form_dialog.js';
-import { plural } from '../format.js';
 import { note } from '../status.js';
 import { toast } from '../toast.js';
 import { cancelField, candidates, covering } from './acts.js';
@@ -83,7 +82,7 @@ function consequenceOf(state, mode) {
 		return note('info', isObtained(resource) ? 'What you choose is served in place of the one that was obtained, which is not renewed any more. It is not revoked.' : 'What you choose is served in place of the shared one.');
 	if (mode === 'shared')
 		return note('info', 'Only for host names in the operator\'s zone. What is bound now serves until the shared one is bound.');
-	return note('info', `${plural(resource.hostnames.length || 1, 'host name')} must lead to the edges. ${resource.certificates.length ? 'What is bound now serves until the new certificate has come and every edge was seen serving it.' : 'Until it has come, the resource is served by plain HTTP.'}`);
+	return note('info', `Each host name must lead to the edges. ${resource.certificates.length ? 'What is bound now serves until the new certificate has come and every edge was seen serving it.' : 'Until the certificate has come, the resource is served by plain HTTP.'}`);
 }
 
 /** Another way to come to a certificate. The choice among certificates shows only where it is one's own. */
@@ -91,17 +90,20 @@ export async function editMode(ctx, state) {
 	const { resource } = state;
 	const certificates = certificatesField({ load: () => candidates(ctx, resource), chosen: resource.mode === 'personal' ? resource.certificates.map(each => each.id) : [] });
 	const ahead = h('div.changes-ahead', { 'aria-live': 'polite' });
+	const https = resource.https ? null : field({ name: 'https', type: 'check', value: true, label: 'Turn HTTPS on', help: 'It is off for this resource. Without it, no certificate is obtained or served.' });
 	const show = mode => {
 		certificates.node.hidden = mode !== 'personal';
+		if (https)
+			https.node.hidden = mode === 'personal';
 		mount(ahead, consequenceOf(state, mode));
 	};
 	const mode = field({ name: 'mode', label: 'How it comes to its certificate', type: 'choice', required: true, value: resource.mode, options: MODES, onInput: show });
 	await certificates.again();
 	show(resource.mode);
-	return formDialog({ title: `Mode of ${resource.name}`, submit: 'Save', items: [mode, certificates, ahead, cancelField(state)], run: async values => {
+	return formDialog({ title: `Mode of ${resource.name}`, submit: 'Save', items: [mode, certificates, https, ahead, cancelField(state)], run: async values => {
 		const cancel = values.cancel_change ? { cancel_change: true } : {};
 		if (values.mode !== 'personal')
-			return save(ctx, resource, { mode: values.mode, ...cancel }, 'Saved.');
+			return save(ctx, resource, { mode: values.mode, ...values.https ? { https: true } : {}, ...cancel }, 'Saved.');
 		const answer = await ctx.api.post(`/resources/${resource.id}:bind`, { certificates: values.certificates, ...cancel }, { etag: resource.etag });
 		return toast('Switched. Edges follow now.', answer.permission_trouble ? { kind: 'notice', text: answer.permission_trouble } : {});
 	} });

@@ -16,6 +16,7 @@ import { cnameOf, troublesOf } from './names.js';
 const AGAIN_MS = 20000;
 const AGAIN_MOST = 30;
 const NEW_S = 1800;
+const FRESH_S = 60;
 
 function verdictOf(troubles) {
 	if (!troubles)
@@ -81,17 +82,30 @@ class Preflight {
 		this.draw();
 	}
 
+	hostnamesChanged() {
+		this.draw();
+		if (this.ctx.session.mayChange)
+			this.look();
+	}
+
 	/* While a certificate is waited for. */
 	get #waits() {
 		const { resource } = this;
 		return this.ctx.session.mayChange && isObtained(resource) && !resource.certificates.length;
 	}
 
+	/* What was seen last, by whomever. */
+	async recall() {
+		const { items } = await this.ctx.api.list('/diagnoses', 'diagnoses', { resource: this.resource.id, page_size: 1 });
+		this.#diagnosis = items.length ? await this.ctx.api.get(`/diagnoses/${items[0].id}`) : null;
+		this.draw();
+	}
+
 	async follow() {
-		const is_new = now() - this.resource.created_s < NEW_S;
-		if (!this.#waits && !(is_new && this.ctx.session.mayChange))
-			return;
-		await this.look();
+		await this.recall().catch(() => {});
+		const is_new = now() - this.resource.created_s < NEW_S && now() - (this.#diagnosis?.at_s || 0) > FRESH_S;
+		if (this.#waits || (is_new && this.ctx.session.mayChange))
+			await this.look();
 		if (!this.#waits)
 			return;
 		const timer = setInterval(() => {
@@ -113,7 +127,7 @@ export function targetOf(resource) {
 
 /**
  * @param {Object} ctx @param {import('./acts.js').State} state kept as it is now by the page
- * @returns {{node: HTMLElement, draw: function(): void}}
+ * @returns {{node: HTMLElement, hostnamesChanged: function(): void}}
  */
 export function preflight(ctx, state) {
 	const self = new Preflight(ctx, state);

@@ -151,19 +151,19 @@ function onUncaught(event) {
 }
 
 async function start() {
-	mount(document.body, root);
-	startToasts();
-	onUnauthenticated(onEnd);
-	window.addEventListener('unhandledrejection', onUncaught);
-	window.addEventListener('beforeunload', event => isGuarded() && event.preventDefault());
 	mount(root, h('main.outside', skeleton(4)));
 	try {
 		await session.load();
 	} catch (error) {
-		mount(root, h('main.outside', errorState(error, start)));
+		mount(root, h('main.outside', h('div.gate', errorState(error, start))));
 		return;
 	}
 	await startRouter(ROUTES, draw);
 }
 
+mount(document.body, root);
+startToasts();
+onUnauthenticated(onEnd);
+window.addEventListener('unhandledrejection', onUncaught);
+window.addEventListener('beforeunload', event => isGuarded() && event.preventDefault());
 start();

@@ -153,7 +153,6 @@ export async function render(ctx) {
 	const state = await fetch();
 	const { resource } = state;
 	const marks = h('span.row');
-	const lead = h('span');
 	const tools = h('div.actions');
 	const refresh = async () => {
 		await Promise.all(shown.map(each => each.refresh()));
@@ -170,7 +169,6 @@ export async function render(ctx) {
 		const before = shown_as;
 		shown_as = now;
 		mount(marks, httpsBadge(now));
-		mount(lead, leadOf(ctx, now));
 		slot.show(state);
 		if (before && before.hostnames.join() !== now.hostnames.join())
 			dns.hostnamesChanged();
@@ -184,7 +182,7 @@ export async function render(ctx) {
 	const may = ctx.session.mayChange;
 	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
 	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
-	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead,
+	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: ctx.session.seesAll ? `Of account ${resource.account}` : null,
 		actions: may ? [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] : null },
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),

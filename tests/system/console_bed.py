@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the console's pages share: people who log in, what they find, how it is looked at.
+"""What the tests of the console's pages share: people who log in, what they find, looking.
 
     class Bed(Console, CertdBed): ...               # or AcmeBed, FollowBed
     bed.make_user("anna@acme.test", ADMINISTRATOR)  # with PASSWORD
-    page = bed.entered(visits, "anna@acme.test")    # by a one-time link; without a name the operator
+    page = bed.entered(visits, "anna@acme.test")    # by a link; without a name the operator
     go(page, "/certificates", "Certificates")       # the page with that heading, loaded
     look(page, "certificates")                      # axe in light and dark, phone width, screenshot
     never_sent(page, key, "password")               # what no request may have held
@@ -207,6 +207,7 @@ def look(page, name=None, dark=False, phone=False):
     name: of its screenshot; dark, phone: NAME-dark and NAME-phone too.
     """
     settled(page)
+    page.evaluate("scrollTo(0, 0)")  # what sticks stands at the top of a whole page's picture
     page.check_axe()
     if name:
         shot(page, name)

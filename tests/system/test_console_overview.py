@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The console's first page in a real browser: what needs somebody, what expires when, how keyd is."""
+"""The console's first page in a real browser: what needs somebody, what expires, how keyd is."""
 
 import json
 import re
@@ -85,7 +85,8 @@ def test_what_needs_somebody_and_what_expires_when(bed, visits):
     needs.get_by_role("listitem").filter(has_text="plain").first().expect_visible()
     # The drawing has its numbers as a table beside it.
     chart = card(page, "Expires in the next 90 days")
-    chart.get_by_role("img", name=re.compile("^2 certificates of the next 90 days")).expect_visible()
+    chart.get_by_role(
+        "img", name=re.compile("^2 certificates of the next 90 days")).expect_visible()
     chart.get_by_text("Show as a table").click()
     rows = [text.split("\t") for text in chart.locator("tbody tr").all_inner_texts()]
     assert [[cell.strip() for cell in row[1:]] for row in rows] == [["1", "0", "0"]] * 2, rows

@@ -58,12 +58,13 @@ function sentence(warning) {
 	return said.replace(/\.*$/, '.');
 }
 
-/* What a change under way meets is said beside its steps. */
+/* What a change under way, or the last one, has met is said beside its steps. */
 const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
 
-function warnings({ resource }) {
+function warnings({ resource, change }) {
+	const told = change?.problem && !resource.certificates.length ? change.problem : null;
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !OF_CHANGE.test(each)).map(each => note('notice', sentence(each))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each) && !(told && each.includes(told))).map(each => note('notice', sentence(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }

@@ -27,7 +27,7 @@ function certificateCell(resource) {
 	if (!resource.certificates.length)
 		return h('span.quiet', 'None');
 	return h('ul.plain', resource.certificates.map(each => h('li', h('a', { href: href(`/certificates/${each.id}`) }, each.name),
-		h('span.under.marked', 'until ', when(each.not_after_s, 'date'), expiryMark(daysLeft(each.not_after_s))))));
+		h('span.under.marked', h('span', 'until ', when(each.not_after_s, 'date')), expiryMark(daysLeft(each.not_after_s))))));
 }
 
 function edgeGroups(edges) {

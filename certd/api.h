@@ -80,10 +80,12 @@ struct api_method {
 	 * "/v1/certificates/{id}": names in braces are fields of the request.
 	 * Other fields of it come from the query (GET, DELETE) or from the JSON
 	 * body.  "/v1/certificates/{id}:replace" are acts that are no verb of
-	 * HTTP; a GET with an act may wait for keyd, others may not.  NULL: not
-	 * over REST.
+	 * HTTP.  NULL: not over REST.
 	 */
 	const char *path;
+	/* A GET that waits for keyd, as those with an act may: it is not run
+	 * where quick ones are. */
+	bool waits;
 	bool creates; /* answers 201 */
 	bool secret;  /* the answer is for the caller alone: never kept */
 	/* Over REST anybody may ask it, without a token or session:

@@ -149,11 +149,27 @@ make_console(struct people *people)
 	return web_new(people->config.config->console.folder, &people->web);
 }
 
+static void
+overview_mail_trouble(void *mail_ctx, char ret_why[OVERVIEW_TROUBLE_MAX])
+{
+	const struct people *people = mail_ctx;
+	char why[NOTICES_WHY_MAX];
+
+	notices_mail_trouble(people->notices, why);
+	snprintf(ret_why, OVERVIEW_TROUBLE_MAX, "%.250s", why);
+}
+
+/* Who has configured no mail needs no reminder of it each day. */
 static struct status
 make_overview(struct people *people)
 {
 	const struct overview_config config = { .store = people->config.store,
-		.custody = people->config.custody };
+		.custody = people->config.custody,
+		.mail_trouble =
+		    people->config.config->notices.smtp.server[0] != 0
+			? overview_mail_trouble
+			: NULL,
+		.mail_ctx = people };
 
 	return overview_new(&config, &people->overview);
 }

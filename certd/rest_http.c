@@ -89,6 +89,7 @@ take_header(
 		{ "Cookie", &headers->cookie },
 		{ "X-CSRF-Token", &headers->csrf_token },
 		{ "User-Agent", &headers->user_agent },
+		{ "X-Left-Alone", &headers->left_alone },
 	};
 
 	(void)kind;
@@ -297,9 +298,11 @@ take_body(struct rest_request *request, const char *data, size_t *len)
 static bool
 is_quick(const struct rest_request *request)
 {
+	const struct api_method *method = request->route.method;
+
 	return request->what != REST_METHOD ||
-	       (request->verb == API_GET &&
-		   strchr(request->route.method->path, ':') == NULL);
+	       (request->verb == API_GET && !method->waits &&
+		   strchr(method->path, ':') == NULL);
 }
 
 /* Logging in takes long, and anybody may: not where others are waiting. */

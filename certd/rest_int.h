@@ -106,7 +106,7 @@ struct rest_headers {
 	const char *accept_encoding;
 	const char *if_match, *if_none_match, *idempotency_key, *request_id;
 	const char *host, *origin, *sec_fetch_site, *cookie, *csrf_token;
-	const char *user_agent;
+	const char *user_agent, *left_alone;
 	bool twice; /* one of them is there twice */
 };
 

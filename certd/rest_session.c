@@ -16,6 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/log.h"
 #include "certd/login/session_cookie.h"
 #include "certd/login/sessions.h"
 #include "certd/rest_peers.h"
@@ -115,23 +116,45 @@ rest_session_is_there(const struct rest_request *request)
 	return st.code != STATUS_NOT_FOUND;
 }
 
+/* A page that is open asks what has changed, whether anybody looks or not; and
+ * a stream comes again whenever it was cut off. */
+static bool
+is_left_alone(const struct rest_request *request)
+{
+	return request->verb == API_GET &&
+	       (request->headers.left_alone != NULL ||
+		   request->what == REST_LIVE);
+}
+
+static STATUS
+find_caller(struct rest_request *request, const char *cookie)
+{
+	struct sessions *sessions = request->rest->config.sessions;
+	const char *token = request->headers.csrf_token;
+
+	if (is_left_alone(request))
+		return sessions_caller_left_alone(
+		    sessions, cookie, &request->caller, &request->web.session);
+	if (request->verb == API_GET)
+		token = NULL;
+	else if (token == NULL)
+		token = "";
+	return sessions_caller(
+	    sessions, cookie, token, &request->caller, &request->web.session);
+}
+
 void
 rest_session_authenticate(struct rest_request *request)
 {
 	const struct api_method *method = request->route.method;
 	char value[SESSION_COOKIE_VALUE_MAX] = "";
-	const char *token = request->headers.csrf_token;
 	struct status st;
 
 	if (!is_same_site(request))
 		return;
 	st = find_cookie(request, value);
 	if (!failed(st))
-		st = sessions_caller(request->rest->config.sessions, value,
-		    request->verb == API_GET ? NULL
-		    : token == NULL          ? ""
-					     : token,
-		    &request->caller, &request->web.session);
+		st = find_caller(request, value);
 	explicit_bzero(value, sizeof(value));
 	request->is_known = request->web.session != 0;
 	/* Something must be set first: what is about oneself is let through. */
@@ -180,11 +203,31 @@ rest_session_prepare(struct rest_request *request)
 		    request, request->peer_identity, &web->peer_not_after_s);
 }
 
+/* Nobody has its cookie any more who should. */
+static void
+end_old(const struct rest_request *request)
+{
+	char value[SESSION_COOKIE_VALUE_MAX] = "";
+	struct status st = find_cookie(request, value);
+
+	if (!failed(st))
+		st = sessions_replaced(request->rest->config.sessions, value,
+		    request->web.address);
+	explicit_bzero(value, sizeof(value));
+	if (failed(st) && st.code != STATUS_NOT_FOUND &&
+	    st.code != STATUS_INVALID_ARGUMENT)
+		log_warn("the session that another took the place of could not "
+			 "be ended",
+		    LOG_STATUS(st));
+}
+
 void
 rest_session_finish(struct rest_request *request)
 {
 	struct api_web *web = &request->web;
 
+	if (web->cookie[0] != 0 && request->route.method->open)
+		end_old(request);
 	if (web->cookie[0] != 0 || web->clear_cookie)
 		session_cookie_print(web->cookie, is_secure(request->rest),
 		    request->reply.cookie);

@@ -59,9 +59,33 @@ store_users_get(struct db_tx *tx, int64_t user, struct store_user *ret_user)
 	return st;
 }
 
+/* Of a user who is disabled, so that none comes back when it is enabled again;
+ * and links, when they may have been sent to another address. */
+static struct status
+end_log_ins(struct db_tx *tx, const struct store_user *user)
+{
+	struct status st = status_ok();
+
+	if (user->disabled)
+		st = db_run(tx, NULL, "DELETE FROM session WHERE user_id = ?1",
+		    DB_VALUES(db_int(user->id)));
+	return failed(st)
+		   ? st
+		   : db_run(tx, NULL,
+			 "DELETE FROM login_link WHERE user_id = ?1 AND"
+			 " (?3 OR (SELECT email FROM user_"
+			 " WHERE id = ?1) <> ?2)",
+			 DB_VALUES(db_int(user->id), db_text(user->email),
+			     db_int(user->disabled)));
+}
+
 STATUS
 store_users_update(struct db_tx *tx, const struct store_user *user)
 {
+	struct status st = end_log_ins(tx, user);
+
+	if (failed(st))
+		return st;
 	return db_run(tx, NULL,
 	    "UPDATE user_ SET email = ?2, name = ?3, role = ?4, disabled = ?5,"
 	    " revision = revision + 1 WHERE id = ?1",

@@ -31,7 +31,8 @@ STATUS store_users_add(
 /* NOT_FOUND, whoever's it is; the caller looks at account. */
 STATUS store_users_get(
     struct db_tx *tx, int64_t user, struct store_user *ret_user);
-/* Writes email, name, role and disabled of that id. */
+/* Writes email, name, role and disabled of that id.  Sessions of a disabled
+ * user end, and links to log in by when it is or has another address. */
 STATUS store_users_update(struct db_tx *tx, const struct store_user *user);
 /* With the user's tokens. */
 STATUS store_users_remove(struct db_tx *tx, int64_t user);

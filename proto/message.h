@@ -30,7 +30,8 @@ bool message_bytes(ProtobufCBinaryData *field, struct bytes bytes);
 
 /*
  * Append a new message to a repeated field: (&msg->n_items, &msg->items).
- * Gives the element, to be filled in place.
+ * Gives the element, to be filled in place.  Of a list that was made by
+ * appending alone: one that was unpacked has no room to grow in.
  */
 void *message_append(
     size_t *n, void *items, const ProtobufCMessageDescriptor *descriptor);

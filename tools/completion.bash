@@ -42,7 +42,7 @@ _holdfast() {
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key cert resource approval edge account user console token audit status diagnose bench $options" ;;
+	" ") options="join key cert resource approval edge account user console notice webhook token audit status diagnose bench $options" ;;
 	"key ") options="generate import list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
 	"approval ") options="list show approve reject" ;;
 	"edge ") options="invite list show group quarantine release resync" ;;
@@ -51,6 +51,8 @@ _holdfast() {
 	"account ") options="create list history delete" ;;
 	"user ") options="create list set delete" ;;
 	"console ") options="link" ;;
+	"notice ") options="list retry test rules" ;;
+	"webhook ") options="add list remove test" ;;
 	"token ") options="create list revoke" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
 	"bench ") options="sign" ;;

@@ -37,6 +37,9 @@ STATUS overview_needs(struct db_tx *tx, int64_t account, int64_t now_s,
 STATUS overview_needs_keyd(Holdfast__Certd__V1__GetOverviewResponse *to);
 STATUS overview_needs_mail(
     const char *trouble, Holdfast__Certd__V1__GetOverviewResponse *to);
+/* Without what that caller may not list where it is. */
+void overview_needs_hide(
+    Holdfast__Certd__V1__GetOverviewResponse *to, const struct caller *caller);
 /* The most severe first, and no more than may be told. */
 void overview_needs_sort(Holdfast__Certd__V1__GetOverviewResponse *to);
 

@@ -384,9 +384,10 @@ list(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 static const struct api_method METHODS[] = {
 	{ KEYS, "List", list, ALLOW_READ, SCOPE_CERTIFICATES_READ, API_GET,
-	    "/v1/keys", .summary = "Keys as keyd has them" },
+	    "/v1/keys", .waits = true, .summary = "Keys as keyd has them" },
 	{ KEYS, "Get", get, ALLOW_READ, SCOPE_CERTIFICATES_READ, API_GET,
-	    "/v1/keys/{id}", .summary = "One key, and what it is used for" },
+	    "/v1/keys/{id}", .waits = true,
+	    .summary = "One key, and what it is used for" },
 	{ KEYS, "Dossier", dossier, OVERVIEW_OPERATORS, 0, API_POST,
 	    "/v1/keys/{id}:dossier",
 	    .summary = "Everything that is known of a key, signed by keyd" },

@@ -232,11 +232,11 @@ entries(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 
 static const struct api_method METHODS[] = {
 	{ LEDGER, "Describe", describe, OVERVIEW_OPERATORS, 0, API_GET,
-	    "/v1/ledger",
+	    "/v1/ledger", .waits = true,
 	    .summary = "The audit ledger's origin, keys and newest "
 		       "checkpoint" },
 	{ LEDGER, "Entries", entries, OVERVIEW_OPERATORS, 0, API_GET,
-	    "/v1/ledger/entries",
+	    "/v1/ledger/entries", .waits = true,
 	    .summary = "Entries of the audit ledger, newest first" },
 	{ LEDGER, "Prove", prove, OVERVIEW_OPERATORS, 0, API_GET,
 	    "/v1/ledger/entries/{number}:prove",

@@ -343,6 +343,30 @@ overview_needs(
 }
 
 void
+overview_needs_hide(overview_msg *to, const struct caller *caller)
+{
+	const unsigned scopes = caller->scopes == 0 ? ~0U : caller->scopes;
+	const bool sees_resources = (scopes & SCOPE_RESOURCES_READ) != 0;
+	const bool sees_notices =
+	    (scopes & SCOPE_ACCOUNT_READ) != 0 &&
+	    (caller->is & (ALLOW_MANAGE_READ | ALLOW_ENGINEER)) != 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < to->n_needs; i++) {
+		need_msg *need = to->needs[i];
+
+		if ((!sees_resources && strcmp(need->kind, "resource") == 0) ||
+		    (!sees_notices && strcmp(need->kind, "notice") == 0))
+			message_free(&need->base);
+		else
+			to->needs[n++] = need;
+	}
+	to->n_needs = n;
+	if (!sees_resources)
+		to->resources = 0;
+}
+
+void
 overview_needs_sort(overview_msg *to)
 {
 	size_t n = to->n_needs, at = 0;

@@ -112,9 +112,10 @@ must_set(const char *what)
 	    "here");
 }
 
-STATUS
-sessions_caller(struct sessions *sessions, const char *cookie,
-    const char *csrf_token, struct caller *ret_caller, int64_t *ret_session)
+static struct status
+find_caller(struct sessions *sessions, const char *cookie,
+    const char *csrf_token, bool counts, struct caller *ret_caller,
+    int64_t *ret_session)
 {
 	int64_t now_s = store_now_s();
 	struct store_session session;
@@ -129,12 +130,28 @@ sessions_caller(struct sessions *sessions, const char *cookie,
 		st = check_token(sessions, &session, csrf_token);
 	if (failed(st))
 		return st;
-	if (session.seen_s / 60 != now_s / 60)
+	if (counts && session.seen_s / 60 != now_s / 60)
 		sessions_seen_note(sessions, session.id, now_s);
 	*ret_caller = caller;
 	*ret_session = session.id;
 	missing = sessions_view_must_set(sessions, &session);
 	return missing[0] == 0 ? st : must_set(missing);
+}
+
+STATUS
+sessions_caller(struct sessions *sessions, const char *cookie,
+    const char *csrf_token, struct caller *ret_caller, int64_t *ret_session)
+{
+	return find_caller(
+	    sessions, cookie, csrf_token, true, ret_caller, ret_session);
+}
+
+STATUS
+sessions_caller_left_alone(struct sessions *sessions, const char *cookie,
+    struct caller *ret_caller, int64_t *ret_session)
+{
+	return find_caller(
+	    sessions, cookie, NULL, false, ret_caller, ret_session);
 }
 
 STATUS

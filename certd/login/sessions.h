@@ -55,6 +55,14 @@ SCOPED_RELEASE(sessions_free, struct sessions *);
  */
 STATUS sessions_caller(struct sessions *sessions, const char *cookie,
     const char *csrf_token, struct caller *ret_caller, int64_t *ret_session);
+/* The same of a request that reads and that nobody made, but a page by itself:
+ * it does not count as seen. */
+STATUS sessions_caller_left_alone(struct sessions *sessions, const char *cookie,
+    struct caller *ret_caller, int64_t *ret_session);
+/* A browser has logged in anew, from that address: the session whose cookie it
+ * had ends.  NOT_FOUND: it had none that there is. */
+STATUS sessions_replaced(
+    struct sessions *sessions, const char *cookie, const char *address);
 /* Is a session still in force that a request came by?  For what goes on without
  * being asked for: it does not count as seen.  Fails as sessions_caller. */
 STATUS sessions_still(

@@ -4,9 +4,9 @@
  * One-time links: made by an operator for anybody, by an administrator for the
  * account's users, and by an operator over gRPC for the console's sake.  A link
  * stands in for the password alone: who has a second factor shows it too, but
- * where the link was made to take it away.  It counts once, and until its time
- * is over.  Nobody makes one for oneself, and a token with scopes makes none:
- * each would get more than it has.
+ * where the link was made to take it away.  It counts once, until its time is
+ * over or another one is made for its user.  Nobody makes one for oneself, and
+ * a token with scopes makes none: each would get more than it has.
  */
 
 #include <inttypes.h>
@@ -22,7 +22,6 @@
 #define TTL_USER_S 86400
 #define TTL_OPERATOR_S 600
 #define TTL_MAX_S (7 * 86400)
-#define LINKS_MAX 10 /* of a user, in force */
 #define URL_MAX 400
 
 /* ---- use ---- */
@@ -79,6 +78,8 @@ static struct status
 check_code(struct use *use)
 {
 	struct throttle *throttle = use->sessions->throttle;
+	const struct store_user *user = &use->login.user;
+	char who[SESSIONS_WHO_MAX];
 	struct throttle_try try;
 	struct status st;
 	unsigned wait_s;
@@ -89,8 +90,9 @@ check_code(struct use *use)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "write the six digits that your authenticator shows");
 	}
-	wait_s = throttle_begin(throttle, use->login.user.email,
-	    use->call->web->address, clock_mono_ns(), &try);
+	sessions_view_who(user->email, user->account_name, who);
+	wait_s = throttle_begin(
+	    throttle, who, use->call->web->address, clock_mono_ns(), &try);
 	if (wait_s > 0)
 		return sessions_refused_wait(use->call, wait_s);
 	wait_s = throttle_code(throttle, &try, clock_mono_ns());
@@ -113,6 +115,11 @@ admit(struct use *use)
 {
 	struct caller caller;
 
+	/* Whom keyd has quarantined may have kept one for somebody else. */
+	if (use->link.user != 0 &&
+	    sessions_begin_identity(use->link.created_by, &caller) &&
+	    failed(sessions_begin_admits(use->sessions, &caller)))
+		return no_link();
 	if (use->link.user != 0)
 		return use->needs_code ? check_code(use) : status_ok();
 	if (!sessions_begin_identity(use->link.identity, &caller))
@@ -247,7 +254,6 @@ check_user(struct making *making, struct db_tx *tx)
 	const struct caller *caller = making->call->caller;
 	const struct store_user *user = &making->login.user;
 	struct store_session own = { .id = 0 };
-	int64_t n = 0;
 	struct status st =
 	    store_logins_get(tx, making->asked->user_id, &making->login);
 
@@ -256,8 +262,6 @@ check_user(struct making *making, struct db_tx *tx)
 	if (!failed(st) && making->call->web != NULL &&
 	    making->call->web->session != 0)
 		st = store_sessions_get(tx, making->call->web->session, &own);
-	if (!failed(st))
-		st = store_logins_count_links(tx, user->id, store_now_s(), &n);
 	if (failed(st))
 		return st;
 	if (own.user.id == user->id)
@@ -267,10 +271,6 @@ check_user(struct making *making, struct db_tx *tx)
 	if (user->disabled)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "this user is disabled; enable it first");
-	if (n >= LINKS_MAX)
-		return status_fail(STATUS_RESOURCE_EXHAUSTED,
-		    "this user has 10 links that were not used yet; wait until "
-		    "one has expired");
 	return st;
 }
 
@@ -314,6 +314,8 @@ make_in(struct making *making, struct db_tx *tx)
 		snprintf(making->link.identity, sizeof(making->link.identity),
 		    "%s", actor);
 	st = store_logins_prune_links(tx, store_now_s());
+	if (!failed(st) && asked->user_id != 0)
+		st = store_logins_end_links(tx, asked->user_id);
 	if (!failed(st))
 		st = store_logins_add_link(tx, making->hash, &making->link);
 	return failed(st) ? st : put_down(making, tx);

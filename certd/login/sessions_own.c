@@ -68,6 +68,35 @@ end(struct sessions *sessions, struct api_call *call, int64_t id,
 	return *ret_reply == NULL ? message_no_memory() : st;
 }
 
+STATUS
+sessions_replaced(
+    struct sessions *sessions, const char *cookie, const char *address)
+{
+	struct store *store = sessions->config.store;
+	uint8_t hash[LOGIN_SECRET_HASH_LEN];
+	struct store_session old;
+	char actor[ACTOR_MAX], object[40], detail[80];
+	struct db_tx *tx;
+	struct status st;
+
+	if (!login_secret_hash(cookie, hash))
+		return store_no_such("there is no such session");
+	st = store_write(store, &tx);
+	if (failed(st))
+		return st;
+	st = store_sessions_of_cookie(tx, hash, &old);
+	if (failed(st))
+		return store_commit(store, tx, st);
+	sessions_view_actor(&old, actor);
+	snprintf(object, sizeof(object), "session %" PRId64, old.id);
+	snprintf(detail, sizeof(detail), "from %s, by another log-in", address);
+	st = store_sessions_end(tx, old.id);
+	if (!failed(st))
+		st = store_event(tx, old.user.id == 0 ? 0 : old.user.account,
+		    actor, "logged out", object, detail);
+	return store_commit(store, tx, st);
+}
+
 struct status
 sessions_own_end(void *ctx, struct api_call *call,
     const ProtobufCMessage *request, ProtobufCMessage **ret_reply)

@@ -205,16 +205,6 @@ store_logins_end_links(struct db_tx *tx, int64_t user)
 }
 
 STATUS
-store_logins_count_links(
-    struct db_tx *tx, int64_t user, int64_t now_s, int64_t *ret_n)
-{
-	return db_number(tx, ret_n,
-	    "SELECT count(*) FROM login_link"
-	    " WHERE user_id = ?1 AND expires_s > ?2",
-	    DB_VALUES(db_int(user), db_int(now_s)));
-}
-
-STATUS
 store_logins_prune_links(struct db_tx *tx, int64_t now_s)
 {
 	return db_run(tx, NULL,

@@ -64,8 +64,6 @@ STATUS store_logins_get_link(struct db_tx *tx,
 STATUS store_logins_use_link(
     struct db_tx *tx, const uint8_t hash[LOGIN_SECRET_HASH_LEN]);
 STATUS store_logins_end_links(struct db_tx *tx, int64_t user);
-STATUS store_logins_count_links(
-    struct db_tx *tx, int64_t user, int64_t now_s, int64_t *ret_n);
 /* Some of those that have expired. */
 STATUS store_logins_prune_links(struct db_tx *tx, int64_t now_s);
 

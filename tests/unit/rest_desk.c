@@ -120,6 +120,18 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	return status_ok();
 }
 
+/* As one that asks keyd. */
+static struct status
+wait_long(void *ctx, struct api_call *call, const ProtobufCMessage *request,
+    ProtobufCMessage **ret_reply)
+{
+	(void)call;
+	(void)request;
+	wait_for_gate(ctx);
+	*ret_reply = message_new(&holdfast__certd__v1__resource__descriptor);
+	return status_ok();
+}
+
 static struct status
 update(void *ctx, struct api_call *call, const ProtobufCMessage *request,
     ProtobufCMessage **ret_reply)
@@ -224,6 +236,9 @@ static const struct api_method METHODS[] = {
 	    SCOPE_CERTIFICATES_WRITE, API_DELETE, "/v1/certificates/{id}") },
 	{ METHOD(CERTIFICATES, "Export", export, ALLOW_READ,
 	    SCOPE_CERTIFICATES_READ, API_GET, "/v1/certificates/{id}:export") },
+	{ METHOD(RESOURCES, "Get", wait_long, ALLOW_READ, SCOPE_RESOURCES_READ,
+	      API_GET, "/v1/resources/{id}"),
+	    .waits = true },
 	{ METHOD(RESOURCES, "Update", update_resource, ALLOW_CHANGE,
 	    SCOPE_RESOURCES_WRITE, API_PATCH, "/v1/resources/{id}") },
 	{ METHOD(TOKENS, "Create", make_token, ALLOW_MANAGE,

@@ -132,6 +132,32 @@ changes_that_wait_hold_up_no_reader(void **state)
 }
 
 static void
+what_waits_for_keyd_to_be_read_holds_up_no_reader(void **state)
+{
+	struct rest_desk *desk = *state;
+	char get[256];
+	int fds[40];
+
+	snprintf(get, sizeof(get),
+	    "GET /v1/resources/1 HTTP/1.1\r\nHost: x\r\nAuthorization: "
+	    "%s\r\n\r\n",
+	    desk->engineer);
+	for (size_t i = 0; i < 40; i++) {
+		fds[i] = rest_desk_connect(desk);
+		rest_desk_send(fds[i], get, strlen(get));
+	}
+	rest_desk_wait_at_gate(desk, 4);
+	for (unsigned i = 0; i < 20; i++)
+		is_answered(desk);
+	rest_desk_open_gate(desk);
+	for (size_t i = 0; i < 40; i++) {
+		rest_desk_receive(fds[i], false, &answer);
+		says(200, "");
+		close(fds[i]);
+	}
+}
+
+static void
 more_than_can_wait_is_told_to_come_again(void **state)
 {
 	struct rest_desk *desk = *state;
@@ -543,6 +569,7 @@ main(void)
 		TEST(who_speaks_slowly_keeps_nobody_out),
 		TEST(who_drips_is_ended),
 		TEST(changes_that_wait_hold_up_no_reader),
+		TEST(what_waits_for_keyd_to_be_read_holds_up_no_reader),
 		TEST(more_than_can_wait_is_told_to_come_again),
 		TEST(one_address_opens_so_many_connections_and_no_more),
 		TEST(guessing_is_throttled_and_a_right_token_passes),

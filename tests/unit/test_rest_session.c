@@ -207,6 +207,35 @@ log_in_sets_a_cookie_that_no_script_reads(void **state)
 	says(200, "\"id\":17");
 }
 
+/* Nothing was asked for so long. */
+static void
+leave_alone(struct rest_desk *desk, int64_t s)
+{
+	struct db_tx *tx;
+
+	assert_int_equal(store_write(desk->desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    store_commit(desk->desk->store, tx,
+		db_run(tx, NULL, "UPDATE session SET seen_s = seen_s - ?1",
+		    DB_VALUES(db_int(s))))
+		.code,
+	    STATUS_OK);
+}
+
+static void
+what_a_page_asks_while_it_is_left_alone_keeps_no_session(void **state)
+{
+	struct rest_desk *desk = *state;
+
+	set_password(desk);
+	leave_alone(desk, 3500);
+	ask(desk, "GET /v1/session", cookie, "X-Left-Alone: 1\r\n", NULL);
+	says(200, "");
+	leave_alone(desk, 300);
+	ask(desk, "GET /v1/session", cookie, "", NULL);
+	says(401, "log in again");
+}
+
 static void
 what_changes_something_needs_the_token(void **state)
 {
@@ -403,6 +432,29 @@ no_hash_of_a_password_is_kept_and_a_key_belongs_to_its_session(void **state)
 }
 
 static void
+a_new_log_in_ends_the_session_that_the_browser_had(void **state)
+{
+	struct rest_desk *desk = *state;
+	char old[160], body[128];
+
+	set_password(desk);
+	snprintf(old, sizeof(old), "%s", cookie);
+	make_link(desk, 1, body);
+	ask(desk, "POST /v1/sessions:link", SAME, old, body);
+	says(201, "\"method\":\"link\"");
+	take_cookie();
+	ask(desk, "GET /v1/session", cookie, "", NULL);
+	says(200, "");
+	ask(desk, "GET /v1/session", old, "", NULL);
+	says(401, "log in again");
+	/* Not by one that was refused. */
+	ask(desk, "POST /v1/sessions:link", SAME, cookie, body);
+	says(401, "");
+	ask(desk, "GET /v1/session", cookie, "", NULL);
+	says(200, "");
+}
+
+static void
 log_out_takes_the_cookie_away(void **state)
 {
 	struct rest_desk *desk = *state;
@@ -425,6 +477,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_does_what_its_user_may),
 		TEST(log_in_sets_a_cookie_that_no_script_reads),
+		TEST(what_a_page_asks_while_it_is_left_alone_keeps_no_session),
 		TEST(what_changes_something_needs_the_token),
 		TEST(pages_of_other_sites_ask_for_nothing),
 		TEST(an_authorization_counts_before_a_cookie),
@@ -435,6 +488,7 @@ main(void)
 		TEST(ones_own_methods_are_for_sessions_alone),
 		TEST(
 		    no_hash_of_a_password_is_kept_and_a_key_belongs_to_its_session),
+		TEST(a_new_log_in_ends_the_session_that_the_browser_had),
 		TEST(log_out_takes_the_cookie_away),
 	};
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "certd/login/store_logins.h"
+#include "certd/login/sessions_int.h"
 #include "certd/login/totp.h"
 #include "certd/store_users.h"
 #include "proto/message.h"
@@ -237,6 +237,63 @@ a_session_is_its_user_as_the_user_is_by_then(void **state)
 	assert_true(is_in(desk, &browser));
 }
 
+/* As Users.Update does it. */
+static void
+update_user(
+    struct login_desk *desk, int64_t id, const char *email, bool disabled)
+{
+	struct store_user user;
+	struct db_tx *tx;
+	struct status st;
+
+	assert_int_equal(store_write(desk->desk->store, &tx).code, STATUS_OK);
+	st = store_users_get(tx, id, &user);
+	user.disabled = disabled;
+	snprintf(user.email, sizeof(user.email), "%s", email);
+	if (!failed(st))
+		st = store_users_update(tx, &user);
+	assert_int_equal(
+	    store_commit(desk->desk->store, tx, st).code, STATUS_OK);
+}
+
+static void
+what_a_user_had_when_it_was_disabled_does_not_come_back(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	int64_t user = anna(desk);
+	char secret[64];
+
+	log_in(desk, &browser);
+	login_desk_link(desk, user, false, secret);
+	update_user(desk, user, ANNA, true);
+	update_user(desk, user, ANNA, false);
+	assert_false(is_in(desk, &browser));
+	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	log_in(desk, &browser);
+}
+
+/* It may have been sent to somebody else's. */
+static void
+a_link_does_not_outlive_the_address_it_was_made_for(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	int64_t user = anna(desk);
+	char secret[64];
+
+	login_desk_link(desk, user, false, secret);
+	update_user(desk, user, ANNA, false);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	login_desk_link(desk, user, false, secret);
+	update_user(desk, user, "anna.b@acme.test", false);
+	assert_true(is_in(desk, &browser));
+	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+}
+
 static void
 with_the_user_go_sessions_password_and_links(void **state)
 {
@@ -438,6 +495,49 @@ who_is_wrong_is_told_one_thing_and_has_a_row_an_hour(void **state)
 	    0);
 }
 
+/* Once there is no more room for rows of the hour. */
+static void
+a_row_that_many_share_is_no_accounts(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser guesser = { .address = "192.0.2.66" };
+	struct api_web web = { .session = 0 };
+	struct api_call call = { .web = &web };
+	struct store_login own = { .password = "" };
+	char address[40];
+
+	(void)anna(desk);
+	own.user.id = 1000;
+	own.user.account = desk->desk->other;
+	snprintf(own.user.email, sizeof(own.user.email), "own@other.test");
+	for (unsigned i = 0; i < REFUSALS_MAX; i++) {
+		snprintf(
+		    address, sizeof(address), "10.0.%u.%u", i / 256, i % 256);
+		web.address = address;
+		sessions_refused_note(desk->sessions, &call, &own, 1);
+	}
+	assert_int_equal(
+	    login_desk_log_in(desk, &guesser, ANNA, "wrong", NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event WHERE act = 'log-in refused'"),
+	    REFUSALS_MAX);
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event JOIN account ON account.id ="
+		" event.account WHERE name = 'other' AND act ="
+		" 'log-in refused' AND detail NOT LIKE 'own@other.test, %'"),
+	    0);
+	/* Nor is it said there whom they tried to be. */
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event WHERE coalesce(account, 0) = 0"
+		" AND act = 'log-in refused' AND detail LIKE"
+		" 'others, % times, last from 192.0.2.66'"),
+	    1);
+}
+
 static void
 guessing_makes_one_wait_and_nobody_else(void **state)
 {
@@ -506,6 +606,39 @@ an_address_of_several_accounts_is_asked_which(void **state)
 	    set_password(desk, &browser, PASSWORD, "a better one, yes").code,
 	    STATUS_OK);
 	log_in(desk, &browser);
+}
+
+/* An account of one's own may have a user of anybody's address. */
+static void
+a_user_of_the_same_address_elsewhere_makes_no_guess_forgotten(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser twin = { .address = "192.0.2.66" }, guesser = twin;
+	char mine[] = "a better one, yes", email[] = ANNA, other[] = "other";
+	Holdfast__Certd__V1__CreateSessionRequest request =
+	    NEW(CreateSessionRequest, create_session_request);
+	unsigned n = 0;
+
+	(void)anna(desk);
+	(void)login_desk_user(
+	    desk, desk->desk->other, "Anna@acme.test", VIEWER, true);
+	request.email = email;
+	request.account = other;
+	request.password = (char *)(uintptr_t)PASSWORD;
+	assert_int_equal(
+	    login_desk_ask(desk, &twin, "Create", &request, NULL).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    set_password(desk, &twin, PASSWORD, mine).code, STATUS_OK);
+	request.password = mine;
+	for (unsigned i = 0; i < 20; i++) {
+		n += login_desk_log_in(desk, &guesser, ANNA, "wrong", NULL)
+			 .code == STATUS_UNAUTHENTICATED;
+		(void)login_desk_log_in(desk, &guesser, ANNA, mine, NULL);
+		(void)login_desk_ask(desk, &guesser, "Create", &request, NULL);
+		(void)set_password(desk, &twin, mine, mine);
+	}
+	assert_int_equal(n, THROTTLE_FREE);
 }
 
 static void
@@ -651,6 +784,28 @@ a_link_counts_once_and_in_its_time(void **state)
 	    STATUS_UNAUTHENTICATED);
 	assert_int_equal(login_desk_use_link(desk, &browser, "", NULL).code,
 	    STATUS_UNAUTHENTICATED);
+}
+
+/* It may be made because the one before went astray. */
+static void
+a_new_link_ends_the_ones_before(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	int64_t user = anna(desk), bert;
+	char astray[64], berts[64], secret[64];
+
+	bert = login_desk_user(
+	    desk, desk->desk->acme, "bert@acme.test", VIEWER, false);
+	login_desk_link(desk, bert, false, berts);
+	login_desk_link(desk, user, true, astray);
+	login_desk_link(desk, user, false, secret);
+	assert_int_equal(login_desk_use_link(desk, &browser, astray, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, berts, NULL).code, STATUS_OK);
 }
 
 static void
@@ -822,6 +977,22 @@ an_operators_session_ends_with_a_quarantine(void **state)
 	    STATUS_UNAUTHENTICATED);
 	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
 	    STATUS_PERMISSION_DENIED);
+}
+
+static void
+links_that_an_operator_made_end_with_a_quarantine(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	char secret[64];
+
+	login_desk_link(desk, anna(desk), false, secret);
+	desk->quarantined = "operator/admin";
+	assert_int_equal(login_desk_use_link(desk, &browser, secret, NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	desk->quarantined = "operator/other";
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
 }
 
 static void
@@ -1040,6 +1211,8 @@ main(void)
 	    name, login_desk_set_up, login_desk_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_is_its_user_as_the_user_is_by_then),
+		TEST(what_a_user_had_when_it_was_disabled_does_not_come_back),
+		TEST(a_link_does_not_outlive_the_address_it_was_made_for),
 		TEST(with_the_user_go_sessions_password_and_links),
 		TEST(a_session_ends_when_it_is_idle_and_when_its_time_is_over),
 		TEST(what_goes_on_by_itself_does_not_keep_a_session),
@@ -1047,17 +1220,22 @@ main(void)
 		TEST(a_new_password_ends_all_others_and_gives_another_cookie),
 		TEST(a_user_has_twenty_sessions_at_most_and_the_oldest_ends),
 		TEST(who_is_wrong_is_told_one_thing_and_has_a_row_an_hour),
+		TEST(a_row_that_many_share_is_no_accounts),
 		TEST(guessing_makes_one_wait_and_nobody_else),
 		TEST(an_address_of_several_accounts_is_asked_which),
+		TEST(
+		    a_user_of_the_same_address_elsewhere_makes_no_guess_forgotten),
 		TEST(a_password_is_kept_anew_when_it_is_to_take_longer),
 		TEST(a_second_factor_is_asked_for_and_a_code_counts_once),
 		TEST(a_second_factor_is_in_force_once_it_is_confirmed),
 		TEST(what_must_be_set_first_lets_only_ones_own_methods_through),
 		TEST(a_link_counts_once_and_in_its_time),
+		TEST(a_new_link_ends_the_ones_before),
 		TEST(a_link_stands_for_the_password_alone),
 		TEST(links_are_made_by_those_who_may_for_those_they_see),
 		TEST(a_link_that_cannot_be_sent_is_nobodys),
 		TEST(an_operators_session_ends_with_a_quarantine),
+		TEST(links_that_an_operator_made_end_with_a_quarantine),
 		TEST(a_session_by_certificate_ends_with_it_at_the_latest),
 		TEST(one_sees_and_ends_ones_own_sessions_alone),
 		TEST(no_way_but_a_session_leads_to_ones_own_methods),

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { apiFor, onUnauthenticated, Problem, request, setCsrf } from '../../certd/web/lib/api.js';
+import { apiFor, isOutdated, onUnauthenticated, Problem, request, setCsrf } from '../../certd/web/lib/api.js';
 
 const asked = [];
 
@@ -40,6 +40,20 @@ test('a change shows the session\'s token, a question does not', async () => {
 	assert.equal(asked[0].headers['X-CSRF-Token'], undefined);
 	assert.equal(asked[1].headers['X-CSRF-Token'], 't0ken');
 	assert.equal(asked[1].body, '{"name":"x"}');
+});
+
+test('what a page asks while nobody touches it says so, and is no use of the session', async () => {
+	const now = Date.now;
+	answering(json(200, {}), json(200, {}), json(200, {}));
+	await api.get('/certificates');
+	try {
+		Date.now = () => now() + 61000;
+		await api.get('/certificates');
+		await api.post('/enrollments', { name: 'x' });
+	} finally {
+		Date.now = now;
+	}
+	assert.deepEqual(asked.map(each => each.headers['X-Left-Alone']), [undefined, '1', undefined]);
 });
 
 test('a POST whose answer is lost is sent again once, with the same key', async () => {
@@ -98,4 +112,14 @@ test('a whole list is read page by page, and no further than asked', async () =>
 	assert.match(asked[2].url, /page_token=b/);
 	answering(json(200, { keys: [1, 2], next_page_token: 'a' }));
 	assert.deepEqual(await api.all('/keys', 'keys', {}, 2), { items: [1, 2], more: true });
+});
+
+test('a console whose files are replaced by others knows that', async () => {
+	const at = hash => new Response(`<script type="module" src="/console/assets/${hash}/main.js"></script>`);
+	answering(at('aaaa'), at('bbbb'), new TypeError('no network'), json(503, {}));
+	const told = [];
+	for (let i = 0; i < 4; i++)
+		told.push(await isOutdated('/console/assets/aaaa/'));
+	assert.deepEqual(told, [false, true, false, false]);
+	assert.equal(asked[0].url, '/console/');
 });

@@ -40,6 +40,7 @@ test('troubles go to their host name, failures first', () => {
 	const troubles = troublesOf(['a', 'b'], findings);
 	assert.deepEqual(troubles.get('a').map(each => each.result), ['fail', 'warning']);
 	assert.deepEqual(troubles.get('b'), []);
+	assert.equal(troublesOf(['c'], findings).get('c'), null);
 	assert.equal(cnameOf('WWW.a.example', 'x.zone.example'), 'www.a.example. 300 IN CNAME x.zone.example.');
 });
 

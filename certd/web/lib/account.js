@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Accounts, for who sees all of them: a filter of lists and a field of forms.
-// Whoever is of one account is asked nothing.
+// Whoever is of one account is asked nothing. And filters by one object.
 
 import { field } from './field.js';
 
@@ -29,4 +29,13 @@ export async function accountField(ctx, options = {}) {
 /** A column of lists, left out for one account. */
 export function accountColumn(ctx) {
 	return ctx.session.seesAll ? { label: 'Account', class: 'fit', cell: each => each.account || '–' } : null;
+}
+
+/**
+ * As a filter of listView(): what belongs to one object, where the address names it (?resource=4).
+ * @param {Object} ctx @param {string} name of the API's @param {string} label 'Resource' @returns {import('./table.js').Filter[]}
+ */
+export function objectFilters(ctx, name, label) {
+	const id = ctx.query[name];
+	return id ? [{ name, label, options: [['', `Any ${label.toLowerCase()}`], [id, `${label} ${id}`]] }] : [];
 }

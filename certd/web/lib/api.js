@@ -3,6 +3,8 @@
 // certd's REST API (docs/REST.md). Failures are Problems, whose detail is a
 // sentence for people. Nothing else of the console calls fetch().
 
+import { sentence } from './format.js';
+
 /* In place of HTTP's phrases, which are not for people. */
 const TITLES = {
 	INVALID_ARGUMENT: 'Not accepted', OUT_OF_RANGE: 'Not accepted', UNAUTHENTICATED: 'Not logged in', PERMISSION_DENIED: 'Not allowed',
@@ -10,15 +12,6 @@ const TITLES = {
 	ABORTED: 'Changed meanwhile', RESOURCE_EXHAUSTED: 'Too much at once', UNAVAILABLE: 'Not available now',
 	DEADLINE_EXCEEDED: 'Took too long', INTERNAL: 'certd failed', UNKNOWN: 'certd failed', DATA_LOSS: 'certd failed',
 };
-const OWN_NAMES = /^(?:keyd|certd|edged|holdfast)\b/;
-
-/* certd's sentences begin as they do in a log: "there is no such certificate".
-   What begins with a place or a name keeps it: "email: ...", "a.example is ...". */
-function sentence(text) {
-	const begins = /^[a-z]+ /.test(text) && !OWN_NAMES.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
-	return /[.!?:]$/.test(begins) ? begins : `${begins}.`;
-}
-
 /** A failure: an answer of certd (RFC 9457), or none at all. */
 export class Problem extends Error {
 	/** @param {number} status HTTP's; 0: no answer @param {Object} body problem+json @param {number} retry_after_s */
@@ -46,6 +39,13 @@ export class Problem extends Error {
 }
 
 const state = { csrf: '', unauthenticated: () => {} };
+
+/* A page reads again whatever changes: that alone must not keep a session of
+   somebody who has gone away. */
+const LEFT_ALONE_MS = 60000;
+let touched_ms = Date.now();
+for (const kind of ['pointerdown', 'keydown', 'wheel'])
+	globalThis.addEventListener?.(kind, () => { touched_ms = Date.now(); }, { capture: true, passive: true });
 
 /** The session's token against forged requests; session.js sets it. @param {string} token */
 export function setCsrf(token) {
@@ -78,6 +78,8 @@ function headersOf(method, body, options) {
 	const headers = { Accept: 'application/json' };
 	if (method !== 'GET' && state.csrf)
 		headers['X-CSRF-Token'] = state.csrf;
+	if (method === 'GET' && Date.now() - touched_ms > LEFT_ALONE_MS)
+		headers['X-Left-Alone'] = '1';
 	if (body !== undefined)
 		headers['Content-Type'] = 'application/json';
 	if (options.etag)
@@ -108,11 +110,13 @@ async function send(url, init, may_repeat) {
 			throw error;
 		if (may_repeat)
 			return send(url, init, false);
-		throw new Problem(0, {
-			title: 'certd does not answer',
-			detail: 'The console cannot reach certd. Check the network and that certd runs, then try again.',
-		});
+		throw unreached();
 	}
+}
+
+/** There is no answer at all. @returns {Problem} */
+export function unreached() {
+	return new Problem(0, { title: 'certd does not answer', detail: 'The console cannot reach certd. Check the network and that certd runs, then try again.' });
 }
 
 /**
@@ -170,6 +174,19 @@ async function all(call, path, field, query, maximum) {
 		token = page.next_page_token || '';
 	} while (token && items.length < maximum);
 	return { items, more: token !== '' };
+}
+
+/**
+ * Whether certd serves another console by now: its files stand at another address then, and those of this one nowhere.
+ * @param {string} [own] where this one's files stand: '/console/assets/HASH/' @returns {Promise<boolean>}
+ */
+export async function isOutdated(own = new URL('..', import.meta.url).pathname) {
+	try {
+		const answer = await fetch('/console/', { cache: 'no-store', credentials: 'omit' });
+		return answer.ok && !(await answer.text()).includes(`${own}main.js`);
+	} catch {
+		return false;
+	}
 }
 
 /** Without a page: for the frame and for the session. */

@@ -158,7 +158,8 @@ function drawLines(options, width, levels) {
 	svg('text.tick', { x: width - 2, y: height - 4, 'text-anchor': 'end' }, options.time(to_s)),
 	options.series.map((each, i) => [
 		options.area ? svg('path', { class: `area ${colour(options.series, i)}`, d: areaOf(each.points, x, y, bottom, options.step_s) }) : null,
-		svg('path', { class: `line ${colour(options.series, i)}`, d: lineOf(each.points, x, y, options.step_s) })]),
+		svg('path', { class: `line ${colour(options.series, i)}`, d: lineOf(each.points, x, y, options.step_s) }),
+		alone(each.points, options.step_s).map(point => svg('circle', { class: colour(options.series, i), cx: x(point.at_s), cy: y(point.value), r: 2 }))]),
 	reading);
 }
 
@@ -174,10 +175,15 @@ function runs(points, step_s) {
 	return list;
 }
 
+/* A point that nothing is joined to would be no line. */
+function alone(points, step_s) {
+	return runs(points, step_s).filter(run => run.length === 1).flat();
+}
+
 const place = (point, x, y) => `${x(point.at_s).toFixed(1)} ${y(point.value).toFixed(1)}`;
 
 function lineOf(points, x, y, step_s) {
-	return runs(points, step_s).map(run => `M${run.map(point => place(point, x, y)).join('L')}${run.length === 1 ? 'h1' : ''}`).join('');
+	return runs(points, step_s).map(run => `M${run.map(point => place(point, x, y)).join('L')}`).join('');
 }
 
 function areaOf(points, x, y, bottom, step_s) {

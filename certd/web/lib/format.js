@@ -32,10 +32,10 @@ export function dateTime(at_s) {
 export function relative(at_s, from_s = now()) {
 	const by_s = at_s - from_s;
 	for (const [unit, length_s] of STEPS) {
-		/* Two months are told in days: a certificate's end is counted so. */
+		/* Two months are told in days: a certificate's end is counted so, and in whole ones, as certd counts them. */
 		const many = unit === 'month' ? 60 * DAY_S : unit === 'year' ? 700 * DAY_S : length_s;
 		if (Math.abs(by_s) >= many)
-			return relative_format.format(Math.round(by_s / length_s), unit);
+			return relative_format.format((unit === 'day' && by_s > 0 ? Math.floor : Math.round)(by_s / length_s), unit);
 	}
 	return by_s > 15 ? 'in less than a minute' : 'just now';
 }
@@ -87,6 +87,11 @@ export function plural(n, one, many = `${one}s`) {
 	return `${number(n)} ${n === 1 ? one : many}`;
 }
 
+/** Whole days until a time, as certd counts expires_in_days: below 0 once it is past. @param {number} at_s */
+export function daysLeft(at_s) {
+	return Math.floor((at_s - now()) / DAY_S);
+}
+
 /** 'expires in 12 days', 'expires today', 'expired 3 days ago' @param {number} days as expires_in_days */
 export function expiry(days) {
 	if (days < 0)
@@ -99,6 +104,17 @@ export function some(items, shown = 2) {
 	if (items.length <= shown + 1)
 		return items.join(', ');
 	return `${items.slice(0, shown).join(', ')} and ${items.length - shown} more`;
+}
+
+const OWN_NAMES = /^(?:keyd|certd|edged|holdfast)\b/;
+
+/**
+ * certd's sentences begin as they do in a log: "there is no such certificate". What begins with a place or a name keeps it:
+ * "email: ...", "a.example is ...".
+ */
+export function sentence(text) {
+	const begins = /^[a-z]+ /.test(text) && !OWN_NAMES.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+	return !begins || /[.!?:]$/.test(begins) ? begins : `${begins}.`;
 }
 
 /** Hex in pairs: 'ab:cd:ef' */
@@ -123,7 +139,7 @@ export function bytes(n) {
 
 const WORDS = {
 	acme: 'ACME', dns_01: 'dns-01', http_01: 'http-01', dns_01_by_hand: 'dns-01 by hand', dns_persist_01: 'dns-persist-01',
-	ecdsa_p256: 'ECDSA P-256', ecdsa_p384: 'ECDSA P-384', ec_p256: 'ECDSA P-256', ec_p384: 'ECDSA P-384',
+	ecdsa_p256: 'EC P-256', ecdsa_p384: 'EC P-384', ec_p256: 'EC P-256', ec_p384: 'EC P-384',
 	rsa_2048: 'RSA 2048', rsa_3072: 'RSA 3072', rsa_4096: 'RSA 4096', ed25519: 'Ed25519', unspecified: '–', '': '–',
 };
 

@@ -3,6 +3,7 @@
 // A button with a list of acts below it. Made of a native popover: Escape and
 // a click elsewhere close it, and the focus goes back to its button.
 
+import { busy } from './button.js';
 import { h, icon, uniqueId } from './dom.js';
 
 const GAP = 4;
@@ -38,7 +39,7 @@ function itemOf(item, menu) {
 	if (item.href)
 		return h('a.item', { href: item.href, on: { click: close } }, inside);
 	return h('button.item', { type: 'button', class: item.danger ? 'danger' : '', disabled: Boolean(item.disabled),
-		on: { click: () => { close(); item.run(); } } }, inside);
+		on: { click: event => { close(); busy(event.currentTarget, item.run); } } }, inside);
 }
 
 /**

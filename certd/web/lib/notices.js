@@ -2,7 +2,6 @@
 //
 // What notices are about, in words, and how one is.
 
-import { h } from './dom.js';
 import { now, when, word } from './format.js';
 import { stateBadge } from './status.js';
 
@@ -41,10 +40,10 @@ export function noticeNext(notice) {
 	if (notice.state === 'sent')
 		return when(notice.sent_s, 'relative');
 	if (notice.state === 'queued' && notice.next_s <= now())
-		return 'is due';
+		return 'Due now';
 	if (notice.state === 'queued')
-		return [notice.attempts ? 'next attempt ' : '', when(notice.next_s, 'relative')];
-	return notice.state === 'cancelled' ? h('span', 'dealt with before') : null;
+		return [notice.attempts ? 'Next attempt ' : 'Due ', when(notice.next_s, 'relative')];
+	return notice.state === 'cancelled' && !notice.problem ? 'Dealt with before' : null;
 }
 
 /** 'webhook 3' by its name. @param {string} recipient @param {Map<string, string>} names */

@@ -11,5 +11,5 @@ const PAGES = { certificate: 'certificates', resource: 'resources', enrollment: 
 /** @param {string} object */
 export function objectLink(object) {
 	const [, kind, id] = /^([a-z]+) (\S+)$/.exec(object || '') || [];
-	return PAGES[kind] ? h('a', { href: href(`/${PAGES[kind]}/${encodeURIComponent(id)}`) }, object) : object || '–';
+	return PAGES[kind] ? h('a.whole-word', { href: href(`/${PAGES[kind]}/${encodeURIComponent(id)}`) }, object) : object || '–';
 }

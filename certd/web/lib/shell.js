@@ -5,7 +5,7 @@
 
 import { button, linkButton } from './button.js';
 import { h, icon, mount, svg, uniqueId } from './dom.js';
-import { plural, word } from './format.js';
+import { number, plural, word } from './format.js';
 import { subscribe, watchLive } from './live.js';
 import { menu } from './menu.js';
 import { href, navigate } from './router.js';
@@ -83,7 +83,7 @@ function reminder() {
 	if (expired)
 		said.push(`${plural(expired, 'certificate has', 'certificates have')} expired`);
 	if (expiring)
-		said.push(`${plural(expiring, 'certificate has', 'certificates have')} 14 days or less`);
+		said.push(`${expired ? `${number(expiring)} ${expiring === 1 ? 'has' : 'have'}` : plural(expiring, 'certificate has', 'certificates have')} 14 days or less`);
 	const close = () => {
 		kept?.setItem(SEEN, session.data.actor);
 		node.remove();

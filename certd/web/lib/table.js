@@ -21,7 +21,7 @@ const TYPING_MS = 250;
  * @property {function(Object): (string|number)} [value] to sort by, with local
  * @property {boolean} [desc] the first click sorts downwards
  * @property {string} [class] 'main' (the name; a text becomes the row's link), 'num', 'fit' (as narrow as can
- *   be), 'acts' (buttons at the end), 'bare' (no label where a row is a card)
+ *   be), 'acts' (buttons at the end)
  */
 
 /**

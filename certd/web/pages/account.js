@@ -15,6 +15,8 @@ import { toast } from '../lib/toast.js';
 
 export const title = 'Account';
 
+const ICONS = { Users: 'user', Tokens: 'token', Contacts: 'contact', Notices: 'notice', History: 'history' };
+
 async function rename(ctx, account) {
 	if (await formDialog({
 		title: `Change ${account.name}`, submit: 'Save', items: [field({ name: 'title', label: 'Title', value: account.title, optional: true })],
@@ -54,22 +56,21 @@ export async function render(ctx) {
 			account: await ctx.api.get(`/accounts/${ctx.params.name}`),
 			users: (await ctx.api.list('/users', 'users', { account: account.name, page_size: 1 })).items,
 		}),
-		draw: data => [
+		draw: data => h('div.stack',
 			people(ctx, data.account, data.users),
 			figures([
 				{ label: 'Certificates', value: number(data.account.certificates), path: at('/certificates') },
 				{ label: 'Resources', value: number(data.account.resources), path: at('/resources') },
-			]),
-		],
+			])),
 	});
 	return page({
 		title: account.title || account.name, crumbs: [['Accounts', '/accounts']],
 		actions: ctx.session.isOperator ? [moreMenu(`Acts on ${account.name}`, [
-			{ label: 'Change the title…', icon: 'edit', run: () => rename(ctx, account) }, '-',
-			{ label: 'Delete…', icon: 'remove', danger: true, run: () => remove(ctx, account) },
+			{ label: 'Change the title', icon: 'edit', run: () => rename(ctx, account) }, '-',
+			{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, account) },
 		])] : null,
-	}, body.node,
+	}, h('div.stack', body,
 	card({ title: 'About' }, details([['Name', account.name], ['Since', when(account.created_s, 'date')]])),
 	card({ title: 'Its people and programs' },
-		h('div.row', ['Users', 'Tokens', 'Contacts', 'Notices', 'History'].map(each => linkButton(each, at(`/${each.toLowerCase()}`))))));
+		h('div.row', ['Users', 'Tokens', 'Contacts', 'Notices', 'History'].map(each => linkButton(each, at(`/${each.toLowerCase()}`), { icon: ICONS[each] }))))));
 }

@@ -7,7 +7,7 @@ import { button } from '../lib/button.js';
 import { copyable } from '../lib/copy.js';
 import { confirm } from '../lib/dialog.js';
 import { h } from '../lib/dom.js';
-import { duration, now, number, when } from '../lib/format.js';
+import { duration, now, number, short, when } from '../lib/format.js';
 import { card, details, emptyState, loaded, page } from '../lib/layout.js';
 import { href } from '../lib/router.js';
 import { badge, note, progress } from '../lib/status.js';
@@ -26,10 +26,12 @@ function stateOf(authority) {
 function limits(authority) {
 	if (!authority.limits?.length)
 		return null;
-	return h('div.stack-s', h('h3', 'Limits'), authority.limits.map(each => h('div.stack-s',
-		h('div.row', h('span', each.name[0].toUpperCase() + each.name.slice(1)),
-			h('span.quiet.num', `${number(each.used)} of ${number(each.limit)} in ${duration(each.window_s)}`)),
-		progress(each.limit ? 100 * each.used / each.limit : 0, { label: `${each.name} used` }))));
+	return h('div.stack-s', h('h3', 'Limits'), h('div.limits', authority.limits.map(limit)));
+}
+
+function limit(each) {
+	const part = each.limit ? 100 * each.used / each.limit : 0;
+	return progress(part, { label: each.name[0].toUpperCase() + each.name.slice(1), text: `${number(each.used)} of ${number(each.limit)} in ${duration(each.window_s)}`, kind: part >= 80 ? 'notice' : 'plain' });
 }
 
 function troubles(authority) {
@@ -57,14 +59,14 @@ function draw(ctx, authority, refresh) {
 	return card({
 		title: authority.name,
 		actions: [stateOf(authority), may ? button('Check now', { small: true, icon: 'retry', run: check }) : null,
-			may && authority.account_url ? button('Change its key…', { small: true, run: rollover }) : null],
+			may && authority.account_url ? button('Change its key', { small: true, run: rollover }) : null],
 	}, h('div.stack', troubles(authority), details([
 		['Directory', copyable(authority.directory, { label: 'the directory' })],
 		['Account', authority.account_url ? copyable(authority.account_url, { label: 'the account' }) : 'None yet: it is made when the first certificate is asked for'],
-		['Account key', authority.account_key_id ? h('a', { href: href(`/keys/${authority.account_key_id}`) }, h('code', authority.account_key_id.slice(0, 16)), '…') : null],
+		['Account key', authority.account_key_id ? h('a', { href: href(`/keys/${authority.account_key_id}`) }, h('code', short(authority.account_key_id, 16))) : null],
 		['Contacts', authority.contacts?.join(', ')],
 		['Profiles', authority.profiles?.join(', ')],
-		['Says when to renew', authority.renewal_information ? 'yes (RFC 9773)' : 'no'],
+		['Says when to renew', authority.renewal_information ? 'Yes (RFC 9773)' : 'No'],
 		['Terms of service', authority.terms_of_service ? copyable(authority.terms_of_service, { label: 'the terms' }) : null],
 	]), limits(authority)));
 }

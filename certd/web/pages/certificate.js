@@ -9,7 +9,8 @@ import { keyName, kindBadge, originText, resourceLinks } from '../lib/certificat
 import { button, linkButton } from '../lib/button.js';
 import { copyable, save } from '../lib/copy.js';
 import { h, icon } from '../lib/dom.js';
-import { plural, when, word } from '../lib/format.js';
+import { plural, when } from '../lib/format.js';
+import { actorText, actText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { href } from '../lib/router.js';
@@ -60,8 +61,9 @@ function convergenceCell(resource) {
 	return progress(now.percent, { label: `${now.served} of ${plural(now.edges, 'edge')}`, text: now.percent === 100 ? 'served' : `${now.percent} %` });
 }
 
-async function loadServed(ctx, id) {
-	const certificate = await ctx.api.get(`/certificates/${id}`);
+/* Acts, too, need it as it is by now: what the page says of it is what they go by. */
+async function loadServed(ctx, certificate) {
+	Object.assign(certificate, await ctx.api.get(`/certificates/${certificate.id}`));
 	const resources = await Promise.all(certificate.resources.slice(0, SERVED_SHOWN).map(each => ctx.api.get(`/resources/${each.id}`)));
 	return { bound: certificate.bound, waiting: certificate.waiting_edges, resources };
 }
@@ -117,7 +119,7 @@ function historyCard(ctx, certificate) {
 	const is_own = ctx.session.seesAll || certificate.account === ctx.session.account;
 	if (!is_own || !ctx.session.may('managers, auditors'))
 		return null;
-	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', word(each.act.replace('.', ' '))), h('span.under', each.actor)), when(each.at_s, 'relative'))))
+	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', actText(each.act)), h('span.under', actorText(each.actor))), when(each.at_s, 'relative'))))
 		: h('p.small.quiet', 'Nothing in the newest thousand events; the whole is under History.');
 	return card({ title: 'History' }, loaded(ctx, { lines: 3, topics: 'history', load: () => loadEvents(ctx, certificate), draw }));
 }
@@ -146,9 +148,7 @@ export async function render(ctx) {
 	const { id } = ctx.params;
 	const certificate = await ctx.api.get(`/certificates/${id}`);
 	ctx.setTitle(certificate.name);
-	/* Acts need it as it is now; where it is gone, they say so. */
-	ctx.live(['certificates', 'resources'], () => ctx.api.get(`/certificates/${id}`).then(now => Object.assign(certificate, now), () => {}));
-	const served = loaded(ctx, { lines: 3, topics: ['certificates', 'resources', 'edges'], load: () => loadServed(ctx, id), draw: data => drawServed(ctx, certificate, data) });
+	const served = loaded(ctx, { lines: 3, topics: ['certificates', 'resources', 'edges'], load: () => loadServed(ctx, certificate), draw: data => drawServed(ctx, certificate, data) });
 	return page({ title: certificate.name, badge: [expiryBadge(certificate.expires_in_days), kindBadge(certificate.kind)], crumbs: [['Certificates', '/certificates']],
 		lead: ctx.session.seesAll ? `Of account ${certificate.account}` : null, actions: actions(ctx, certificate) },
 	h('div.split', h('div.stack', ctx.session.mayChange ? expiredNote(certificate) : null, card({ title: 'Where it is served' }, h('div.served', served)), factsCard(certificate), chainCard(certificate)),

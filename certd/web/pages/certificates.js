@@ -2,6 +2,7 @@
 //
 // Certificates: what there is, what uses it, and what needs care soon.
 
+import { accountColumn, accountFilters } from '../lib/account.js';
 import { keyName, kindBadge, resourceLinks } from '../lib/certificate/words.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
@@ -26,19 +27,16 @@ function columns(ctx) {
 	return [
 		{ label: 'Name', sort: 'name', class: 'main', cell: nameCell },
 		{ label: 'Used by', cell: each => resourceLinks(each.resources, each.bound) },
-		{ label: 'Expires', sort: 'expires', class: 'fit', cell: each => when(each.not_after_s, 'both') },
 		{ label: 'Key', class: 'fit', cell: each => keyName(each.key?.algorithm) },
-		ctx.session.seesAll ? { label: 'Account', class: 'fit', cell: each => each.account } : null,
+		accountColumn(ctx),
+		{ label: 'Expires', sort: 'expires', class: 'fit', cell: each => when(each.not_after_s, 'both') },
 		{ label: 'Id', sort: 'id', desc: true, class: 'fit num', cell: each => each.id },
 	].filter(Boolean);
 }
 
 async function filters(ctx) {
-	const list = [{ name: 'kinds', label: 'Kind', options: KINDS }, { name: 'expires_within_days', label: 'Expiry', options: EXPIRES }, { name: 'unused', label: 'Unused' }];
-	if (!ctx.session.seesAll)
-		return list;
-	const { items } = await ctx.api.all('/accounts', 'accounts');
-	return [{ name: 'account', label: 'Account', options: [['', 'All accounts'], ...items.map(each => [each.name, each.name])] }, ...list];
+	return [...await accountFilters(ctx), { name: 'kinds', label: 'Kind', options: KINDS }, { name: 'expires_within_days', label: 'Expiry', options: EXPIRES },
+		{ name: 'unused', label: 'Unused' }];
 }
 
 export async function render(ctx) {

@@ -38,7 +38,7 @@ function facts(change) {
 }
 
 function historyOf(change) {
-	return h('ol.plain.events', [...change.history].reverse().map(each => h('li', h('div', h('strong', stateText(each.state)), h('span.under', each.text)), when(each.at_s))));
+	return h('ol.plain.events.narrow', [...change.history].reverse().map(each => h('li', h('div', h('strong', stateText(each.state)), h('span.under', each.text)), when(each.at_s))));
 }
 
 export async function render(ctx) {
@@ -47,7 +47,7 @@ export async function render(ctx) {
 	const change = await ctx.api.get(path);
 	ctx.setTitle(`Change of ${changeTitle(change)}`);
 	const part = (draw, lines) => loaded(ctx, { lines, topics: 'changes', load: () => ctx.api.get(path), draw });
-	const diagnose = change.resource || change.hostnames.length === 1 ? linkButton('Diagnose', `/diagnose?hostname=${encodeURIComponent(change.hostnames[0].replace('*.', ''))}`, { icon: 'diagnose' }) : null;
+	const diagnose = ctx.session.mayChange && (change.resource || change.hostnames.length === 1) ? linkButton('Diagnose', `/diagnose?hostname=${encodeURIComponent(change.hostnames[0].replace('*.', ''))}`, { icon: 'diagnose' }) : null;
 	return page({ title: changeTitle(change), crumbs: [['Changes', '/changes']], lead: `${kindText(change)}${ctx.session.seesAll ? `, of account ${change.account}` : ''}`,
 		actions: diagnose ? [diagnose] : null },
 	h('div.split', h('div.stack', card({ title: 'Steps' }, changePanel(ctx, { id })),

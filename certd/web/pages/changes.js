@@ -2,7 +2,7 @@
 //
 // Changes: every attempt to obtain a certificate, the newest first.
 
-import { accountColumn, accountFilters } from '../lib/account.js';
+import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
 import { hasEnded } from '../lib/change/steps.js';
 import { changeTitle, kindText, stateText, subjectLink } from '../lib/change/words.js';
@@ -28,12 +28,12 @@ function stateCell(change) {
 export async function render(ctx) {
 	return page({ title, lead: 'Each attempt to obtain a certificate, from the order to the proof that every edge serves it.' }, listView(ctx, {
 		caption: title, one: 'change', topics: 'changes', path: change => `/changes/${change.id}`,
-		filters: [...await accountFilters(ctx), { name: 'under_way', label: 'Under way only' }],
+		filters: [...await accountFilters(ctx), ...objectFilters(ctx, 'resource', 'Resource'), ...objectFilters(ctx, 'enrollment', 'Enrollment'), { name: 'under_way', label: 'Under way only' }],
 		load: query => ctx.api.list('/changes', 'changes', query),
 		columns: [
 			{ label: 'Certificate for', class: 'main', cell: nameCell },
 			{ label: 'State', class: 'wide', cell: stateCell },
-			{ label: 'Of', class: 'fit', cell: subjectLink },
+			{ label: 'Belongs to', class: 'fit', cell: subjectLink },
 			accountColumn(ctx),
 			{ label: 'Begun', class: 'fit', cell: change => when(change.created_s, 'both') },
 		].filter(Boolean),

@@ -6,7 +6,6 @@
 import { accountColumn, accountField, accountFilters } from '../lib/account.js';
 import { button } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
-import { h } from '../lib/dom.js';
 import { field } from '../lib/form.js';
 import { formDialog } from '../lib/form_dialog.js';
 import { word } from '../lib/format.js';
@@ -58,14 +57,14 @@ export async function render(ctx) {
 		caption: title, one: 'contact', filters: await accountFilters(ctx), topics: ['history'],
 		load: query => ctx.api.list('/contacts', 'contacts', query),
 		columns: [
-			{ label: 'Name', class: 'main', cell: contact => h('span', contact.name) },
+			{ label: 'Name', class: 'main', cell: contact => contact.name },
 			{ label: 'Kind', class: 'fit', cell: contact => word(contact.kind) },
 			{ label: 'E-mail address', cell: contact => contact.email },
 			{ label: 'Telephone', cell: contact => contact.phone || '–' },
 			accountColumn(ctx),
-			may ? { label: '', class: 'fit bare', cell: contact => moreMenu(`Acts on ${contact.name}`, [
-				{ label: 'Change…', icon: 'edit', run: () => change(ctx, list, contact) }, '-',
-				{ label: 'Delete…', icon: 'remove', danger: true, run: () => remove(ctx, list, contact) },
+			may ? { label: '', class: 'acts', cell: contact => moreMenu(`Acts on ${contact.name}`, [
+				{ label: 'Change', icon: 'edit', run: () => change(ctx, list, contact) }, '-',
+				{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, list, contact) },
 			]) } : null,
 		].filter(Boolean),
 		empty: { icon: 'contact', title: 'No contacts yet', text: 'Without one, messages about validation go to administrators and engineers alone.',

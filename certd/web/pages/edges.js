@@ -63,7 +63,7 @@ export async function render(ctx) {
 		is_held = held;
 	};
 	const groups = [...new Set((await ctx.api.all('/edges', 'edges', {}, EDGES_MAX)).items.map(each => each.edge_group).filter(Boolean))].sort();
-	const add = () => button('Add an edge', { icon: 'plus', run: () => inviteHelp() });
+	const add = () => button('Add an edge', { kind: 'primary', icon: 'plus', run: () => inviteHelp() });
 	const list = listView(ctx, {
 		caption: title, one: 'edge', search: 'Name', local: true, order: 'state', topics: ['edges', 'resources', 'certificates'],
 		filters: [{ name: 'state', label: 'State', options: STATES },

@@ -57,11 +57,11 @@ function wishes(enrollment) {
 	]);
 }
 
-function changesTable(items) {
-	return items.length ? table({ caption: 'Changes', rows: items, path: each => `/changes/${each.id}`, columns: [
+function changesTable({ items, next }) {
+	return items.length ? [table({ caption: 'Changes', rows: items, path: each => `/changes/${each.id}`, columns: [
 		{ label: 'Change', class: 'main', cell: kindText }, { label: 'State', class: 'fit', cell: each => stateBadge(each.state, stateText(each.state)) },
 		{ label: 'Begun', class: 'fit', cell: each => when(each.created_s, 'both') },
-	] }) : h('p.small.quiet', 'None yet.');
+	] }), next ? h('p.small.more-rows', h('a', { href: href(`/changes?enrollment=${items[0].enrollment}`) }, 'All of them')) : null] : h('p.small.quiet', 'None yet.');
 }
 
 /* The change under way, with what has to be where; none when it has ended. */
@@ -72,7 +72,7 @@ function changeSlot(ctx, refresh) {
 	return {
 		node,
 		async show(enrollment) {
-			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`) : null;
+			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`).catch(() => null) : null;
 			const id = change && (!hasEnded(change) || change.id === shown) ? change.id : 0;
 			const now = id ? changeHeading(change) : '';
 			if (id === shown && now === heading)
@@ -134,7 +134,7 @@ export async function render(ctx) {
 	const parts = [
 		loaded(ctx, { lines: 4, topics: ['enrollments', 'changes'], load: take, draw: certificateFacts }),
 		loaded(ctx, { lines: 8, topics: 'enrollments', load: () => ctx.api.get(path), draw: wishes }),
-		loaded(ctx, { lines: 3, topics: 'changes', load: async () => (await ctx.api.list('/changes', 'changes', { enrollment: id, page_size: CHANGES_SHOWN })).items, draw: changesTable }),
+		loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { enrollment: id, page_size: CHANGES_SHOWN }), draw: changesTable }),
 	];
 	return page({ title: enrollment.name, badge: mark, crumbs: [['Enrollments', '/enrollments']], lead: ctx.session.seesAll ? `Of account ${enrollment.account}` : null, actions: acts(ctx, state, refresh) },
 		h('div.split', h('div.stack', card({ title: 'Certificate' }, parts[0]), slot, card({ title: 'Changes' }, h('div.served', parts[2]))), card({ title: 'What is wanted' }, parts[1])));

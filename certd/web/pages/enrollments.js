@@ -3,7 +3,7 @@
 // Enrollments: certificates that are obtained by ACME and renewed by
 // themselves.
 
-import { accountColumn, accountFilters } from '../lib/account.js';
+import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
 import { some, when, word } from '../lib/format.js';
@@ -33,15 +33,15 @@ export async function render(ctx) {
 	const add = () => linkButton('Enroll host names', '/enrollments/new', { kind: 'primary', icon: 'plus' });
 	const may = ctx.session.mayChange;
 	return page({ title, lead: 'Certificates that are obtained by ACME and renewed by themselves, for resources or for the account.', actions: may ? [add()] : null }, listView(ctx, {
-		caption: title, one: 'enrollment', topics: ['enrollments', 'changes'], filters: [...await accountFilters(ctx), { name: 'state', label: 'State', options: STATES }],
+		caption: title, one: 'enrollment', topics: ['enrollments', 'changes'], filters: [...await accountFilters(ctx), ...objectFilters(ctx, 'resource', 'Resource'), { name: 'state', label: 'State', options: STATES }],
 		load: query => ctx.api.list('/enrollments', 'enrollments', query), path: each => `/enrollments/${each.id}`,
 		columns: [
 			{ label: 'Name', class: 'main', cell: nameCell },
 			{ label: 'State', class: 'wide', cell: stateCell },
-			{ label: 'Valid until', class: 'fit', cell: each => when(each.not_after_s, 'both') },
-			{ label: 'Next', class: 'fit', cell: each => each.next_at_s ? when(each.next_at_s, 'relative') : h('span.quiet', '–') },
 			{ label: 'For', class: 'fit', cell: forCell },
 			accountColumn(ctx),
+			{ label: 'Expires', class: 'fit', cell: each => when(each.not_after_s, 'both') },
+			{ label: 'Next', class: 'fit', cell: each => each.next_at_s ? when(each.next_at_s, 'relative') : h('span.quiet', '–') },
 		].filter(Boolean),
 		empty: { icon: 'enrollment', title: 'No enrollments yet', text: 'An enrollment says which certificate is wanted; it is obtained, and renewed from then on. Resources of mode automatic and ACME make theirs by themselves.',
 			actions: may ? [add(), linkButton('Create a resource', '/resources/new', { icon: 'resource' })] : null },

@@ -6,6 +6,7 @@
 import { accountColumn, accountFilters } from '../lib/account.js';
 import { h } from '../lib/dom.js';
 import { when } from '../lib/format.js';
+import { actorText, actText } from '../lib/history.js';
 import { page } from '../lib/layout.js';
 import { objectLink } from '../lib/object_link.js';
 import { listView } from '../lib/table.js';
@@ -18,11 +19,11 @@ export async function render(ctx) {
 			caption: title, one: 'event', filters: await accountFilters(ctx), topics: ['history'],
 			load: query => ctx.api.list('/history', 'events', query),
 			columns: [
-				{ label: 'When', class: 'fit', cell: event => when(event.at_s) },
-				{ label: 'What', class: 'main', cell: event => [h('span', event.act), event.detail ? h('span.under', event.detail) : null] },
-				{ label: 'Of', cell: event => objectLink(event.object) },
-				{ label: 'By', cell: event => event.actor || '–' },
+				{ label: 'What', class: 'main', cell: event => [h('span', actText(event.act)), event.detail ? h('span.under.clamp', { title: event.detail }, event.detail) : null] },
+				{ label: 'Of', class: 'fit', cell: event => objectLink(event.object) },
+				{ label: 'By', cell: event => actorText(event.actor) },
 				accountColumn(ctx),
+				{ label: 'When', class: 'fit', cell: event => when(event.at_s) },
 			].filter(Boolean),
 			empty: { icon: 'history', title: 'Nothing has happened yet', text: 'Each change of certificates, resources and people, each log-in and each certificate that was obtained is written down here.' },
 		}));

@@ -87,7 +87,7 @@ function needOf(need, says_account) {
 	return h('li', { class: kind }, icon(symbol, { label: word }),
 		h('div', h('div.head', path ? h('a', { href: href(path) }, need.title) : h('span', need.title),
 			h('span.meta', says_account && need.account ? h('span', need.account) : null, need.at_s ? when(need.at_s, 'relative') : null)),
-		h('div.text', need.detail)));
+		h('div.text', { title: need.detail }, need.detail)));
 }
 
 /* ---- what expires when ---- */

@@ -8,10 +8,10 @@ import { hasEnded } from '../lib/change/steps.js';
 import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
-import { plural, when, word } from '../lib/format.js';
+import { when, word } from '../lib/format.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
-import { deleteResource, setHttps } from '../lib/resource/acts.js';
+import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
 import { certificatesOf } from '../lib/resource/certificates.js';
 import { editDelivery, editHostnames, editMode, editName } from '../lib/resource/edit.js';
 import { MODES, httpsBadge, modeText } from '../lib/resource/modes.js';
@@ -25,11 +25,18 @@ const CHANGES_SHOWN = 5;
 
 /* ---- as it is now ---- */
 
+/* A change of long ago may be gone. */
+const ifThere = asked => asked.catch(problem => {
+	if (problem.status === 404)
+		return null;
+	throw problem;
+});
+
 async function load(ctx, id) {
 	const resource = await ctx.api.get(`/resources/${id}`);
 	const [enrollment, change] = await Promise.all([
-		resource.enrollment ? ctx.api.get(`/enrollments/${resource.enrollment}`) : null,
-		resource.change ? ctx.api.get(`/changes/${resource.change}`) : null,
+		resource.enrollment ? ifThere(ctx.api.get(`/enrollments/${resource.enrollment}`)) : null,
+		resource.change ? ifThere(ctx.api.get(`/changes/${resource.change}`)) : null,
 	]);
 	return { resource, enrollment, change };
 }
@@ -90,7 +97,7 @@ function changeRow(change) {
 
 function changesCard(ctx, id) {
 	return card({ title: 'Changes' }, loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { resource: id, page_size: CHANGES_SHOWN }),
-		draw: ({ items, next }) => items.length ? h('div.stack', h('ol.plain.events', items.map(changeRow)), next ? h('p.small', h('a', { href: href(`/enrollments/${items[0].enrollment}`) }, 'All of them')) : null)
+		draw: ({ items, next }) => items.length ? h('div.stack', h('ol.plain.events', items.map(changeRow)), next ? h('p.small', h('a', { href: href(`/changes?resource=${id}`) }, 'All of them')) : null)
 			: h('p.small.quiet', 'None: no certificate was obtained for it by ACME.') }));
 }
 
@@ -136,7 +143,7 @@ function acts(ctx, state, refresh) {
 		{ label: 'Rename', icon: 'edit', run: rename },
 		{ label: 'Change origin and edge group', icon: 'edge', run: after(editDelivery) },
 		{ label: 'Change mode', icon: 'swap', run: after(editMode) },
-		state.resource.https || state.resource.certificates.length ? { label: state.resource.https ? 'Turn HTTPS off' : 'Turn HTTPS on', icon: 'lock', run: after(setHttps) } : null, '-',
+		state.resource.https || mayTurnOn(state.resource) ? { label: state.resource.https ? 'Turn HTTPS off' : 'Turn HTTPS on', icon: 'lock', run: after(setHttps) } : null, '-',
 		{ label: 'Delete', icon: 'remove', danger: true, run: after(deleteResource) }])];
 }
 
@@ -146,37 +153,37 @@ export async function render(ctx) {
 	const state = await fetch();
 	const { resource } = state;
 	const marks = h('span.row');
-	const lead = h('span');
 	const tools = h('div.actions');
 	const refresh = async () => {
 		await Promise.all(shown.map(each => each.refresh()));
 	};
 	const slot = new ChangeSlot(ctx, () => refresh());
 	const take = async () => {
-		const before = { ...state.resource };
 		Object.assign(state, await fetch());
-		show(before);
+		show();
 		return { ...state };
 	};
-	const show = before => {
+	let shown_as = null;
+	const show = () => {
 		const now = state.resource;
+		const before = shown_as;
+		shown_as = now;
 		mount(marks, httpsBadge(now));
-		mount(lead, leadOf(ctx, now));
 		slot.show(state);
-		if (before?.hostnames.join() !== now.hostnames.join())
-			dns.draw();
+		if (before && before.hostnames.join() !== now.hostnames.join())
+			dns.hostnamesChanged();
 		if (before?.https !== now.https)
 			mount(tools, acts(ctx, state, refresh));
 	};
 	const part = (draw, lines) => loaded(ctx, { lines, topics: ['resources', 'certificates', 'changes', 'enrollments', 'edges'], load: take, draw });
 	const dns = preflight(ctx, state);
-	show(null);
+	show();
 	ctx.setTitle(resource.name);
 	const may = ctx.session.mayChange;
 	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
 	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
-	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead,
-		actions: [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] },
+	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: ctx.session.seesAll ? `Of account ${resource.account}` : null,
+		actions: may ? [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] : null },
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),
 		slot, card({ title: 'Host names and DNS', text: ['Each host name is a CNAME to ', targetOf(resource)] }, dns)),
@@ -184,11 +191,8 @@ export async function render(ctx) {
 }
 
 function modeHelp(resource) {
+	if (!resource.https && !resource.certificates.length)
+		return [h('strong', 'No HTTPS. '), resource.mode === 'personal' ? 'A certificate that is bound turns it on; another mode can, too.' : `Turned on, it comes to its certificate by mode ${modeText(resource.mode)}.`];
 	const mode = MODES.find(each => each.value === resource.mode);
 	return [h('strong', `${modeText(resource.mode)}. `), mode?.help];
-}
-
-function leadOf(ctx, resource) {
-	const of = ctx.session.seesAll ? `Of account ${resource.account}. ` : '';
-	return `${of}${resource.hostnames.length ? plural(resource.hostnames.length, 'host name') : 'Served under its target'}.`;
 }

@@ -3,10 +3,10 @@
 // Resources: what is delivered under which host names, and by which
 // certificates.
 
-import { accountColumn, accountFilters } from '../lib/account.js';
+import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
-import { now, some, when } from '../lib/format.js';
+import { daysLeft, sentence, some, when } from '../lib/format.js';
 import { page } from '../lib/layout.js';
 import { httpsBadge, modeText } from '../lib/resource/modes.js';
 import { href } from '../lib/router.js';
@@ -15,21 +15,19 @@ import { listView } from '../lib/table.js';
 
 export const title = 'Resources';
 
-const DAY_S = 86400;
-
 function nameCell(resource) {
 	return [h('a', { href: href(`/resources/${resource.id}`) }, resource.name), h('span.under', some(resource.hostnames, 2) || resource.target)];
 }
 
 function httpsCell(resource) {
-	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.join('; ')) : null);
+	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.map(sentence).join(' ')) : null);
 }
 
 function certificateCell(resource) {
 	if (!resource.certificates.length)
 		return h('span.quiet', 'None');
-	return h('ul.plain', resource.certificates.map(each => h('li', h('a', { href: href(`/certificates/${each.id}`) }, each.name), ' ',
-		expiryMark(Math.floor((each.not_after_s - now()) / DAY_S)), h('span.under', 'until ', when(each.not_after_s, 'date')))));
+	return h('ul.plain', resource.certificates.map(each => h('li', h('a', { href: href(`/certificates/${each.id}`) }, each.name),
+		h('span.under.marked', h('span', 'until ', when(each.not_after_s, 'date')), expiryMark(daysLeft(each.not_after_s))))));
 }
 
 function edgeGroups(edges) {
@@ -37,7 +35,7 @@ function edgeGroups(edges) {
 }
 
 async function filters(ctx) {
-	const list = await accountFilters(ctx);
+	const list = [...await accountFilters(ctx), ...objectFilters(ctx, 'certificate', 'Certificate')];
 	if (!ctx.session.seesAll)
 		return list;
 	const groups = edgeGroups((await ctx.api.all('/edges', 'edges')).items);

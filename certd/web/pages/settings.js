@@ -38,7 +38,7 @@ function you() {
 		['Name', user?.name], ['E-mail', user?.email], ['Known as', user ? null : data.actor],
 		['Account', data.account || 'All accounts'], ['Role', word(data.role)],
 		['Logged in by', METHODS[data.method]], ['Ends at the latest', data.expires_s ? when(data.expires_s) : null],
-	]), user ? null : note('info', 'You log in by your client certificate. There is no password to set here.')));
+	]), user ? null : note('info', 'You log in by your client certificate, or by a one-time link that is made at a command line. There is no password to set here.')));
 }
 
 function look() {
@@ -132,7 +132,7 @@ function browserOf(text) {
 	const name = BROWSERS.find(([sign]) => sign.test(text))?.[1];
 	const system = SYSTEMS.find(([sign]) => sign.test(text))?.[1];
 	if (!name)
-		return text || 'Not known';
+		return text || 'Unknown browser';
 	return system ? `${name} on ${system}` : name;
 }
 

@@ -11,6 +11,7 @@ import { h } from '../lib/dom.js';
 import { field, more } from '../lib/form.js';
 import { formDialog } from '../lib/form_dialog.js';
 import { now, some, when, word } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { page } from '../lib/layout.js';
 import { badge } from '../lib/status.js';
 import { listView } from '../lib/table.js';
@@ -82,11 +83,11 @@ export async function render(ctx) {
 			{ label: 'Name', class: 'main', cell: token => [token.name, h('span.under', h('code', `${token.hint}…`))] },
 			{ label: 'State', class: 'fit', cell: stateOf },
 			{ label: 'May', cell: token => [word(token.role), token.scopes?.length ? h('span.under', some(token.scopes, 3)) : null] },
-			{ label: 'Last used', class: 'fit', cell: token => token.last_used_s ? when(token.last_used_s, 'relative') : h('span.quiet', 'never') },
-			{ label: 'Ends', class: 'fit', cell: token => when(token.expires_s, 'both') },
-			{ label: 'Made by', cell: token => token.created_by },
+			{ label: 'Made by', cell: token => actorText(token.created_by) },
 			accountColumn(ctx),
-			may ? { label: '', class: 'fit bare', cell: token => isInForce(token) ? button('Revoke', { small: true, run: () => revoke(ctx, list, token) }) : null } : null,
+			{ label: 'Last used', class: 'fit', cell: token => token.last_used_s ? when(token.last_used_s, 'relative') : h('span.quiet', 'Never') },
+			{ label: 'Ends', class: 'fit', cell: token => when(token.expires_s, 'both') },
+			may ? { label: '', class: 'acts', cell: token => isInForce(token) ? button('Revoke', { small: true, run: () => revoke(ctx, list, token) }) : null } : null,
 		].filter(Boolean),
 		empty: { icon: 'token', title: 'No tokens yet', text: 'A script that uses the REST API shows one. It does no more than its role and its scopes allow, and ends by itself.',
 			actions: may ? [adding()] : null },

@@ -104,12 +104,12 @@ async function remove(ctx, list, user) {
 
 function actsOf(ctx, list, user) {
 	return moreMenu(`Acts on ${user.email}`, [
-		{ label: 'Change…', icon: 'edit', run: () => change(ctx, list, user) },
-		{ label: 'Make a one-time link…', icon: 'link', run: () => makeLink(ctx, user) },
+		{ label: 'Change', icon: 'edit', run: () => change(ctx, list, user) },
+		{ label: 'Make a one-time link', icon: 'link', run: () => makeLink(ctx, user) },
 		user.disabled ? { label: 'Enable', icon: 'check', run: () => setDisabled(ctx, list, user, false) }
-			: { label: 'Disable…', icon: 'pause', run: () => setDisabled(ctx, list, user, true) },
+			: { label: 'Disable', icon: 'pause', run: () => setDisabled(ctx, list, user, true) },
 		'-',
-		{ label: 'Delete…', icon: 'remove', danger: true, run: () => remove(ctx, list, user) },
+		{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, list, user) },
 	]);
 }
 
@@ -125,7 +125,7 @@ export async function render(ctx) {
 			{ label: 'Role', class: 'fit', cell: user => word(user.role) },
 			accountColumn(ctx),
 			{ label: 'Since', class: 'fit', cell: user => when(user.created_s, 'date') },
-			may ? { label: '', class: 'fit bare', cell: user => actsOf(ctx, list, user) } : null,
+			may ? { label: '', class: 'acts', cell: user => actsOf(ctx, list, user) } : null,
 		].filter(Boolean),
 		empty: { icon: 'user', title: 'No users yet', text: 'People who log in here, each with a role. Administrators and engineers get the notices about certificates.',
 			actions: may ? [adding()] : null },

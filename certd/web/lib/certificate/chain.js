@@ -28,7 +28,7 @@ function link(certificate, role) {
 
 /* Roots are not sent; whether the last issuer is one, clients know. */
 function lastIssuer(certificate) {
-	return h('li.root', icon('authority'), h('div', h('div.head', h('strong', certificate.issuer), badge('neutral', 'issuer', false)),
+	return h('li.root', icon('authority'), h('div', h('div.head', h('strong', { title: certificate.issuer }, certificate.issuedBy), badge('neutral', 'issuer', false)),
 		h('div.small.quiet', 'is not sent: clients must have it, as a root')));
 }
 

@@ -9,7 +9,7 @@ import { hasEnded } from './steps.js';
 
 const KINDS = { issue: 'First certificate', renewal: 'Renewal', reissue: 'New certificate for what was changed', replacement: 'Replacement' };
 
-const STATES = { awaiting_verify: 'Awaits your verify', awaiting_issue: 'Awaits your word to issue', proving: 'Proving at edges' };
+const STATES = { awaiting_verify: 'Waits for you to verify', awaiting_issue: 'Waits for you to issue', proving: 'Proving at edges' };
 
 /** @param {{kind: string, standby: boolean}} change */
 export function kindText(change) {

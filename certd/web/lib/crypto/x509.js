@@ -142,6 +142,7 @@ const hex = octets => Array.from(octets, octet => octet.toString(16).padStart(2,
  * @property {string} subject its common name, or the first host name, or all of its name
  * @property {string} name of the subject, all of it (RFC 4514)
  * @property {string} issuer the same of the issuer
+ * @property {string} issuedBy its common name, or all of its name
  * @property {string} serial lower-case hex
  * @property {number} not_before_s
  * @property {number} not_after_s
@@ -170,10 +171,12 @@ export function readCertificate(der) {
 		throw damaged();
 	const extensions = readExtensions(fields.rest().find(e => e.tag === context(3)));
 	const name = readName(subject);
+	const issuerName = readName(issuer);
 	return {
 		der, ...extensions,
 		subject: commonName(name) || extensions.hostnames[0] || nameText(name),
-		name: nameText(name), issuer: nameText(readName(issuer)),
+		name: nameText(name), issuer: nameText(issuerName),
+		issuedBy: commonName(issuerName) || nameText(issuerName),
 		serial: hex(serial).replace(/^00(?=..)/, ''),
 		not_before_s: readTime(from), not_after_s: readTime(to),
 		spki: spki.raw, kind: keyKind(spki),

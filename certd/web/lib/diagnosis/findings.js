@@ -5,7 +5,7 @@
 import { linkButton } from '../button.js';
 import { codeBlock } from '../copy.js';
 import { h, icon } from '../dom.js';
-import { plural, when } from '../format.js';
+import { plural, sentence, when } from '../format.js';
 import { badge, note } from '../status.js';
 import { table } from '../table.js';
 import { countOf, edgesOf, remedyOf } from './edges.js';
@@ -60,7 +60,7 @@ function mendOf(finding, facts) {
 		return null;
 	const remedy = remedyOf(finding.remedy);
 	const creates = finding.check === 'resource' && finding.result === 'fail' && !facts.resource && facts.mayChange;
-	return h('div.mend', finding.why ? h('div', h('strong', 'Why it matters: '), finding.why) : null,
+	return h('div.mend', finding.why ? h('div', h('strong', 'Why it matters: '), sentence(finding.why)) : null,
 		finding.remedy ? h('div', h('strong', 'To mend it: '), remedy.text, remedy.line ? ':' : null) : null,
 		remedy.line ? codeBlock(remedy.line, { label: `To copy${finding.hostname ? `, for ${finding.hostname}` : ''}` }) : null, remedy.tail ? h('div', remedy.tail) : null,
 		creates ? h('div.actions', linkButton('Create a resource', '/resources/new', { icon: 'plus', small: true })) : null);
@@ -70,7 +70,7 @@ function findingOf(finding, facts) {
 	const [kind, symbol, said] = RESULTS[finding.result] || RESULTS.not_applicable;
 	return h('li', { class: kind }, icon(symbol), h('div.body',
 		h('div.head', h('h3', finding.title), finding.hostname && facts.several ? h('code', finding.hostname) : null, h('span.result', said)),
-		finding.seen ? h('div.seen', finding.seen) : null, mendOf(finding, facts), detailOf(finding, facts)));
+		finding.seen ? h('div.seen', sentence(finding.seen)) : null, mendOf(finding, facts), detailOf(finding, facts)));
 }
 
 /* ---- all of them ---- */

@@ -13,6 +13,7 @@ import { note } from '../status.js';
 import { toast } from '../toast.js';
 import { certificatesField } from './choose.js';
 import { isObtained } from './modes.js';
+import { coversAll } from './names.js';
 
 /** @typedef {{resource: Object, enrollment: ?Object, change: ?Object}} State */
 
@@ -40,6 +41,16 @@ function tell(text, answer) {
 export async function candidates(ctx, resource) {
 	const { items } = await ctx.api.all('/certificates', 'certificates', { account: resource.account, for_resource: resource.id, kinds: ['personal', 'shared'], order_by: '-expires' }, 500);
 	return items;
+}
+
+/**
+ * Those that would cover host names which certd does not know yet.
+ * @param {Object} ctx @param {{account: string, network: string, hostnames: string[], id?: number}} wanted
+ */
+export async function covering(ctx, wanted) {
+	const { items } = await ctx.api.all('/certificates', 'certificates', { account: wanted.account, kinds: 'personal', order_by: '-expires' });
+	return items.filter(each => each.expires_in_days >= 0 && each.key?.network === wanted.network && coversAll(each.hostnames, wanted.hostnames)
+		&& (!each.scope.length || each.scope.some(other => other.id === wanted.id)));
 }
 
 /** Choose among those that cover. @param {Object} ctx @param {State} state */
@@ -109,13 +120,18 @@ export async function setStandby(ctx, enrollment) {
 
 /* ---- the resource ---- */
 
+/** HTTPS is off, and there is something to serve or a way to it. @param {Object} resource */
+export function mayTurnOn(resource) {
+	return !resource.https && (resource.certificates.length > 0 || resource.mode !== 'personal');
+}
+
 /** @param {Object} ctx @param {State} state */
 export async function setHttps(ctx, state) {
 	const { resource } = state;
 	const on = !resource.https;
 	const asked = on ? null : cancelField(state);
 	await confirm({ title: on ? `Turn HTTPS on for ${resource.name}?` : `Turn HTTPS off for ${resource.name}?`, danger: !on, confirm: on ? 'Turn HTTPS on' : 'Turn HTTPS off',
-		text: on ? 'Edges may sign with its certificates again, and serve them within seconds.'
+		text: on ? resource.certificates.length ? 'Edges may sign with its certificates again, and serve them within seconds.' : 'It comes to its certificate as its mode says; until then it is served by plain HTTP.'
 			: h('div.stack', h('p', 'Visitors who come by HTTPS get an error, and what others send and see can be read and changed on the way. No edge may sign for it any more. Its certificates stay bound.'), asked),
 		run: async () => tell(on ? 'HTTPS is on.' : 'HTTPS is off.', await ctx.api.patch(`/resources/${resource.id}`, { https: on, ...asked ? { cancel_change: asked.value } : {} }, { etag: resource.etag })) });
 }

@@ -6,17 +6,15 @@
 import { keyName } from '../certificate/words.js';
 import { button } from '../button.js';
 import { h, icon } from '../dom.js';
-import { now, when } from '../format.js';
+import { daysLeft, when } from '../format.js';
 import { href } from '../router.js';
 import { badge, expiryMark, note } from '../status.js';
-import { bindCertificates, getCertificate, revokeCertificate, setHttps, setStandby, unbindCertificate, underWay } from './acts.js';
+import { bindCertificates, getCertificate, mayTurnOn, revokeCertificate, setHttps, setStandby, unbindCertificate, underWay } from './acts.js';
 import { isObtained } from './modes.js';
-
-const DAY_S = 86400;
 
 function boundRow(ctx, state, certificate, refresh) {
 	const may = ctx.session.mayChange && state.resource.mode === 'personal';
-	return h('li', icon('certificate'), h('div.said', h('span.row', h('a', { href: href(`/certificates/${certificate.id}`) }, certificate.name), expiryMark(Math.floor((certificate.not_after_s - now()) / DAY_S))),
+	return h('li', icon('certificate'), h('div.said', h('span.row', h('a', { href: href(`/certificates/${certificate.id}`) }, certificate.name), expiryMark(daysLeft(certificate.not_after_s))),
 		h('div.small.quiet', keyName(certificate.key_algorithm.replaceAll('-', '_')), ', until ', when(certificate.not_after_s, 'date'), ', bound ', when(certificate.since_s, 'relative'))),
 	h('div.actions', may ? button(`Take ${certificate.name} away`, { icon: 'close', iconOnly: true, small: true, kind: 'plain', run: async () => {
 		await unbindCertificate(ctx, state, certificate);
@@ -62,11 +60,11 @@ function acts(ctx, state, refresh) {
 		await run();
 		await refresh();
 	};
-	const https = !resource.https && resource.certificates.length ? button('Turn HTTPS on', { icon: 'lock', kind: 'primary', run: after(() => setHttps(ctx, state)) }) : null;
+	const https = mayTurnOn(resource) ? button('Turn HTTPS on', { icon: 'lock', kind: 'primary', run: after(() => setHttps(ctx, state)) }) : null;
 	/* While a certificate is obtained for it, there is nothing to choose. */
 	const list = isObtained(resource) ? obtainedActs(ctx, state, after)
 		: resource.mode === 'personal' ? [button(resource.certificates.length ? 'Switch certificate' : 'Choose a certificate', { icon: 'swap', kind: resource.certificates.length ? '' : 'primary', run: after(() => bindCertificates(ctx, state)) })] : [];
-	return h('div.actions', https, list);
+	return https || list.length ? h('div.actions', https, list) : null;
 }
 
 function renewal(enrollment) {
@@ -81,6 +79,6 @@ function renewal(enrollment) {
 export function certificatesOf(ctx, state, refresh) {
 	const { resource, enrollment } = state;
 	const rows = [...resource.certificates.map(each => boundRow(ctx, state, each, refresh)), standbyRow(enrollment)].filter(Boolean);
-	return h('div.stack', resource.certificates.length ? null : note(resource.https ? 'info' : 'notice', nothingBound(state), resource.https ? {} : { text: 'Until then it is served by plain HTTP.' }),
+	return h('div.stack', resource.certificates.length || !resource.https ? null : note('info', nothingBound(state), { text: 'Until then it is served by plain HTTP.' }),
 		rows.length ? h('ul.bound', rows) : null, renewal(enrollment), acts(ctx, state, refresh));
 }

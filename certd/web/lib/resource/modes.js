@@ -2,7 +2,8 @@
 //
 // How a resource comes to its certificate, in words.
 
-import { badge } from '../status.js';
+import { daysLeft } from '../format.js';
+import { badge, expiryState } from '../status.js';
 
 export const MODES = [
 	{ value: 'automatic', label: 'Automatic', help: 'The operator\'s shared certificate where it covers the host names, else one obtained by ACME. Renewed by itself: nothing is left to do.' },
@@ -27,5 +28,9 @@ export function modeText(mode) {
 export function httpsBadge(resource) {
 	if (!resource.https)
 		return badge('notice', 'Plain HTTP');
-	return resource.certificates.length ? badge('good', 'HTTPS', 'lock') : badge('notice', 'Awaits its certificate', 'waiting');
+	if (!resource.certificates.length)
+		return badge('notice', 'Awaits its certificate', 'waiting');
+	const days = Math.min(...resource.certificates.map(each => daysLeft(each.not_after_s)));
+	const state = expiryState(days);
+	return state ? badge(state === 'expired' ? 'bad' : 'notice', state === 'expired' ? 'HTTPS, expired' : 'HTTPS, expires soon', state) : badge('good', 'HTTPS', 'lock');
 }

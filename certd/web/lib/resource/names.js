@@ -42,12 +42,13 @@ export function cnameOf(hostname, target) {
 }
 
 /**
- * Findings of a diagnosis by host name, those that are of all names for each; the worst first.
+ * What a diagnosis found by host name, the worst first.
  * @param {string[]} hostnames @param {Object[]} findings
- * @returns {Map<string, Object[]>} what did not pass
+ * @returns {Map<string, ?Object[]>} what did not pass; null: it was not looked at
  */
 export function troublesOf(hostnames, findings) {
 	const weight = { fail: 0, warning: 1 };
-	return new Map(hostnames.map(name => [name, findings.filter(each => each.result in weight && each.hostname === name)
-		.sort((a, b) => weight[a.result] - weight[b.result])]));
+	const of = name => findings.filter(each => each.hostname === name);
+	return new Map(hostnames.map(name => [name, of(name).length
+		? of(name).filter(each => each.result in weight).sort((a, b) => weight[a.result] - weight[b.result]) : null]));
 }

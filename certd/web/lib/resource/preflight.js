@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The DNS of a resource: the record for each host name, and whether it is
-// there. Looks again by itself as long as a certificate waits for it.
+// there. Looks by itself when the resource is new, and again as long as a
+// certificate waits for it.
 
 import { button, linkButton } from '../button.js';
 import { codeBlock, copyable } from '../copy.js';
 import { h, icon, mount } from '../dom.js';
-import { when } from '../format.js';
+import { now, when } from '../format.js';
 import { problemNote } from '../layout.js';
 import { badge } from '../status.js';
 import { isObtained } from './modes.js';
@@ -14,6 +15,8 @@ import { cnameOf, troublesOf } from './names.js';
 
 const AGAIN_MS = 20000;
 const AGAIN_MOST = 30;
+const NEW_S = 1800;
+const FRESH_S = 60;
 
 function verdictOf(troubles) {
 	if (!troubles)
@@ -79,16 +82,32 @@ class Preflight {
 		this.draw();
 	}
 
+	hostnamesChanged() {
+		this.draw();
+		if (this.ctx.session.mayChange)
+			this.look();
+	}
+
 	/* While a certificate is waited for. */
 	get #waits() {
 		const { resource } = this;
 		return this.ctx.session.mayChange && isObtained(resource) && !resource.certificates.length;
 	}
 
+	/* What was seen last, by whomever. */
+	async recall() {
+		const { items } = await this.ctx.api.list('/diagnoses', 'diagnoses', { resource: this.resource.id, page_size: 1 });
+		this.#diagnosis = items.length ? await this.ctx.api.get(`/diagnoses/${items[0].id}`) : null;
+		this.draw();
+	}
+
 	async follow() {
+		await this.recall().catch(() => {});
+		const is_new = now() - this.resource.created_s < NEW_S && now() - (this.#diagnosis?.at_s || 0) > FRESH_S;
+		if (this.#waits || (is_new && this.ctx.session.mayChange))
+			await this.look();
 		if (!this.#waits)
 			return;
-		await this.look();
 		const timer = setInterval(() => {
 			this.#asked += 1;
 			if (!this.#waits || this.#problem || this.#asked > AGAIN_MOST)
@@ -108,7 +127,7 @@ export function targetOf(resource) {
 
 /**
  * @param {Object} ctx @param {import('./acts.js').State} state kept as it is now by the page
- * @returns {{node: HTMLElement, draw: function(): void}}
+ * @returns {{node: HTMLElement, hostnamesChanged: function(): void}}
  */
 export function preflight(ctx, state) {
 	const self = new Preflight(ctx, state);

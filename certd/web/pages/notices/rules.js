@@ -112,17 +112,9 @@ async function remove(ctx, list, rule) {
 
 function actsOf(ctx, list, rule, hooks) {
 	return h('span.row', button('Change', { small: true, title: `Change the rule for "${eventTitle(rule.event)}"`, run: () => edit(ctx, list, rule, hooks) }), moreMenu(`Acts on the rule for "${eventTitle(rule.event)}"`, [
-		{ label: rule.disabled ? 'Turn on' : 'Turn off', icon: rule.disabled ? 'play' : 'pause', run: () => act(() => toggle(ctx, list, rule)) },
+		{ label: rule.disabled ? 'Turn on' : 'Turn off', icon: rule.disabled ? 'play' : 'pause', run: () => toggle(ctx, list, rule) },
 		{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, list, rule) },
 	]));
-}
-
-async function act(run) {
-	try {
-		await run();
-	} catch (problem) {
-		toast(problem.title || 'That did not work', { kind: 'bad', text: problem.detail || problem.message });
-	}
 }
 
 /* ---- the tab ---- */
@@ -156,7 +148,7 @@ export async function rules(ctx) {
 				{ label: 'When', class: 'main', cell: eventCell },
 				{ label: 'Told to', cell: rule => toldCell(rule, hooks) },
 				{ label: 'State', class: 'fit', cell: rule => rule.disabled ? badge('neutral', 'Off') : badge('good', 'On') },
-				may ? { label: '', class: 'fit acts', cell: rule => actsOf(ctx, list, rule, hooks) } : null,
+				may ? { label: '', class: 'acts', cell: rule => actsOf(ctx, list, rule, hooks) } : null,
 			].filter(Boolean),
 			empty: { icon: 'notice', title: 'No rules', text: 'Nobody is told of anything here. A rule says which event is told to whom.', actions: may ? [add()] : null },
 		});

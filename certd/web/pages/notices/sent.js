@@ -7,7 +7,7 @@ import { button } from '../../lib/button.js';
 import { h, mount } from '../../lib/dom.js';
 import { field } from '../../lib/form.js';
 import { formDialog } from '../../lib/form_dialog.js';
-import { when } from '../../lib/format.js';
+import { sentence, when } from '../../lib/format.js';
 import { eventTitle, noticeBadge, noticeNext, recipientText, webhookNames } from '../../lib/notices.js';
 import { objectLink } from '../../lib/object_link.js';
 import { href } from '../../lib/router.js';
@@ -41,7 +41,7 @@ async function retry(ctx, list, notice) {
 }
 
 function troubleNote(trouble) {
-	return trouble ? note('bad', 'No mail is sent now.', { text: `${trouble} Notices wait, and are sent once that is mended. Webhooks are not affected.` }) : null;
+	return trouble ? note('bad', 'No mail is sent now.', { text: `${sentence(trouble)} Notices wait, and are sent once that is mended. Webhooks are not affected.` }) : null;
 }
 
 /** @param {Object} ctx the page's context @returns {Promise<function(): Node>} */
@@ -61,10 +61,10 @@ export async function sent(ctx) {
 			columns: [
 				{ label: 'About', class: 'main', cell: notice => [h('a', { href: href(`/notices/${notice.id}`) }, notice.subject), h('span.under', eventTitle(notice.event), ' · ', objectLink(notice.object))] },
 				{ label: 'To', cell: notice => recipientText(notice.recipient, names) },
-				{ label: 'State', cell: notice => [noticeBadge(notice), h('span.under', noticeNext(notice)), notice.problem && notice.state !== 'sent' ? h('span.under', notice.problem) : null] },
-				{ label: 'Since', class: 'fit', cell: notice => when(notice.created_s) },
+				{ label: 'State', cell: notice => [noticeBadge(notice), h('span.under', noticeNext(notice)), notice.problem && notice.state !== 'sent' ? h('span.under', sentence(notice.problem)) : null] },
 				accountColumn(ctx),
-				ctx.session.mayManage ? { label: '', class: 'fit bare', cell: notice => notice.state === 'failed' ? button('Try again', { small: true, icon: 'retry', run: () => retry(ctx, list, notice) }) : null } : null,
+				{ label: 'Since', class: 'fit', cell: notice => when(notice.created_s, 'both') },
+				ctx.session.mayManage ? { label: '', class: 'acts', cell: notice => notice.state === 'failed' ? button('Try again', { small: true, icon: 'retry', run: () => retry(ctx, list, notice) }) : null } : null,
 			].filter(Boolean),
 			empty: { icon: 'notice', title: 'Nothing was told yet', text: 'As soon as something happens that a rule is about, what is sent to whom stands here, with what the other side answered.' },
 		});

@@ -82,18 +82,10 @@ async function test(ctx, list, hook) {
 		: note('bad', 'A test event was not delivered.', { text: result.detail }) });
 }
 
-async function act(run) {
-	try {
-		await run();
-	} catch (problem) {
-		toast(problem.title || 'That did not work', { kind: 'bad', text: problem.detail || problem.message });
-	}
-}
-
 function actsOf(ctx, list, hook) {
 	return h('span.row', button('Test', { small: true, title: `Send a test event to ${hook.name}`, run: () => test(ctx, list, hook) }), moreMenu(`Acts on ${hook.name}`, [
 		{ label: 'Change', icon: 'edit', run: () => change(ctx, list, hook) },
-		{ label: hook.disabled ? 'Turn on' : 'Turn off', icon: hook.disabled ? 'play' : 'pause', run: () => act(() => toggle(ctx, list, hook)) },
+		{ label: hook.disabled ? 'Turn on' : 'Turn off', icon: hook.disabled ? 'play' : 'pause', run: () => toggle(ctx, list, hook) },
 		'-',
 		{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, list, hook) },
 	]));
@@ -121,9 +113,9 @@ export async function webhooks(ctx) {
 			columns: [
 				{ label: 'Name', class: 'main', cell: hook => [h('strong', hook.name), h('span.under', hook.url)] },
 				{ label: 'State', cell: stateCell },
-				{ label: 'Last attempt', class: 'fit', cell: hook => hook.last_s ? when(hook.last_s, 'relative') : h('span.quiet', 'never') },
 				accountColumn(ctx),
-				may ? { label: '', class: 'fit acts', cell: hook => actsOf(ctx, list, hook) } : null,
+				{ label: 'Last attempt', class: 'fit', cell: hook => hook.last_s ? when(hook.last_s, 'relative') : h('span.quiet', 'Never') },
+				may ? { label: '', class: 'acts', cell: hook => actsOf(ctx, list, hook) } : null,
 			].filter(Boolean),
 			empty: { icon: 'link', title: 'No webhooks yet', text: 'A webhook is told of events by a signed request: for a chat, a ticket system, a script of your own.', actions: may ? [adding()] : null },
 		});

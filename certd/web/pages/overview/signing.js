@@ -67,7 +67,8 @@ function draw(view) {
 }
 
 function edgeOf(series, span, top, only) {
-	const name = series.identity.replace(/^edge\//, '') || 'All others';
+	const [, edge] = /^edge\/(.+)$/.exec(series.identity) || [];
+	const name = edge || series.identity || 'All others';
 	const points = series.points.filter(point => point.at_s >= span.from_s);
 	const sum = key => points.reduce((n, point) => n + point[key], 0);
 	const signed = points.filter(point => point.signatures);
@@ -76,7 +77,7 @@ function edgeOf(series, span, top, only) {
 	const common = { ...span, time, bare: true };
 	const rate = value => number(Number(value.toFixed(value < 1 ? 2 : value < 10 ? 1 : 0)));
 	return h('section.multiple', { 'aria-label': name },
-		h('div.head', only ? null : h('h3', series.identity ? h('a', { href: href(`/edges/${encodeURIComponent(name)}`) }, name) : name),
+		h('div.head', only ? null : h('h3', edge ? h('a', { href: href(`/edges/${encodeURIComponent(edge)}`) }, edge) : name),
 			refusals ? badge('notice', plural(refusals, 'refusal')) : null),
 		h('div.reads', readOf('per second', rate(sum('signatures') / (span.to_s - span.from_s))),
 			readOf('median', signed.length ? microseconds(middle(signed.map(point => point.p50_us))) : '–'),

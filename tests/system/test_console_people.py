@@ -312,8 +312,8 @@ def test_rules_say_who_is_told_and_what_was_told_is_seen(bed, page):
     look(page)
     page.get_by_role("tab", name="Rules").click()
     rule = row(page, "A first certificate was obtained")
-    row(page, "A certificate expires soon").get_by_text("14, 7, 1, 0 days before|days before"
-                                                        ).first()
+    row(page, "A certificate expires soon").get_by_text(re.compile(" days before$")
+                                                        ).expect_visible()
     look(page, "notices-rules", phone=True)
     page.get_by_role("button", name="Add a rule").click()
     dialog = page.get_by_role("dialog", name="Add a rule")
@@ -342,17 +342,12 @@ def test_rules_say_who_is_told_and_what_was_told_is_seen(bed, page):
     look(page, "notice")
     # Off again.
     go(page, "/notices?tab=rules", "Notices")
-    act(page, 'the rule for "A first certificate was obtained"', "Delete") if (
-        rule.count() == 1) else act_last(page, rule)
+    rule.filter(has_text="ops@acme.test").get_by_role(
+        "button", name=re.compile("^Acts on the rule")).click()
+    page.locator(".menu").get_by_role("button", name="Delete").filter(visible=True).click()
     button(page.get_by_role("dialog"), "Delete rule").click()
     rule.filter(has_text="ops@acme.test").expect_hidden()
     stop_mails(bed, page, mail)
-
-
-def act_last(page, rules):
-    mine = rules.filter(has_text="ops@acme.test")
-    mine.get_by_role("button", name=re.compile("^Acts on the rule")).click()
-    page.locator(".menu").get_by_role("button", name="Delete").filter(visible=True).click()
 
 
 def stop_mails(bed, page, mail):
@@ -420,10 +415,9 @@ def test_an_operator_sees_authorities_and_gives_an_account_a_new_key(bed, visits
     assert authority.get_by_role("link").first().get_attribute("href") != key
     bed.pebble.stop_ca()
     try:
-        page.allow(502, "/v1/authorities/.*").allow(503, "/v1/authorities/.*")
-        page.allow(409, "/v1/authorities/.*")
         button(authority, "Check now").click()
-        page.locator(".toasts .note.bad").expect_visible(60)
+        page.expect_text("pebble cannot be used.", 60)
+        authority.get_by_role("alert").filter(has_text="no answer").expect_visible()
         page.check_axe()
     finally:
         bed.pebble.start()

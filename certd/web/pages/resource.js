@@ -14,7 +14,7 @@ import { moreMenu } from '../lib/menu.js';
 import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
 import { certificatesOf } from '../lib/resource/certificates.js';
 import { editDelivery, editHostnames, editMode, editName } from '../lib/resource/edit.js';
-import { MODES, httpsBadge, modeText } from '../lib/resource/modes.js';
+import { MODES, httpsBadge, modeText, warningText } from '../lib/resource/modes.js';
 import { preflight, targetOf } from '../lib/resource/preflight.js';
 import { href } from '../lib/router.js';
 import { note, progress, stateBadge } from '../lib/status.js';
@@ -52,18 +52,12 @@ function together(run) {
 
 /* ---- its parts ---- */
 
-/* They begin as after the resource's name, or with a subject of their own. */
-function sentence(warning) {
-	const said = /^(has|serves) /.test(warning) ? `It ${warning}` : warning[0].toUpperCase() + warning.slice(1);
-	return said.replace(/\.*$/, '.');
-}
-
 /* What a change under way meets is said beside its steps. */
 const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
 
 function warnings({ resource }) {
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !OF_CHANGE.test(each)).map(each => note('notice', sentence(each))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each)).map(each => note('notice', warningText(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }

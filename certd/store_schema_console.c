@@ -123,6 +123,9 @@ const char store_schema_console[] =
     " UNIQUE (object, event, occasion, recipient)) STRICT;"
     "CREATE INDEX notice_mail_due ON notice (next_s)"
     " WHERE next_s IS NOT NULL AND webhook = 0;"
+    /* Accounts take turns. */
+    "CREATE INDEX notice_mail_by_account ON notice (account, next_s)"
+    " WHERE next_s IS NOT NULL AND webhook = 0;"
     "CREATE INDEX notice_webhook_due ON notice (webhook, next_s)"
     " WHERE next_s IS NOT NULL AND webhook <> 0;"
     /* What may be dealt with before it is sent. */

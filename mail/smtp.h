@@ -2,6 +2,7 @@
 #ifndef MAIL_SMTP_H
 #define MAIL_SMTP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/scoped.h"
@@ -65,6 +66,9 @@ enum smtp_end {
 struct smtp_result {
 	enum smtp_end end;
 	int code; /* the server's last one; 0: it said nothing */
+	/* TEMPORARY, said of the recipient or the message: another one may go
+	 * through. */
+	bool is_of_message;
 	/* What is wrong, with the server's own words, fit to be seen; "" when
 	 * it was sent. */
 	char why[SMTP_WHY_MAX];

@@ -114,6 +114,10 @@ smtp_judge(const struct smtp_lane *lane, CURLcode code, const char *curls_word,
 {
 	*ret_result = (struct smtp_result){ .end = end_of(lane, code),
 		.code = lane->reply.code };
+	/* 421 ends the connection, whatever it answers (RFC 5321 3.8). */
+	ret_result->is_of_message =
+	    ret_result->end == SMTP_TEMPORARY && lane->reply.code / 100 == 4 &&
+	    lane->reply.code != 421 && lane->stage >= SMTP_RECIPIENT;
 	if (curls_word[0] == 0)
 		curls_word = curl_easy_strerror(code);
 	if (code != CURLE_OK)

@@ -307,6 +307,7 @@ notice_post_mail(struct notice_post *post, const struct notice_post_mail *mail,
 	atomic_store(&post->is_connected, true);
 	smtp_send(post->smtp, message, &sent);
 	set_result(ret_result, end_of_smtp(sent.end), sent.why);
+	ret_result->is_of_message = sent.is_of_message;
 }
 
 void

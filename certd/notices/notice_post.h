@@ -40,6 +40,9 @@ struct notice_post_result {
 	enum notice_post_end end;
 	char why[NOTICE_POST_WHY_MAX]; /* "" when it was sent */
 	int64_t retry_after_s;         /* -1: not said */
+	/* Of a mail, TEMPORARY: said of this one or its recipient, while others
+	 * may go through. */
+	bool is_of_message;
 	bool is_gone; /* the webhook's receiver wants no more (410) */
 };
 

@@ -35,7 +35,9 @@ struct notice_sender {
 	uint64_t n_wakes;
 	/* No mail before then; 0: at once.  Monotonic. */
 	int64_t mail_rests_until_ns;
-	unsigned mail_failures; /* in a row */
+	unsigned mail_failures;    /* in a row */
+	unsigned mail_putting_off; /* likewise, of single mails */
+	int64_t last_account;      /* whose turn for mail it was last */
 	char trouble[NOTICE_POST_WHY_MAX];
 	struct sender_busy busy[SENDER_HOOKS];
 	int64_t last_hook; /* whose turn it was last */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Sending one mail; see notice_sender.h.  What a server says of one recipient
- * is that notice's alone.  When it takes no mail at all, all of them rest, and
- * one is tried from time to time: five minutes where a person must see to it,
- * else a minute, doubled up to five.
+ * Sending one mail; see notice_sender.h.  Accounts take turns, and what is
+ * about the whole goes before them.  What a server says of one recipient is
+ * that notice's alone.  When it takes no mail at all, all of them rest, and one
+ * is tried from time to time: five minutes where a person must see to it, else
+ * a minute, doubled up to five.
  */
 
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 #define CONFIG_REST_S 300
 #define FAILURE_REST_S 60
 #define FAILURES 3 /* in a row: it is not the recipients */
+#define PUT_OFF 50 /* single mails, in a row: nor is it then */
 #define URL_MAX (NOTICE_TOKEN_MAX + 400)
 
 /* ---- claiming ---- */
@@ -49,14 +51,30 @@ is_due(struct notice_sender *sender, bool *ret_is)
 		   : store_notices_is_due(tx, true, store_now_s(), ret_is);
 }
 
+/* Whose turn it was; it is that account's now, unless it is 0. */
+static int64_t
+take_turn(struct notice_sender *sender, int64_t account)
+{
+	int64_t last;
+
+	pthread_mutex_lock(&sender->mutex);
+	last = sender->last_account;
+	if (account > 0)
+		sender->last_account = account;
+	pthread_mutex_unlock(&sender->mutex);
+	return last;
+}
+
 static struct status
-claim_in(struct db_tx *tx, struct notice_row *row, struct notice_body *body,
-    bool *ret_stands)
+claim_in(struct notice_sender *sender, struct db_tx *tx, struct notice_row *row,
+    struct notice_body *body, bool *ret_stands)
 {
 	const int64_t now_s = store_now_s();
-	struct status st =
-	    store_notices_claim_mail(tx, now_s, now_s + SENDER_CLAIM_S, row);
+	struct status st = store_notices_claim_mail(
+	    tx, now_s, now_s + SENDER_CLAIM_S, take_turn(sender, 0), row);
 
+	if (!failed(st))
+		take_turn(sender, row->account);
 	if (!failed(st))
 		st = notice_sender_check(tx, row, ret_stands);
 	if (!failed(st) && *ret_stands)
@@ -73,7 +91,7 @@ claim(struct notice_sender *sender, struct notice_row *row,
 
 	return failed(st) ? st
 			  : store_commit(sender->config.store, tx,
-				claim_in(tx, row, body, ret_stands));
+				claim_in(sender, tx, row, body, ret_stands));
 }
 
 /* ---- the mail ---- */
@@ -209,11 +227,20 @@ rest_all(struct notice_sender *sender, const char *why, int64_t rest_s)
 	sender->mail_rests_until_ns = clock_mono_ns() + rest_s * NS_PER_S;
 }
 
+/* With the mutex held. */
+static void
+count_failure(
+    struct notice_sender *sender, unsigned *n, unsigned most, const char *why)
+{
+	if (++*n < most)
+		return;
+	rest_all(sender, why,
+	    *n - most < 2 ? FAILURE_REST_S << (*n - most) : CONFIG_REST_S);
+}
+
 static void
 learn(struct notice_sender *sender, const struct notice_post_result *result)
 {
-	unsigned doubled;
-
 	pthread_mutex_lock(&sender->mutex);
 	switch (result->end) {
 	case POST_SENT:
@@ -221,18 +248,19 @@ learn(struct notice_sender *sender, const struct notice_post_result *result)
 		if (sender->trouble[0] != 0)
 			log_info("mail is sent again");
 		sender->trouble[0] = 0;
-		sender->mail_failures = 0;
+		sender->mail_failures = sender->mail_putting_off = 0;
 		sender->mail_rests_until_ns = 0;
 		break;
 	case POST_CONFIG:
 		rest_all(sender, result->why, CONFIG_REST_S);
 		break;
 	case POST_TEMPORARY:
-		if (++sender->mail_failures < FAILURES)
-			break;
-		doubled = sender->mail_failures - FAILURES;
-		rest_all(sender, result->why,
-		    doubled < 2 ? FAILURE_REST_S << doubled : CONFIG_REST_S);
+		if (result->is_of_message)
+			count_failure(sender, &sender->mail_putting_off,
+			    PUT_OFF, result->why);
+		else
+			count_failure(sender, &sender->mail_failures, FAILURES,
+			    result->why);
 	}
 	pthread_mutex_unlock(&sender->mutex);
 }

@@ -23,6 +23,8 @@
 #define NOTICE_PROBLEM_MAX 301
 /* Given up when it was tried for so long. */
 #define NOTICE_PATIENCE_S (3 * INT64_C(86400))
+/* A claim that lasts longer was made by a clock that was ahead, and is none. */
+#define NOTICE_CLAIM_MOST_S INT64_C(3600)
 
 struct notice_row {
 	int64_t id, account; /* account 0: about the whole */
@@ -87,10 +89,13 @@ STATUS store_notices_is_due(
 /* When the next one will be; 0: none. */
 STATUS store_notices_next(struct db_tx *tx, bool mail, int64_t *ret_next_s);
 
-/* The mail that is due for the longest time and that nobody has claimed, from
- * here on the caller's till then.  NOT_FOUND: there is none. */
+/*
+ * A mail that is due and that nobody has claimed, from here on the caller's
+ * till then: what is about the whole first, then accounts in turn, round from
+ * after, of each what is due for the longest time.  NOT_FOUND: there is none.
+ */
 STATUS store_notices_claim_mail(struct db_tx *tx, int64_t now_s,
-    int64_t until_s, struct notice_row *ret_row);
+    int64_t until_s, int64_t after, struct notice_row *ret_row);
 
 /*
  * The same for webhooks, one at a time for each: goes through those with

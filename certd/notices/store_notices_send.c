@@ -13,6 +13,8 @@
 
 #define MAIL "n.next_s IS NOT NULL AND n.webhook = 0"
 #define HOOK "n.next_s IS NOT NULL AND n.webhook <> 0"
+/* Looked at in turn for one with mail that is due. */
+#define ACCOUNTS_AT_A_CLAIM 64
 
 /* ---- when ---- */
 
@@ -92,22 +94,80 @@ claim(struct db_tx *tx, int64_t until_s, struct notice_row *row)
 	    DB_VALUES(db_int(row->id), db_int(until_s)));
 }
 
-STATUS
-store_notices_claim_mail(struct db_tx *tx, int64_t now_s, int64_t until_s,
-    struct notice_row *ret_row)
+/* Of all, the one that is due for the longest time. */
+static struct status
+oldest_mail(struct db_tx *tx, int64_t now_s, struct notice_row *ret_row)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
-	struct notice_row row;
 	struct status st = db_query(tx, &rows,
 	    STORE_NOTICES_COLUMNS
 	    " FROM notice n INDEXED BY notice_mail_due"
 	    " LEFT JOIN account a ON a.id = n.account"
-	    " WHERE " MAIL " AND n.next_s <= ?1 AND n.claimed_until_s <= ?1"
-	    " ORDER BY n.next_s LIMIT 1",
-	    DB_VALUES(db_int(now_s)));
+	    " WHERE " MAIL " AND n.next_s <= ?1 AND (n.claimed_until_s <= ?1"
+	    " OR n.claimed_until_s > ?2) ORDER BY n.next_s LIMIT 1",
+	    DB_VALUES(db_int(now_s), db_int(now_s + NOTICE_CLAIM_MOST_S)));
 
-	if (!failed(st))
-		st = store_notices_first(rows, &row);
+	return failed(st) ? st : store_notices_first(rows, ret_row);
+}
+
+/* The same of an account. */
+static struct status
+mail_of(struct db_tx *tx, int64_t account, int64_t now_s,
+    struct notice_row *ret_row)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct status st = db_query(tx, &rows,
+	    STORE_NOTICES_COLUMNS
+	    " FROM notice n INDEXED BY notice_mail_by_account"
+	    " LEFT JOIN account a ON a.id = n.account"
+	    " WHERE n.account = ?3 AND " MAIL " AND n.next_s <= ?1"
+	    " AND (n.claimed_until_s <= ?1 OR n.claimed_until_s > ?2)"
+	    " ORDER BY n.next_s LIMIT 1",
+	    DB_VALUES(db_int(now_s), db_int(now_s + NOTICE_CLAIM_MOST_S),
+		db_int(account)));
+
+	return failed(st) ? st : store_notices_first(rows, ret_row);
+}
+
+/* Of accounts after bounds[0], up to and with bounds[1]; *steps are left. */
+static struct status
+mail_in_turn(struct db_tx *tx, const int64_t bounds[2], int64_t now_s,
+    unsigned *steps, struct notice_row *ret_row)
+{
+	int64_t account = bounds[0];
+	struct status st = store_no_such("nothing is due");
+
+	while (st.code == STATUS_NOT_FOUND && *steps > 0) {
+		--*steps;
+		st = db_number(tx, &account,
+		    "SELECT n.account FROM notice n"
+		    " INDEXED BY notice_mail_by_account WHERE n.account > ?1"
+		    " AND n.account <= ?2 AND " MAIL
+		    " ORDER BY n.account LIMIT 1",
+		    DB_VALUES(db_int(account), db_int(bounds[1])));
+		if (failed(st))
+			return st;
+		st = mail_of(tx, account, now_s, ret_row);
+	}
+	return st;
+}
+
+STATUS
+store_notices_claim_mail(struct db_tx *tx, int64_t now_s, int64_t until_s,
+    int64_t after, struct notice_row *ret_row)
+{
+	const int64_t rest[2] = { after, INT64_MAX }, begin[2] = { 0, after };
+	unsigned steps = ACCOUNTS_AT_A_CLAIM;
+	struct notice_row row;
+	struct status st = mail_of(tx, 0, now_s, &row);
+
+	if (st.code == STATUS_NOT_FOUND)
+		st = mail_in_turn(tx, rest, now_s, &steps, &row);
+	if (st.code == STATUS_NOT_FOUND)
+		st = mail_in_turn(tx, begin, now_s, &steps, &row);
+	/* So many have none that is due: whoever has. */
+	if (st.code == STATUS_NOT_FOUND)
+		st = oldest_mail(tx, now_s, &row);
 	if (!failed(st))
 		st = claim(tx, until_s, &row);
 	if (!failed(st))
@@ -144,7 +204,9 @@ go_round(struct db_tx *tx, const struct store_notices_turn *turn, int64_t from,
 		    turn->may_take(turn->ctx, tx, webhook)) {
 			st = first_of_webhook(tx, webhook, ret_row);
 			if (failed(st) ||
-			    ret_row->claimed_until_s <= turn->now_s)
+			    ret_row->claimed_until_s <= turn->now_s ||
+			    ret_row->claimed_until_s >
+				turn->now_s + NOTICE_CLAIM_MOST_S)
 				return failed(st)
 					   ? st
 					   : claim(tx, turn->until_s, ret_row);

@@ -184,6 +184,8 @@ finish(const char *to, struct notice_post_result *ret)
 				snprintf(ret->why, sizeof(ret->why), "%s",
 				    fake.rules[i].why);
 				ret->is_gone = strcmp(ret->why, "gone") == 0;
+				ret->is_of_message =
+				    strncmp(ret->why, "450", 3) == 0;
 				return;
 			}
 }

@@ -24,7 +24,8 @@ struct post_fake_sent {
 void post_fake_reset(void);
 /* No mail server is configured. */
 void post_fake_without_mail(void);
-/* What is sent to that address or URL ends so from now on; "*": all others. */
+/* What is sent to that address or URL ends so from now on; "*": all others.
+ * "gone" is a 410, and what begins with 450 is said of the one mail. */
 void post_fake_set(const char *to, enum notice_post_end end, const char *why);
 /* The next deliveries stay until post_fake_release. */
 void post_fake_hold(void);

@@ -539,7 +539,8 @@ class Page(Chain):
             if one["impact"] in ("serious", "critical"):
                 self.context.axe.append(
                     f"axe ({one['impact']}) on {where}: {one['help']} [{one['id']}]" + "".join(
-                        f"\n    {node['target']}: {node['html'][:200]} ({node['why']})" for node in one["nodes"]))
+                        f"\n    {node['target']}: {node['html'][:200]}\n    {node['why']}"
+                        for node in one["nodes"]))
 
     # ---- what it saw ----
 

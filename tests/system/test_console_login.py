@@ -41,7 +41,8 @@ def outside(bed, visits, path="/login", heading=LOGIN, **options):
 
 def stored(page):
     """All that the page keeps in the browser."""
-    return page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    return page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
 
 
 # ---- by link ----
@@ -304,6 +305,7 @@ def test_a_required_second_factor_is_set_up_before_anything_else(bed, visits):
     at(page, "Set up a second factor")
     look(page, "second-factor")
     go(page, "/certificates", "Set up a second factor")
-    page.get_by_role("textbox", name="Code").fill(totp(page.locator("main code").first().text_content()))
+    secret = page.locator("main code").first().text_content()
+    page.get_by_role("textbox", name="Code").fill(totp(secret))
     button(page, "Turn on").click()
     at(page, "Overview")

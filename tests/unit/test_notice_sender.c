@@ -244,6 +244,89 @@ after_three_in_a_row_it_is_the_server_and_not_the_recipients(void **state)
 }
 
 static void
+what_is_said_of_single_recipients_stops_no_other(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	char trouble[NOTICE_POST_WHY_MAX];
+
+	for (int i = 0; i < 20; i++)
+		notices_desk_queue(nd, ADA, 0);
+	notices_desk_queue(nd, EVE, 0);
+	post_fake_set(ADA, POST_TEMPORARY, "450 greylisted");
+	assert_int_equal(send_mails(sender), 21);
+	assert_int_equal(post_fake_count_to(EVE), 1);
+	notice_sender_trouble(sender, trouble);
+	assert_string_equal(trouble, "");
+	notice_sender_free(sender);
+}
+
+static void
+a_server_that_puts_off_each_single_mail_is_let_rest_too(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	char trouble[NOTICE_POST_WHY_MAX];
+
+	for (int i = 0; i < 60; i++)
+		notices_desk_queue(nd, ADA, 0);
+	post_fake_set("*", POST_TEMPORARY, "450 greylisted");
+	assert_int_equal(send_mails(sender), 50);
+	notice_sender_trouble(sender, trouble);
+	assert_string_equal(trouble, "450 greylisted");
+	notice_sender_free(sender);
+}
+
+/* Of an account, queued by hand. */
+static void
+queue_of(struct notices_desk *nd, int64_t account, const char *recipient)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql),
+	    "UPDATE notice SET account = %lld, event = CASE %lld WHEN 0 THEN 11"
+	    " ELSE event END WHERE id = %lld",
+	    (long long)account, (long long)account,
+	    (long long)notices_desk_queue(nd, recipient, 0));
+	notices_desk_run(nd, sql);
+}
+
+static void
+accounts_take_turns_and_the_whole_goes_before_them(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+
+	for (int i = 0; i < 30; i++)
+		queue_of(nd, nd->desk->acme, ADA);
+	queue_of(nd, nd->desk->other, "olga@other.example");
+	queue_of(nd, nd->desk->other, "olga@other.example");
+	queue_of(nd, 0, "ops@example.net");
+	assert_int_equal(send_mails(sender), 33);
+	assert_string_equal(post_fake_at(0)->to, "ops@example.net");
+	assert_string_equal(post_fake_at(1)->to, ADA);
+	assert_string_equal(post_fake_at(2)->to, "olga@other.example");
+	assert_string_equal(post_fake_at(3)->to, ADA);
+	assert_string_equal(post_fake_at(4)->to, "olga@other.example");
+	notice_sender_free(sender);
+}
+
+static void
+a_mail_is_found_behind_many_accounts_whose_mail_is_not_due(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+
+	for (int i = 0; i < 100; i++)
+		queue_of(nd, 1000 + i, ADA);
+	notices_desk_run(nd, "UPDATE notice SET next_s = next_s + 3600");
+	queue_of(nd, 2000, EVE);
+	assert_int_equal(send_mails(sender), 1);
+	assert_string_equal(post_fake_at(0)->to, EVE);
+	notice_sender_free(sender);
+}
+
+static void
 without_a_server_mail_waits_for_three_days_and_is_given_up(void **state)
 {
 	struct notices_desk *nd = *state;
@@ -294,13 +377,14 @@ what_one_has_claimed_another_leaves_alone_until_the_claim_ends(void **state)
 	struct db_tx *tx = notices_desk_write(nd);
 
 	notices_desk_commit(
-	    nd, tx, store_notices_claim_mail(tx, now_s, now_s + 600, &mine));
+	    nd, tx, store_notices_claim_mail(tx, now_s, now_s + 600, 0, &mine));
 	assert_int_equal(mine.id, id);
 	assert_int_equal(send_mails(sender), 0);
 	/* That one has died; the row is free again. */
 	tx = notices_desk_write(nd);
 	notices_desk_commit(nd, tx,
-	    store_notices_claim_mail(tx, now_s + 601, now_s + 1200, &theirs));
+	    store_notices_claim_mail(
+		tx, now_s + 601, now_s + 1200, 0, &theirs));
 	/* And its late word does not count. */
 	mine.state = NOTICE_FAILED;
 	mine.next_s = 0;
@@ -312,6 +396,23 @@ what_one_has_claimed_another_leaves_alone_until_the_claim_ends(void **state)
 	tx = notices_desk_write(nd);
 	notices_desk_commit(nd, tx, store_notices_save(tx, &theirs));
 	assert_int_equal(load(nd, id).state, NOTICE_SENT);
+	notice_sender_free(sender);
+}
+
+static void
+a_claim_of_a_clock_that_was_ahead_holds_up_nothing(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	int64_t hook = notices_desk_webhook(nd, "a", "https://a.example/");
+
+	notices_desk_queue(nd, ADA, 0);
+	notices_desk_queue(nd, "webhook", hook);
+	notices_desk_run(
+	    nd, "UPDATE notice SET claimed_until_s = created_s + 31536000");
+	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(send_hooks(sender), 1);
+	assert_int_equal(post_fake_count(), 2);
 	notice_sender_free(sender);
 }
 
@@ -520,9 +621,14 @@ main(void)
 		T(what_cannot_be_sent_now_is_tried_again_for_three_days),
 		T(a_server_that_takes_no_mail_has_all_of_it_wait_and_says_why),
 		T(after_three_in_a_row_it_is_the_server_and_not_the_recipients),
+		T(what_is_said_of_single_recipients_stops_no_other),
+		T(a_server_that_puts_off_each_single_mail_is_let_rest_too),
+		T(accounts_take_turns_and_the_whole_goes_before_them),
+		T(a_mail_is_found_behind_many_accounts_whose_mail_is_not_due),
 		T(without_a_server_mail_waits_for_three_days_and_is_given_up),
 		T(who_wants_none_any_more_gets_none_of_what_waits),
 		T(what_one_has_claimed_another_leaves_alone_until_the_claim_ends),
+		T(a_claim_of_a_clock_that_was_ahead_holds_up_nothing),
 		T(two_senders_on_one_database_send_each_notice_once),
 		T(a_webhook_is_told_in_order_with_its_own_secret),
 		T(a_webhook_that_fails_rests_with_all_that_waits_for_it),

@@ -525,6 +525,27 @@ a_recipient_that_is_put_off_is_temporary(void **state)
 }
 
 static void
+what_is_put_off_for_one_message_is_told_from_what_is_for_all(void **state)
+{
+	const struct smtp_config config = config_of(SMTP_NO_TLS);
+	struct smtp_result result;
+
+	(void)state;
+	server.rcpt = "451 4.7.1 grey\r\n";
+	result = send_one(&config);
+	assert_true(result.is_of_message);
+	server.rcpt = "421 4.3.2 closing\r\n";
+	result = send_one(&config);
+	assert_int_equal(result.end, SMTP_TEMPORARY);
+	assert_false(result.is_of_message);
+	server.rcpt = "250 ok\r\n";
+	server.mail = "451 4.3.2 not now\r\n";
+	result = send_one(&config);
+	assert_int_equal(result.end, SMTP_TEMPORARY);
+	assert_false(result.is_of_message);
+}
+
+static void
 a_message_that_is_refused_is_permanent(void **state)
 {
 	(void)state;
@@ -949,6 +970,8 @@ main(void)
 		TEST(many_threads_share_the_connections),
 		TEST(a_recipient_that_is_refused_is_permanent),
 		TEST(a_recipient_that_is_put_off_is_temporary),
+		TEST(
+		    what_is_put_off_for_one_message_is_told_from_what_is_for_all),
 		TEST(a_message_that_is_refused_is_permanent),
 		TEST(a_message_that_is_put_off_after_its_end_is_temporary),
 		TEST(a_sender_that_is_refused_is_a_matter_of_configuration),

@@ -9,6 +9,7 @@ import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
@@ -52,12 +53,13 @@ function together(run) {
 
 /* ---- its parts ---- */
 
-/* What a change under way meets is said beside its steps. */
+/* What a change under way, or the last one, has met is said beside its steps. */
 const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
 
-function warnings({ resource }) {
+function warnings({ resource, change }) {
+	const told = change?.problem && !resource.certificates.length ? change.problem : null;
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !OF_CHANGE.test(each)).map(each => note('notice', warningText(each))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each) && !(told && each.includes(told))).map(each => note('notice', warningText(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }
@@ -80,7 +82,7 @@ function delivery({ resource }) {
 		['Origin', resource.origin ? h('div', h('code', resource.origin.host), h('div.small.quiet', { match: 'As the client came', https: 'By HTTPS', http: 'By HTTP' }[resource.origin.mode] || word(resource.origin.mode))) : h('span.quiet', 'None is named')],
 		['Network', word(resource.network)],
 		['Edge group', resource.edge_group],
-		['Created', h('span', when(resource.created_s), ' by ', resource.created_by)],
+		['Created', h('span', when(resource.created_s), ' by ', actorText(resource.created_by))],
 	]);
 }
 

@@ -132,6 +132,8 @@ const char store_schema_console[] =
     "CREATE INDEX notice_queued ON notice (event, id)"
     " WHERE next_s IS NOT NULL;"
     "CREATE INDEX notice_by_account ON notice (account, id);"
+    "CREATE INDEX notice_by_recipient ON notice (account, recipient, event,"
+    " created_s) WHERE webhook = 0;"
     "CREATE INDEX notice_by_state ON notice (account, state, id);"
     "CREATE INDEX notice_by_state_all ON notice (state, id);"
     "CREATE INDEX notice_by_object ON notice (object, id);"

@@ -154,8 +154,8 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 }
 
 static struct status
-retry_in(struct db_tx *tx, const struct api_call *call, int64_t id,
-    struct notice_row *row)
+retry_in(
+    struct db_tx *tx, struct api_call *call, int64_t id, struct notice_row *row)
 {
 	struct status st = store_notices_find(tx, call->caller, id, row);
 
@@ -165,9 +165,10 @@ retry_in(struct db_tx *tx, const struct api_call *call, int64_t id,
 		return status_fail(
 		    STATUS_FAILED_PRECONDITION, "the notice was sent already");
 	if (row->state == NOTICE_CANCELLED)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "what the notice is about has been dealt with; it is not "
-		    "sent any more");
+		return api_explain(call,
+		    status_fail(STATUS_FAILED_PRECONDITION,
+			"the notice is not sent any more"),
+		    "the notice is not sent any more: %s", row->problem);
 	st = store_notices_again(tx, id, store_now_s());
 	if (!failed(st))
 		st = notices_event(tx, call, row->account, "notice retried",

@@ -12,6 +12,7 @@
 
 #include "certd/notices/notices_int.h"
 #include "certd/notices/store_notices.h"
+#include "certd/notices/store_webhooks.h"
 #include "certd/page.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
@@ -153,6 +154,19 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 			 ret_reply);
 }
 
+/* One that is gone would be waited for for ever. */
+static struct status
+wake_webhook(struct db_tx *tx, int64_t id)
+{
+	struct webhook_row webhook;
+	struct status st = store_webhooks_load(tx, id, &webhook);
+
+	if (st.code == STATUS_NOT_FOUND)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "the webhook was deleted; the notice cannot be sent");
+	return failed(st) ? st : store_webhooks_rest(tx, id, 0, 0);
+}
+
 static struct status
 retry_in(
     struct db_tx *tx, struct api_call *call, int64_t id, struct notice_row *row)
@@ -169,7 +183,10 @@ retry_in(
 		    status_fail(STATUS_FAILED_PRECONDITION,
 			"the notice is not sent any more"),
 		    "the notice is not sent any more: %s", row->problem);
-	st = store_notices_again(tx, id, store_now_s());
+	if (row->webhook != 0)
+		st = wake_webhook(tx, row->webhook);
+	if (!failed(st))
+		st = store_notices_again(tx, id, store_now_s());
 	if (!failed(st))
 		st = notices_event(tx, call, row->account, "notice retried",
 		    "notice", id, row->recipient);

@@ -120,9 +120,6 @@ STATUS store_notices_claim_webhook(struct db_tx *tx,
 /* How it went: state, next_s, sent_s, attempts and problem, while the claim is
  * as the row has it; else another one has it, and that one's word counts. */
 STATUS store_notices_save(struct db_tx *tx, const struct notice_row *row);
-/* A webhook is left alone until then. */
-STATUS store_notices_postpone(
-    struct db_tx *tx, int64_t webhook, int64_t until_s);
 /* Queued anew, due now, for as long as a new one. */
 STATUS store_notices_again(struct db_tx *tx, int64_t id, int64_t now_s);
 

@@ -538,19 +538,36 @@ a_webhook_that_fails_rests_with_all_that_waits_for_it(void **state)
 	struct notice_sender *sender = new_sender(nd, nd->desk->store);
 	int64_t bad = notices_desk_webhook(nd, "a", "https://a.example/");
 	int64_t good = notices_desk_webhook(nd, "b", "https://b.example/");
+	int64_t last, now_s = store_now_s();
 
 	for (int i = 0; i < 5; i++) {
-		queue_hook(nd, bad);
 		queue_hook(nd, good);
+		queue_hook(nd, bad);
 	}
+	last = notices_desk_number(nd, "SELECT max(id) FROM notice");
 	post_fake_set("https://a.example/", POST_TEMPORARY, "503");
 	assert_int_equal(send_hooks(sender), 6);
 	assert_int_equal(post_fake_count_to("https://a.example/"), 1);
 	assert_string_equal(load_webhook(nd, bad).last_problem, "503");
+	/* They wait by a row of the webhook's, and are not written to. */
 	assert_int_equal(notices_desk_number(nd,
 			     "SELECT count(*) FROM notice WHERE state = 1"
 			     " AND next_s > created_s"),
-	    5);
+	    1);
+	assert_in_range(load_webhook(nd, bad).rests_s, now_s + 60, now_s + 120);
+	assert_true(load(nd, last).next_s >= now_s + 60);
+	/* Then the next one is tried, so that one which is not taken keeps no
+	 * other; and after that it rests for longer. */
+	notices_desk_run(
+	    nd, "UPDATE webhook SET rests_s = 1 WHERE failures > 0");
+	assert_int_equal(send_hooks(sender), 1);
+	assert_in_range(
+	    load_webhook(nd, bad).rests_s, now_s + 120, now_s + 180);
+	post_fake_set("https://a.example/", POST_SENT, "");
+	notices_desk_run(
+	    nd, "UPDATE webhook SET rests_s = 1 WHERE failures > 0");
+	assert_int_equal(send_hooks(sender), 3);
+	assert_int_equal(load_webhook(nd, bad).failures, 0);
 	notice_sender_free(sender);
 }
 

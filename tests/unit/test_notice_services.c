@@ -477,6 +477,12 @@ what_was_given_up_is_tried_again_and_what_was_sent_is_not(void **state)
 	    nd, "UPDATE notice SET state = 4, problem = 'dealt with'");
 	refused(nd, ASK(nd, &desk_alice, "Notices/Retry", &asked, &reply),
 	    STATUS_FAILED_PRECONDITION, "dealt with");
+	/* Of a webhook that was deleted it would wait for ever. */
+	asked.id = notices_desk_queue(nd, "webhook 7", 7);
+	notices_desk_run(
+	    nd, "UPDATE notice SET state = 3, next_s = NULL WHERE webhook = 7");
+	refused(nd, ASK(nd, &desk_alice, "Notices/Retry", &asked, &reply),
+	    STATUS_FAILED_PRECONDITION, "webhook was deleted");
 }
 
 static void

@@ -153,7 +153,9 @@ static struct status
 make_overview(struct people *people)
 {
 	const struct overview_config config = { .store = people->config.store,
-		.custody = people->config.custody };
+		.custody = people->config.custody,
+		.mail_trouble = mail_trouble,
+		.mail_ctx = people };
 
 	return overview_new(&config, &people->overview);
 }

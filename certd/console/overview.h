@@ -16,7 +16,7 @@
  */
 struct overview;
 
-#define OVERVIEW_TROUBLE_MAX 256
+#define OVERVIEW_TROUBLE_MAX 512
 
 struct overview_config {
 	struct store *store; /* all borrowed */

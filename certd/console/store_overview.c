@@ -138,39 +138,10 @@ store_overview_reminder(struct db_tx *tx, int64_t account, int64_t now_s,
 }
 
 STATUS
-store_overview_days(struct db_tx *tx, int64_t account, int kind,
-    const int64_t between_s[2],
-    bool (*each)(void *ctx, int64_t day_s, uint32_t n), void *ctx)
+store_overview_ending(struct db_tx *tx, int64_t account, int kind,
+    const int64_t between_s[2], int64_t *ret_n)
 {
-	scoped(db_rows_free) struct db_rows *rows = NULL;
-	bool row = false;
-	struct status st =
-	    account == 0
-		? db_query(tx, &rows,
-		      "SELECT not_after_s / 86400, count(*) FROM certificate"
-		      " WHERE kind = ?1 AND not_after_s >= ?2"
-		      " AND not_after_s < ?3 GROUP BY not_after_s / 86400"
-		      " ORDER BY 1",
-		      DB_VALUES(db_int(kind), db_int(between_s[0]),
-			  db_int(between_s[1])))
-		: db_query(tx, &rows,
-		      "SELECT not_after_s / 86400, count(*) FROM certificate"
-		      " WHERE account = ?4 AND kind = ?1 AND not_after_s >= ?2"
-		      " AND not_after_s < ?3 GROUP BY not_after_s / 86400"
-		      " ORDER BY 1",
-		      DB_VALUES(db_int(kind), db_int(between_s[0]),
-			  db_int(between_s[1]), db_int(account)));
-
-	if (!failed(st))
-		st = db_next(rows, &row);
-	while (!failed(st) && row) {
-		if (!each(ctx, 86400 * db_column_int(rows, 0),
-			(uint32_t)db_column_int(rows, 1)))
-			return status_fail(
-			    STATUS_RESOURCE_EXHAUSTED, "no memory");
-		st = db_next(rows, &row);
-	}
-	return st;
+	return count_ending(tx, account, kind, between_s, INT64_MAX, ret_n);
 }
 
 /* ---- what needs somebody ---- */

@@ -27,11 +27,10 @@ struct overview_counts {
 /* Counts rows of indexes: with a million certificates tens of milliseconds. */
 STATUS store_overview_counts(struct db_tx *tx, int64_t account, int64_t now_s,
     struct overview_counts *ret_counts);
-/* Certificates of a kind (certd/store_resources.h) by the day of their end, in
- * order; each returns false when memory ends. */
-STATUS store_overview_days(struct db_tx *tx, int64_t account, int kind,
-    const int64_t between_s[2],
-    bool (*each)(void *ctx, int64_t day_s, uint32_t n), void *ctx);
+/* Certificates of a kind (certd/store_resources.h) that end within [from, to).
+ */
+STATUS store_overview_ending(struct db_tx *tx, int64_t account, int kind,
+    const int64_t between_s[2], int64_t *ret_n);
 /* To OVERVIEW_REMINDER_MAX and no further. */
 #define OVERVIEW_REMINDER_MAX 1000
 STATUS store_overview_reminder(struct db_tx *tx, int64_t account, int64_t now_s,

@@ -84,6 +84,12 @@ void sessions_view_actor(
     const struct store_session *session, char ret_actor[ACTOR_MAX]);
 void sessions_view_user_actor(
     const struct store_user *user, char ret_actor[ACTOR_MAX]);
+/* Whom guesses are about, to the throttle.  Users of one address in several
+ * accounts are several: a right password of one says nothing of another's wrong
+ * ones.  account "": of all whose address it is. */
+#define SESSIONS_WHO_MAX (STORE_EMAIL_MAX + ACCOUNT_NAME_MAX)
+void sessions_view_who(
+    const char *email, const char *account, char ret_who[SESSIONS_WHO_MAX]);
 /* "", "password" or "totp" */
 const char *sessions_view_must_set(
     const struct sessions *sessions, const struct store_session *session);

@@ -79,6 +79,8 @@ static struct status
 check_code(struct use *use)
 {
 	struct throttle *throttle = use->sessions->throttle;
+	const struct store_user *user = &use->login.user;
+	char who[SESSIONS_WHO_MAX];
 	struct throttle_try try;
 	struct status st;
 	unsigned wait_s;
@@ -89,8 +91,9 @@ check_code(struct use *use)
 		return status_fail(STATUS_FAILED_PRECONDITION,
 		    "write the six digits that your authenticator shows");
 	}
-	wait_s = throttle_begin(throttle, use->login.user.email,
-	    use->call->web->address, clock_mono_ns(), &try);
+	sessions_view_who(user->email, user->account_name, who);
+	wait_s = throttle_begin(
+	    throttle, who, use->call->web->address, clock_mono_ns(), &try);
 	if (wait_s > 0)
 		return sessions_refused_wait(use->call, wait_s);
 	wait_s = throttle_code(throttle, &try, clock_mono_ns());

@@ -303,8 +303,8 @@ run(struct attempt *attempt, char ret_secret[LOGIN_SECRET_MAX],
 		st = begin(attempt, ret_secret, ret_reply);
 	if (st.code == STATUS_UNAUTHENTICATED)
 		*outcome = THROTTLE_WRONG;
-	else if (!failed(st))
-		*outcome = THROTTLE_RIGHT;
+	else if (!failed(st)) /* of others of the address it may be wrong */
+		*outcome = attempt->n > 1 ? THROTTLE_HALF : THROTTLE_RIGHT;
 	return st;
 }
 
@@ -317,14 +317,15 @@ sessions_login_create(void *ctx, struct api_call *call,
 		.call = call,
 		.asked = (const void *)request };
 	enum throttle_outcome outcome = THROTTLE_NONE;
-	char secret[LOGIN_SECRET_MAX] = "";
+	char secret[LOGIN_SECRET_MAX] = "", who[SESSIONS_WHO_MAX];
 	struct status st = check_form(attempt.asked);
 	unsigned wait_s;
 
 	if (failed(st))
 		return st;
-	wait_s = throttle_begin(sessions->throttle, attempt.asked->email,
-	    call->web->address, clock_mono_ns(), &attempt.try);
+	sessions_view_who(attempt.asked->email, attempt.asked->account, who);
+	wait_s = throttle_begin(sessions->throttle, who, call->web->address,
+	    clock_mono_ns(), &attempt.try);
 	if (wait_s > 0)
 		return sessions_refused_wait(call, wait_s);
 	st = run(&attempt, secret, &outcome, ret_reply);

@@ -116,12 +116,16 @@ static struct status
 check_current(struct change *change)
 {
 	struct throttle *throttle = change->sessions->throttle;
+	const struct store_user *user = &change->login.user;
+	char who[SESSIONS_WHO_MAX];
 	struct throttle_try try;
-	unsigned wait_s = throttle_begin(throttle, change->login.user.email,
-	    change->call->web->address, clock_mono_ns(), &try);
 	bool is_right = false;
 	struct status st;
+	unsigned wait_s;
 
+	sessions_view_who(user->email, user->account_name, who);
+	wait_s = throttle_begin(
+	    throttle, who, change->call->web->address, clock_mono_ns(), &try);
 	if (wait_s > 0)
 		return sessions_refused_wait(change->call, wait_s);
 	st = compare(change, &is_right);

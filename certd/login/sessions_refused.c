@@ -3,8 +3,10 @@
 /*
  * What is put down of log-ins that were refused.  Guessing must not fill the
  * database: each user and network has one row an hour, whose count grows, and
- * all rows of an hour together are REFUSALS_MAX.  An address that nobody has is
- * not written down, for people type passwords there by mistake.
+ * all rows of an hour together are REFUSALS_MAX.  The last of them is of all
+ * for whom there is no room: no account's, and it says nobody's address.  An
+ * address that nobody has is not written down, for people type passwords there
+ * by mistake.
  */
 
 #include <inttypes.h>
@@ -26,8 +28,10 @@ sessions_refused_wait(struct api_call *call, unsigned wait_s)
 	    wait_s);
 }
 
-/* Its row, a new one, or the last one of all, which takes what has no room.
- * The writer's turn is ours, so no other thread puts the same one down. */
+#define SHARED (REFUSALS_MAX - 1)
+
+/* Its row, a new one, or the one that is shared.  The writer's turn is ours, so
+ * no other thread puts the same one down. */
 static size_t
 count(struct sessions *sessions, int64_t user, const uint8_t network[16],
     int64_t hour, unsigned *ret_n, int64_t *ret_event)
@@ -42,15 +46,15 @@ count(struct sessions *sessions, int64_t user, const uint8_t network[16],
 	       (sessions->refusals[i].user != user ||
 		   memcmp(sessions->refusals[i].network, network, 16) != 0))
 		i++;
-	if (i == REFUSALS_MAX)
-		i = REFUSALS_MAX - 1;
-	else if (i == sessions->n_refusals) {
+	if (i == sessions->n_refusals && i < REFUSALS_MAX) {
 		sessions->n_refusals++;
-		sessions->refusals[i].user = user;
+		sessions->refusals[i].user = i == SHARED ? -1 : user;
 		memcpy(sessions->refusals[i].network, network, 16);
 		sessions->refusals[i].event = 0;
 		sessions->refusals[i].n = 0;
 	}
+	if (i == REFUSALS_MAX)
+		i = SHARED;
 	*ret_n = ++sessions->refusals[i].n;
 	*ret_event = sessions->refusals[i].event;
 	pthread_mutex_unlock(&sessions->mutex);
@@ -62,6 +66,7 @@ note(struct sessions *sessions, struct db_tx *tx, const char *address,
     const struct store_login *login)
 {
 	const int64_t user = login == NULL ? 0 : login->user.id;
+	const char *who = "no such user";
 	char object[40] = "log-in", detail[400];
 	uint8_t network[16];
 	int64_t event = 0, before;
@@ -72,10 +77,15 @@ note(struct sessions *sessions, struct db_tx *tx, const char *address,
 	throttle_network(address, network);
 	at = count(sessions, user, network, store_now_s() / 3600, &n, &event);
 	before = event;
-	if (login != NULL)
+	if (at == SHARED) {
+		login = NULL;
+		who = "others";
+	}
+	if (login != NULL) {
 		snprintf(object, sizeof(object), "user %" PRId64, user);
-	snprintf(detail, sizeof(detail), "%.100s, %u %s, last from %s",
-	    login == NULL ? "no such user" : login->user.email, n,
+		who = login->user.email;
+	}
+	snprintf(detail, sizeof(detail), "%.100s, %u %s, last from %s", who, n,
 	    n == 1 ? "time" : "times", address);
 	st = store_logins_refused(tx, login == NULL ? 0 : login->user.account,
 	    object, detail, &event);

@@ -35,6 +35,15 @@ sessions_view_actor(
 		sessions_view_user_actor(&session->user, ret_actor);
 }
 
+void
+sessions_view_who(
+    const char *email, const char *account, char ret_who[SESSIONS_WHO_MAX])
+{
+	/* No address and no account's name has a blank. */
+	snprintf(ret_who, SESSIONS_WHO_MAX, "%.254s%s%.40s", email,
+	    account[0] == 0 ? "" : " ", account);
+}
+
 const char *
 sessions_view_must_set(
     const struct sessions *sessions, const struct store_session *session)

@@ -3,9 +3,9 @@
 /*
  * Five tables of rows under 64-bit tags, which are a keyed hash: nobody can
  * choose which rows meet.  A tag's row is one of eight; when all are others',
- * the one that was wrong least makes way, so that guessing from many networks
- * does not make the wrong ones of one forgotten.  A try is counted when it
- * begins: who asks many times at once gains nothing.
+ * the one that was wrong least of late makes way, so that guessing from many
+ * networks does not make the wrong ones of one forgotten.  A try is counted
+ * when it begins: who asks many times at once gains nothing.
  */
 
 #include "certd/login/throttle.h"
@@ -115,53 +115,66 @@ tag_of(const struct throttle *throttle, char kind, const char *who,
 
 /* ---- rows ---- */
 
-static bool
-is_worth_less(const struct row *a, const struct row *b)
+/* What is left of it: wrong ones are forgotten, and buckets drain. */
+static struct row
+row_now(const struct row *row, int64_t now_ns)
 {
-	if (a->wrong != b->wrong)
-		return a->wrong < b->wrong;
-	if (a->debt_ns != b->debt_ns)
-		return a->debt_ns < b->debt_ns;
-	return a->seen_ns < b->seen_ns;
+	const int64_t gone_ns = now_ns - row->seen_ns;
+	struct row now = *row;
+
+	if (gone_ns > THROTTLE_FORGIVE_S * NS_PER_S)
+		now.wrong = 0;
+	now.debt_ns = row->debt_ns > gone_ns ? row->debt_ns - gone_ns : 0;
+	return now;
+}
+
+static bool
+is_worth_less(const struct row *row, const struct row *than, int64_t now_ns)
+{
+	const struct row a = row_now(row, now_ns), b = row_now(than, now_ns);
+
+	if (a.wrong != b.wrong)
+		return a.wrong < b.wrong;
+	if (a.debt_ns != b.debt_ns)
+		return a.debt_ns < b.debt_ns;
+	return a.seen_ns < b.seen_ns;
+}
+
+/* NULL: it has none. */
+static struct row *
+find(struct table *table, uint64_t tag)
+{
+	struct row *set = table->rows[tag % SETS];
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].tag == tag)
+			return &set[i];
+	return NULL;
 }
 
 /* NULL when all eight are of tries under way.  The mutex is held. */
 static struct row *
-row_of(struct table *table, uint64_t tag)
+row_of(struct table *table, uint64_t tag, int64_t now_ns)
 {
-	struct row *set = table->rows[tag % SETS], *least = NULL;
+	struct row *set = table->rows[tag % SETS], *least = find(table, tag);
 
-	for (size_t i = 0; i < WAYS; i++) {
-		if (set[i].tag == tag)
-			return &set[i];
+	if (least != NULL)
+		return least;
+	for (size_t i = 0; i < WAYS; i++)
 		if (set[i].running == 0 &&
-		    (least == NULL || is_worth_less(&set[i], least)))
+		    (least == NULL || is_worth_less(&set[i], least, now_ns)))
 			least = &set[i];
-	}
 	if (least != NULL)
 		*least = (struct row){ .tag = tag };
 	return least;
-}
-
-static bool
-has(struct table *table, uint64_t tag)
-{
-	const struct row *set = table->rows[tag % SETS];
-
-	for (size_t i = 0; i < WAYS; i++)
-		if (set[i].tag == tag)
-			return true;
-	return false;
 }
 
 /* A bucket: one more of each_ns; nanoseconds to wait, or 0 and it is in. */
 static int64_t
 pour(struct row *row, int64_t each_ns, int64_t burst, int64_t now_ns)
 {
-	int64_t debt_ns = row->debt_ns - (now_ns - row->seen_ns);
+	const int64_t debt_ns = row_now(row, now_ns).debt_ns;
 
-	if (debt_ns < 0)
-		debt_ns = 0;
 	row->seen_ns = now_ns;
 	row->debt_ns = debt_ns;
 	if (debt_ns + each_ns > burst * each_ns)
@@ -173,7 +186,7 @@ pour(struct row *row, int64_t each_ns, int64_t burst, int64_t now_ns)
 static void
 pour_back(struct table *table, uint64_t tag, int64_t each_ns)
 {
-	struct row *row = has(table, tag) ? row_of(table, tag) : NULL;
+	struct row *row = find(table, tag);
 
 	if (row != NULL && row->debt_ns >= each_ns)
 		row->debt_ns -= each_ns;
@@ -190,8 +203,7 @@ wait_of_pair(struct row *pair, int64_t now_ns)
 {
 	if (pair == NULL)
 		return NS_PER_S;
-	if (now_ns - pair->seen_ns > THROTTLE_FORGIVE_S * NS_PER_S)
-		pair->wrong = 0;
+	pair->wrong = row_now(pair, now_ns).wrong;
 	if (pair->until_ns > now_ns)
 		return pair->until_ns - now_ns;
 	/* After the free ones, one at a time. */
@@ -204,15 +216,15 @@ static int64_t
 wait_of_unknown(
     struct throttle *throttle, const struct throttle_try *try, int64_t now_ns)
 {
-	struct row *network = row_of(&throttle->networks, try->network);
-	struct row *user = row_of(&throttle->users, try->user);
-	int64_t wait_ns;
+	int64_t wait_ns =
+	    pour(row_of(&throttle->networks, try->network, now_ns),
+		EACH_NETWORK_NS, THROTTLE_NETWORK_BURST, now_ns);
 
-	wait_ns =
-	    pour(network, EACH_NETWORK_NS, THROTTLE_NETWORK_BURST, now_ns);
+	/* Who is refused here makes nobody's row give way. */
 	if (wait_ns > 0)
 		return wait_ns;
-	wait_ns = pour(user, EACH_USER_NS, THROTTLE_USER_BURST, now_ns);
+	wait_ns = pour(row_of(&throttle->users, try->user, now_ns),
+	    EACH_USER_NS, THROTTLE_USER_BURST, now_ns);
 	if (wait_ns > 0)
 		pour_back(&throttle->networks, try->network, EACH_NETWORK_NS);
 	return wait_ns;
@@ -238,8 +250,8 @@ throttle_begin(struct throttle *throttle, const char *who, const char *address,
 	try.user = tag_of(throttle, 'u', who, NULL);
 	try.network = tag_of(throttle, 'n', NULL, network);
 	pthread_mutex_lock(&throttle->mutex);
-	try.is_known = has(&throttle->known, try.pair);
-	pair = row_of(&throttle->pairs, try.pair);
+	try.is_known = find(&throttle->known, try.pair) != NULL;
+	pair = row_of(&throttle->pairs, try.pair, now_ns);
 	wait_ns = wait_of_pair(pair, now_ns);
 	if (wait_ns == 0 && !try.is_known)
 		wait_ns = wait_of_unknown(throttle, &try, now_ns);
@@ -260,8 +272,8 @@ throttle_code(
 	if (try->is_known)
 		return 0;
 	pthread_mutex_lock(&throttle->mutex);
-	wait_ns = pour(row_of(&throttle->codes, try->user), EACH_CODE_NS,
-	    THROTTLE_CODE_BURST, now_ns);
+	wait_ns = pour(row_of(&throttle->codes, try->user, now_ns),
+	    EACH_CODE_NS, THROTTLE_CODE_BURST, now_ns);
 	pthread_mutex_unlock(&throttle->mutex);
 	try->is_of_code = wait_ns == 0;
 	return seconds(wait_ns);
@@ -306,7 +318,8 @@ throttle_end(struct throttle *throttle, const struct throttle_try *try,
 	struct row *pair, *known;
 
 	pthread_mutex_lock(&throttle->mutex);
-	pair = row_of(&throttle->pairs, try->pair); /* it runs: it is there */
+	/* It runs: it is there. */
+	pair = row_of(&throttle->pairs, try->pair, now_ns);
 	if (pair != NULL && pair->running > 0)
 		pair->running--;
 	give_back(throttle, try, outcome);
@@ -317,7 +330,7 @@ throttle_end(struct throttle *throttle, const struct throttle_try *try,
 			pair->wrong = 0;
 		if (pair != NULL)
 			pair->until_ns = 0;
-		known = row_of(&throttle->known, try->pair);
+		known = row_of(&throttle->known, try->pair, now_ns);
 		known->seen_ns = now_ns;
 	}
 	pthread_mutex_unlock(&throttle->mutex);

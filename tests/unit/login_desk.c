@@ -147,7 +147,9 @@ login_desk_ask(struct login_desk *desk, struct login_browser *browser,
 						     ? "192.0.2.1"
 						     : browser->address,
 		.user_agent = "Test/1",
-		.peer_identity = "" };
+		.peer_identity =
+		    browser->identity == NULL ? "" : browser->identity,
+		.peer_not_after_s = browser->not_after_s };
 	desk->caller = (struct caller){ .is = 0 };
 	desk->call =
 	    (struct api_call){ .caller = &desk->caller, .web = &desk->web };

@@ -27,6 +27,8 @@ struct login_desk {
 
 struct login_browser {
 	const char *address;
+	const char *identity; /* of its client certificate; NULL: none */
+	int64_t not_after_s;  /* its */
 	char cookie[API_COOKIE_MAX], csrf[64];
 };
 

@@ -698,20 +698,29 @@ the_list_tells_the_invited_from_the_enrolled(void **state)
 }
 
 static struct status
-quarantine(const struct enroll_identity *who, const char *identity,
-    const char *reason, ProtobufCMessage **ret_reply)
+quarantine_for(const struct enroll_identity *who, const char *identity,
+    const char *reason, const char *on_behalf_of, ProtobufCMessage **ret_reply)
 {
 	Holdfast__Keyd__V1__QuarantineRequest request = {
 		.base = PROTOBUF_C_MESSAGE_INIT(
 		    &holdfast__keyd__v1__quarantine_request__descriptor)
 	};
-	char identity_text[128], reason_text[256];
+	char identity_text[128], reason_text[256], behalf_text[256];
 
+	snprintf(behalf_text, sizeof(behalf_text), "%s", on_behalf_of);
+	request.on_behalf_of = behalf_text;
 	snprintf(identity_text, sizeof(identity_text), "%s", identity);
 	snprintf(reason_text, sizeof(reason_text), "%s", reason);
 	request.identity = identity_text;
 	request.reason = reason_text;
 	return call_as(who, "Quarantine", &request.base, ret_reply);
+}
+
+static struct status
+quarantine(const struct enroll_identity *who, const char *identity,
+    const char *reason, ProtobufCMessage **ret_reply)
+{
+	return quarantine_for(who, identity, reason, "", ret_reply);
 }
 
 static struct status
@@ -801,6 +810,44 @@ a_quarantined_name_gets_neither_certificate_nor_invitation(void **state)
 	assert_int_equal(release(who, "edge/taken").code, STATUS_OK);
 	assert_int_equal(
 	    enroll_renew(edge_dir, edge, TIMEOUT_MS, why).code, STATUS_OK);
+}
+
+static void
+certd_stops_edges_for_somebody_with_a_reason_and_nobody_else(void **state)
+{
+	static const char *const SAFE[] = { "operator/warden", "auditor/eve",
+		"certd/other" };
+	char dir[SOFTHSM_PATH_MAX];
+	scoped(enroll_identity_free) struct enroll_identity *who =
+	    join_as(ROLE_CERTD, "stopper", dir);
+	ProtobufCMessage *reply = NULL;
+	bool is_quarantined = true;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(SAFE) / sizeof(SAFE[0]); i++)
+		assert_int_equal(quarantine_for(who, SAFE[i], "why",
+				     "operator/admin", &reply)
+				     .code,
+		    STATUS_PERMISSION_DENIED);
+	assert_int_equal(
+	    quarantine_for(who, "edge/odd", "", "operator/admin", &reply).code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(
+	    quarantine_for(who, "edge/odd", "why", "", &reply).code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(
+	    quarantine_for(who, "edge/odd", "why", "a\nb", &reply).code,
+	    STATUS_INVALID_ARGUMENT);
+	assert_int_equal(
+	    registry_is_quarantined(registry, ROLE_EDGE, "odd", &is_quarantined)
+		.code,
+	    STATUS_OK);
+	assert_false(is_quarantined);
+	assert_int_equal(
+	    quarantine_for(who, "edge/odd", "why", "operator/admin", &reply)
+		.code,
+	    STATUS_OK);
+	protobuf_c_message_free_unpacked(reply, NULL);
 }
 
 static void
@@ -1086,6 +1133,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(the_list_tells_the_invited_from_the_enrolled),
 		cmocka_unit_test(
 		    a_quarantined_name_gets_neither_certificate_nor_invitation),
+		cmocka_unit_test(
+		    certd_stops_edges_for_somebody_with_a_reason_and_nobody_else),
 		cmocka_unit_test(nobody_quarantines_themselves),
 		cmocka_unit_test(nobody_who_is_quarantined_releases_themselves),
 		cmocka_unit_test(an_edge_is_moved_to_another_group),

@@ -271,8 +271,8 @@ static const struct {
 	  " VALUES (1, x'00', 0, 0 * ?1, '')",
 	    "", "\"changes\"" },
 	{ "INSERT INTO notice (account, event, object, occasion, recipient,"
-	  " subject, text, html, state, created_s)"
-	  " VALUES (?1, 1, '', '', '', '', '', '', 1, 0)",
+	  " subject, text, html, state, created_s, give_up_s)"
+	  " VALUES (?1, 1, '', '', '', '', '', '', 1, 0, 0)",
 	    "\"notices\"", NULL },
 	{ "INSERT INTO notice_rule (account, event, told) VALUES (?1, 1, 1)",
 	    "\"notices\"", NULL },

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "certd/login/store_logins.h"
+#include "certd/login/sessions_int.h"
 #include "certd/login/totp.h"
 #include "certd/store_users.h"
 #include "proto/message.h"
@@ -438,6 +438,49 @@ who_is_wrong_is_told_one_thing_and_has_a_row_an_hour(void **state)
 	    0);
 }
 
+/* Once there is no more room for rows of the hour. */
+static void
+a_row_that_many_share_is_no_accounts(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser guesser = { .address = "192.0.2.66" };
+	struct api_web web = { .session = 0 };
+	struct api_call call = { .web = &web };
+	struct store_login own = { .password = "" };
+	char address[40];
+
+	(void)anna(desk);
+	own.user.id = 1000;
+	own.user.account = desk->desk->other;
+	snprintf(own.user.email, sizeof(own.user.email), "own@other.test");
+	for (unsigned i = 0; i < REFUSALS_MAX; i++) {
+		snprintf(
+		    address, sizeof(address), "10.0.%u.%u", i / 256, i % 256);
+		web.address = address;
+		sessions_refused_note(desk->sessions, &call, &own, 1);
+	}
+	assert_int_equal(
+	    login_desk_log_in(desk, &guesser, ANNA, "wrong", NULL).code,
+	    STATUS_UNAUTHENTICATED);
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event WHERE act = 'log-in refused'"),
+	    REFUSALS_MAX);
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event JOIN account ON account.id ="
+		" event.account WHERE name = 'other' AND act ="
+		" 'log-in refused' AND detail NOT LIKE 'own@other.test, %'"),
+	    0);
+	/* Nor is it said there whom they tried to be. */
+	assert_int_equal(
+	    count(desk,
+		"SELECT count(*) FROM event WHERE coalesce(account, 0) = 0"
+		" AND act = 'log-in refused' AND detail LIKE"
+		" 'others, % times, last from 192.0.2.66'"),
+	    1);
+}
+
 static void
 guessing_makes_one_wait_and_nobody_else(void **state)
 {
@@ -506,6 +549,39 @@ an_address_of_several_accounts_is_asked_which(void **state)
 	    set_password(desk, &browser, PASSWORD, "a better one, yes").code,
 	    STATUS_OK);
 	log_in(desk, &browser);
+}
+
+/* An account of one's own may have a user of anybody's address. */
+static void
+a_user_of_the_same_address_elsewhere_makes_no_guess_forgotten(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser twin = { .address = "192.0.2.66" }, guesser = twin;
+	char mine[] = "a better one, yes", email[] = ANNA, other[] = "other";
+	Holdfast__Certd__V1__CreateSessionRequest request =
+	    NEW(CreateSessionRequest, create_session_request);
+	unsigned n = 0;
+
+	(void)anna(desk);
+	(void)login_desk_user(
+	    desk, desk->desk->other, "Anna@acme.test", VIEWER, true);
+	request.email = email;
+	request.account = other;
+	request.password = (char *)(uintptr_t)PASSWORD;
+	assert_int_equal(
+	    login_desk_ask(desk, &twin, "Create", &request, NULL).code,
+	    STATUS_OK);
+	assert_int_equal(
+	    set_password(desk, &twin, PASSWORD, mine).code, STATUS_OK);
+	request.password = mine;
+	for (unsigned i = 0; i < 20; i++) {
+		n += login_desk_log_in(desk, &guesser, ANNA, "wrong", NULL)
+			 .code == STATUS_UNAUTHENTICATED;
+		(void)login_desk_log_in(desk, &guesser, ANNA, mine, NULL);
+		(void)login_desk_ask(desk, &guesser, "Create", &request, NULL);
+		(void)set_password(desk, &twin, mine, mine);
+	}
+	assert_int_equal(n, THROTTLE_FREE);
 }
 
 static void
@@ -825,6 +901,37 @@ an_operators_session_ends_with_a_quarantine(void **state)
 }
 
 static void
+a_session_by_certificate_ends_with_it_at_the_latest(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .identity = "auditor/eve",
+		.not_after_s = store_now_s() + 600 };
+	struct caller caller;
+
+	assert_int_equal(ask(desk, &browser, "UseCertificate"), STATUS_OK);
+	assert_int_equal(
+	    login_desk_who(desk, &browser, &caller).code, STATUS_OK);
+	assert_int_equal(caller.is, ALLOW_AUDITOR);
+	assert_string_equal(caller.actor, "auditor/eve");
+	assert_int_equal(
+	    count(desk, "SELECT expires_s FROM session"), browser.not_after_s);
+	run_sql(desk, "DELETE FROM session");
+	browser.not_after_s = store_now_s() + 864000;
+	assert_int_equal(ask(desk, &browser, "UseCertificate"), STATUS_OK);
+	assert_int_equal(
+	    count(desk, "SELECT expires_s - created_s FROM session"), 43200);
+	desk->quarantined = "auditor/eve";
+	assert_int_equal(
+	    ask(desk, &browser, "UseCertificate"), STATUS_PERMISSION_DENIED);
+	browser.identity = "edge/fra-1";
+	assert_int_equal(
+	    ask(desk, &browser, "UseCertificate"), STATUS_FAILED_PRECONDITION);
+	browser.identity = NULL;
+	assert_int_equal(
+	    ask(desk, &browser, "UseCertificate"), STATUS_FAILED_PRECONDITION);
+}
+
+static void
 one_sees_and_ends_ones_own_sessions_alone(void **state)
 {
 	struct login_desk *desk = *state;
@@ -1016,8 +1123,11 @@ main(void)
 		TEST(a_new_password_ends_all_others_and_gives_another_cookie),
 		TEST(a_user_has_twenty_sessions_at_most_and_the_oldest_ends),
 		TEST(who_is_wrong_is_told_one_thing_and_has_a_row_an_hour),
+		TEST(a_row_that_many_share_is_no_accounts),
 		TEST(guessing_makes_one_wait_and_nobody_else),
 		TEST(an_address_of_several_accounts_is_asked_which),
+		TEST(
+		    a_user_of_the_same_address_elsewhere_makes_no_guess_forgotten),
 		TEST(a_password_is_kept_anew_when_it_is_to_take_longer),
 		TEST(a_second_factor_is_asked_for_and_a_code_counts_once),
 		TEST(a_second_factor_is_in_force_once_it_is_confirmed),
@@ -1027,6 +1137,7 @@ main(void)
 		TEST(links_are_made_by_those_who_may_for_those_they_see),
 		TEST(a_link_that_cannot_be_sent_is_nobodys),
 		TEST(an_operators_session_ends_with_a_quarantine),
+		TEST(a_session_by_certificate_ends_with_it_at_the_latest),
 		TEST(one_sees_and_ends_ones_own_sessions_alone),
 		TEST(no_way_but_a_session_leads_to_ones_own_methods),
 		TEST(a_cookie_of_nobody_is_told_that_it_ended),

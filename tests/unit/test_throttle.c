@@ -223,6 +223,53 @@ guessing_at_very_many_makes_none_of_the_worst_forgotten(void **state)
 	assert_int_not_equal(tries(ANNA, "192.0.2.1", THROTTLE_WRONG), 0);
 }
 
+/* Guesses that count, with others in between from a network that has no more
+ * tries: what is refused costs nothing. */
+static unsigned
+guesses(unsigned rounds, bool from_many)
+{
+	char who[40], address[40];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(who, sizeof(who), "spent%u@example.com", i);
+		(void)tries(who, "203.0.113.1", THROTTLE_WRONG);
+	}
+	for (unsigned round = 0; round < rounds; round++) {
+		snprintf(address, sizeof(address), "198.51.100.%u",
+		    from_many ? round : 0);
+		n += tries(ANNA, address, THROTTLE_WRONG) == 0;
+		for (unsigned i = 0; i < 8192; i++) {
+			snprintf(who, sizeof(who), "o%u-%u", round, i);
+			assert_int_not_equal(
+			    tries(who, "203.0.113.1", THROTTLE_WRONG), 0);
+		}
+	}
+	return n;
+}
+
+static void
+what_was_guessed_long_ago_makes_nothing_forgotten_now(void **state)
+{
+	char who[40], address[40];
+
+	(void)state;
+	/* All tables full of those that were wrong most. */
+	for (unsigned i = 0; i < 12000; i++)
+		for (unsigned j = 0; j < THROTTLE_USER_BURST; j++) {
+			snprintf(who, sizeof(who), "u%u@example.com", i);
+			snprintf(address, sizeof(address), "10.%u.%u.%u",
+			    i / 256, i % 256, j / THROTTLE_FREE);
+			assert_int_equal(
+			    tries(who, address, THROTTLE_WRONG), 0);
+		}
+	now_ns += 2 * THROTTLE_FORGIVE_S * NS_PER_S;
+	assert_int_equal(
+	    guesses(THROTTLE_USER_BURST + 10, true), THROTTLE_USER_BURST);
+	now_ns += 2 * THROTTLE_FORGIVE_S * NS_PER_S;
+	assert_int_equal(guesses(THROTTLE_FREE + 5, false), THROTTLE_FREE);
+}
+
 int
 main(void)
 {
@@ -239,6 +286,7 @@ main(void)
 		TEST(one_network_guesses_at_few_users_at_a_time),
 		TEST(codes_are_guessed_more_slowly_still),
 		TEST(guessing_at_very_many_makes_none_of_the_worst_forgotten),
+		TEST(what_was_guessed_long_ago_makes_nothing_forgotten_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,7 @@ function facts(change) {
 }
 
 function historyOf(change) {
-	return h('ol.plain.events', [...change.history].reverse().map(each => h('li', h('div', h('strong', stateText(each.state)), h('span.under', each.text)), when(each.at_s))));
+	return h('ol.plain.events.narrow', [...change.history].reverse().map(each => h('li', h('div', h('strong', stateText(each.state)), h('span.under', each.text)), when(each.at_s))));
 }
 
 export async function render(ctx) {

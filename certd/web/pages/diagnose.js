@@ -9,9 +9,9 @@ import { checklist, verdict } from '../lib/diagnosis/findings.js';
 import { h, icon, mount } from '../lib/dom.js';
 import { field } from '../lib/field.js';
 import { duration, when } from '../lib/format.js';
-import { card, emptyState, page, problemNote, skeleton } from '../lib/layout.js';
+import { card, page, problemNote, skeleton } from '../lib/layout.js';
 import { href } from '../lib/router.js';
-import { badge } from '../lib/status.js';
+import { badge, note } from '../lib/status.js';
 import { listView } from '../lib/table.js';
 import { toast } from '../lib/toast.js';
 
@@ -113,6 +113,6 @@ export async function render(ctx) {
 	asking.list = await earlier(ctx);
 	await asking.begin();
 	return page({ title, lead: 'One checklist, from the DNS of a host name to what every edge serves for it: what was seen, and how to mend it.' },
-		h('div.stack', may ? card({}, asking) : ctx.query.id ? null : card({}, emptyState({ icon: 'diagnose', title: 'Reports can be read here', text: 'To look anew takes an administrator or an engineer of the account. What was looked at before stands below.' })),
+		h('div.stack', may ? card({}, asking) : ctx.query.id ? null : note('info', 'To look anew takes an administrator or an engineer of the account. What was looked at before stands below.'),
 			asking.report, h('h2', 'Earlier'), asking.list));
 }

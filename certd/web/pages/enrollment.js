@@ -71,12 +71,12 @@ function changeSlot(ctx, refresh) {
 	return {
 		node,
 		async show(enrollment) {
-			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`) : null;
+			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`).catch(() => null) : null;
 			const id = change && (!hasEnded(change) || change.id === shown) ? change.id : 0;
 			if (id === shown)
 				return;
 			shown = id;
-			mount(node, id ? card({ title: 'Its certificate is being obtained' }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
+			mount(node, id ? card({ title: 'Obtaining its certificate' }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
 		},
 	};
 }

@@ -8,7 +8,7 @@ import { hasEnded } from '../lib/change/steps.js';
 import { kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
-import { plural, when, word } from '../lib/format.js';
+import { when, word } from '../lib/format.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { deleteResource, setHttps } from '../lib/resource/acts.js';
@@ -25,11 +25,18 @@ const CHANGES_SHOWN = 5;
 
 /* ---- as it is now ---- */
 
+/* A change of long ago may be gone. */
+const ifThere = asked => asked.catch(problem => {
+	if (problem.status === 404)
+		return null;
+	throw problem;
+});
+
 async function load(ctx, id) {
 	const resource = await ctx.api.get(`/resources/${id}`);
 	const [enrollment, change] = await Promise.all([
-		resource.enrollment ? ctx.api.get(`/enrollments/${resource.enrollment}`) : null,
-		resource.change ? ctx.api.get(`/changes/${resource.change}`) : null,
+		resource.enrollment ? ifThere(ctx.api.get(`/enrollments/${resource.enrollment}`)) : null,
+		resource.change ? ifThere(ctx.api.get(`/changes/${resource.change}`)) : null,
 	]);
 	return { resource, enrollment, change };
 }
@@ -99,7 +106,7 @@ class ChangeSlot {
 		if (id === this.#id)
 			return;
 		this.#id = id;
-		mount(this.node, id ? card({ title: hasEnded(change) ? 'Last attempt' : 'Its certificate is being obtained' }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
+		mount(this.node, id ? card({ title: hasEnded(change) ? 'Last attempt' : 'Obtaining its certificate' }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
 	}
 }
 
@@ -158,7 +165,7 @@ export async function render(ctx) {
 	const may = ctx.session.mayChange;
 	const shown = [part(now => warnings(now), 1), part(now => certificatesOf(ctx, now, refresh), 4), part(edges, 3), part(delivery, 4), part(now => h('p.small.quiet', modeHelp(now.resource)), 1)];
 	const change = (label, run) => may ? [button(label, { small: true, icon: 'edit', run: async () => { await run(ctx, state); await refresh(); } })] : null;
-	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: leadOf(ctx, resource),
+	return page({ title: resource.name, badge: marks, crumbs: [['Resources', '/resources']], lead: ctx.session.seesAll ? `Of account ${resource.account}` : null,
 		actions: [linkButton('Diagnose', `/diagnose?resource=${id}`, { icon: 'diagnose' }), tools] },
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),
@@ -169,9 +176,4 @@ export async function render(ctx) {
 function modeHelp(resource) {
 	const mode = MODES.find(each => each.value === resource.mode);
 	return [h('strong', `${modeText(resource.mode)}. `), mode?.help];
-}
-
-function leadOf(ctx, resource) {
-	const of = ctx.session.seesAll ? `Of account ${resource.account}. ` : '';
-	return `${of}${resource.hostnames.length ? plural(resource.hostnames.length, 'host name') : 'Served under its target'}.`;
 }

@@ -7,10 +7,10 @@ import { accountField, networkField } from '../lib/certificate/where.js';
 import { h, mount } from '../lib/dom.js';
 import { field, form, more } from '../lib/form.js';
 import { card, page } from '../lib/layout.js';
+import { covering } from '../lib/resource/acts.js';
 import { certificatesField } from '../lib/resource/choose.js';
 import { edgeGroupField, edgeGroups, hostnamesField, nameField, originFields, originOf } from '../lib/resource/fields.js';
 import { MODES, PLAIN } from '../lib/resource/modes.js';
-import { coversAll } from '../lib/resource/names.js';
 import { note, steps } from '../lib/status.js';
 import { toast } from '../lib/toast.js';
 
@@ -33,16 +33,10 @@ class Creating {
 		this.network.node.querySelector('.help').textContent = 'Standard suits most; the enhanced one has edges and keys of its own. It cannot be changed later.';
 		this.group = edgeGroupField(this.groups);
 		this.origin = originFields(null);
-		this.certificates = certificatesField({ load: () => this.candidates(),
+		this.certificates = certificatesField({ load: () => covering(this.ctx, { account: this.account?.value, network: this.network.value, hostnames: this.hostnames.value }),
 			waits: () => this.account && !this.account.value ? 'Choose the account first.' : this.hostnames.value.length ? '' : 'Give the host names first: only certificates that cover them can be chosen.' });
 		this.ahead = h('div.changes-ahead', { 'aria-live': 'polite' });
 		this.modeChanged();
-	}
-
-	/* Before there is a resource that certd could be asked for. */
-	async candidates() {
-		const { items } = await this.ctx.api.all('/certificates', 'certificates', { account: this.account?.value, kinds: 'personal', order_by: '-expires' });
-		return items.filter(each => each.expires_in_days >= 0 && each.key?.network === this.network.value && each.scope.length === 0 && coversAll(each.hostnames, this.hostnames.value));
 	}
 
 	offer() {

@@ -3,8 +3,8 @@
 // What has to be where so that the CA validates a name, ready to be copied.
 
 import { codeBlock, copyable } from '../copy.js';
-import { h } from '../dom.js';
-import { details, problemNote } from '../layout.js';
+import { h, icon } from '../dom.js';
+import { details } from '../layout.js';
 import { badge, note, stateBadge } from '../status.js';
 import { hasEnded, recordOf } from './steps.js';
 
@@ -39,7 +39,7 @@ function stateOf(challenge, is_over) {
 
 function challengeOf(challenge, is_over) {
 	return h('li', h('div.head', h('h3', challenge.hostname), stateOf(challenge, is_over), h('span.small.quiet', challenge.type)),
-		challenge.problem ? problemNote({ title: 'Not in place yet', detail: challenge.problem }) : null,
+		challenge.problem ? h('div.wrong', icon('notice_mark', { class: 'ink-notice', label: 'Not in place yet' }), h('div', challenge.problem)) : null,
 		is_over ? null : h('div.stack-s', challenge.type === 'http-01' ? httpParts(challenge) : dnsParts(challenge)));
 }
 

@@ -27,7 +27,7 @@ export function changeSteps(change) {
 /** How far it is. @param {Object} change */
 export function changeProgress(change) {
 	const kind = { failed: 'bad', expired: 'bad', done: 'good' }[change.state] || '';
-	return progress(change.percent, { label: hasEnded(change) ? 'Came as far as' : 'Under way', kind });
+	return progress(change.percent, { label: change.state === 'done' ? 'Done' : hasEnded(change) ? 'Came as far as' : 'Under way', kind });
 }
 
 async function cancel(ctx, change) {
@@ -40,7 +40,8 @@ async function cancel(ctx, change) {
 
 /**
  * What may be done now, as buttons; what certd refuses is said below them and stays until the next try.
- * @param {Object} ctx @param {Object} change @param {HTMLElement} trouble @param {function(): Promise<void>} refresh
+ * @param {Object} ctx @param {Object} change @param {HTMLElement} trouble @param {function(): Promise<?Object>} refresh answers
+ *   the change as it is then
  */
 function inputs(ctx, change, trouble, refresh) {
 	if (!ctx.session.mayChange)
@@ -50,12 +51,17 @@ function inputs(ctx, change, trouble, refresh) {
 		try {
 			await ctx.api.post(`/changes/${change.id}:${name}`);
 			toast(INPUTS[name].said);
+			await refresh();
 		} catch (problem) {
-			mount(trouble, problemNote(problem));
+			/* What Verify has seen is the change's problem from then on, and shown as that. */
+			const { problem: shown } = await refresh() || {};
+			if (!shown || !problem.detail.includes(shown))
+				mount(trouble, problemNote(problem));
 		}
-		await refresh();
 	};
-	return change.allowed_inputs.map(name => name === 'cancel'
+	/* Verify tries again as well. */
+	const names = change.allowed_inputs.filter(each => each !== 'retry' || !change.allowed_inputs.includes('verify'));
+	return names.map(name => name === 'cancel'
 		? button('Cancel', { icon: 'stop', run: async () => { await cancel(ctx, change); await refresh(); } })
 		: INPUTS[name] ? button(INPUTS[name].label, { icon: INPUTS[name].icon, kind: INPUTS[name].kind, run: give(name) }) : null);
 }
@@ -63,6 +69,8 @@ function inputs(ctx, change, trouble, refresh) {
 function waitsNote(change) {
 	if (hasEnded(change))
 		return null;
+	if (change.problem && change.state === 'awaiting_verify')
+		return note('notice', 'Not in place yet.', { text: change.problem });
 	if (change.problem)
 		return note('notice', 'It met a problem, and goes on by itself.', { text: [change.problem, change.next_at_s ? [' Next attempt: ', when(change.next_at_s, 'relative'), '.'] : null] });
 	if (change.allowed_inputs.some(each => each === 'verify' || each === 'issue') && change.expires_s)
@@ -87,17 +95,23 @@ function endNote(change) {
 export function changePanel(ctx, options) {
 	const trouble = h('div.trouble', { 'aria-live': 'assertive' });
 	let was_under_way = false;
+	let latest = null;
 	const load = async () => {
 		const change = await ctx.api.get(`/changes/${options.id}`);
 		if (was_under_way && hasEnded(change))
 			options.onEnd?.(change);
 		was_under_way = !hasEnded(change);
+		latest = change;
 		return change;
+	};
+	const again = async () => {
+		await part.refresh();
+		return latest;
 	};
 	const part = loaded(ctx, {
 		lines: 6, topics: ['changes', 'edges'], load,
 		draw: change => h('div.stack', changeProgress(change), endNote(change), waitsNote(change),
-			h('div.actions', inputs(ctx, change, trouble, () => part.refresh()), options.link ? linkButton('Show the change', `/changes/${change.id}`, { icon: 'change' }) : null),
+			h('div.actions', inputs(ctx, change, trouble, again), options.link ? linkButton('Show the change', `/changes/${change.id}`, { icon: 'change' }) : null),
 			changeSteps(change), options.below?.(change)),
 	});
 	/* Between events of the stream: a step may take long without one. */

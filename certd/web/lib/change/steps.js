@@ -12,7 +12,7 @@ const ORDER = [
 	['validating', 'The CA validates the names'],
 	['awaiting_issue', 'Your word to have it issued'],
 	['finalizing', 'Key in the token, and the CA issues'],
-	['installing', 'Check it, keep it and bind it'],
+	['installing', 'Check it and put it in its place'],
 	['proving', 'See every edge serve it'],
 ];
 

@@ -13,6 +13,7 @@ import { note } from '../status.js';
 import { toast } from '../toast.js';
 import { certificatesField } from './choose.js';
 import { isObtained } from './modes.js';
+import { coversAll } from './names.js';
 
 /** @typedef {{resource: Object, enrollment: ?Object, change: ?Object}} State */
 
@@ -40,6 +41,16 @@ function tell(text, answer) {
 export async function candidates(ctx, resource) {
 	const { items } = await ctx.api.all('/certificates', 'certificates', { account: resource.account, for_resource: resource.id, kinds: ['personal', 'shared'], order_by: '-expires' }, 500);
 	return items;
+}
+
+/**
+ * Those that would cover host names which certd does not know yet.
+ * @param {Object} ctx @param {{account: string, network: string, hostnames: string[], id?: number}} wanted
+ */
+export async function covering(ctx, wanted) {
+	const { items } = await ctx.api.all('/certificates', 'certificates', { account: wanted.account, kinds: 'personal', order_by: '-expires' });
+	return items.filter(each => each.expires_in_days >= 0 && each.key?.network === wanted.network && coversAll(each.hostnames, wanted.hostnames)
+		&& (!each.scope.length || each.scope.some(other => other.id === wanted.id)));
 }
 
 /** Choose among those that cover. @param {Object} ctx @param {State} state */

@@ -8,7 +8,7 @@ import { formDialog } from '../form_dialog.js';
 import { plural } from '../format.js';
 import { note } from '../status.js';
 import { toast } from '../toast.js';
-import { cancelField, candidates } from './acts.js';
+import { cancelField, candidates, covering } from './acts.js';
 import { certificatesField } from './choose.js';
 import { edgeGroupField, edgeGroups, hostnamesField, nameField, originFields, originOf } from './fields.js';
 import { MODES, isObtained } from './modes.js';
@@ -33,23 +33,31 @@ function aheadOf(state, hostnames) {
 		return null;
 	const list = [];
 	if (added.length)
-		list.push(`${added.join(', ')} ${added.length === 1 ? 'is' : 'are'} served as soon as ${added.length === 1 ? 'its' : 'their'} DNS leads to ${state.resource.target}.`);
+		list.push(`Edges serve ${added.join(', ')} as soon as the DNS leads to ${state.resource.target}.`);
 	if (removed.length)
-		list.push(`${removed.join(', ')} ${removed.length === 1 ? 'is' : 'are'} not served any more.`);
+		list.push(`They do not serve ${removed.join(', ')} any more.`.replace(/^They do/, added.length ? 'They do' : 'Edges do'));
 	if (isObtained(state.resource) && state.enrollment)
-		return note('notice', 'A new certificate is obtained for these host names.', { text: [state.enrollment.certificate ? 'The old one serves until every edge was seen serving the new one. ' : '', list.join(' ')] });
-	if (state.resource.certificates.length && added.length)
-		return note('notice', 'What is bound must cover the added host names, too.', { text: `certd refuses otherwise: then bind a certificate that covers all of them first. ${list.join(' ')}` });
+		return note('notice', 'A new certificate is obtained for these host names.', { text: [state.enrollment.certificate ? `The old one serves until every edge was seen serving the new one${added.length ? '; until then browsers refuse it for what is added' : ''}. ` : '', list.join(' ')] });
 	return note('info', list.join(' '));
 }
 
 /** @param {Object} ctx @param {import('./acts.js').State} state */
 export function editHostnames(ctx, state) {
+	const { resource } = state;
 	const ahead = h('div.changes-ahead', { 'aria-live': 'polite' });
-	const show = list => mount(ahead, aheadOf(state, list));
-	return formDialog({ title: `Host names of ${state.resource.name}`, submit: 'Save',
-		items: [hostnamesField(state.resource.hostnames, show), ahead],
-		run: values => save(ctx, state.resource, { hostnames: values.hostnames }) });
+	/* One's own certificates must cover what is added, and may be switched in the same act. */
+	const certificates = certificatesField({ chosen: resource.certificates.map(each => each.id), nothing: 'None of the account covers all of these host names. Add one that does first.',
+		load: () => covering(ctx, { ...resource, hostnames: hostnames.value }) });
+	const show = list => {
+		certificates.node.hidden = resource.mode !== 'personal' || !resource.certificates.length || !differenceOf(resource.hostnames, list).added.length;
+		mount(ahead, aheadOf(state, list));
+		if (!certificates.node.hidden)
+			certificates.again();
+	};
+	const hostnames = hostnamesField(resource.hostnames, show);
+	certificates.node.hidden = true;
+	return formDialog({ title: `Host names of ${resource.name}`, submit: 'Save', items: [hostnames, certificates, ahead],
+		run: values => save(ctx, resource, { hostnames: values.hostnames, ...certificates.node.hidden ? {} : { certificates: values.certificates } }) });
 }
 
 /* ---- delivery ---- */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The DNS of a resource: the record for each host name, and whether it is
-// there. Looks again by itself as long as a certificate waits for it.
+// there. Looks by itself when the resource is new, and again as long as a
+// certificate waits for it.
 
 import { button, linkButton } from '../button.js';
 import { codeBlock, copyable } from '../copy.js';
 import { h, icon, mount } from '../dom.js';
-import { when } from '../format.js';
+import { now, when } from '../format.js';
 import { problemNote } from '../layout.js';
 import { badge } from '../status.js';
 import { isObtained } from './modes.js';
@@ -14,6 +15,7 @@ import { cnameOf, troublesOf } from './names.js';
 
 const AGAIN_MS = 20000;
 const AGAIN_MOST = 30;
+const NEW_S = 1800;
 
 function verdictOf(troubles) {
 	if (!troubles)
@@ -86,9 +88,12 @@ class Preflight {
 	}
 
 	async follow() {
-		if (!this.#waits)
+		const is_new = now() - this.resource.created_s < NEW_S;
+		if (!this.#waits && !(is_new && this.ctx.session.mayChange))
 			return;
 		await this.look();
+		if (!this.#waits)
+			return;
 		const timer = setInterval(() => {
 			this.#asked += 1;
 			if (!this.#waits || this.#problem || this.#asked > AGAIN_MOST)

@@ -70,9 +70,13 @@ const char store_schema_console[] =
     " created_s INTEGER NOT NULL,"
     " last_s INTEGER NOT NULL DEFAULT 0,"
     " last_problem TEXT NOT NULL DEFAULT '',"
+    /* In a row; and until when it is left alone. */
+    " failures INTEGER NOT NULL DEFAULT 0,"
+    " rests_s INTEGER NOT NULL DEFAULT 0,"
     " revision INTEGER NOT NULL DEFAULT 1,"
     " UNIQUE (account, name)) STRICT;"
     "CREATE INDEX webhook_by_account ON webhook (account, id);"
+    "CREATE INDEX webhook_by_rest ON webhook (rests_s) WHERE rests_s > 0;"
     "CREATE TABLE notice_rule ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     /* No reference: 0 is about the whole. */
@@ -132,6 +136,8 @@ const char store_schema_console[] =
     "CREATE INDEX notice_queued ON notice (event, id)"
     " WHERE next_s IS NOT NULL;"
     "CREATE INDEX notice_by_account ON notice (account, id);"
+    "CREATE INDEX notice_by_recipient ON notice (account, recipient, event,"
+    " created_s) WHERE webhook = 0;"
     "CREATE INDEX notice_by_state ON notice (account, state, id);"
     "CREATE INDEX notice_by_state_all ON notice (state, id);"
     "CREATE INDEX notice_by_object ON notice (object, id);"

@@ -12,6 +12,7 @@
 
 #include "certd/notices/notices_int.h"
 #include "certd/notices/store_notices.h"
+#include "certd/notices/store_webhooks.h"
 #include "certd/page.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
@@ -153,9 +154,22 @@ get(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 			 ret_reply);
 }
 
+/* One that is gone would be waited for for ever. */
 static struct status
-retry_in(struct db_tx *tx, const struct api_call *call, int64_t id,
-    struct notice_row *row)
+wake_webhook(struct db_tx *tx, int64_t id)
+{
+	struct webhook_row webhook;
+	struct status st = store_webhooks_load(tx, id, &webhook);
+
+	if (st.code == STATUS_NOT_FOUND)
+		return status_fail(STATUS_FAILED_PRECONDITION,
+		    "the webhook was deleted; the notice cannot be sent");
+	return failed(st) ? st : store_webhooks_rest(tx, id, 0, 0);
+}
+
+static struct status
+retry_in(
+    struct db_tx *tx, struct api_call *call, int64_t id, struct notice_row *row)
 {
 	struct status st = store_notices_find(tx, call->caller, id, row);
 
@@ -165,10 +179,14 @@ retry_in(struct db_tx *tx, const struct api_call *call, int64_t id,
 		return status_fail(
 		    STATUS_FAILED_PRECONDITION, "the notice was sent already");
 	if (row->state == NOTICE_CANCELLED)
-		return status_fail(STATUS_FAILED_PRECONDITION,
-		    "what the notice is about has been dealt with; it is not "
-		    "sent any more");
-	st = store_notices_again(tx, id, store_now_s());
+		return api_explain(call,
+		    status_fail(STATUS_FAILED_PRECONDITION,
+			"the notice is not sent any more"),
+		    "the notice is not sent any more: %s", row->problem);
+	if (row->webhook != 0)
+		st = wake_webhook(tx, row->webhook);
+	if (!failed(st))
+		st = store_notices_again(tx, id, store_now_s());
 	if (!failed(st))
 		st = notices_event(tx, call, row->account, "notice retried",
 		    "notice", id, row->recipient);

@@ -15,6 +15,7 @@
 #include "certd/notices/notice_link.h"
 #include "certd/notices/notices_int.h"
 #include "certd/notices/store_notices.h"
+#include "certd/notices/store_told.h"
 #include "certd/store_accounts.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
@@ -142,6 +143,25 @@ find_account(const struct notices *notices, const struct caller *caller,
 	return failed(st) ? st : notices_account(tx, caller, name, ret_account);
 }
 
+/* An account's own, so that nobody is mailed who has nothing to do with it. */
+static struct status
+check_known(const struct notices *notices, struct api_call *call,
+    int64_t account, const char *email)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	bool is_known = true;
+	struct status st = store_read(notices->config.store, &tx);
+
+	if (!failed(st) && account != 0)
+		st = store_told_is_known(tx, account, email, &is_known);
+	if (failed(st) || is_known)
+		return st;
+	return api_explain(call,
+	    status_fail(STATUS_INVALID_ARGUMENT, "email is not the account's"),
+	    "email: test mails go to addresses of the account: of its users, "
+	    "its contacts and its rules");
+}
+
 static struct status
 put_test(const struct notices *notices, const struct api_call *call,
     int64_t account, const char *email)
@@ -173,6 +193,8 @@ test(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	if (!failed(st))
 		st = find_account(
 		    notices, call->caller, asked->account, &account);
+	if (!failed(st))
+		st = check_known(notices, call, account, email);
 	if (!failed(st))
 		st = notices_allow_test(notices, account);
 	if (!failed(st))

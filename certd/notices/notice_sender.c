@@ -17,11 +17,11 @@
 #include "base/log.h"
 #include "certd/notices/notice_sender_int.h"
 #include "certd/notices/notice_stands.h"
+#include "certd/notices/store_told.h"
 
 #define IDLE_MS 5000 /* others may have queued something */
 #define FAILED_MS 2000
 #define PAUSE_FIRST_S 60
-#define PAUSE_MOST_S (4 * 3600)
 
 /* ---- what comes of an attempt ---- */
 
@@ -31,7 +31,7 @@ notice_sender_pause_s(unsigned attempts)
 	unsigned doubled = attempts == 0 ? 0 : attempts - 1;
 	int64_t pause_s = PAUSE_FIRST_S << (doubled < 16 ? doubled : 16);
 
-	return pause_s < PAUSE_MOST_S ? pause_s : PAUSE_MOST_S;
+	return pause_s < NOTICE_REST_MOST_S ? pause_s : NOTICE_REST_MOST_S;
 }
 
 static int64_t
@@ -41,7 +41,7 @@ rest_s(const struct notice_row *row, const struct notice_post_result *result)
 
 	if (result->retry_after_s > rest)
 		rest = result->retry_after_s;
-	return rest < PAUSE_MOST_S ? rest : PAUSE_MOST_S;
+	return rest < NOTICE_REST_MOST_S ? rest : NOTICE_REST_MOST_S;
 }
 
 void
@@ -73,7 +73,7 @@ notice_sender_check(
     struct db_tx *tx, const struct notice_row *row, bool *ret_stands)
 {
 	const char *why = NULL;
-	bool is_muted = false;
+	bool is_muted = false, is_known = true;
 	struct status st = notice_stands(tx, row, store_now_s(), &why);
 
 	if (!failed(st) && why == NULL && row->account != 0 &&
@@ -82,6 +82,13 @@ notice_sender_check(
 		    tx, row->account, row->recipient, row->event, &is_muted);
 	if (is_muted)
 		why = "the recipient wants no more of these mails";
+	if (!failed(st) && why == NULL && row->account != 0 &&
+	    row->webhook == 0)
+		st = store_told_is_known(
+		    tx, row->account, row->recipient, &is_known);
+	if (!is_known)
+		why = "the recipient is no user or contact of the account any "
+		      "more, and no rule names the address";
 	if (failed(st))
 		return st;
 	*ret_stands = why == NULL;
@@ -194,26 +201,9 @@ notice_sender_new(const struct notice_sender_config *config,
 	return status_ok();
 }
 
-/* What another configuration, or a clock that was ahead, put off for long. */
-static struct status
-hurry(struct notice_sender *sender)
-{
-	struct db_tx *tx;
-	struct status st = store_write(sender->config.store, &tx);
-
-	return failed(st) ? st
-			  : store_commit(sender->config.store, tx,
-				store_notices_hurry(tx, store_now_s(),
-				    store_now_s() + PAUSE_MOST_S));
-}
-
 STATUS
 notice_sender_start(struct notice_sender *sender)
 {
-	struct status st = hurry(sender);
-
-	if (failed(st))
-		return st;
 	for (size_t i = 0; i < SENDER_MAILS + SENDER_HOOKS; i++) {
 		if (pthread_create(&sender->threads[i], NULL,
 			i < SENDER_MAILS ? run_mails : run_hooks, sender) != 0)
@@ -221,7 +211,7 @@ notice_sender_start(struct notice_sender *sender)
 			    "a thread could not be started");
 		sender->n_threads = i + 1;
 	}
-	return st;
+	return status_ok();
 }
 
 void

@@ -203,6 +203,19 @@ send(struct delivery *to, struct notice_post_result *ret_result)
 	return st;
 }
 
+/* A row of the webhook says so, and not each of those that wait, which may be
+ * thousands. */
+static struct status
+let_rest(const struct delivery *to, struct db_tx *tx)
+{
+	const unsigned failures = to->hook.failures + 1;
+	int64_t until_s = store_now_s() + notice_sender_pause_s(failures);
+
+	if (until_s < to->row.next_s)
+		until_s = to->row.next_s;
+	return store_webhooks_rest(tx, to->hook.id, failures, until_s);
+}
+
 static struct status
 keep_in(struct delivery *to, struct db_tx *tx,
     const struct notice_post_result *result)
@@ -215,7 +228,9 @@ keep_in(struct delivery *to, struct db_tx *tx,
 	if (!failed(st) && result->is_gone)
 		st = store_webhooks_disable(tx, to->hook.id);
 	if (!failed(st) && to->row.next_s != 0)
-		st = store_notices_postpone(tx, to->hook.id, to->row.next_s);
+		st = let_rest(to, tx);
+	else if (!failed(st) && to->hook.failures > 0)
+		st = store_webhooks_rest(tx, to->hook.id, 0, 0);
 	return st;
 }
 

@@ -194,8 +194,13 @@ prune(struct notice_source *source)
 		st = store_write(store, &tx);
 	if (failed(st))
 		return st;
-	return store_commit(store, tx,
-	    store_notices_prune(tx, store_now_s() - KEPT_S, PRUNED, &n));
+	/* What another configuration, or a clock that was ahead, put off. */
+	st = store_notices_hurry(
+	    tx, store_now_s(), store_now_s() + NOTICE_REST_MOST_S);
+	if (!failed(st))
+		st =
+		    store_notices_prune(tx, store_now_s() - KEPT_S, PRUNED, &n);
+	return store_commit(store, tx, st);
 }
 
 /* ---- all of it ---- */

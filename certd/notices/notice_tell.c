@@ -3,7 +3,8 @@
 /*
  * From an occasion to rows; see notice_tell.h.  Whom it concerns is asked
  * first, so that nothing is read and written out for nobody.  Mails have no
- * payload, and webhooks nothing else.
+ * payload, and webhooks nothing else.  An account that has told an address very
+ * often within a day has what follows put down, and not sent.
  */
 
 #include "certd/notices/notice_tell.h"
@@ -13,8 +14,15 @@
 #include <string.h>
 
 #include "certd/notices/notice_told.h"
+#include "certd/notices/store_notices.h"
+#include "certd/store.h"
 #include "certd/store_accounts.h"
 #include "proto/message.h"
+
+#define DAY_S INT64_C(86400)
+#define FLOOD                                                                  \
+	"the address was told of such things 500 times within a day, which "   \
+	"are the most"
 
 static struct status
 fill_row(struct db_tx *tx, const struct notice_occasion *occasion,
@@ -44,17 +52,27 @@ put_all(struct db_tx *tx, const struct told *told, struct notice_row *row,
 	char none[] = "";
 	const struct notice_body mail = { body->text, body->html, none };
 	const struct notice_body hook = { none, none, body->payload };
+	const struct notice_body nothing = { none, none, none };
 	struct status st = status_ok();
 
 	for (size_t i = 0; i < told->n && !failed(st); i++) {
-		bool is_new = false;
+		bool is_new = false, is_flood = false;
 
 		row->webhook = told->at[i].webhook;
 		memcpy(row->recipient, told->at[i].recipient,
 		    sizeof(row->recipient));
-		st = store_notices_put(
-		    tx, row, row->webhook != 0 ? &hook : &mail, &is_new);
-		*ret_n += is_new;
+		if (row->account != 0 && row->webhook == 0)
+			st = store_notices_is_flood(
+			    tx, row, store_now_s() - DAY_S, &is_flood);
+		if (!failed(st))
+			st = store_notices_put(tx, row,
+			    row->webhook != 0 ? &hook
+			    : is_flood        ? &nothing
+					      : &mail,
+			    &is_new);
+		if (!failed(st) && is_new && is_flood)
+			st = store_notices_cancel(tx, row->id, FLOOD);
+		*ret_n += is_new && !is_flood;
 	}
 	return st;
 }

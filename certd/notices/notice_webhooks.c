@@ -4,7 +4,8 @@
  * The service Webhooks.  A URL is refused that could not be sent to; whether
  * its name leads to a private address is looked at when it is.  The secret is
  * shown once: it is in no table, and is made anew from the row's salt when
- * something is signed.
+ * something is signed.  A URL may have a secret of its receiver's, and goes
+ * into no history.
  */
 
 #include <openssl/crypto.h>
@@ -134,7 +135,7 @@ create_in(struct db_tx *tx, struct api_call *call, const char *account,
 		return same_name(call, row->name);
 	if (!failed(st))
 		st = notices_event(tx, call, row->account, "webhook created",
-		    "webhook", row->id, row->url);
+		    "webhook", row->id, row->name);
 	return failed(st) ? st : store_webhooks_load(tx, row->id, row);
 }
 
@@ -229,7 +230,7 @@ update_in(struct db_tx *tx, const struct notices *notices,
 	return failed(st) ? st
 			  : notices_event(tx, call, row->account,
 				"webhook changed", "webhook", row->id,
-				row->disabled ? "disabled" : row->url);
+				row->disabled ? "disabled" : row->name);
 }
 
 static struct status
@@ -263,7 +264,7 @@ remove_in(struct db_tx *tx, const struct api_call *call,
 		st = store_webhooks_delete(tx, row.id);
 	return failed(st) ? st
 			  : notices_event(tx, call, row.account,
-				"webhook deleted", "webhook", row.id, row.url);
+				"webhook deleted", "webhook", row.id, row.name);
 }
 
 static struct status delete (void *ctx, struct api_call *call,

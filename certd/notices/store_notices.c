@@ -26,7 +26,27 @@ notice_body_done(struct notice_body *body)
 }
 
 STATUS
-store_notices_put(struct db_tx *tx, const struct notice_row *row,
+store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
+    int64_t since_s, bool *ret_is)
+{
+	int64_t id = 0;
+	struct status st = db_number(tx, &id,
+	    "SELECT id FROM notice INDEXED BY notice_by_recipient"
+	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
+	    " AND created_s > ?4 AND webhook = 0"
+	    " ORDER BY created_s LIMIT 1 OFFSET ?5",
+	    DB_VALUES(db_int(row->account), db_text(row->recipient),
+		db_int(row->event), db_int(since_s),
+		db_int(NOTICE_MAILS_A_DAY - 1)));
+
+	if (failed(st) && st.code != STATUS_NOT_FOUND)
+		return st;
+	*ret_is = !failed(st);
+	return status_ok();
+}
+
+STATUS
+store_notices_put(struct db_tx *tx, struct notice_row *row,
     const struct notice_body *body, bool *ret_is_new)
 {
 	const int64_t now_s = store_now_s();
@@ -45,8 +65,10 @@ store_notices_put(struct db_tx *tx, const struct notice_row *row,
 		db_int(NOTICE_QUEUED), db_int(now_s),
 		db_int(now_s + NOTICE_PATIENCE_S)));
 
-	if (!failed(st))
-		*ret_is_new = n > 0;
+	if (failed(st))
+		return st;
+	*ret_is_new = n > 0;
+	row->id = n > 0 ? db_inserted(tx) : 0;
 	return st;
 }
 

@@ -23,6 +23,8 @@
 #define NOTICE_PROBLEM_MAX 301
 /* Given up when it was tried for so long. */
 #define NOTICE_PATIENCE_S (3 * INT64_C(86400))
+/* The longest that one rests between two attempts. */
+#define NOTICE_REST_MOST_S (4 * INT64_C(3600))
 /* A claim that lasts longer was made by a clock that was ahead, and is none. */
 #define NOTICE_CLAIM_MOST_S INT64_C(3600)
 
@@ -54,9 +56,15 @@ scoped_notice_body_done(struct notice_body *body)
 	notice_body_done(body);
 }
 
+/* Has the account told that address of the event NOTICE_MAILS_A_DAY times since
+ * then? */
+#define NOTICE_MAILS_A_DAY 500
+STATUS store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
+    int64_t since_s, bool *ret_is);
+
 /* A new one, due now; *ret_is_new false: it was told already.  Takes account,
- * event, object, occasion, recipient, webhook, days and subject. */
-STATUS store_notices_put(struct db_tx *tx, const struct notice_row *row,
+ * event, object, occasion, recipient, webhook, days and subject; sets id. */
+STATUS store_notices_put(struct db_tx *tx, struct notice_row *row,
     const struct notice_body *body, bool *ret_is_new);
 
 /* NOT_FOUND, "there is no such notice"; find: also another account's. */
@@ -112,9 +120,6 @@ STATUS store_notices_claim_webhook(struct db_tx *tx,
 /* How it went: state, next_s, sent_s, attempts and problem, while the claim is
  * as the row has it; else another one has it, and that one's word counts. */
 STATUS store_notices_save(struct db_tx *tx, const struct notice_row *row);
-/* A webhook is left alone until then. */
-STATUS store_notices_postpone(
-    struct db_tx *tx, int64_t webhook, int64_t until_s);
 /* Queued anew, due now, for as long as a new one. */
 STATUS store_notices_again(struct db_tx *tx, int64_t id, int64_t now_s);
 

@@ -9,7 +9,8 @@
 #define STORE_NOTICES_COLUMNS                                                  \
 	"SELECT n.id, n.account, coalesce(a.name, ''), n.event, n.object,"     \
 	" n.occasion, n.recipient, n.webhook, n.days, n.subject, n.state,"     \
-	" n.created_s, coalesce(n.next_s, 0), n.give_up_s,"                    \
+	" n.created_s, coalesce(max(n.next_s, coalesce((SELECT w.rests_s"      \
+	" FROM webhook w WHERE w.id = n.webhook), 0)), 0), n.give_up_s,"       \
 	" n.claimed_until_s, n.sent_s, n.attempts, n.problem"
 #define STORE_NOTICES_SELECT                                                   \
 	STORE_NOTICES_COLUMNS                                                  \

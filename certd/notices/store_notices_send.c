@@ -31,7 +31,9 @@ next_webhook(
 
 	return failed(st) ? st
 			  : db_number(tx, ret_next_s,
-				"SELECT n.next_s FROM notice n"
+				"SELECT max(n.next_s, coalesce((SELECT"
+				" w.rests_s FROM webhook w"
+				" WHERE w.id = ?1), 0)) FROM notice n"
 				" INDEXED BY notice_webhook_due"
 				" WHERE n.webhook = ?1 AND " HOOK
 				" ORDER BY n.next_s LIMIT 1",
@@ -244,15 +246,6 @@ store_notices_save(struct db_tx *tx, const struct notice_row *row)
 }
 
 STATUS
-store_notices_postpone(struct db_tx *tx, int64_t webhook, int64_t until_s)
-{
-	return db_run(tx, NULL,
-	    "UPDATE notice SET next_s = ?2 WHERE webhook = ?1 AND webhook <> 0"
-	    " AND next_s IS NOT NULL AND next_s < ?2",
-	    DB_VALUES(db_int(webhook), db_int(until_s)));
-}
-
-STATUS
 store_notices_again(struct db_tx *tx, int64_t id, int64_t now_s)
 {
 	return db_run(tx, NULL,
@@ -271,6 +264,8 @@ store_notices_hurry(struct db_tx *tx, int64_t now_s, int64_t till_s)
 		"UPDATE notice INDEXED BY notice_webhook_due SET next_s = ?1"
 		" WHERE webhook > 0 AND webhook <> 0 AND next_s IS NOT NULL"
 		" AND next_s > ?2",
+		"UPDATE webhook INDEXED BY webhook_by_rest SET rests_s = 0"
+		" WHERE rests_s > 0 AND rests_s > ?2 AND ?1 > 0",
 	};
 	struct status st = status_ok();
 

@@ -84,6 +84,27 @@ store_told_contacts(struct db_tx *tx, int64_t account, unsigned told,
 }
 
 STATUS
+store_told_is_known(
+    struct db_tx *tx, int64_t account, const char *email, bool *ret_is)
+{
+	int64_t is = 0;
+	struct status st = db_number(tx, &is,
+	    "SELECT EXISTS (SELECT 1 FROM user_ INDEXED BY user_by_email"
+	    "  WHERE lower(email) = lower(?2) AND account = ?1 AND disabled = "
+	    "0)"
+	    " OR EXISTS (SELECT 1 FROM contact"
+	    "  WHERE account = ?1 AND lower(email) = lower(?2))"
+	    " OR EXISTS (SELECT 1 FROM notice_rule WHERE account = ?1"
+	    "  AND instr(' ' || lower(emails) || ' ', ' ' || lower(?2) || ' ') "
+	    "> 0)",
+	    DB_VALUES(db_int(account), db_text(email)));
+
+	if (!failed(st))
+		*ret_is = is != 0;
+	return st;
+}
+
+STATUS
 store_told_has_webhook(
     struct db_tx *tx, int64_t account, int64_t webhook, bool *ret_is)
 {

@@ -20,6 +20,10 @@ STATUS store_told_users(struct db_tx *tx, int64_t account, unsigned told,
  * that are among ids. */
 STATUS store_told_contacts(struct db_tx *tx, int64_t account, unsigned told,
     const int64_t *ids, size_t n, store_told_each each, void *ctx);
+/* Is that address one of the account's: of a user who is not
+ * disabled, of a contact, or in a rule? */
+STATUS store_told_is_known(
+    struct db_tx *tx, int64_t account, const char *email, bool *ret_is);
 /* Is it that account's? */
 STATUS store_told_has_webhook(
     struct db_tx *tx, int64_t account, int64_t webhook, bool *ret_is);

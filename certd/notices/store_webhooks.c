@@ -11,7 +11,9 @@
 
 #define SELECT                                                                 \
 	"SELECT w.id, w.account, coalesce(a.name, ''), w.name, w.url, w.salt," \
-	" w.disabled, w.created_s, w.last_s, w.last_problem, w.revision"       \
+	" w.disabled, w.created_s, w.last_s, w.last_problem, w.revision, "     \
+	"w.failures,"                                                          \
+	" w.rests_s"                                                           \
 	" FROM webhook w LEFT JOIN account a ON a.id = w.account "
 
 static void
@@ -32,6 +34,8 @@ read_row(struct db_rows *rows, struct webhook_row *ret)
 	ret->last_s = db_column_int(rows, 8);
 	db_column_text(rows, 9, ret->last_problem, sizeof(ret->last_problem));
 	ret->revision = db_column_int(rows, 10);
+	ret->failures = (unsigned)db_column_int(rows, 11);
+	ret->rests_s = db_column_int(rows, 12);
 }
 
 STATUS
@@ -76,7 +80,7 @@ store_webhooks_save(struct db_tx *tx, struct webhook_row *row)
 {
 	struct status st = db_run(tx, NULL,
 	    "UPDATE webhook SET name = ?2, url = ?3, disabled = ?4,"
-	    " revision = revision + 1 WHERE id = ?1",
+	    " failures = 0, rests_s = 0, revision = revision + 1 WHERE id = ?1",
 	    DB_VALUES(db_int(row->id), db_text(row->name), db_text(row->url),
 		db_int(row->disabled)));
 
@@ -153,6 +157,15 @@ store_webhooks_tried(
 	return db_run(tx, NULL,
 	    "UPDATE webhook SET last_s = ?2, last_problem = ?3 WHERE id = ?1",
 	    DB_VALUES(db_int(id), db_int(at_s), db_text(problem)));
+}
+
+STATUS
+store_webhooks_rest(
+    struct db_tx *tx, int64_t id, unsigned failures, int64_t until_s)
+{
+	return db_run(tx, NULL,
+	    "UPDATE webhook SET failures = ?2, rests_s = ?3 WHERE id = ?1",
+	    DB_VALUES(db_int(id), db_int(failures), db_int(until_s)));
 }
 
 STATUS

@@ -28,6 +28,8 @@ struct webhook_row {
 	bool disabled;
 	int64_t created_s, last_s;
 	char last_problem[WEBHOOK_PROBLEM_MAX];
+	unsigned failures; /* in a row */
+	int64_t rests_s;   /* it is left alone until then */
 	int64_t revision;
 };
 
@@ -37,7 +39,8 @@ STATUS store_webhooks_load(
 /* Sets id, created_s and revision.  ALREADY_EXISTS: the account has one of that
  * name; so too when it is saved. */
 STATUS store_webhooks_insert(struct db_tx *tx, struct webhook_row *row);
-/* name, url and disabled; the revision goes up by one, in row too. */
+/* name, url and disabled; the revision goes up by one, in row too, and it rests
+ * no longer. */
 STATUS store_webhooks_save(struct db_tx *tx, struct webhook_row *row);
 /* With what is queued for it. */
 STATUS store_webhooks_delete(struct db_tx *tx, int64_t id);
@@ -50,6 +53,10 @@ STATUS store_webhooks_list(struct db_tx *tx, const struct page *page,
 /* How the last attempt went; an etag that somebody holds stays good. */
 STATUS store_webhooks_tried(
     struct db_tx *tx, int64_t id, int64_t at_s, const char *problem);
+/* It failed so often in a row, and is left alone until then, with all that
+ * waits for it. */
+STATUS store_webhooks_rest(
+    struct db_tx *tx, int64_t id, unsigned failures, int64_t until_s);
 /* It wants no more (410). */
 STATUS store_webhooks_disable(struct db_tx *tx, int64_t id);
 

@@ -265,8 +265,9 @@ def test_it_is_said_before_saving_that_other_host_names_bring_another_certificat
     dialog.get_by_label("Host names (optional)").fill(f"{host}\n{www}")
     ahead.expect_visible()
     dialog.get_by_text(re.compile(
-        f"The old one serves until every edge was seen serving the new one. {www} is served as "
-        "soon as its DNS leads to ")).expect_visible()
+        "The old one serves until every edge was seen serving the new one; until then browsers "
+        f"refuse it for what is added. Edges serve {www} as soon as the DNS leads to ")
+    ).expect_visible()
     look(page, "resource-hostnames")
     button(dialog, "Save").click()
     page.expect_text("Saved. Edges follow now.")

@@ -321,6 +321,9 @@ a_mail_is_found_behind_many_accounts_whose_mail_is_not_due(void **state)
 		queue_of(nd, 1000 + i, ADA);
 	notices_desk_run(nd, "UPDATE notice SET next_s = next_s + 3600");
 	queue_of(nd, 2000, EVE);
+	notices_desk_run(nd,
+	    "INSERT INTO notice_rule (account, event, told, emails)"
+	    " VALUES (2000, 3, 0, 'x@example.com Eve@acme.example')");
 	assert_int_equal(send_mails(sender), 1);
 	assert_string_equal(post_fake_at(0)->to, EVE);
 	notice_sender_free(sender);
@@ -362,6 +365,29 @@ who_wants_none_any_more_gets_none_of_what_waits(void **state)
 	assert_int_equal(send_mails(sender), 1);
 	assert_int_equal(post_fake_count(), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_CANCELLED);
+	notice_sender_free(sender);
+}
+
+static void
+who_has_left_gets_none_of_what_waits(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	int64_t eve = notices_desk_queue(nd, EVE, 0);
+	int64_t adm = notices_desk_queue(nd, "adm@acme.example", 0);
+	int64_t olga = notices_desk_queue(nd, "olga@other.example", 0);
+
+	notices_desk_queue(nd, ADA, 0);
+	notices_desk_queue(nd, "tec@acme.example", 0);
+	notices_desk_run(nd,
+	    "UPDATE user_ SET disabled = 1 WHERE email = 'eve@acme.example'");
+	notices_desk_run(
+	    nd, "DELETE FROM contact WHERE email = 'adm@acme.example'");
+	assert_int_equal(send_mails(sender), 5);
+	assert_int_equal(post_fake_count(), 2);
+	assert_int_equal(load(nd, eve).state, NOTICE_CANCELLED);
+	assert_int_equal(load(nd, adm).state, NOTICE_CANCELLED);
+	assert_int_equal(load(nd, olga).state, NOTICE_CANCELLED);
 	notice_sender_free(sender);
 }
 
@@ -438,6 +464,11 @@ two_senders_on_one_database_send_each_notice_once(void **state)
 	char to[64];
 
 	OK(store_open(&config, &second));
+	notices_desk_run(nd,
+	    "INSERT INTO contact (account, kind, name, email, phone)"
+	    " WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 59) SELECT a.id, 1, 'p', 'p' || i || '@acme.example',"
+	    " '' FROM n, account a WHERE a.name = 'acme'");
 	senders[0] = new_sender(nd, nd->desk->store);
 	senders[1] = new_sender(nd, second);
 	for (int i = 0; i < 60; i++) {
@@ -507,19 +538,36 @@ a_webhook_that_fails_rests_with_all_that_waits_for_it(void **state)
 	struct notice_sender *sender = new_sender(nd, nd->desk->store);
 	int64_t bad = notices_desk_webhook(nd, "a", "https://a.example/");
 	int64_t good = notices_desk_webhook(nd, "b", "https://b.example/");
+	int64_t last, now_s = store_now_s();
 
 	for (int i = 0; i < 5; i++) {
-		queue_hook(nd, bad);
 		queue_hook(nd, good);
+		queue_hook(nd, bad);
 	}
+	last = notices_desk_number(nd, "SELECT max(id) FROM notice");
 	post_fake_set("https://a.example/", POST_TEMPORARY, "503");
 	assert_int_equal(send_hooks(sender), 6);
 	assert_int_equal(post_fake_count_to("https://a.example/"), 1);
 	assert_string_equal(load_webhook(nd, bad).last_problem, "503");
+	/* They wait by a row of the webhook's, and are not written to. */
 	assert_int_equal(notices_desk_number(nd,
 			     "SELECT count(*) FROM notice WHERE state = 1"
 			     " AND next_s > created_s"),
-	    5);
+	    1);
+	assert_in_range(load_webhook(nd, bad).rests_s, now_s + 60, now_s + 120);
+	assert_true(load(nd, last).next_s >= now_s + 60);
+	/* Then the next one is tried, so that one which is not taken keeps no
+	 * other; and after that it rests for longer. */
+	notices_desk_run(
+	    nd, "UPDATE webhook SET rests_s = 1 WHERE failures > 0");
+	assert_int_equal(send_hooks(sender), 1);
+	assert_in_range(
+	    load_webhook(nd, bad).rests_s, now_s + 120, now_s + 180);
+	post_fake_set("https://a.example/", POST_SENT, "");
+	notices_desk_run(
+	    nd, "UPDATE webhook SET rests_s = 1 WHERE failures > 0");
+	assert_int_equal(send_hooks(sender), 3);
+	assert_int_equal(load_webhook(nd, bad).failures, 0);
 	notice_sender_free(sender);
 }
 
@@ -627,6 +675,7 @@ main(void)
 		T(a_mail_is_found_behind_many_accounts_whose_mail_is_not_due),
 		T(without_a_server_mail_waits_for_three_days_and_is_given_up),
 		T(who_wants_none_any_more_gets_none_of_what_waits),
+		T(who_has_left_gets_none_of_what_waits),
 		T(what_one_has_claimed_another_leaves_alone_until_the_claim_ends),
 		T(a_claim_of_a_clock_that_was_ahead_holds_up_nothing),
 		T(two_senders_on_one_database_send_each_notice_once),

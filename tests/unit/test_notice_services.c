@@ -473,13 +473,20 @@ what_was_given_up_is_tried_again_and_what_was_sent_is_not(void **state)
 	notices_desk_run(nd, "UPDATE notice SET state = 2, next_s = NULL");
 	refused(nd, ASK(nd, &desk_alice, "Notices/Retry", &asked, &reply),
 	    STATUS_FAILED_PRECONDITION, "sent already");
-	notices_desk_run(nd, "UPDATE notice SET state = 4");
+	notices_desk_run(
+	    nd, "UPDATE notice SET state = 4, problem = 'dealt with'");
 	refused(nd, ASK(nd, &desk_alice, "Notices/Retry", &asked, &reply),
 	    STATUS_FAILED_PRECONDITION, "dealt with");
+	/* Of a webhook that was deleted it would wait for ever. */
+	asked.id = notices_desk_queue(nd, "webhook 7", 7);
+	notices_desk_run(
+	    nd, "UPDATE notice SET state = 3, next_s = NULL WHERE webhook = 7");
+	refused(nd, ASK(nd, &desk_alice, "Notices/Retry", &asked, &reply),
+	    STATUS_FAILED_PRECONDITION, "webhook was deleted");
 }
 
 static void
-a_test_mail_goes_to_one_address_ten_times_an_hour(void **state)
+a_test_mail_goes_to_one_of_the_account_ten_times_an_hour(void **state)
 {
 	struct notices_desk *nd = *state;
 	Holdfast__Certd__V1__TestMailRequest asked = desk_test_mail_request();
@@ -490,7 +497,14 @@ a_test_mail_goes_to_one_address_ten_times_an_hour(void **state)
 	asked.email = text("a@example.org\nBcc: b@example.org");
 	refused(nd, ASK(nd, &desk_alice, "Notices/Test", &asked, &reply),
 	    STATUS_INVALID_ARGUMENT, "email");
+	/* A stranger's. */
 	asked.email = text("a@example.org");
+	refused(nd, ASK(nd, &desk_alice, "Notices/Test", &asked, &reply),
+	    STATUS_INVALID_ARGUMENT, "addresses of the account");
+	asked.email = text("olga@other.example");
+	refused(nd, ASK(nd, &desk_alice, "Notices/Test", &asked, &reply),
+	    STATUS_INVALID_ARGUMENT, "addresses of the account");
+	asked.email = text("Tec@acme.example");
 	for (int i = 0; i < 10; i++) {
 		if (i == 5)
 			post_fake_set("*", POST_CONFIG, "535 no");
@@ -501,6 +515,7 @@ a_test_mail_goes_to_one_address_ten_times_an_hour(void **state)
 	refused(nd, ASK(nd, &desk_alice, "Notices/Test", &asked, &reply),
 	    STATUS_RESOURCE_EXHAUSTED, "10 tests");
 	assert_int_equal(post_fake_count(), 10);
+	asked.email = text("olga@other.example");
 	OK(ASK(nd, &desk_bob, "Notices/Test", &asked, &reply));
 	message_free(&reply->base);
 }
@@ -592,7 +607,7 @@ main(void)
 		T(a_webhook_is_changed_switched_off_and_on),
 		T(lists_come_newest_first_by_account_state_and_object),
 		T(what_was_given_up_is_tried_again_and_what_was_sent_is_not),
-		T(a_test_mail_goes_to_one_address_ten_times_an_hour),
+		T(a_test_mail_goes_to_one_of_the_account_ten_times_an_hour),
 		T(a_link_stops_its_mails_without_a_log_in_and_twice_is_as_once),
 		T(a_mail_that_is_no_notice_is_sent_or_says_why_not),
 	};

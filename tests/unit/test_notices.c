@@ -435,6 +435,58 @@ look_all(struct notices_desk *nd)
 }
 
 static void
+what_a_clock_that_was_ahead_put_off_is_due_again(void **state)
+{
+	struct notices_desk *nd = *state;
+
+	notices_desk_queue(nd, "ada@acme.example", 0);
+	notices_desk_queue(nd, "webhook 7", 7);
+	notices_desk_run(nd, "UPDATE notice SET next_s = next_s + 31536000");
+	look_all(nd);
+	assert_int_equal(
+	    notices_desk_number(nd,
+		"SELECT count(*) FROM notice WHERE next_s <= created_s + 60"),
+	    2);
+}
+
+static void
+an_address_is_sent_so_many_of_an_event_a_day_and_no_more(void **state)
+{
+	struct notices_desk *nd = *state;
+	const int64_t now_s = store_now_s();
+	struct notice_row newest;
+
+	notices_desk_run(nd,
+	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 499) INSERT INTO notice (account, event, object,"
+	    " occasion, recipient, subject, text, html, state, created_s,"
+	    " give_up_s) SELECT a.id, 1, 'certificate x' || i, '14 days',"
+	    " 'ada@acme.example', 's', 't', 'h', 2, unixepoch(), 0"
+	    " FROM n, account a WHERE a.name = 'acme'");
+	looked_at(nd, now_s - HOUR_S);
+	notices_desk_certificate(
+	    nd, "one", "one.example.com", 14 * DAY_S - 100);
+	look_at_expiry(nd, now_s);
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT count(*) FROM notice WHERE state = 1"),
+	    2);
+	looked_at(nd, now_s - HOUR_S);
+	notices_desk_certificate(
+	    nd, "two", "two.example.com", 14 * DAY_S - 100);
+	look_at_expiry(nd, now_s);
+	/* Eve alone; Ada's is there, and says why it is not sent. */
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT count(*) FROM notice WHERE state = 1"),
+	    3);
+	notices_desk_run(nd, "DELETE FROM notice WHERE state = 1");
+	newest = notices_desk_newest(nd);
+	assert_string_equal(newest.recipient, "ada@acme.example");
+	assert_int_equal(newest.state, NOTICE_CANCELLED);
+	assert_int_equal(newest.next_s, 0);
+	assert_non_null(strstr(newest.problem, "500 times within a day"));
+}
+
+static void
 what_waits_is_cancelled_once_the_successor_is_proven(void **state)
 {
 	struct notices_desk *nd = *state;
@@ -924,6 +976,8 @@ main(void)
 		T(users_who_are_disabled_muted_or_of_another_account_are_not_told),
 		T(certificates_that_acme_renews_get_no_notice_of_their_end),
 		T(one_that_nobody_uses_is_quiet_when_another_for_its_names_ends_later),
+		T(what_a_clock_that_was_ahead_put_off_is_due_again),
+		T(an_address_is_sent_so_many_of_an_event_a_day_and_no_more),
 		T(what_waits_is_cancelled_once_the_successor_is_proven),
 		T(one_that_was_deleted_or_has_expired_is_not_told_as_expiring),
 		cmocka_unit_test(

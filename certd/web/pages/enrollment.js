@@ -12,6 +12,7 @@ import { button, linkButton } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { getCertificate, revokeCertificate } from '../lib/resource/acts.js';
@@ -53,7 +54,7 @@ function wishes(enrollment) {
 		['Kind of key', keyName(enrollment.algorithm)],
 		['Network', word(enrollment.network)],
 		['Way', enrollment.stepwise ? 'Step by step, with your word' : 'By itself'],
-		['Made', h('span', when(enrollment.created_s), ' by ', enrollment.created_by)],
+		['Made', h('span', when(enrollment.created_s), ' by ', actorText(enrollment.created_by))],
 	]);
 }
 

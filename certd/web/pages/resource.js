@@ -9,12 +9,13 @@ import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
 import { certificatesOf } from '../lib/resource/certificates.js';
 import { editDelivery, editHostnames, editMode, editName } from '../lib/resource/edit.js';
-import { MODES, httpsBadge, modeText } from '../lib/resource/modes.js';
+import { MODES, httpsBadge, modeText, warningText } from '../lib/resource/modes.js';
 import { preflight, targetOf } from '../lib/resource/preflight.js';
 import { href } from '../lib/router.js';
 import { note, progress, stateBadge } from '../lib/status.js';
@@ -52,19 +53,13 @@ function together(run) {
 
 /* ---- its parts ---- */
 
-/* They begin as after the resource's name, or with a subject of their own. */
-function sentence(warning) {
-	const said = /^(has|serves) /.test(warning) ? `It ${warning}` : warning[0].toUpperCase() + warning.slice(1);
-	return said.replace(/\.*$/, '.');
-}
-
 /* What a change under way, or the last one, has met is said beside its steps. */
 const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
 
 function warnings({ resource, change }) {
 	const told = change?.problem && !resource.certificates.length ? change.problem : null;
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !OF_CHANGE.test(each) && !(told && each.includes(told))).map(each => note('notice', sentence(each))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each) && !(told && each.includes(told))).map(each => note('notice', warningText(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }
@@ -87,7 +82,7 @@ function delivery({ resource }) {
 		['Origin', resource.origin ? h('div', h('code', resource.origin.host), h('div.small.quiet', { match: 'As the client came', https: 'By HTTPS', http: 'By HTTP' }[resource.origin.mode] || word(resource.origin.mode))) : h('span.quiet', 'None is named')],
 		['Network', word(resource.network)],
 		['Edge group', resource.edge_group],
-		['Created', h('span', when(resource.created_s), ' by ', resource.created_by)],
+		['Created', h('span', when(resource.created_s), ' by ', actorText(resource.created_by))],
 	]);
 }
 

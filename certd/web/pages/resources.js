@@ -6,9 +6,9 @@
 import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
-import { daysLeft, sentence, some, when } from '../lib/format.js';
+import { daysLeft, some, when } from '../lib/format.js';
 import { page } from '../lib/layout.js';
-import { httpsBadge, modeText } from '../lib/resource/modes.js';
+import { httpsBadge, modeText, warningText } from '../lib/resource/modes.js';
 import { href } from '../lib/router.js';
 import { expiryMark } from '../lib/status.js';
 import { listView } from '../lib/table.js';
@@ -20,7 +20,7 @@ function nameCell(resource) {
 }
 
 function httpsCell(resource) {
-	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.map(sentence).join(' ')) : null);
+	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.map(warningText).join(' ')) : null);
 }
 
 function certificateCell(resource) {

@@ -378,8 +378,13 @@ def test_a_test_mail_is_sent_and_trouble_with_mail_is_told(bed, page):
     button(dialog, "Send").click()
     page.expect_text("The test mail is on its way.")
     bed.smtpd.wait_for("anna@acme.test")
-    bed.smtpd.replies["gone@acme.test"] = "550 5.1.1 no such user"
     button(page, "Send a test mail").click()
+    page.allow(400, "/v1/notices:test")
+    dialog.get_by_label("To").fill("stranger@elsewhere.test")
+    button(dialog, "Send").click()
+    dialog.get_by_text(re.compile("^Test mails go to addresses of the account")).expect_visible()
+    bed.smtpd.replies["gone@acme.test"] = "550 5.1.1 no such user"
+    bed.call("Contacts", "Create", account="acme", kind=2, name="Gone", email="gone@acme.test")
     dialog.get_by_label("To").fill("gone@acme.test")
     button(dialog, "Send").click()
     dialog.get_by_role("alert").filter(has_text="no such user").expect_visible(30)

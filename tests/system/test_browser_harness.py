@@ -292,6 +292,19 @@ def test_pages_open_pages_and_share_what_they_have_or_not(visits, site):
         assert one.evaluate("localStorage.getItem('a')") == has
 
 
+def test_answers_are_altered_on_their_way_to_one_page_alone(visits, site):
+    page = visits.page(site)
+    page.goto("/")
+    other = page.tab()
+    other.goto("/")
+    other.answer("/v1/[a-z]+", {"altered": True})
+    asked = "fetch('/v1/refused', { method: 'POST' }).then((r) => r.status)"
+    assert other.evaluate(asked) == 200
+    assert other.evaluate("fetch('/v1/any').then((r) => r.json())") == {"altered": True}
+    page.allow(409, "/v1/refused")
+    assert page.evaluate(asked) == 409
+
+
 def test_dark_and_narrow_are_emulated_and_screenshots_kept(visits, site):
     page = visits.page(site, dark=True, width=360)
     page.goto("/")

@@ -146,7 +146,8 @@ def test_a_record_is_put_in_place_by_hand_and_verified(bed, page):
 def test_order_verify_and_issue_are_three_steps_for_who_wants_them(bed, page):
     fill(page, "*.example.org", validation="http-01", tick=["Step by step"])
     button(page, "Enroll").click()
-    page.expect_text(re.compile(r"^http-01 cannot prove \*.example.org: choose a validation by DNS"))
+    page.expect_text(re.compile(
+        r"^http-01 cannot prove \*.example.org: choose a validation by DNS"))
     look(page)
     page.get_by_label("Host names").first().fill(STEPS)
     button(page, "Enroll").click()

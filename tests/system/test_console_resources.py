@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from acme_bed import ACTIVE, DONE, KIND_ACME, AcmeBed, fingerprint_of, names_of
+from acme_bed import KIND_ACME, AcmeBed, fingerprint_of, names_of
 from bed import wait_for
-from certs import Pki, fingerprint, pem
+from certs import Pki, fingerprint
 from console_bed import Console, at, button, card, go, look
 
 NOWHERE = "127.0.0.254"  # nobody listens there

@@ -85,7 +85,7 @@ class Console:
         """The path of a one-time link: of a user, or of the operator."""
         if email is not None:
             fields["user_id"] = self.users[email]
-        return self.call("Sessions", "MakeLink", **fields).url
+        return self.call("Sessions", "MakeLink", **fields).url.removeprefix(self.url)
 
     def entered(self, visits, email=None, heading="Overview", **options):
         """A page on which somebody is in, by a link."""

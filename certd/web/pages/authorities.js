@@ -36,7 +36,7 @@ function limit(each) {
 
 function troubles(authority) {
 	return [
-		authority.problem ? note('bad', authority.problem) : null,
+		authority.problem ? note('bad', authority.problem[0].toUpperCase() + authority.problem.slice(1)) : null,
 		authority.paused_until_s > now() ? note('notice', 'It has asked to be left alone for a while.', { text: ['Asked again ', when(authority.paused_until_s, 'relative'), '. Nothing has to be done.'] }) : null,
 	];
 }
@@ -44,8 +44,8 @@ function troubles(authority) {
 function draw(ctx, authority, refresh) {
 	const may = ctx.session.isOperator;
 	const check = async () => {
-		await ctx.api.post(`/authorities/${authority.name}:check`);
-		toast(`${authority.name} answers.`);
+		const { problem } = await ctx.api.post(`/authorities/${authority.name}:check`);
+		toast(problem ? `${authority.name} cannot be used.` : `${authority.name} answers.`, { kind: problem ? 'notice' : 'good' });
 		await refresh();
 	};
 	const rollover = async () => {

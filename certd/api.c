@@ -175,6 +175,9 @@ static const struct {
 	{ ALLOW_MANAGE_READ,
 	    "this takes an operator or auditor, or a token of role "
 	    "administrator or auditor" },
+	{ ALLOW_MANAGE_READ | ALLOW_ENGINEER,
+	    "this takes an operator or auditor, or a token of role "
+	    "administrator, engineer or auditor" },
 	{ ALLOW_OPERATOR, "this takes an operator's client certificate" },
 	{ ALLOW_OPERATOR | ALLOW_AUDITOR,
 	    "this takes an operator's or an auditor's client certificate" },

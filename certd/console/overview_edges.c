@@ -207,19 +207,27 @@ overview_needs_mail(const char *trouble, overview_msg *to)
 
 /* ---- EdgeCustody ---- */
 
+/* keyd has done it; what certd shows of the edge does not wait until keyd is
+ * asked of all again. */
 static struct status
 record(struct overview *overview, const struct api_call *call,
     const Holdfast__Certd__V1__QuarantineEdgeRequest *asked)
 {
 	char object[OVERVIEW_NAME_MAX];
+	struct fleet_edge edge;
 	struct db_tx *tx;
 	struct status st = store_write(overview->config.store, &tx);
 
 	if (failed(st))
 		return st;
 	(void)snprintf(object, sizeof(object), "edge %s", asked->name);
-	st = store_event(
-	    tx, 0, call->caller->actor, "quarantine", object, asked->reason);
+	st = fleet_find(tx, asked->name, &edge);
+	if (!failed(st))
+		st = fleet_put(
+		    tx, edge.name, edge.edge_group, true, store_now_s());
+	if (!failed(st))
+		st = store_event(tx, 0, call->caller->actor, "quarantine",
+		    object, asked->reason);
 	return store_commit(overview->config.store, tx, st);
 }
 

@@ -3,9 +3,10 @@
 // Start: who is logged in, then the page at this address. Draws a page, its
 // skeleton while it is made, and in its place what went wrong.
 
-import { onUnauthenticated } from './lib/api.js';
+import { isOutdated, onUnauthenticated, unreached } from './lib/api.js';
+import { button, linkButton } from './lib/button.js';
 import { h, mount } from './lib/dom.js';
-import { card, errorState, page, skeleton } from './lib/layout.js';
+import { card, emptyState, errorState, page, skeleton } from './lib/layout.js';
 import { startLive, stopLive } from './lib/live.js';
 import { isGuarded, navigate, reload, startRouter } from './lib/router.js';
 import { forget, session } from './lib/session.js';
@@ -47,9 +48,46 @@ async function content(route, ctx) {
 		return wrongPage('missing');
 	if (route.who !== 'nobody' && !session.may(route.who))
 		return wrongPage('forbidden');
-	const module = await import(`./pages/${route.module}.js`);
-	document.title = `${module.title || route.title} · Holdfast`;
-	return module.render(ctx);
+	const module = await load(route.module);
+	return module ? module.render(ctx) : updated();
+}
+
+/* Null: there is a newer console, and this one's files are gone. */
+async function load(name) {
+	try {
+		return await import(`./pages/${name}.js`);
+	} catch (error) {
+		if (await isOutdated())
+			return null;
+		/* Browsers say it in words of their own: "Failed to fetch dynamically imported module". */
+		throw error instanceof TypeError && /import.*module/i.test(error.message) ? unreached() : error;
+	}
+}
+
+function updated() {
+	return page({ title: 'The console was updated' }, card({}, emptyState({
+		icon: 'retry', title: 'Reload to go on', text: 'certd was updated while this page was open. What you saved is there; the page that you wanted comes next.',
+		actions: [button('Reload', { kind: 'primary', icon: 'retry', run: () => location.reload() })],
+	})));
+}
+
+/* In the place of a page: what went wrong, and the way on. */
+function failed(error, route, path) {
+	if (error.name !== 'Problem')
+		console.error(error);
+	const list = ROUTES.find(each => each.icon && each.path !== '/' && path.startsWith(`${each.path}/`));
+	const crumbs = list ? [[list.title, list.path]] : null;
+	if (error.status !== 404 || !list)
+		return page({ title: route.title, crumbs }, card({}, errorState(error, reload)));
+	return page({ title: route.title, crumbs }, card({}, emptyState({
+		icon: 'search', title: error.title, text: `${error.detail} It may have been deleted, or the address is mistyped.`,
+		actions: [linkButton(`Go to ${list.title.toLowerCase()}`, list.path, { kind: 'primary' })],
+	})));
+}
+
+/* What stands there until the page does; its head at once where it is known. */
+function waiting(route) {
+	return route?.who === 'nobody' || !route?.icon ? skeleton() : page({ title: route.heading || route.title }, card({}, skeleton(8)));
 }
 
 async function draw(route, ctx) {
@@ -64,8 +102,8 @@ async function draw(route, ctx) {
 		return;
 	}
 	const main = is_outside ? outside() : inside(ctx.path);
-	document.title = `${route?.title || 'Not found'} · Holdfast`;
-	const late = setTimeout(() => mount(main, skeleton()), is_first ? 0 : SKELETON_AFTER_MS);
+	document.title = `${route?.heading || route?.title || 'Not found'} · Holdfast`;
+	const late = setTimeout(() => mount(main, waiting(route)), is_first ? 0 : SKELETON_AFTER_MS);
 	try {
 		const node = await content(route, ctx);
 		if (!ctx.signal.aborted)
@@ -73,9 +111,7 @@ async function draw(route, ctx) {
 	} catch (error) {
 		if (error.name === 'AbortError' || ctx.signal.aborted)
 			return;
-		if (error.name !== 'Problem')
-			console.error(error);
-		mount(main, page({ title: route.title }, card({}, errorState(error, reload))));
+		mount(main, failed(error, route, ctx.path));
 	} finally {
 		clearTimeout(late);
 	}
@@ -103,19 +139,31 @@ function onEnd() {
 	toLogin();
 }
 
+/* What no button and no page has caught. */
+function onUncaught(event) {
+	const { reason } = event;
+	if (reason?.name === 'Problem') {
+		event.preventDefault();
+		toast(reason.title, { kind: 'bad', text: reason.detail });
+	} else if (reason?.name === 'AbortError') {
+		event.preventDefault();
+	}
+}
+
 async function start() {
-	mount(document.body, root);
-	startToasts();
-	onUnauthenticated(onEnd);
-	window.addEventListener('beforeunload', event => isGuarded() && event.preventDefault());
 	mount(root, h('main.outside', skeleton(4)));
 	try {
 		await session.load();
 	} catch (error) {
-		mount(root, h('main.outside', errorState(error, start)));
+		mount(root, h('main.outside', h('div.gate', errorState(error, start))));
 		return;
 	}
 	await startRouter(ROUTES, draw);
 }
 
+mount(document.body, root);
+startToasts();
+onUnauthenticated(onEnd);
+window.addEventListener('unhandledrejection', onUncaught);
+window.addEventListener('beforeunload', event => isGuarded() && event.preventDefault());
 start();

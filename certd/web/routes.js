@@ -2,9 +2,9 @@
 //
 // The one table of pages. path: below /console, with :names. module:
 // pages/MODULE.js. who: a word of session.may(), or 'nobody' for the pages
-// before one is in, which have no frame. group and icon: pages with
-// them stand in the navigation; a page without stands under the section that
-// its path begins with.
+// before one is in, which have no frame. group and icon: pages with them stand
+// in the navigation, by their title (heading: where the page has a longer one);
+// a page without stands under the section that its path begins with.
 
 export const GROUPS = ['', 'Certificates', 'Delivery', 'Custody', 'Administration'];
 
@@ -17,7 +17,7 @@ export const ROUTES = [
 	{ path: '/certificates', module: 'certificates', title: 'Certificates', who: 'all', group: 'Certificates', icon: 'certificate' },
 	{ path: '/certificates/new', module: 'certificate_new', title: 'Add a certificate', who: 'change' },
 	{ path: '/certificates/:id', module: 'certificate', title: 'Certificate', who: 'all' },
-	{ path: '/requests', module: 'requests', title: 'Requests', who: 'all', group: 'Certificates', icon: 'request' },
+	{ path: '/requests', module: 'requests', title: 'Requests', heading: 'Certificate requests', who: 'all', group: 'Certificates', icon: 'request' },
 	{ path: '/requests/new', module: 'request_new', title: 'Request a certificate', who: 'change' },
 	{ path: '/requests/:id', module: 'request', title: 'Certificate request', who: 'all' },
 	{ path: '/enrollments', module: 'enrollments', title: 'Enrollments', who: 'all', group: 'Certificates', icon: 'enrollment' },
@@ -47,7 +47,7 @@ export const ROUTES = [
 	{ path: '/contacts', module: 'contacts', title: 'Contacts', who: 'managers, auditors', group: 'Administration', icon: 'contact' },
 	{ path: '/notices', module: 'notices', title: 'Notices', who: 'engineers, auditors', group: 'Administration', icon: 'notice' },
 	{ path: '/notices/:id', module: 'notice', title: 'Notice', who: 'engineers, auditors' },
-	{ path: '/authorities', module: 'authorities', title: 'Authorities', who: 'operators, auditors', group: 'Administration', icon: 'authority' },
+	{ path: '/authorities', module: 'authorities', title: 'Authorities', heading: 'Certificate authorities', who: 'operators, auditors', group: 'Administration', icon: 'authority' },
 	{ path: '/plans', module: 'plans', title: 'Plans', who: 'operators, auditors', group: 'Administration', icon: 'plan' },
 	{ path: '/plans/new', module: 'plan_new', title: 'Plan a replacement', who: 'operators' },
 	{ path: '/plans/:id', module: 'plan', title: 'Replacement plan', who: 'operators, auditors' },

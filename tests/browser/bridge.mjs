@@ -235,6 +235,11 @@ const commands = {
 	async drop({ on, chain, files }) {
 		await dropFiles(entry(pages, on).page, chain, files);
 	},
+	async answer({ on, path, json }) {
+		const pattern = decoded(path);
+		await entry(pages, on).page.route((url) => pattern.test(url.pathname),
+			(route) => route.fulfill({ json }));
+	},
 	async axe({ on, rules }) {
 		return await axeFindings(entry(pages, on).page, rules);
 	},

@@ -508,6 +508,12 @@ class Page(Chain):
     def cookies(self):
         return self.browser.tell("chain", on=self.context.id, chain=[["cookies"]])
 
+    def answer(self, path, json):
+        """From now on requests of paths that this regular expression matches whole are answered
+        with that JSON, by somebody between the page and the server."""
+        self.browser.tell("answer", on=self.id, path=_coded(re.compile(f"^(?:{path})$")), json=json)
+        return self
+
     # ---- looking ----
 
     def expect_text(self, text, seconds=TIMEOUT_MS / 1000):
@@ -539,7 +545,8 @@ class Page(Chain):
             if one["impact"] in ("serious", "critical"):
                 self.context.axe.append(
                     f"axe ({one['impact']}) on {where}: {one['help']} [{one['id']}]" + "".join(
-                        f"\n    {node['target']}: {node['html'][:200]} ({node['why']})" for node in one["nodes"]))
+                        f"\n    {node['target']}: {node['html'][:200]}\n    {node['why']}"
+                        for node in one["nodes"]))
 
     # ---- what it saw ----
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the console's pages share: people who log in, what they find, how it is looked at.
+"""What the tests of the console's pages share: people who log in, what they find, looking.
 
     class Bed(Console, CertdBed): ...               # or AcmeBed, FollowBed
     bed.make_user("anna@acme.test", ADMINISTRATOR)  # with PASSWORD
-    page = bed.entered(visits, "anna@acme.test")    # by a one-time link; without a name the operator
+    page = bed.entered(visits, "anna@acme.test")    # by a link; without a name the operator
     go(page, "/certificates", "Certificates")       # the page with that heading, loaded
     look(page, "certificates")                      # axe in light and dark, phone width, screenshot
     never_sent(page, key, "password")               # what no request may have held
@@ -29,9 +29,10 @@ from certs import pem
 PASSWORD = "three small boats at sea"
 COOKIE = "__Host-holdfast"
 WIDTH, HEIGHT, PHONE = 1280, 900, 360
-# Loaded: a heading, and neither a skeleton nor a list that waits.
+# Loaded: a heading, and neither a skeleton nor a list that waits.  A button waits as long as the
+# dialog that it has opened.
 IS_SETTLED = """!!document.querySelector("main h1") && !document.querySelector(
-    ".skeleton, main [aria-busy=true]")"""
+    ".skeleton, main [aria-busy=true]:not(button)")"""
 
 
 def totp(secret, later=0):
@@ -187,9 +188,17 @@ def log_out(page):
     return at(page, "Log in to Holdfast")
 
 
-# Colours and sizes change within two frames and a millisecond.
-DRAWN = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-    () => setTimeout(done, 20))))"""
+# Colours and sizes have changed with the next two frames.
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def shot(page, name, width=WIDTH):
+    """All of the page, in a window as high as it is: what sticks to the window ends with it."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.emulate(width=width, height=max(HEIGHT, height))
+    page.evaluate(DRAWN)
+    page.screenshot(name)
+    page.emulate(width=width, height=HEIGHT)
 
 
 def look(page, name=None, dark=False, phone=False):
@@ -198,20 +207,21 @@ def look(page, name=None, dark=False, phone=False):
     name: of its screenshot; dark, phone: NAME-dark and NAME-phone too.
     """
     settled(page)
+    page.evaluate("scrollTo(0, 0)")  # what sticks stands at the top of a whole page's picture
     page.check_axe()
     if name:
-        page.screenshot(name)
+        shot(page, name)
     page.emulate(dark=True)
     page.evaluate(DRAWN)
     page.check_axe()
     if name and dark:
-        page.screenshot(f"{name}-dark")
+        shot(page, f"{name}-dark")
     page.emulate(dark=False, width=PHONE)
     page.evaluate(DRAWN)
     wait_for("it fits a phone", lambda: page.overflows() <= 0, 5)
     if name and phone:
         page.check_axe()
-        page.screenshot(f"{name}-phone")
+        shot(page, f"{name}-phone", PHONE)
     page.emulate(width=WIDTH, height=HEIGHT)
 
 
@@ -247,7 +257,7 @@ def _texts(value):
 def _octets(text):
     """What a text may stand for: itself, what is base64 of it, its PEM blocks."""
     yield text.encode()
-    yield from (re.sub(r"\s", "", text).encode(),)
+    yield re.sub(r"\s", "", text).encode()
     for block in [text, *re.findall(r"-----BEGIN [^-]+-----(.*?)-----END", text, re.S)]:
         with contextlib.suppress(ValueError):
             yield base64.b64decode(re.sub(r"\s", "", block), validate=True)

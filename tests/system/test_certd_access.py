@@ -254,7 +254,7 @@ def test_a_token_that_has_expired_is_of_no_use_anywhere(bed, methods):
 def theirs(bed):
     """Objects of acme, by the path that names them."""
     def certificate(host, **more):
-        key, leaf = bed.pki.leaf(host)
+        key, leaf = bed.pki.leaf(host, **more)
         chain, private = bed.pki.files(bed.dir / "up", host, key, leaf)
         return bed.json("cert", "upload", chain, private, "--account", "acme")["certificate"]
     bound, loose = certificate("theirs.example.com"), certificate("loose.example.com")
@@ -269,7 +269,13 @@ def theirs(bed):
                         hostnames=["enrolled.example.com"])
     looked = bed.call("Diagnoses", "Run", resource=resource["id"])
     key = bed.json("cert", "show", bound["id"])["key"]["id"]
-    return {"keys": key, "enrollments": enrolled.enrollment.id, "changes": enrolled.change.id,
+    # Of one that ends soon somebody is told.
+    certificate("soon.example.com", days=5)
+    notice, = wait_for("kim is told", lambda: bed.call("Notices", "List", account="acme").notices)
+    webhook = bed.call("Webhooks", "Create", account="acme", name="theirs",
+                       url="https://hooks.example.com/").webhook
+    rule = bed.call("NoticeRules", "List", account="acme").rules[0]
+    return {"notices": notice.id, "webhooks": webhook.id, "notice_rules": rule.id, "keys": key, "enrollments": enrolled.enrollment.id, "changes": enrolled.change.id,
             "diagnoses": looked.id,
             "certificates": bound["id"], "resources": resource["id"], "loose": loose["id"],
             "certificate_requests": request["id"], "users": user.id, "tokens": token.id,
@@ -305,7 +311,7 @@ def snapshot(bed):
     """All that acme has, as its administrator sees it."""
     found = {}
     for path in ("certificates", "resources", "certificate-requests", "users", "tokens",
-                 "contacts", "enrollments", "changes", "diagnoses"):
+                 "contacts", "enrollments", "changes", "diagnoses", "notice-rules", "webhooks"):
         code, _, page = bed.rest("GET", f"/v1/{path}", bed.token)
         assert code == 200, (path, page)
         found[path] = page
@@ -339,6 +345,8 @@ BODIES = {
     "Users.Update": {"name": "mine now"},
     "Contacts.Update": {"name": "mine now"},
     "Enrollments.Update": {"name": "mine now"},
+    "Webhooks.Update": {"name": "mine now"},
+    "NoticeRules.Update": {"rule": {"disabled": True}},
 }
 
 
@@ -398,6 +406,11 @@ def references(bed, mine):
         "Diagnoses.List.resource": (None, {}, "resources", int),
         "Tokens.Create.user_id": (None, {"name": "x", "role": "viewer"}, "users", int),
         "Sessions.MakeLink.user_id": (None, {}, "users", int),
+        "NoticeRules.Create.rule.id": None,   # is not looked at
+        "NoticeRules.Update.rule.id": None,   # the same
+        # Below.
+        "NoticeRules.Create.rule.webhooks": None,
+        "NoticeRules.Update.rule.webhooks": None,
     }
 
 
@@ -447,6 +460,16 @@ def test_another_accounts_object_is_not_to_be_referred_to_either(bed, methods, t
         assert said[0][0] != 200 or not any(
             v for v in said[0][1].values() if isinstance(v, list)), (full, said)
     assert snapshot(bed) == before
+
+
+def test_a_rule_tells_no_webhook_of_another_account(bed, methods, theirs):
+    own = bed.rest("GET", "/v1/notice-rules", bed.rival)[2]["rules"][2]
+    said = []
+    for one in (theirs["webhooks"], MISSING):
+        rule = {"event": "issued", "webhooks": [one]}
+        said.append([words(ask(bed, methods[name], bed.rival, own["id"], {"rule": rule}), one, 1)
+                     for name in ("NoticeRules.Create", "NoticeRules.Update")])
+    assert said[0] == said[1] and said[0][0][:2] == (404, "NOT_FOUND"), said
 
 
 def test_another_accounts_name_is_as_good_as_none(bed, methods):

@@ -159,6 +159,9 @@ def test_a_user_that_is_disabled_or_changed_is_so_at_the_next_request(bed):
     bed.call("Users", "Update", id=user, disable=True)
     assert browser.ask("GET", "/v1/certificates")[0] == 401
     bed.call("Users", "Update", id=user, enable=True)
+    # What there was of sessions does not come back.
+    assert browser.ask("GET", "/v1/certificates")[0] == 401
+    assert browser.log_in("carl@acme.test")[0] == 201
     assert browser.ask("GET", "/v1/certificates")[0] == 200
     bed.call("Users", "Delete", id=user)
     assert browser.ask("GET", "/v1/certificates")[0] == 401

@@ -22,9 +22,12 @@
 #include "certd/notices/notice_history.h"
 #include "certd/notices/notice_source.h"
 #include "certd/notices/notice_stands.h"
+#include "certd/notices/store_history.h"
 #include "certd/store_bindings.h"
+#include "certd/store_schema.h"
 #include "proto/message.h"
 #include "tests/unit/notices_desk.h"
+#include "tests/unit/scratch.h"
 
 #define HOUR_S INT64_C(3600)
 
@@ -572,6 +575,53 @@ one_that_was_deleted_or_has_expired_is_not_told_as_expiring(void **state)
 	db_end(tx);
 }
 
+/* ---- what was there before ---- */
+
+static void
+accounts_of_an_older_schema_get_the_rules_and_no_old_news(void **state)
+{
+	char folder[SCRATCH_PATH_MAX], path[64];
+	struct db_config old = {
+		.path = path, .migrations = store_migrations, .n_migrations = 2
+	};
+	struct store_config config = { .state_dir = folder };
+	struct store *store = NULL;
+	struct db *db = NULL;
+	struct db_tx *tx;
+	int64_t n = 0;
+	bool has = true;
+
+	(void)state;
+	assert_true(scratch_new(folder, sizeof(folder)));
+	snprintf(path, sizeof(path), "%s/certd.db", folder);
+	OK(db_open(&old, &db));
+	OK(db_write(db, &tx));
+	OK(db_run(tx, NULL,
+	    "INSERT INTO account (name, title, created_s)"
+	    " VALUES ('a', '', 1), ('b', '', 1)",
+	    DB_NONE));
+	OK(db_run(tx, NULL,
+	    "INSERT INTO event (at_s, account, actor, act, object, detail)"
+	    " VALUES (1, 1, 'certd', 'acme.failed', 'change 1', '')",
+	    DB_NONE));
+	OK(db_commit(tx, status_ok()));
+	db_close(db);
+	OK(store_open(&config, &store));
+	OK(store_read(store, &tx));
+	OK(db_number(tx, &n, "SELECT count(*) FROM notice_rule", DB_NONE));
+	assert_int_equal(n, 18);
+	OK(db_number(tx, &n,
+	    "SELECT told FROM notice_rule WHERE account = 2 AND event = 3",
+	    DB_NONE));
+	assert_int_equal(
+	    n, TOLD_ADMINISTRATORS | TOLD_ADMINISTRATIVE | TOLD_TECHNICAL);
+	OK(store_history_has_more(tx, &has));
+	assert_false(has);
+	db_end(tx);
+	store_close(store);
+	assert_int_equal(scratch_remove(folder), 0);
+}
+
 /* ---- two at once ---- */
 
 struct racer {
@@ -971,6 +1021,8 @@ main(void)
 		T(an_address_is_sent_so_many_of_an_event_a_day_and_no_more),
 		T(what_waits_is_cancelled_once_the_successor_is_proven),
 		T(one_that_was_deleted_or_has_expired_is_not_told_as_expiring),
+		cmocka_unit_test(
+		    accounts_of_an_older_schema_get_the_rules_and_no_old_news),
 		T(two_certds_on_one_database_tell_once),
 		T(what_happened_is_told_once_whatever_is_restarted),
 		T(a_renewal_that_went_well_is_told_only_where_that_is_wanted),

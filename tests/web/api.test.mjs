@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { apiFor, onUnauthenticated, Problem, request, setCsrf } from '../../certd/web/lib/api.js';
+import { apiFor, isOutdated, onUnauthenticated, Problem, request, setCsrf } from '../../certd/web/lib/api.js';
 
 const asked = [];
 
@@ -112,4 +112,14 @@ test('a whole list is read page by page, and no further than asked', async () =>
 	assert.match(asked[2].url, /page_token=b/);
 	answering(json(200, { keys: [1, 2], next_page_token: 'a' }));
 	assert.deepEqual(await api.all('/keys', 'keys', {}, 2), { items: [1, 2], more: true });
+});
+
+test('a console whose files are replaced by others knows that', async () => {
+	const at = hash => new Response(`<script type="module" src="/console/assets/${hash}/main.js"></script>`);
+	answering(at('aaaa'), at('bbbb'), new TypeError('no network'), json(503, {}));
+	const told = [];
+	for (let i = 0; i < 4; i++)
+		told.push(await isOutdated('/console/assets/aaaa/'));
+	assert.deepEqual(told, [false, true, false, false]);
+	assert.equal(asked[0].url, '/console/');
 });

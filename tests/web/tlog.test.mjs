@@ -165,7 +165,7 @@ async function pathOf(i, leaves) {
 		: [...await pathOf(i - k, leaves.slice(k)), await rootOf(leaves.slice(0, k))];
 }
 
-test('a browser notices another key, a shorter ledger and a rewritten one', async () => {
+test('a browser notices another key and a shorter or rewritten ledger', async () => {
 	const { judge } = await import('../../certd/web/lib/ledger_memory.js');
 	const kept = { origin: 'a', key: 'k1', size: 10, root: 'r' };
 	const seen = change => ({ origin: 'a', size: 12, root: 's', ...change });

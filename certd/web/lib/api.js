@@ -110,11 +110,13 @@ async function send(url, init, may_repeat) {
 			throw error;
 		if (may_repeat)
 			return send(url, init, false);
-		throw new Problem(0, {
-			title: 'certd does not answer',
-			detail: 'The console cannot reach certd. Check the network and that certd runs, then try again.',
-		});
+		throw unreached();
 	}
+}
+
+/** There is no answer at all. @returns {Problem} */
+export function unreached() {
+	return new Problem(0, { title: 'certd does not answer', detail: 'The console cannot reach certd. Check the network and that certd runs, then try again.' });
 }
 
 /**
@@ -172,6 +174,19 @@ async function all(call, path, field, query, maximum) {
 		token = page.next_page_token || '';
 	} while (token && items.length < maximum);
 	return { items, more: token !== '' };
+}
+
+/**
+ * Whether certd serves another console by now: its files stand at another address then, and those of this one nowhere.
+ * @param {string} [own] where this one's files stand: '/console/assets/HASH/' @returns {Promise<boolean>}
+ */
+export async function isOutdated(own = new URL('..', import.meta.url).pathname) {
+	try {
+		const answer = await fetch('/console/', { cache: 'no-store', credentials: 'omit' });
+		return answer.ok && !(await answer.text()).includes(`${own}main.js`);
+	} catch {
+		return false;
+	}
 }
 
 /** Without a page: for the frame and for the session. */

@@ -3,27 +3,34 @@
 // What changes at certd, told as it happens (GET /v1/live, server-sent events).
 // An event only names topics: whoever cares reads again by the API. When the
 // stream was away everybody reads again, because something may have been missed.
+//
+// Browsers hold few connections to a server, so tabs share one stream: who has
+// the lock leads, and passes on what it hears. A tab that nobody looks at
+// leaves it to others, and reads again when somebody comes back to it.
 
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 30000;
+import { stream } from './live_stream.js';
+
+const NAME = 'holdfast.live';
 const HIDDEN_MS = 60000;
 
 /** @type {Set<{topics: string[], run: Function}>} */
 const subscribers = new Set();
 const watchers = new Set();
-let source = null;
 let state = 'closed';
-let wait_ms = FIRST_WAIT_MS;
-let timer = 0;
-let hide_timer = 0;
 let wanted = false;
 let missed = false;
+let hide_timer = 0;
+/** While it takes part: how to leave. @type {?function(): void} */
+let leave = null;
 
 function setState(next) {
+	if (next === state)
+		return;
 	state = next;
 	watchers.forEach(run => run(state));
 }
 
+/* null: anything may have changed. */
 function tell(topics) {
 	for (const each of [...subscribers]) {
 		if (topics === null || each.topics.some(topic => topics.includes(topic)))
@@ -31,77 +38,99 @@ function tell(topics) {
 	}
 }
 
-function onChanged(event) {
-	try {
-		const { topics } = JSON.parse(event.data);
-		if (Array.isArray(topics))
-			tell(topics);
-	} catch {
-		tell(null);
-	}
+/* As it is heard, from the stream or from the tab that leads. */
+function hear(said) {
+	if (said.state)
+		setState(said.state);
+	if (said.topics !== undefined)
+		tell(said.topics);
 }
 
-function onOpen() {
-	wait_ms = FIRST_WAIT_MS;
-	setState('open');
+/* At an opening whatever came before was missed, except in the first tab. */
+function lead(pass) {
+	return stream('/v1/live', {
+		onState(next) {
+			pass({ state: next, topics: next === 'open' && missed ? null : undefined });
+			missed = true;
+		},
+		onTopics: topics => pass({ topics }),
+	});
+}
+
+function alone() {
+	return lead(hear);
+}
+
+function together() {
+	const channel = new BroadcastChannel(NAME);
+	const stop = new AbortController();
+	let leads = false;
+	const pass = said => {
+		hear(said);
+		channel.postMessage(said);
+	};
+	channel.onmessage = ({ data }) => {
+		if (!data.asks) {
+			missed = true;
+			hear(data);
+		} else if (leads) {
+			channel.postMessage({ state });
+		}
+	};
+	channel.postMessage({ asks: true });
+	navigator.locks.request(NAME, { signal: stop.signal }, () => new Promise(resolve => {
+		leads = true;
+		const end = lead(pass);
+		stop.signal.addEventListener('abort', () => {
+			end();
+			resolve();
+		});
+	})).catch(() => {});
+	return () => {
+		stop.abort();
+		channel.close();
+	};
+}
+
+function join() {
+	if (!wanted || leave || document.hidden)
+		return;
+	/* It may have been away for long. */
 	if (missed)
 		tell(null);
-	missed = true;
+	leave = globalThis.navigator?.locks && globalThis.BroadcastChannel ? together() : alone();
 }
 
-function drop() {
-	clearTimeout(timer);
-	source?.close();
-	source = null;
+function part() {
+	leave?.();
+	leave = null;
+	setState('closed');
 }
 
-function onError() {
-	drop();
-	setState('waiting');
-	timer = setTimeout(connect, wait_ms * (0.75 + Math.random() / 2));
-	wait_ms = Math.min(wait_ms * 2, LONGEST_WAIT_MS);
-}
-
-function connect() {
-	drop();
-	if (!wanted || document.hidden)
-		return;
-	source = new EventSource('/v1/live');
-	source.addEventListener('open', onOpen);
-	source.addEventListener('error', onError);
-	source.addEventListener('changed', onChanged);
-}
-
-/* A page that nobody looks at holds no stream for long. */
 function onVisibility() {
 	clearTimeout(hide_timer);
-	if (document.hidden) {
-		hide_timer = setTimeout(() => {
-			drop();
-			setState('closed');
-		}, HIDDEN_MS);
-	} else if (wanted && !source) {
-		wait_ms = FIRST_WAIT_MS;
-		connect();
-	}
+	if (document.hidden)
+		hide_timer = setTimeout(part, HIDDEN_MS);
+	else
+		join();
 }
 
-/** Opens the stream, once somebody is logged in. */
+/** Takes part, once somebody is logged in. */
 export function startLive() {
 	if (wanted)
 		return;
 	wanted = true;
 	missed = false;
 	document.addEventListener('visibilitychange', onVisibility);
-	connect();
+	join();
 }
 
-/** Closes it, when nobody is any more. */
+/** Ends it, when nobody is any more. */
 export function stopLive() {
 	wanted = false;
+	clearTimeout(hide_timer);
 	document.removeEventListener('visibilitychange', onVisibility);
-	drop();
-	setState('closed');
+	part();
 }
 
 /**

@@ -30,10 +30,14 @@ const TYPING_MS = 250;
  *   onSort?: function(string): void}} options caption: for screen readers; path: where a row leads
  */
 export function table(options) {
-	return h('div.table-box', h('table.table', { role: 'table' },
+	const box = h('div.table-box', h('table.table', { role: 'table' },
 		h('caption.visually-hidden', options.caption),
 		h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, options.columns.map(column => headOf(column, options)))),
 		h('tbody', { role: 'rowgroup' }, options.rows.map(row => rowOf(row, options)))));
+	/* It scrolls where it is too wide: by the keyboard, too, when nothing inside can be focused. */
+	if (!box.querySelector('a[href], button, input, select'))
+		Object.entries({ tabindex: '0', role: 'group', 'aria-label': options.caption }).forEach(each => box.setAttribute(...each));
+	return box;
 }
 
 function headOf(column, options) {

@@ -5,6 +5,14 @@
 
 const KEY = 'holdfast.theme';
 
+/* The colour of the browser's own bar, which index.html gives for each of the system's themes. */
+const BARS = [...document.querySelectorAll('meta[name="theme-color"]')].map(meta => ({ meta, own: meta.content }));
+
+function colourBars() {
+	const { backgroundColor } = getComputedStyle(document.documentElement);
+	BARS.forEach(({ meta, own }) => { meta.content = theme() === 'system' ? own : backgroundColor; });
+}
+
 /** @returns {'light'|'dark'|'system'} what the person chose */
 export function theme() {
 	return document.documentElement.dataset.theme || 'system';
@@ -25,5 +33,8 @@ export function setTheme(choice) {
 	} catch {
 		// No storage: it holds until the page is left.
 	}
+	colourBars();
 	root.dispatchEvent(new CustomEvent('themechange'));
 }
+
+colourBars();

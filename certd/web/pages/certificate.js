@@ -42,7 +42,7 @@ function factsCard(certificate) {
 		['Fingerprint', copyable(certificate.fingerprint, { label: 'the SHA-256 fingerprint', whole: true })],
 		['Serial', copyable(certificate.serial, { label: 'the serial number' })],
 		['May be bound to', scopeOf(certificate)],
-		['Added', h('span', when(certificate.created_s), ' by ', certificate.created_by)],
+		['Added', h('span', when(certificate.created_s), ' by ', actorText(certificate.created_by))],
 	]));
 }
 

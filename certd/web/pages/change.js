@@ -9,6 +9,7 @@ import { changeTitle, kindText, stateText, subjectLink } from '../lib/change/wor
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
 import { when } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { href } from '../lib/router.js';
 import { stateBadge } from '../lib/status.js';
@@ -29,7 +30,7 @@ function facts(change) {
 		['CA', change.authority],
 		['Certificate', certificateLink(change.certificate)],
 		['In place of', certificateLink(change.replaces)],
-		['Begun', h('span', when(change.created_s), ' by ', change.created_by)],
+		['Begun', h('span', when(change.created_s), ' by ', actorText(change.created_by))],
 		change.ended_s ? ['Ended', when(change.ended_s)] : null,
 		!change.ended_s && change.expires_s ? ['Order ends', when(change.expires_s)] : null,
 		change.attempts ? ['Attempts of this step', String(change.attempts)] : null,

@@ -6,7 +6,6 @@
 import { accountColumn, accountField, accountFilters } from '../lib/account.js';
 import { button } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
-import { h } from '../lib/dom.js';
 import { field } from '../lib/form.js';
 import { formDialog } from '../lib/form_dialog.js';
 import { word } from '../lib/format.js';

@@ -5,7 +5,7 @@
 
 import { accountColumn, accountFilters } from '../lib/account.js';
 import { busy } from '../lib/button.js';
-import { checklist, verdict } from '../lib/diagnosis/findings.js';
+import { checklist, severalNames, verdict } from '../lib/diagnosis/findings.js';
 import { h, icon, mount } from '../lib/dom.js';
 import { field } from '../lib/field.js';
 import { duration, when } from '../lib/format.js';
@@ -27,7 +27,8 @@ function factsOf(diagnosis) {
 
 async function drawReport(ctx, diagnosis) {
 	const resource = diagnosis.resource ? await ctx.api.get(`/resources/${diagnosis.resource}`).catch(() => null) : null;
-	return h('div.stack', verdict(diagnosis), card({ title: diagnosis.hostname || resource?.name || 'Report', flush: true, text: factsOf(diagnosis) },
+	const title = severalNames(diagnosis) ? resource?.name : diagnosis.hostname;
+	return h('div.stack', verdict(diagnosis), card({ title: title || diagnosis.hostname || 'Report', flush: true, text: factsOf(diagnosis) },
 		checklist(diagnosis, { resource, mayChange: ctx.session.mayChange })));
 }
 

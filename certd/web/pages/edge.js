@@ -25,7 +25,7 @@ function says(ctx, edge) {
 	if (edge.state === 'held_back')
 		list.push(heldBackNote(ctx, edge.name));
 	if (edge.state === 'quarantined')
-		list.push(note('bad', 'It is quarantined: keyd signs nothing for it.', { text: ['Who stopped it, when and why is in the ', ledgerLink('audit ledger', edge, 'custody'), '.'] }));
+		list.push(note('bad', 'It is quarantined: keyd signs nothing for it.', { text: ['Who stopped it, when and why is among the ', h('a', { href: href('/audit?kind=custody') }, 'custody acts of the audit ledger'), '.'] }));
 	if (edge.state === 'away')
 		list.push(note('notice', `Nothing was heard of it for a while; the last time was ${relative(edge.last_seen_s)}.`, { text: 'It may still serve what it has: keyd signs for it as before. Look whether edged runs there and reaches certd. Until it is back it does not count for whether a certificate is served everywhere.' }));
 	if (edge.state === 'expected')
@@ -35,8 +35,8 @@ function says(ctx, edge) {
 	return list;
 }
 
-function ledgerLink(text, edge, kind) {
-	return h('a', { href: href(`/audit?identity=${encodeURIComponent(`edge/${edge.name}`)}${kind ? `&kind=${kind}` : ''}`) }, text);
+function ledgerLink(text, edge) {
+	return h('a', { href: href(`/audit?identity=${encodeURIComponent(`edge/${edge.name}`)}`) }, text);
 }
 
 /* ---- what it serves ---- */
@@ -89,12 +89,12 @@ function draw(ctx, edge) {
 		h('div.stack', factsCard(edge), edge.state === 'quarantined' ? card({ title: 'How to release it' }, releaseHelp(edge.name)) : null)));
 }
 
-function actionsOf(ctx, edge, refresh) {
+function actionsOf(ctx, edge, stopped) {
 	if (!ctx.session.isOperator)
 		return null;
 	if (edge.state === 'quarantined')
 		return button('Release', { run: () => release(edge.name) });
-	return button('Quarantine', { kind: 'danger', icon: 'stop', run: async () => await quarantine(ctx, edge) && refresh() });
+	return button('Quarantine', { kind: 'danger', icon: 'stop', run: async () => await quarantine(ctx, edge) && stopped() });
 }
 
 export async function render(ctx) {
@@ -104,14 +104,21 @@ export async function render(ctx) {
 	const acts = h('div.actions');
 	const sync = edge => {
 		mount(badge, edgeBadge(edge));
-		mount(acts, actionsOf(ctx, edge, part.refresh));
+		mount(acts, actionsOf(ctx, edge, stopped));
+	};
+	/* keyd has stopped it; certd learns of that a little later. */
+	let is_stopped = false;
+	const stopped = () => {
+		is_stopped = true;
+		return part.refresh();
 	};
 	const part = loaded(ctx, {
 		topics: ['edges', 'resources', 'certificates'], draw: edge => { sync(edge); return draw(ctx, edge); },
 		load: async () => {
 			const edge = first || await ctx.api.get(path);
 			first = null;
-			return edge;
+			is_stopped &&= edge.state !== 'quarantined';
+			return is_stopped ? { ...edge, state: 'quarantined' } : edge;
 		},
 	});
 	ctx.setTitle(ctx.params.name);

@@ -6,12 +6,13 @@
 import { challengesOf } from '../lib/change/challenges.js';
 import { changePanel } from '../lib/change/panel.js';
 import { hasEnded } from '../lib/change/steps.js';
-import { kindText, stateText } from '../lib/change/words.js';
+import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { keyName } from '../lib/certificate/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { getCertificate, revokeCertificate } from '../lib/resource/acts.js';
@@ -53,7 +54,7 @@ function wishes(enrollment) {
 		['Kind of key', keyName(enrollment.algorithm)],
 		['Network', word(enrollment.network)],
 		['Way', enrollment.stepwise ? 'Step by step, with your word' : 'By itself'],
-		['Made', h('span', when(enrollment.created_s), ' by ', enrollment.created_by)],
+		['Made', h('span', when(enrollment.created_s), ' by ', actorText(enrollment.created_by))],
 	]);
 }
 
@@ -68,15 +69,18 @@ function changesTable({ items, next }) {
 function changeSlot(ctx, refresh) {
 	const node = h('div.slot');
 	let shown = 0;
+	let heading = '';
 	return {
 		node,
 		async show(enrollment) {
 			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`).catch(() => null) : null;
 			const id = change && (!hasEnded(change) || change.id === shown) ? change.id : 0;
-			if (id === shown)
+			const now = id ? changeHeading(change) : '';
+			if (id === shown && now === heading)
 				return;
 			shown = id;
-			mount(node, id ? card({ title: 'Obtaining its certificate' }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
+			heading = now;
+			mount(node, id ? card({ title: heading }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
 		},
 	};
 }

@@ -25,8 +25,8 @@ function usesCell(kept) {
 	return h('ul.plain', uses.slice(0, USES_SHOWN).map(each => h('li', useLink(each))), uses.length > USES_SHOWN ? h('li.quiet', `and ${uses.length - USES_SHOWN} more`) : null);
 }
 
-function stateCell({ key }) {
-	return [keyBadge(key), key.state === 'scheduled' ? h('span.under', when(key.destroy_at_s, 'relative')) : null];
+function custodyCell({ key }) {
+	return [originBadge(key), h('span.under.marked', keyBadge(key), key.state === 'scheduled' ? when(key.destroy_at_s, 'relative') : null)];
 }
 
 export async function render(ctx) {
@@ -37,8 +37,7 @@ export async function render(ctx) {
 			{ label: 'Key', class: 'main', cell: nameCell },
 			{ label: 'Used for', cell: usesCell },
 			{ label: 'Kind', class: 'fit', cell: ({ key }) => [word(key.algorithm), key.pool ? h('span.under', key.pool) : null] },
-			{ label: 'Custody', class: 'fit', cell: ({ key }) => originBadge(key) },
-			{ label: 'State', class: 'fit', cell: stateCell },
+			{ label: 'Custody', class: 'fit', cell: custodyCell },
 			accountColumn(ctx),
 			{ label: 'Since', class: 'fit', cell: ({ key }) => when(key.created_s, 'date') },
 		].filter(Boolean),

@@ -90,9 +90,17 @@ async function enter(view, inner, values) {
 			return askAccount(view, values, problem);
 		if (problem.status === 429)
 			return pause(inner, problem);
+		if (problem.status === 401 && values.totp_code)
+			return wrongCode(inner.fields.totp_code, problem);
 		throw problem;
 	}
 	return entered(view.ctx);
+}
+
+function wrongCode(code, problem) {
+	code.setError(problem.detail);
+	code.focus();
+	code.input.select();
 }
 
 function ask(view, head, lead, items, submit, values) {

@@ -6,6 +6,7 @@ import { button } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
 import { h, mount } from '../lib/dom.js';
 import { duration, number, plural, when } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, figures, loaded, page } from '../lib/layout.js';
 import { askedOf, titleOf } from '../lib/plan/parts.js';
 import { planBar } from '../lib/plan/view.js';
@@ -60,7 +61,7 @@ function facts(plan) {
 		['New ones from', plan.asked.to_authority || 'Where each enrollment says'],
 		['The old ones', REVOKE[plan.asked.revoke] || 'Left to run out'],
 		['Bounded by', plan.bound],
-		['Made', h('span', when(plan.created_s), ' by ', plan.created_by)],
+		['Made', h('span', when(plan.created_s), ' by ', actorText(plan.created_by))],
 		plan.started_s ? ['Started', when(plan.started_s)] : null,
 	]);
 }

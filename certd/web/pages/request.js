@@ -12,6 +12,7 @@ import { confirm } from '../lib/dialog.js';
 import { h, icon, mount } from '../lib/dom.js';
 import { field, form, more } from '../lib/form.js';
 import { when } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, page } from '../lib/layout.js';
 import { href } from '../lib/router.js';
 import { badge, note } from '../lib/status.js';
@@ -69,7 +70,7 @@ function keyCard(request) {
 function factsCard(request) {
 	return card({ title: 'Request' }, details([
 		['Host names', h('ul.plain', request.hostnames.map(each => h('li', each)))],
-		['Made', h('span', when(request.created_s), ' by ', request.created_by)],
+		['Made', h('span', when(request.created_s), ' by ', actorText(request.created_by))],
 	]));
 }
 

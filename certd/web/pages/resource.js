@@ -5,16 +5,17 @@
 
 import { changePanel } from '../lib/change/panel.js';
 import { hasEnded } from '../lib/change/steps.js';
-import { kindText, stateText } from '../lib/change/words.js';
+import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
+import { actorText } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
 import { certificatesOf } from '../lib/resource/certificates.js';
 import { editDelivery, editHostnames, editMode, editName } from '../lib/resource/edit.js';
-import { MODES, httpsBadge, modeText } from '../lib/resource/modes.js';
+import { MODES, httpsBadge, modeText, warningText } from '../lib/resource/modes.js';
 import { preflight, targetOf } from '../lib/resource/preflight.js';
 import { href } from '../lib/router.js';
 import { note, progress, stateBadge } from '../lib/status.js';
@@ -52,9 +53,13 @@ function together(run) {
 
 /* ---- its parts ---- */
 
-function warnings({ resource }) {
+/* What a change under way, or the last one, has met is said beside its steps. */
+const OF_CHANGE = /^(a certificate is being obtained|the last attempt at it failed)/;
+
+function warnings({ resource, change }) {
+	const told = change?.problem && !resource.certificates.length ? change.problem : null;
 	const list = [resource.permission_trouble ? note('bad', 'keyd could not be told yet.', { text: resource.permission_trouble }) : null,
-		...resource.warnings.filter(each => !each.startsWith('a certificate is being obtained')).map(each => note('notice', `It ${each}.`.replace(/^It (certificate|no |another )/, (_, first) => first[0].toUpperCase() + first.slice(1)))),
+		...resource.warnings.filter(each => !OF_CHANGE.test(each) && !(told && each.includes(told))).map(each => note('notice', warningText(each))),
 		resource.acme_problem && !resource.warnings.some(each => each.includes(resource.acme_problem)) ? note('notice', 'Of its certificate by ACME:', { text: resource.acme_problem }) : null].filter(Boolean);
 	return list.length ? h('div.stack-s', list) : null;
 }
@@ -64,13 +69,12 @@ function edges({ resource }) {
 	const changed = h('p.small.quiet', 'Last change ', when(resource.changed_s, 'relative'), `, version ${resource.version}.`);
 	if (!now?.edges)
 		return h('div.stack-s', note('notice', `No edge of group ${resource.edge_group} is live: nobody serves it.`), changed);
-	const is_compared = resource.https && resource.certificates.length > 0;
-	const has_files = ['Have the files', `${now.applied} of ${now.edges}`];
-	if (!is_compared)
-		return h('div.stack', progress(100 * now.applied / now.edges, { label: 'Have followed' }), details([['Edges live', String(now.edges)], has_files]), changed);
-	return h('div.stack', progress(now.percent, { label: 'Seen serving what is bound' }),
-		details([['Edges live', String(now.edges)], has_files, ['Seen serving it', `${now.served} of ${now.edges}`]]),
-		h('p.small.quiet', now.percent === 100 ? 'Every live edge was connected to and compared.' : 'Each is connected to and compared with what is bound; a certificate that was replaced can be deleted when all have followed.'), changed);
+	const is_seen = resource.https && resource.certificates.length > 0;
+	const said = !is_seen ? 'Without a certificate there is nothing to compare.' : now.percent === 100 ? 'Every live edge was connected to and compared.'
+		: 'Each is connected to and compared with what is bound; a certificate that was replaced can be deleted when all have followed.';
+	return h('div.stack', progress(now.percent, { label: is_seen ? 'Seen serving what is bound' : 'Have followed', text: `${now.percent} %` }),
+		details([['Edges live', String(now.edges)], ['Have the files', `${now.applied} of ${now.edges}`], is_seen ? ['Seen serving it', `${now.served} of ${now.edges}`] : null]),
+		h('p.small.quiet', said), changed);
 }
 
 function delivery({ resource }) {
@@ -78,7 +82,7 @@ function delivery({ resource }) {
 		['Origin', resource.origin ? h('div', h('code', resource.origin.host), h('div.small.quiet', { match: 'As the client came', https: 'By HTTPS', http: 'By HTTP' }[resource.origin.mode] || word(resource.origin.mode))) : h('span.quiet', 'None is named')],
 		['Network', word(resource.network)],
 		['Edge group', resource.edge_group],
-		['Created', h('span', when(resource.created_s), ' by ', resource.created_by)],
+		['Created', h('span', when(resource.created_s), ' by ', actorText(resource.created_by))],
 	]);
 }
 
@@ -97,6 +101,7 @@ function changesCard(ctx, id) {
 class ChangeSlot {
 	node = h('div.slot');
 	#id = 0;
+	#title = '';
 
 	constructor(ctx, refresh) {
 		this.ctx = ctx;
@@ -106,10 +111,12 @@ class ChangeSlot {
 	show({ resource, change }) {
 		const is_shown = change && (!hasEnded(change) || (change.state !== 'done' && !resource.certificates.length) || change.id === this.#id);
 		const id = is_shown ? change.id : 0;
-		if (id === this.#id)
+		const heading = is_shown ? changeHeading(change) : '';
+		if (id === this.#id && heading === this.#title)
 			return;
 		this.#id = id;
-		mount(this.node, id ? card({ title: hasEnded(change) ? 'Last attempt' : 'Obtaining its certificate' }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
+		this.#title = heading;
+		mount(this.node, id ? card({ title: heading }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
 	}
 }
 

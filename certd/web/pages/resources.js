@@ -6,9 +6,9 @@
 import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
-import { daysLeft, sentence, some, when } from '../lib/format.js';
+import { daysLeft, some, when } from '../lib/format.js';
 import { page } from '../lib/layout.js';
-import { httpsBadge, modeText } from '../lib/resource/modes.js';
+import { httpsBadge, modeText, warningText } from '../lib/resource/modes.js';
 import { href } from '../lib/router.js';
 import { expiryMark } from '../lib/status.js';
 import { listView } from '../lib/table.js';
@@ -20,14 +20,14 @@ function nameCell(resource) {
 }
 
 function httpsCell(resource) {
-	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.map(sentence).join(' ')) : null);
+	return h('div.stack-s', h('span', httpsBadge(resource)), resource.warnings.length ? h('span.under.clamp', { title: resource.warnings.join('\n') }, resource.warnings.map(warningText).join(' ')) : null);
 }
 
 function certificateCell(resource) {
 	if (!resource.certificates.length)
 		return h('span.quiet', 'None');
 	return h('ul.plain', resource.certificates.map(each => h('li', h('a', { href: href(`/certificates/${each.id}`) }, each.name),
-		h('span.under.marked', 'until ', when(each.not_after_s, 'date'), expiryMark(daysLeft(each.not_after_s))))));
+		h('span.under.marked', h('span', 'until ', when(each.not_after_s, 'date')), expiryMark(daysLeft(each.not_after_s))))));
 }
 
 function edgeGroups(edges) {

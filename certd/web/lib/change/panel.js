@@ -22,12 +22,12 @@ const FOLLOW_MS = 4000;
 const plain = text => text.toLowerCase().replace(/\.$/, '');
 
 /** The steps, one below the other. @param {Object} change */
-export function changeSteps(change) {
+function changeSteps(change) {
 	return steps(stepsOf(change).map(each => ({ ...each, at: each.at_s ? when(each.at_s, 'relative') : null })));
 }
 
 /** How far it is. @param {Object} change */
-export function changeProgress(change) {
+function changeProgress(change) {
 	const kind = { failed: 'bad', expired: 'bad', done: 'good' }[change.state] || '';
 	return progress(change.percent, { label: change.state === 'done' ? 'Done' : hasEnded(change) ? 'Came as far as' : 'Under way', kind });
 }

@@ -5,6 +5,7 @@
 import { h } from '../dom.js';
 import { some, word } from '../format.js';
 import { href } from '../router.js';
+import { hasEnded } from './steps.js';
 
 const KINDS = { issue: 'First certificate', renewal: 'Renewal', reissue: 'New certificate for what was changed', replacement: 'Replacement' };
 
@@ -29,4 +30,11 @@ export function changeTitle(change) {
 export function subjectLink(change) {
 	return change.resource ? h('a', { href: href(`/resources/${change.resource}`) }, `Resource ${change.resource}`)
 		: h('a', { href: href(`/enrollments/${change.enrollment}`) }, `Enrollment ${change.enrollment}`);
+}
+
+/** Above its steps, where they stand on the page of what it is for. @param {{state: string}} change */
+export function changeHeading(change) {
+	if (!hasEnded(change))
+		return 'Its certificate is being obtained';
+	return change.state === 'done' ? 'Its certificate was obtained' : 'Last attempt';
 }

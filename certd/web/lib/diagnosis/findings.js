@@ -75,6 +75,11 @@ function findingOf(finding, facts) {
 
 /* ---- all of them ---- */
 
+/** Is it about more than one host name? @param {Object} diagnosis with its findings */
+export function severalNames(diagnosis) {
+	return new Set(diagnosis.findings.map(each => each.hostname).filter(Boolean)).size > 1;
+}
+
 /** In one line: what passed, what did not. @param {Object} diagnosis with its findings */
 export function verdict(diagnosis) {
 	const counts = countOf(diagnosis.findings);
@@ -91,7 +96,6 @@ export function verdict(diagnosis) {
  * @param {{resource: ?Object, mayChange: boolean}} more resource: as it is now, for what edges are compared with
  */
 export function checklist(diagnosis, more) {
-	const several = new Set(diagnosis.findings.map(each => each.hostname).filter(Boolean)).size > 1;
-	const facts = { several, resource: diagnosis.resource, mayChange: more.mayChange, changed_s: more.resource?.changed_s, version: more.resource?.version };
+	const facts = { several: severalNames(diagnosis), resource: diagnosis.resource, mayChange: more.mayChange, changed_s: more.resource?.changed_s, version: more.resource?.version };
 	return h('ol.findings', { 'aria-label': 'Checks, in order' }, diagnosis.findings.map(each => findingOf(each, facts)));
 }

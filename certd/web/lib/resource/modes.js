@@ -2,7 +2,7 @@
 //
 // How a resource comes to its certificate, in words.
 
-import { daysLeft } from '../format.js';
+import { daysLeft, sentence } from '../format.js';
 import { badge, expiryState } from '../status.js';
 
 export const MODES = [
@@ -33,4 +33,9 @@ export function httpsBadge(resource) {
 	const days = Math.min(...resource.certificates.map(each => daysLeft(each.not_after_s)));
 	const state = expiryState(days);
 	return state ? badge(state === 'expired' ? 'bad' : 'notice', state === 'expired' ? 'HTTPS, expired' : 'HTTPS, expires soon', state) : badge('good', 'HTTPS', 'lock');
+}
+
+/** A warning begins as after the resource's name, or with a subject of its own. @param {string} warning @returns {string} */
+export function warningText(warning) {
+	return sentence(/^(has|serves) /.test(warning) ? `It ${warning}` : warning);
 }

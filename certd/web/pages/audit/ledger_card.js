@@ -67,5 +67,5 @@ export function ledgerCard(ctx, { described, result, problem }) {
 		problem ? note(problem.code === 'unsupported' ? 'notice' : 'bad', problem.code === 'unsupported' ? 'The checkpoint was not verified.' : 'The checkpoint does not hold.', { text: problem.message }) : null,
 		result ? alarmNote(ctx, result) : null,
 		described.trouble ? note('notice', 'Checkpoints wait.', { text: described.trouble }) : null,
-		h('div.wide-details', details(rows)), ownCheck(described, key.verifier_key)));
+		details(rows), ownCheck(described, key.verifier_key)));
 }

@@ -82,7 +82,9 @@ function ruleOf(rule, values) {
 	return { ...rule, ...flags, event, days: event === 'expiring' ? daysOf(values.days) : [], emails: values.emails, webhooks };
 }
 
-async function edit(ctx, list, rule, hooks) {
+async function edit(ctx, list, rule) {
+	/* Asked for now: one may have been added a moment ago. */
+	const { items: hooks } = await ctx.api.all('/webhooks', 'webhooks', { account: rule.account });
 	const is_whole = !rule.account && ctx.session.seesAll;
 	const done = await formDialog({
 		title: rule.id ? eventTitle(rule.event) : 'Add a rule', submit: rule.id ? 'Save' : 'Add rule', items: itemsOf(rule, hooks, is_whole),
@@ -110,8 +112,8 @@ async function remove(ctx, list, rule) {
 		list.refresh();
 }
 
-function actsOf(ctx, list, rule, hooks) {
-	return h('span.row', button('Change', { small: true, title: `Change the rule for "${eventTitle(rule.event)}"`, run: () => edit(ctx, list, rule, hooks) }), moreMenu(`Acts on the rule for "${eventTitle(rule.event)}"`, [
+function actsOf(ctx, list, rule) {
+	return h('span.row', button('Change', { small: true, title: `Change the rule for "${eventTitle(rule.event)}"`, run: () => edit(ctx, list, rule) }), moreMenu(`Acts on the rule for "${eventTitle(rule.event)}"`, [
 		{ label: rule.disabled ? 'Turn on' : 'Turn off', icon: rule.disabled ? 'play' : 'pause', run: () => toggle(ctx, list, rule) },
 		{ label: 'Delete', icon: 'remove', danger: true, run: () => remove(ctx, list, rule) },
 	]));
@@ -140,7 +142,7 @@ export async function rules(ctx) {
 	};
 	return () => {
 		const fresh = () => ({ account, event: account ? 'expiring' : OF_WHOLE[0] });
-		const add = () => button('Add a rule', { icon: 'plus', run: () => edit(ctx, list, fresh(), hooks) });
+		const add = () => button('Add a rule', { icon: 'plus', run: () => edit(ctx, list, fresh()) });
 		const may = ctx.session.mayManage;
 		const list = listView(ctx, {
 			caption: 'Rules', one: 'rule', local: true, filters, load, text: rule => rule.event, topics: ['notices'], tools: may ? [add()] : null,
@@ -148,7 +150,7 @@ export async function rules(ctx) {
 				{ label: 'When', class: 'main', cell: eventCell },
 				{ label: 'Told to', cell: rule => toldCell(rule, hooks) },
 				{ label: 'State', class: 'fit', cell: rule => rule.disabled ? badge('neutral', 'Off') : badge('good', 'On') },
-				may ? { label: '', class: 'acts', cell: rule => actsOf(ctx, list, rule, hooks) } : null,
+				may ? { label: '', class: 'acts', cell: rule => actsOf(ctx, list, rule) } : null,
 			].filter(Boolean),
 			empty: { icon: 'notice', title: 'No rules', text: 'Nobody is told of anything here. A rule says which event is told to whom.', actions: may ? [add()] : null },
 		});

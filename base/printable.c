@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 size_t
 printable_take(struct bytes text, uint32_t *ret_point)
@@ -89,4 +90,20 @@ printable_print(struct bytes text, char *ret_text, size_t max)
 	}
 	ret_text[used] = '\0';
 	return used;
+}
+
+void
+printable_cut(const char *text, char *ret_text, size_t max)
+{
+	struct bytes rest = bytes_of(text);
+	uint32_t point;
+	size_t len, used = 0;
+
+	while ((len = printable_take(rest, &point)) > 0 && used + len < max) {
+		memcpy(ret_text + used, rest.at, len);
+		used += len;
+		rest.at += len;
+		rest.len -= len;
+	}
+	ret_text[used] = 0;
 }

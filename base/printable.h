@@ -26,6 +26,9 @@ bool printable_point(uint32_t point);
  * max - 1 octets; always closed with a zero.  Returns the length.
  */
 size_t printable_print(struct bytes text, char *ret_text, size_t max);
+/* A text that is fit to be seen already, cut between characters at max - 1
+ * octets; ends before what is no UTF-8. */
+void printable_cut(const char *text, char *ret_text, size_t max);
 /* max that cuts no text of len octets: no octet becomes more than six. */
 #define PRINTABLE_MAX(len) (6 * (len) + 1)
 

@@ -317,6 +317,7 @@ sessions_free(struct sessions *sessions)
 		sessions_seen_flush(sessions);
 	password_gate_free(sessions->gate);
 	throttle_free(sessions->throttle);
+	windows_done(&sessions->mailed);
 	pthread_mutex_destroy(&sessions->mutex);
 	free(sessions);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "certd/limiter_window.h"
 #include "certd/login/login_secret.h"
 #include "certd/login/password.h"
 #include "certd/login/sessions.h"
@@ -33,6 +34,7 @@
 	((int)HOLDFAST__CERTD__V1__SESSION_METHOD__SESSION_METHOD_CERTIFICATE)
 
 #define SEEN_MAX 1024
+#define MAILED_MAX 30 /* links an hour, of an account */
 #define REFUSALS_MAX 512
 
 struct sessions {
@@ -40,6 +42,7 @@ struct sessions {
 	struct password_gate *gate;
 	struct throttle *throttle;
 	pthread_mutex_t mutex; /* guards what follows */
+	struct windows mailed; /* links by account, of the last hour */
 	/* When sessions were seen, on its way to the disk. */
 	struct {
 		int64_t session, at_s;

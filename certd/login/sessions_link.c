@@ -335,14 +335,40 @@ unmake(struct making *making, struct status why)
 	return failed(why) ? why : st;
 }
 
+/* Whoever may add users may have mail sent to anybody: not without end. */
+static struct status
+allow_mail(struct sessions *sessions, int64_t account)
+{
+	const int64_t hour_ns = 3600 * NS_PER_S, now_ns = clock_mono_ns();
+	struct status st = status_ok();
+	struct windows_entry *entry;
+	char name[24];
+
+	snprintf(name, sizeof(name), "%" PRId64, account);
+	pthread_mutex_lock(&sessions->mutex);
+	entry = windows_get(&sessions->mailed, name, now_ns - hour_ns);
+	if (entry == NULL)
+		st = message_no_memory();
+	else if (window_wait(&entry->window, MAILED_MAX, hour_ns, now_ns) > 0)
+		st = status_fail(STATUS_RESOURCE_EXHAUSTED,
+		    "30 links of this account were mailed within an hour, "
+		    "which are the most; hand it over another way, or wait");
+	else
+		window_add(&entry->window, now_ns);
+	pthread_mutex_unlock(&sessions->mutex);
+	return st;
+}
+
 static struct status
 send(struct making *making)
 {
 	const struct sessions_config *config = &making->sessions->config;
 	const struct store_user *user = &making->login.user;
-	struct status st = config->send(config->send_ctx, user->email,
-	    user->name, making->url, making->link.expires_s, making->call->why);
+	struct status st = allow_mail(making->sessions, user->account);
 
+	if (!failed(st))
+		st = config->send(config->send_ctx, user->email, user->name,
+		    making->url, making->link.expires_s, making->call->why);
 	making->sent = !failed(st);
 	return failed(st) ? unmake(making, st) : st;
 }

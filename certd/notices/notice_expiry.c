@@ -113,7 +113,7 @@ consider_expiry(struct considering *c)
 	if (failed(st) || !need.is_needed)
 		return st;
 	if (c->of.not_after_s <= c->now_s)
-		return is_crossed(c, c->of.not_after_s)
+		return need.is_served && is_crossed(c, c->of.not_after_s)
 			   ? tell_expiry(c, NOTICE_EXPIRED, 0, "expired", NULL)
 			   : st;
 	st = store_rules_each(

@@ -69,6 +69,17 @@ notice_sender_settle(struct notice_row *row,
 }
 
 STATUS
+notice_sender_is_due(struct notice_sender *sender, bool mail, bool *ret_is)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct status st = store_read(sender->config.store, &tx);
+
+	return failed(st)
+		   ? st
+		   : store_notices_is_due(tx, mail, store_now_s(), ret_is);
+}
+
+STATUS
 notice_sender_check(
     struct db_tx *tx, const struct notice_row *row, bool *ret_stands)
 {

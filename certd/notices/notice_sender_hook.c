@@ -154,17 +154,6 @@ claim(struct delivery *to)
 				to->sender->config.store, tx, claim_in(to, tx));
 }
 
-static struct status
-is_due(struct notice_sender *sender, bool *ret_is)
-{
-	scoped(db_end) struct db_tx *tx = NULL;
-	struct status st = store_read(sender->config.store, &tx);
-
-	return failed(st)
-		   ? st
-		   : store_notices_is_due(tx, false, store_now_s(), ret_is);
-}
-
 /* ---- sending ---- */
 
 /* {"id":17,"event":...} */
@@ -265,7 +254,7 @@ notice_sender_hook(struct notice_sender *sender, bool *ret_did)
 	*ret_did = false;
 	if (to == NULL)
 		return message_no_memory();
-	st = is_due(sender, &due);
+	st = notice_sender_is_due(sender, false, &due);
 	if (failed(st) || !due)
 		return st;
 	to->sender = sender;

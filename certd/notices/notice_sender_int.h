@@ -48,6 +48,9 @@ struct notice_sender {
 STATUS notice_sender_mail(struct notice_sender *sender, bool *ret_did);
 STATUS notice_sender_hook(struct notice_sender *sender, bool *ret_did);
 
+/* Is mail, or anything for a webhook, due now? */
+STATUS notice_sender_is_due(
+    struct notice_sender *sender, bool mail, bool *ret_is);
 /* Is it still to be sent?  Cancelled where not, in the transaction that claimed
  * it. */
 STATUS notice_sender_check(

@@ -40,17 +40,6 @@ rests(struct notice_sender *sender)
 	return is;
 }
 
-static struct status
-is_due(struct notice_sender *sender, bool *ret_is)
-{
-	scoped(db_end) struct db_tx *tx = NULL;
-	struct status st = store_read(sender->config.store, &tx);
-
-	return failed(st)
-		   ? st
-		   : store_notices_is_due(tx, true, store_now_s(), ret_is);
-}
-
 /* Whose turn it was; it is that account's now, unless it is 0. */
 static int64_t
 take_turn(struct notice_sender *sender, int64_t account)
@@ -326,7 +315,7 @@ notice_sender_mail(struct notice_sender *sender, bool *ret_did)
 		return status_ok();
 	if (!notice_post_has_mail(sender->config.post))
 		return give_up(sender);
-	st = is_due(sender, &due);
+	st = notice_sender_is_due(sender, true, &due);
 	if (failed(st))
 		return st;
 	if (!due) {

@@ -46,17 +46,16 @@ notice_stands_need(struct db_tx *tx,
     const struct store_certificate *certificate, struct notice_need *ret_need)
 {
 	struct notice_need need = { .is_needed = false };
-	bool is_superseded = false;
+	bool is_superseded = false, is_leaving = false;
 	int64_t bound = 0;
 	struct status st = look_at_renewal(tx, certificate->id, &need.renews);
 
 	if (!failed(st))
 		st = store_certificates_bound(tx, certificate->id, &bound);
 	if (!failed(st))
-		st = store_leaving_is_retired(
-		    tx, certificate->id, &need.is_leaving);
-	need.is_bound = bound > 0;
-	if (!failed(st) && !need.is_bound && !need.is_leaving)
+		st = store_leaving_is_retired(tx, certificate->id, &is_leaving);
+	need.is_served = bound > 0 || is_leaving;
+	if (!failed(st) && !need.is_served)
 		st = store_expiry_is_superseded(
 		    tx, certificate->id, &is_superseded);
 	if (failed(st))
@@ -93,6 +92,8 @@ expiry_stands(struct db_tx *tx, const struct notice_row *row, int64_t now_s,
 	else if (row->event == NOTICE_EXPIRING &&
 		 certificate.not_after_s <= now_s)
 		*ret_why = "the certificate had expired before it was sent";
+	else if (row->event == NOTICE_EXPIRED && !need.is_served)
+		*ret_why = "no resource used it any more before it was sent";
 	return st;
 }
 

@@ -15,11 +15,8 @@
 /* How a certificate stands that nears its end. */
 struct notice_need {
 	bool is_needed; /* somebody must see to it */
-	bool is_bound;  /* a resource serves it */
-	/* Another one took its place, which edges are still to be seen
-	 * serving. */
-	bool is_leaving;
-	bool renews; /* by ACME */
+	bool is_served; /* a resource uses it, or edges may still serve it */
+	bool renews;    /* by ACME */
 };
 STATUS notice_stands_need(struct db_tx *tx,
     const struct store_certificate *certificate, struct notice_need *ret_need);

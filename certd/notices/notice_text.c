@@ -108,23 +108,6 @@ clean(char ret_line[LINE_MAX_], const char *format, va_list args)
 	printable_print(bytes_of(raw), ret_line, LINE_MAX_);
 }
 
-/* Between characters. */
-static void
-cut(const char *line, char *ret_text, size_t max)
-{
-	struct bytes rest = bytes_of(line);
-	uint32_t point;
-	size_t len, used = 0;
-
-	while ((len = printable_take(rest, &point)) > 0 && used + len < max) {
-		memcpy(ret_text + used, rest.at, len);
-		used += len;
-		rest.at += len;
-		rest.len -= len;
-	}
-	ret_text[used] = 0;
-}
-
 static void
 escape(FILE *to, const char *line)
 {
@@ -171,7 +154,7 @@ notice_text_subject(struct notice_text *text, const char *format, ...)
 	va_start(args, format);
 	clean(line, format, args);
 	va_end(args);
-	cut(line, text->subject, sizeof(text->subject));
+	printable_cut(line, text->subject, sizeof(text->subject));
 	fputs(PAGE HEAD, text->to_html);
 	escape(text->to_html, line);
 	fputs("</h1>\n", text->to_html);

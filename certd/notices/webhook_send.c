@@ -213,24 +213,6 @@ end_of(int http_status)
 						       : WEBHOOK_TEMPORARY;
 }
 
-/* Of a text that is fit to be seen already, whole characters. */
-static void
-keep_begin(const char *text, char ret_why[WEBHOOK_WHY_MAX])
-{
-	struct bytes rest = bytes_of(text);
-	size_t used = 0, len;
-	uint32_t point;
-
-	while ((len = printable_take(rest, &point)) > 0 &&
-	       used + len < WEBHOOK_WHY_MAX) {
-		memcpy(ret_why + used, rest.at, len);
-		used += len;
-		rest.at += len;
-		rest.len -= len;
-	}
-	ret_why[used] = 0;
-}
-
 static void
 judge(const struct acme_http_reply *reply, struct webhook_result *result)
 {
@@ -299,7 +281,7 @@ webhook_send_post(struct webhook_sender *sender,
 		result.end = WEBHOOK_PERMANENT;
 		snprintf(result.why, sizeof(result.why), "%s", st.why);
 	} else if (failed(ask(sender, delivery, &reply, why))) {
-		keep_begin(why, result.why);
+		printable_cut(why, result.why, sizeof(result.why));
 	} else {
 		judge(&reply, &result);
 		acme_http_reply_done(&reply);

@@ -8,7 +8,7 @@ import pytest
 from certd_bed import ENGINEER, VIEWER, CertdBed
 from certs import Pki
 from console_bed import (
-    COOKIE, PASSWORD, Console, at, button, card, go, log_in, log_out, look, section, totp)
+    COOKIE, PASSWORD, Console, at, button, by_link, card, go, log_in, log_out, look, section, totp)
 
 LOGIN = "Log in to Holdfast"
 CONSOLE = "console:\n  client_certificates: true\n"
@@ -53,7 +53,13 @@ def test_an_operator_logs_in_by_a_link_that_counts_once(bed, visits):
     link = bed.link()
     secret = link.partition("#link=")[2]
     assert len(secret) >= 40
-    go(page, link, "Overview")
+    # Seen by nobody but who says so: a program that looks at mails does not use it up.
+    for _ in range(2):
+        go(page, link, "Log in by link?")
+        look(page)
+        assert not page.requests("/v1/sessions:link")
+    button(page, "Use the link").click()
+    at(page, "Overview")
     page.expect_text("All accounts")
     for name in OPERATORS:
         section(page, name).expect_visible()
@@ -65,7 +71,7 @@ def test_an_operator_logs_in_by_a_link_that_counts_once(bed, visits):
     assert secret not in page.url()
     again = visits.page(bed.url)
     again.allow(401, "/v1/session", "GET").allow(401, "/v1/sessions:link", "POST")
-    go(again, link, "This link does not work")
+    by_link(again, link, "This link does not work")
     look(again)
     button(again, "Log in another way").click()
     at(again, LOGIN)
@@ -200,7 +206,7 @@ def test_a_second_factor_is_set_up_by_a_real_code_and_asked_for(bed, visits):
     page = visits.page(bed.url)
     page.allow(401, "/v1/session", "GET").allow(409, "/v1/sessions:link", "POST")
     page.allow(401, "/v1/sessions:link", "POST")
-    go(page, bed.link("emma@acme.test"), "Enter the code")
+    by_link(page, bed.link("emma@acme.test"), "Enter the code")
     page.get_by_role("textbox", name="Code").fill(code)
     button(page, "Log in").click()
     page.get_by_text("The code is not right.").expect_visible()

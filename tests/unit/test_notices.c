@@ -198,12 +198,65 @@ a_threshold_is_crossed_days_before_and_that_of_zero_on_the_day(void **state)
 }
 
 static void
+look_all(struct notices_desk *nd)
+{
+	const struct notice_source_config config = { .store = nd->desk->store,
+		.teller = &nd->teller,
+		.edge_grace_s = 600 };
+	struct notice_source *source = NULL;
+
+	OK(notice_source_new(&config, &source));
+	OK(notice_source_look(source));
+	notice_source_free(source);
+}
+
+/* A certificate that a resource serves. */
+static int64_t
+served(struct notices_desk *nd, const char *name, const char *hostname,
+    int64_t left_s)
+{
+	int64_t resource = desk_resource(
+	    nd->desk, nd->desk->acme, name, hostname, MODE_PERSONAL);
+	int64_t id = notices_desk_certificate(nd, name, hostname, DAY_S);
+	char sql[160];
+
+	OK(desk_bind_one(nd->desk, &desk_alice, resource, id));
+	snprintf(sql, sizeof(sql),
+	    "UPDATE certificate SET not_after_s = %lld WHERE id = %lld",
+	    (long long)(store_now_s() + left_s), (long long)id);
+	notices_desk_run(nd, sql);
+	return id;
+}
+
+static void
+that_one_has_expired_which_nobody_uses_is_no_news(void **state)
+{
+	struct notices_desk *nd = *state;
+	const int64_t now_s = store_now_s();
+
+	looked_at(nd, now_s - DAY_S);
+	notices_desk_certificate(nd, "spare", "spare.example.com", -HOUR_S);
+	look_at_expiry(nd, now_s);
+	assert_int_equal(count(nd), 0);
+	served(nd, "shop", "shop.example.com", -HOUR_S);
+	looked_at(nd, now_s - DAY_S);
+	look_at_expiry(nd, now_s);
+	assert_int_equal(count(nd), 2);
+	/* It is taken out of use before the mail goes. */
+	notices_desk_run(nd, "DELETE FROM binding");
+	look_all(nd);
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT count(*) FROM notice WHERE state = 4"),
+	    2);
+}
+
+static void
 each_threshold_is_told_once_to_each_whom_the_rule_tells(void **state)
 {
 	struct notices_desk *nd = *state;
 	const int64_t now_s = store_now_s(), end_s = now_s + 20 * DAY_S;
 
-	notices_desk_certificate(nd, "shop", "shop.example.com", end_s - now_s);
+	served(nd, "shop", "shop.example.com", end_s - now_s);
 	looked_at(nd, now_s);
 	look_at_expiry(nd, now_s + 5 * DAY_S);
 	assert_int_equal(count(nd), 0);
@@ -236,7 +289,7 @@ of_thresholds_crossed_at_once_the_nearest_alone_is_told(void **state)
 	const int64_t now_s = store_now_s();
 
 	notices_desk_certificate(nd, "shop", "shop.example.com", 3 * DAY_S);
-	notices_desk_certificate(nd, "gone", "gone.example.com", -HOUR_S);
+	served(nd, "gone", "gone.example.com", -HOUR_S);
 	/* Nobody looked for a month. */
 	looked_at(nd, now_s - 30 * DAY_S);
 	look_at_expiry(nd, now_s);
@@ -419,19 +472,6 @@ tell_of_one_in_use(struct notices_desk *nd)
 	/* The other one is there, but this one is served. */
 	assert_int_equal(count(nd), 2);
 	return ids;
-}
-
-static void
-look_all(struct notices_desk *nd)
-{
-	const struct notice_source_config config = { .store = nd->desk->store,
-		.teller = &nd->teller,
-		.edge_grace_s = 600 };
-	struct notice_source *source = NULL;
-
-	OK(notice_source_new(&config, &source));
-	OK(notice_source_look(source));
-	notice_source_free(source);
 }
 
 static void
@@ -967,6 +1007,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    a_threshold_is_crossed_days_before_and_that_of_zero_on_the_day),
+		T(that_one_has_expired_which_nobody_uses_is_no_news),
 		T(each_threshold_is_told_once_to_each_whom_the_rule_tells),
 		T(of_thresholds_crossed_at_once_the_nearest_alone_is_told),
 		T(the_first_look_ever_tells_what_is_near_and_not_what_is_over),

@@ -954,6 +954,39 @@ a_link_that_cannot_be_sent_is_nobodys(void **state)
 }
 
 static void
+an_account_has_no_end_of_links_mailed(void **state)
+{
+	struct login_desk *desk = *state;
+	const struct caller operator= certd_desk_operator();
+	Holdfast__Certd__V1__MakeLinkRequest request =
+	    NEW(MakeLinkRequest, make_link_request);
+	Holdfast__Certd__V1__MakeLinkResponse *made = NULL;
+	static char url[] = "https://certs.example.net";
+	char *was = desk->config->console.url;
+
+	request.user_id = anna(desk);
+	request.send = true;
+	desk->config->console.url = url;
+	desk->sessions_config.send = send_link;
+	desk->sessions_config.send_ctx = desk;
+	login_desk_restart(desk);
+	for (unsigned i = 0; i < 30; i++) {
+		assert_int_equal(certd_desk_ask(desk->desk, &operator,
+				     "Sessions/MakeLink", &request, &made)
+				     .code,
+		    STATUS_OK);
+		message_free((ProtobufCMessage *)made);
+	}
+	assert_int_equal(certd_desk_ask(desk->desk, &operator,
+			     "Sessions/MakeLink", &request, &made)
+			     .code,
+	    STATUS_RESOURCE_EXHAUSTED);
+	/* What could not be sent is nobody's. */
+	assert_int_equal(count(desk, "SELECT count(*) FROM login_link"), 0);
+	desk->config->console.url = was;
+}
+
+static void
 an_operators_session_ends_with_a_quarantine(void **state)
 {
 	struct login_desk *desk = *state;
@@ -1234,6 +1267,7 @@ main(void)
 		TEST(a_link_stands_for_the_password_alone),
 		TEST(links_are_made_by_those_who_may_for_those_they_see),
 		TEST(a_link_that_cannot_be_sent_is_nobodys),
+		TEST(an_account_has_no_end_of_links_mailed),
 		TEST(an_operators_session_ends_with_a_quarantine),
 		TEST(links_that_an_operator_made_end_with_a_quarantine),
 		TEST(a_session_by_certificate_ends_with_it_at_the_latest),

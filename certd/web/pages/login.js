@@ -20,7 +20,7 @@ export async function render(ctx) {
 	const secret = takeSecret();
 	const view = { ctx, how: 'password', box: h('div.stack'), head: h('h1', { tabindex: -1 }, 'Log in to Holdfast') };
 	if (secret)
-		await withLink(view, secret);
+		withLink(view, secret);
 	else if (session.data)
 		return entered(ctx);
 	else
@@ -153,7 +153,7 @@ function pause(inner, problem) {
 	tick();
 }
 
-async function withLink(view, secret) {
+function withLink(view, secret) {
 	view.how = 'link';
 	const use = async () => {
 		try {
@@ -170,11 +170,12 @@ async function withLink(view, secret) {
 		}
 		await entered(view.ctx);
 	};
-	if (!session.data)
-		return use();
-	/* Somebody is in already: a link must not put another in their place unseen. */
+	/* Never without a click: who was sent somebody else's link would add keys to that account unseen, and programs that look at mails would use it up. */
 	mount(view.head, 'Log in by link?');
 	const act = h('button.button.primary', { type: 'button', on: { click: () => busy(act, use) } }, 'Use the link');
-	return append(view.box, h('p', 'You are logged in as ', h('strong', session.label), '. The link logs you in as whom it was made for, and ends the session that you have here.'),
-		h('div.actions', act, button('Stay as I am', { run: () => entered(view.ctx) })));
+	const other = session.data ? button('Stay as I am', { run: () => entered(view.ctx) }) : button('Log in another way', { run: () => withPassword(view).focus() });
+	return append(view.box, session.data
+		? h('p', 'You are logged in as ', h('strong', session.label), '. The link logs you in as whom it was made for, and ends the session that you have here.')
+		: h('p', 'It logs you in as whom it was made for, once. Use it if you asked for it, or if it came from whoever runs Holdfast for you.'),
+	h('div.actions', act, other));
 }

@@ -152,9 +152,19 @@ pem_passphrase(char *ret_text, int max, int is_for_writing, void *ctx)
 	return len;
 }
 
-/* RFC 1421's DEK-Info, as OpenSSL's own formats have it. */
 static struct status
-decrypt_block(struct key_reading *reading, struct pem_block *block)
+wrong_passphrase(struct key_reading *reading)
+{
+	return key_reading_fail(reading, STATUS_PERMISSION_DENIED,
+	    "the passphrase is wrong (or the encrypted part of the file is "
+	    "damaged)");
+}
+
+/* RFC 1421's DEK-Info, as OpenSSL's own formats have it.  It has no MAC: of 256
+ * wrong passphrases one gives octets that look padded, and are no key. */
+static struct status
+decrypt_block(
+    struct key_reading *reading, struct pem_block *block, bool *ret_was)
 {
 	EVP_CIPHER_INFO cipher = { 0 };
 	const char *text = NULL;
@@ -167,6 +177,7 @@ decrypt_block(struct key_reading *reading, struct pem_block *block)
 		    "the PEM is encrypted with a cipher that OpenSSL here does "
 		    "not know (see its DEK-Info line); encrypt it anew with "
 		    "AES");
+	*ret_was = cipher.cipher != NULL;
 	if (cipher.cipher == NULL)
 		return status_ok();
 	/* Asked here, so that a refusal keeps its own words. */
@@ -181,9 +192,7 @@ decrypt_block(struct key_reading *reading, struct pem_block *block)
 		    "the PEM is encrypted with %s, which OpenSSL here cannot "
 		    "read; encrypt it anew with AES",
 		    EVP_CIPHER_get0_name(cipher.cipher));
-	return key_reading_fail(reading, STATUS_PERMISSION_DENIED,
-	    "the passphrase is wrong (or the encrypted part of the file is "
-	    "damaged)");
+	return wrong_passphrase(reading);
 }
 
 static struct status
@@ -192,6 +201,7 @@ pem_key(struct key_reading *reading, struct pem_block *block, EVP_PKEY **ret)
 	const unsigned char *at = block->octets;
 	const unsigned char *end;
 	struct status st = status_ok();
+	bool was_encrypted = false;
 
 	if (strcmp(block->name, PEM_STRING_PKCS8) == 0) {
 		scoped(x509_sig_free) X509_SIG *sealed =
@@ -201,7 +211,7 @@ pem_key(struct key_reading *reading, struct pem_block *block, EVP_PKEY **ret)
 			   ? unreadable(reading)
 			   : key_reading_encrypted(reading, sealed, ret);
 	}
-	st = decrypt_block(reading, block);
+	st = decrypt_block(reading, block, &was_encrypted);
 	if (failed(st))
 		return st;
 	end = block->octets + block->len;
@@ -217,7 +227,10 @@ pem_key(struct key_reading *reading, struct pem_block *block, EVP_PKEY **ret)
 				  ? EVP_PKEY_RSA
 				  : EVP_PKEY_EC,
 	    NULL, &at, block->len);
-	return *ret == NULL ? unreadable(reading) : st;
+	if (*ret == NULL)
+		return was_encrypted ? wrong_passphrase(reading)
+				     : unreadable(reading);
+	return st;
 }
 
 static bool

@@ -281,6 +281,21 @@ reads_encrypted_pem_and_says_when_the_passphrase_is_wrong(void **state)
 	assert_reads(p256, KEY_ALG_EC_P256, PASS);
 }
 
+/* Of old PEM, which has no MAC: about one in 256 looks well padded. */
+static void
+each_wrong_passphrase_is_told_as_such(void **state)
+{
+	char wrong[16];
+
+	(void)state;
+	write_traditional(p256, EVP_aes_256_cbc());
+	for (unsigned i = 0; i < 1500; i++) {
+		(void)!snprintf(wrong, sizeof(wrong), "wrong %u", i);
+		assert_refuses(
+		    wrong, STATUS_PERMISSION_DENIED, "passphrase is wrong");
+	}
+}
+
 static void
 an_encrypted_file_without_a_passphrase_is_refused_as_such(void **state)
 {
@@ -841,6 +856,7 @@ main(void)
 		cmocka_unit_test(reads_der_of_every_kind),
 		cmocka_unit_test(
 		    reads_encrypted_pem_and_says_when_the_passphrase_is_wrong),
+		cmocka_unit_test(each_wrong_passphrase_is_told_as_such),
 		cmocka_unit_test(
 		    an_encrypted_file_without_a_passphrase_is_refused_as_such),
 		cmocka_unit_test(reads_a_key_among_its_certificates),

@@ -3,10 +3,12 @@
 // How the console asks certd, and what it makes of refusals; fetch() is ours.
 
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { afterEach, test } from 'node:test';
 
 import { apiFor, isOutdated, onUnauthenticated, Problem, request, setCsrf } from '../../certd/web/lib/api.js';
 
+globalThis.crypto ??= webcrypto;
 const asked = [];
 
 function answering(...answers) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/html.h"
 #include "tools/audit_report.h"
 
 #define WIDTH 960
@@ -43,32 +44,6 @@ static const char STYLE[] =
     ".n{text-align:right;font-variant-numeric:tabular-nums}\n"
     "td{overflow-wrap:anywhere}\n"
     "</style>\n";
-
-void
-report_html_text(const char *text, FILE *to)
-{
-	for (; *text != '\0'; text++) {
-		switch (*text) {
-		case '&':
-			fputs("&amp;", to);
-			break;
-		case '<':
-			fputs("&lt;", to);
-			break;
-		case '>':
-			fputs("&gt;", to);
-			break;
-		case '"':
-			fputs("&quot;", to);
-			break;
-		case '\'':
-			fputs("&#39;", to);
-			break;
-		default:
-			fputc(*text, to);
-		}
-	}
-}
 
 static void
 put_time(int64_t time_ns, FILE *to)
@@ -165,7 +140,7 @@ static void
 put_row(const struct report_tally *tally, FILE *to)
 {
 	fputs("<tr><th scope=\"row\">", to);
-	report_html_text(tally->name, to);
+	html_put(tally->name, to);
 	fprintf(to,
 	    "</th><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64
 	    "</td><td>",
@@ -177,7 +152,7 @@ put_row(const struct report_tally *tally, FILE *to)
 	for (size_t i = 0; i < tally->n_reasons; i++) {
 		fprintf(to, "%s%" PRIu64 " &times; ", i == 0 ? "" : "<br>",
 		    tally->reasons[i].n);
-		report_html_text(tally->reasons[i].text, to);
+		html_put(tally->reasons[i].text, to);
 	}
 	fputs("</td></tr>\n", to);
 }
@@ -208,11 +183,11 @@ report_html(
 
 	fputs(HEAD, to);
 	fputs("<title>", to);
-	report_html_text(title, to);
+	html_put(title, to);
 	fputs("</title>\n", to);
 	fputs(STYLE, to);
 	fputs("</head>\n<body>\n<main>\n<h1>", to);
-	report_html_text(title, to);
+	html_put(title, to);
 	fprintf(to,
 	    "</h1>\n<p>%" PRIu64 " signatures, %" PRIu64
 	    " refusals and %" PRIu64 " custody acts",

@@ -74,7 +74,5 @@ void report_plot_print(
 /* One page, nothing in it but text and an SVG: no script, no foreign file. */
 void report_html(
     const struct report *report, const char *title, int64_t now_ns, FILE *to);
-/* Text as it may stand in HTML, attributes too. */
-void report_html_text(const char *text, FILE *to);
 
 #endif

@@ -3,8 +3,8 @@
 /*
  * Notices while they are written; see notice_text.h.  Everything that comes in
  * passes clean(), which leaves one line of characters that can be seen, and
- * what goes into HTML passes escape().  Mails show what they hold: no pictures,
- * nothing that is fetched, no link but to the console.
+ * what goes into HTML passes html_put().  Mails show what they hold: no
+ * pictures, nothing that is fetched, no link but to the console.
  */
 
 #include "certd/notices/notice_text.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/html.h"
 #include "base/printable.h"
 #include "certd/notices/notice_event.h"
 
@@ -108,31 +109,6 @@ clean(char ret_line[LINE_MAX_], const char *format, va_list args)
 	printable_print(bytes_of(raw), ret_line, LINE_MAX_);
 }
 
-static void
-escape(FILE *to, const char *line)
-{
-	for (; *line != 0; line++)
-		switch (*line) {
-		case '&':
-			fputs("&amp;", to);
-			break;
-		case '<':
-			fputs("&lt;", to);
-			break;
-		case '>':
-			fputs("&gt;", to);
-			break;
-		case '"':
-			fputs("&quot;", to);
-			break;
-		case '\'':
-			fputs("&#39;", to);
-			break;
-		default:
-			fputc(*line, to);
-		}
-}
-
 /* ---- for people ---- */
 
 static void
@@ -156,7 +132,7 @@ notice_text_subject(struct notice_text *text, const char *format, ...)
 	va_end(args);
 	printable_cut(line, text->subject, sizeof(text->subject));
 	fputs(PAGE HEAD, text->to_html);
-	escape(text->to_html, line);
+	html_put(line, text->to_html);
 	fputs("</h1>\n", text->to_html);
 	fprintf(text->to_plain, "%s\n\n", line);
 }
@@ -172,7 +148,7 @@ notice_text_say(struct notice_text *text, const char *format, ...)
 	va_end(args);
 	end_table(text);
 	fputs(SAY, text->to_html);
-	escape(text->to_html, line);
+	html_put(line, text->to_html);
 	fputs("</p>\n", text->to_html);
 	fprintf(text->to_plain, "%s\n\n", line);
 }
@@ -191,9 +167,9 @@ notice_text_fact(
 		fputs(TABLE, text->to_html);
 	text->in_table = true;
 	fputs(LABEL, text->to_html);
-	escape(text->to_html, label);
+	html_put(label, text->to_html);
 	fputs("</th>" VALUE, text->to_html);
-	escape(text->to_html, line);
+	html_put(line, text->to_html);
 	fputs("</td></tr>\n", text->to_html);
 	fprintf(text->to_plain, "%s: %s\n", label, line);
 }
@@ -209,7 +185,7 @@ notice_text_code(struct notice_text *text, const char *format, ...)
 	va_end(args);
 	end_table(text);
 	fputs(CODE, text->to_html);
-	escape(text->to_html, line);
+	html_put(line, text->to_html);
 	fputs("</pre>\n", text->to_html);
 	fprintf(text->to_plain, "    %s\n\n", line);
 }
@@ -228,11 +204,11 @@ notice_text_link(
 	va_end(args);
 	end_table(text);
 	fputs(BUTTON, text->to_html);
-	escape(text->to_html, text->console_url);
+	html_put(text->console_url, text->to_html);
 	fputs("/console/", text->to_html);
-	escape(text->to_html, line);
+	html_put(line, text->to_html);
 	fputs("\">", text->to_html);
-	escape(text->to_html, label);
+	html_put(label, text->to_html);
 	fputs("</a></p>\n", text->to_html);
 	fprintf(text->to_plain, "%s:\n%s/console/%s\n\n", label,
 	    text->console_url, line);
@@ -386,12 +362,12 @@ notice_text_foot_html(
 		return NULL;
 	fputs(body, to);
 	fputs(FOOT, to);
-	escape(to, line);
+	html_put(line, to);
 	if (url[0] != 0) {
 		fputs(" <a href=\"", to);
-		escape(to, url);
+		html_put(url, to);
 		fputs("\">", to);
-		escape(to, label);
+		html_put(label, to);
 		fputs("</a>", to);
 	}
 	fputs("</p>\n</div>\n", to);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client's life, and unary calls: each blocks its caller on a queue of its
- * own.  The server is whoever shows the certificate of server_name, wherever it
- * was reached; a common name in place of a DNS SAN, or a wildcard, will not do.
- * Streams are in client_stream.c, on one queue and one thread.
+ * The client's life, and unary calls: each blocks its caller while the client's
+ * one thread, which streams (client_stream.c) have too, brings the answer.  The
+ * server is whoever shows the certificate of server_name, wherever it was
+ * reached; a common name in place of a DNS SAN, or a wildcard, will not do.
  */
 #include "rpc/rpc_int.h"
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define MESSAGE_MAX ((size_t)1024 * 1024)
@@ -201,43 +202,92 @@ rpc_client_free(struct rpc_client *client)
 	rpc_core_unref();
 }
 
-/* What one unary call gathers. */
-struct outcome {
+/* One unary call, and what it gathers. */
+struct unary {
+	grpc_call *call;
 	grpc_metadata_array initial, trailing;
-	grpc_byte_buffer *received;
+	grpc_byte_buffer *sent, *received;
 	grpc_status_code code;
 	grpc_slice details;
+	struct rpc_tag done;
+
+	pthread_mutex_t mutex; /* guards is_over */
+	pthread_cond_t changed;
+	bool is_over;
 };
 
-/* One batch, start to end; the queue is this call's alone. */
+/* On the client's thread. */
 static void
-exchange(grpc_call *call, grpc_completion_queue *cq, grpc_byte_buffer *sent,
-    struct outcome *ret_outcome)
+on_done(struct rpc_tag *tag, bool ok)
 {
-	struct outcome *o = ret_outcome;
-	grpc_op ops[6] = { 0 };
-	struct rpc_tag done = { 0 };
+	struct unary *unary = RPC_OF(tag, struct unary, done);
 
-	grpc_metadata_array_init(&o->initial);
-	grpc_metadata_array_init(&o->trailing);
+	(void)ok; /* the status says it */
+	pthread_mutex_lock(&unary->mutex);
+	unary->is_over = true;
+	pthread_cond_signal(&unary->changed);
+	pthread_mutex_unlock(&unary->mutex);
+}
+
+static void
+start(struct unary *unary)
+{
+	grpc_op ops[6] = { 0 };
+
+	grpc_metadata_array_init(&unary->initial);
+	grpc_metadata_array_init(&unary->trailing);
 	ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
 	ops[1].op = GRPC_OP_SEND_MESSAGE;
-	ops[1].data.send_message.send_message = sent;
+	ops[1].data.send_message.send_message = unary->sent;
 	ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
 	ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
-	ops[3].data.recv_initial_metadata.recv_initial_metadata = &o->initial;
+	ops[3].data.recv_initial_metadata.recv_initial_metadata =
+	    &unary->initial;
 	ops[4].op = GRPC_OP_RECV_MESSAGE;
-	ops[4].data.recv_message.recv_message = &o->received;
+	ops[4].data.recv_message.recv_message = &unary->received;
 	ops[5].op = GRPC_OP_RECV_STATUS_ON_CLIENT;
-	ops[5].data.recv_status_on_client.trailing_metadata = &o->trailing;
-	ops[5].data.recv_status_on_client.status = &o->code;
-	ops[5].data.recv_status_on_client.status_details = &o->details;
-	rpc_core_start(call, ops, 6, &done);
-	/* The call's own deadline ends this. */
-	grpc_completion_queue_pluck(
-	    cq, &done, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-	grpc_metadata_array_destroy(&o->initial);
-	grpc_metadata_array_destroy(&o->trailing);
+	ops[5].data.recv_status_on_client.trailing_metadata = &unary->trailing;
+	ops[5].data.recv_status_on_client.status = &unary->code;
+	ops[5].data.recv_status_on_client.status_details = &unary->details;
+	rpc_core_start(unary->call, ops, 6, &unary->done);
+}
+
+/*
+ * The call has a deadline of its own.  But core sleeps towards it by the wall
+ * clock, and oversleeps when that is set back.
+ */
+static void
+wait_until_over(struct unary *unary, int64_t until_ns)
+{
+	bool is_late = false;
+
+	pthread_mutex_lock(&unary->mutex);
+	while (!unary->is_over && !is_late)
+		is_late =
+		    !clock_cond_wait(&unary->changed, &unary->mutex, until_ns);
+	if (!unary->is_over) {
+		pthread_mutex_unlock(&unary->mutex);
+		grpc_call_cancel_with_status(unary->call,
+		    GRPC_STATUS_DEADLINE_EXCEEDED, "the call took too long",
+		    NULL);
+		pthread_mutex_lock(&unary->mutex);
+	}
+	while (!unary->is_over)
+		pthread_cond_wait(&unary->changed, &unary->mutex);
+	pthread_mutex_unlock(&unary->mutex);
+}
+
+static void
+exchange(struct unary *unary, int64_t until_ns)
+{
+	pthread_mutex_init(&unary->mutex, NULL);
+	clock_cond_init(&unary->changed);
+	start(unary);
+	wait_until_over(unary, until_ns);
+	pthread_cond_destroy(&unary->changed);
+	pthread_mutex_destroy(&unary->mutex);
+	grpc_metadata_array_destroy(&unary->initial);
+	grpc_metadata_array_destroy(&unary->trailing);
 }
 
 static STATUS
@@ -260,49 +310,51 @@ decode(grpc_byte_buffer *from, const ProtobufCMessageDescriptor *type,
 	return status_ok();
 }
 
+static grpc_call *
+make_call(struct rpc_client *client, const char *path, unsigned timeout_ms)
+{
+	gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+	    gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
+	grpc_slice name = grpc_slice_from_copied_string(path);
+	grpc_call *call = grpc_channel_create_call(
+	    client->channel, NULL, 0, client->cq, name, NULL, deadline, NULL);
+
+	grpc_slice_unref(name);
+	return call;
+}
+
 STATUS
 rpc_client_call(struct rpc_client *client,
     const ProtobufCServiceDescriptor *service, const char *method,
     const ProtobufCMessage *request, unsigned timeout_ms,
     ProtobufCMessage **ret_reply, char *ret_why)
 {
+	int64_t until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
 	const ProtobufCMethodDescriptor *known =
 	    rpc_core_method(service, method);
 	scoped(free) char *path = rpc_core_path(service, method);
-	struct outcome o = { .details = grpc_empty_slice() };
+	struct unary unary = { .details = grpc_empty_slice(),
+		.done = { .fn = on_done } };
 
 	ret_why[0] = '\0';
 	if (known == NULL || path == NULL)
 		return status_fail(
 		    STATUS_INTERNAL, "the service has no such method");
-	gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-	    gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
-	grpc_completion_queue *cq =
-	    grpc_completion_queue_create_for_pluck(NULL);
-	grpc_slice name = grpc_slice_from_copied_string(path);
-	grpc_call *call = grpc_channel_create_call(
-	    client->channel, NULL, 0, cq, name, NULL, deadline, NULL);
-	grpc_slice_unref(name);
-	grpc_byte_buffer *sent = rpc_core_pack(request);
-	exchange(call, cq, sent, &o);
-	struct status st = rpc_client_status(o.code);
+	unary.call = make_call(client, path, timeout_ms);
+	unary.sent = rpc_core_pack(request);
+	exchange(&unary, until_ns);
+	struct status st = rpc_client_status(unary.code);
 	if (!failed(st))
-		st = decode(o.received, known->output, ret_reply);
+		st = decode(unary.received, known->output, ret_reply);
 	/* The next call tries to connect at once: its caller has waited. */
 	if (st.code == STATUS_UNAVAILABLE)
 		grpc_channel_reset_connect_backoff(client->channel);
-	rpc_client_why(o.details, ret_why);
+	rpc_client_why(unary.details, ret_why);
 	if (failed(st) && ret_why[0] == '\0')
 		rpc_client_why(grpc_slice_from_static_string(st.why), ret_why);
-	grpc_slice_unref(o.details);
-	grpc_byte_buffer_destroy(o.received);
-	grpc_byte_buffer_destroy(sent);
-	grpc_call_unref(call);
-	grpc_completion_queue_shutdown(cq);
-	while (grpc_completion_queue_pluck(
-		   cq, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL)
-		   .type != GRPC_QUEUE_SHUTDOWN)
-		;
-	grpc_completion_queue_destroy(cq);
+	grpc_slice_unref(unary.details);
+	grpc_byte_buffer_destroy(unary.received);
+	grpc_byte_buffer_destroy(unary.sent);
+	grpc_call_unref(unary.call);
 	return st;
 }

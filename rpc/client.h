@@ -40,7 +40,8 @@ SCOPED_RELEASE(rpc_client_free, struct rpc_client *);
 #define RPC_WHY_MAX 512
 
 /*
- * One unary call: any thread, blocks at most timeout_ms.  On success *ret_reply
+ * One unary call: any thread but a stream's callback, blocks at most
+ * timeout_ms, however the wall clock is set meanwhile.  On success *ret_reply
  * is a message that the caller frees with protobuf_c_message_free_unpacked.
  * ret_why (RPC_WHY_MAX octets) gets the server's message; the returned status
  * has its code.  An unreachable server is UNAVAILABLE and says so.

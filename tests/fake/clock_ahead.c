@@ -5,25 +5,32 @@
  * seconds as the file CLOCK_AHEAD_FILE says, which holds one int64_t.  It is
  * mapped at the start, so it may be changed while a confined daemon runs.  The
  * monotonic clock, and whoever waits by it, are left alone; libfaketime 0.9.10
- * wakes such waits at once, over and over.
+ * wakes such waits at once, over and over.  absl, and so gRPC, sleeps by futex
+ * until a moment of the wall clock: the kernel is told which one of its own.
  */
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 typedef int clock_gettime_fn(clockid_t clock, struct timespec *ret_ts);
+typedef long syscall_fn(long number, ...);
 
 static const _Atomic int64_t none;
 static const _Atomic int64_t *ahead_s = &none;
 static _Atomic(clock_gettime_fn *) next;
+static _Atomic(syscall_fn *) next_syscall;
 
 #define SHOWN __attribute__((visibility("default")))
 
@@ -88,4 +95,47 @@ gettimeofday(struct timeval *restrict ret_tv, void *restrict zone)
 	ret_tv->tv_sec = ts.tv_sec;
 	ret_tv->tv_usec = ts.tv_nsec / 1000;
 	return rc;
+}
+
+static syscall_fn *
+real_syscall(void)
+{
+	syscall_fn *fn = next_syscall;
+
+	if (fn == NULL) {
+		void *found = dlsym(RTLD_NEXT, "syscall");
+
+		memcpy(&fn, &found, sizeof(fn));
+		next_syscall = fn;
+	}
+	return fn;
+}
+
+/* Of FUTEX_WAIT_BITSET alone: FUTEX_WAIT's time is a duration. */
+static bool
+waits_until(const long at[6])
+{
+	return (at[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET &&
+	       (at[1] & FUTEX_CLOCK_REALTIME) != 0 && at[3] != 0;
+}
+
+SHOWN long
+syscall(long number, ...)
+{
+	struct timespec until;
+	long at[6];
+	va_list args;
+
+	va_start(args, number);
+	for (size_t i = 0; i < 6; i++)
+		at[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_futex && waits_until(at)) {
+		memcpy(&until, (const void *)at[3], sizeof(until));
+		until.tv_sec -= *ahead_s;
+		if (until.tv_sec < 0)
+			until.tv_sec = 0;
+		at[3] = (long)&until;
+	}
+	return real_syscall()(number, at[0], at[1], at[2], at[3], at[4], at[5]);
 }

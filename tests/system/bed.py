@@ -77,6 +77,18 @@ def children(pid):
     return found
 
 
+def threads(pid):
+    """What each thread of a process waits for, as far as the kernel tells."""
+    lines = []
+    for folder in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            lines.append(" ".join((folder / name).read_text().strip()
+                                  for name in ("comm", "wchan", "syscall")))
+        except OSError:
+            pass
+    return "\n".join(lines)
+
+
 class Daemon:
     """One process with its log in a file."""
 
@@ -110,9 +122,11 @@ class Daemon:
             try:
                 self.process.wait(seconds)
             except subprocess.TimeoutExpired:
+                waits = threads(self.pid)
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError(f"{self.name} did not stop; log:\n{self.text()[-2000:]}")
+                raise AssertionError(f"{self.name} did not stop; its threads:\n{waits}\n"
+                                     f"log:\n{self.text()[-2000:]}")
         return self.process.returncode
 
     def kill(self):

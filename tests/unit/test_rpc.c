@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,6 +36,25 @@ typedef Holdfast__Keyd__V1__SignRequest SignRequest;
 typedef Holdfast__Keyd__V1__SignResponse SignResponse;
 typedef Holdfast__Keyd__V1__SignBatch SignBatch;
 typedef Holdfast__Keyd__V1__SignReplyBatch SignReplyBatch;
+
+/* ---- the wall clock ---- */
+
+/*
+ * What the program and its libraries are told is ahead by this.  The kernel
+ * knows nothing of it: who sleeps until a moment of this clock sleeps longer,
+ * as when the clock has been set back.
+ */
+static atomic_long ahead_s;
+
+__attribute__((visibility("default"))) int
+clock_gettime(clockid_t clock, struct timespec *ret_ts)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, ret_ts);
+
+	if (rc == 0 && clock == CLOCK_REALTIME)
+		ret_ts->tv_sec += atomic_load(&ahead_s);
+	return rc;
+}
 
 /* ---- the toy server ---- */
 
@@ -384,6 +404,25 @@ a_call_that_takes_longer_than_its_deadline_fails(void **state)
 	assert_int_equal(call_sign(client, "a", 5000, why).code, STATUS_OK);
 	assert_int_equal(call_sign(client, "sleep", 100, why).code,
 	    STATUS_DEADLINE_EXCEEDED);
+	assert_int_equal(call_sign(client, "b", 5000, why).code, STATUS_OK);
+	rpc_client_free(client);
+}
+
+static void
+a_deadline_is_kept_when_the_wall_clock_was_set_back(void **state)
+{
+	struct toy *toy = *state;
+	struct rpc_client *client = client_as(toy, &toy->edge);
+	char why[RPC_WHY_MAX];
+	struct status st;
+
+	assert_int_equal(call_sign(client, "a", 5000, why).code, STATUS_OK);
+	atomic_store(&ahead_s, 3600);
+	/* What core slept towards before is over. */
+	usleep(100000);
+	st = call_sign(client, "sleep", 100, why);
+	atomic_store(&ahead_s, 0);
+	assert_int_equal(st.code, STATUS_DEADLINE_EXCEEDED);
 	assert_int_equal(call_sign(client, "b", 5000, why).code, STATUS_OK);
 	rpc_client_free(client);
 }
@@ -1520,6 +1559,7 @@ main(int argc, char **argv)
 		TEST(a_denied_call_never_reaches_its_handler),
 		TEST(a_call_denied_while_it_waited_never_reaches_its_handler),
 		TEST(a_call_that_takes_longer_than_its_deadline_fails),
+		TEST(a_deadline_is_kept_when_the_wall_clock_was_set_back),
 		TEST(
 		    an_oversized_request_is_refused_and_the_connection_serves_on),
 		TEST(a_request_of_many_pieces_arrives_whole),

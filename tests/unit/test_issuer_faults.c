@@ -263,6 +263,16 @@ a_replacement_of_what_the_ca_does_not_know_is_ordered_without_it(void **state)
 }
 
 static void
+a_replacement_of_what_another_account_has_is_ordered_without_it(void **state)
+{
+	expect_without(
+	    *state, &(struct acme_problem){ .type = ACME_PROBLEM_UNAUTHORIZED,
+			.http_status = 403,
+			.retry_after_ms = -1,
+			.why = "another account asked for that one" });
+}
+
+static void
 a_page_in_place_of_an_answer_is_no_reason_to_give_up(void **state)
 {
 	struct desk *desk = *state;
@@ -405,6 +415,8 @@ main(void)
 		    a_replacement_that_the_ca_has_already_is_ordered_without_it),
 		TEST(
 		    a_replacement_of_what_the_ca_does_not_know_is_ordered_without_it),
+		TEST(
+		    a_replacement_of_what_another_account_has_is_ordered_without_it),
 		TEST(a_page_in_place_of_an_answer_is_no_reason_to_give_up),
 		TEST(a_keyd_that_is_away_is_waited_for),
 		TEST(a_failed_renewal_leaves_the_old_certificate_serving),

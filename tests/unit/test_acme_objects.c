@@ -272,6 +272,34 @@ what_passes_is_told_from_what_lasts(void **state)
 	    403);
 }
 
+/* RFC 8555 7.3.3 */
+static void
+where_an_action_is_to_be_taken_is_told(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    problem_of("{\"type\":\"urn:ietf:params:acme:error:"
+		       "userActionRequired\",\"detail\":\"new terms\","
+		       "\"instance\":\"https://ca.example/agree?x\"}",
+		403)
+		.why,
+	    "new terms (go to https://ca.example/agree?x)");
+	/* Of others it is not for people, and no link is made of what is none.
+	 */
+	assert_string_equal(
+	    problem_of("{\"type\":\"urn:ietf:params:acme:error:caa\","
+		       "\"detail\":\"x\",\"instance\":\"https://a.b/\"}",
+		403)
+		.why,
+	    "x");
+	assert_string_equal(problem_of("{\"type\":\"urn:ietf:params:acme:error:"
+				       "userActionRequired\",\"detail\":\"x\","
+				       "\"instance\":\"javascript:alert(1)\"}",
+				403)
+				.why,
+	    "x");
+}
+
 static void
 foreign_text_is_escaped_and_cut(void **state)
 {
@@ -433,6 +461,7 @@ main(void)
 		cmocka_unit_test(tokens_that_could_be_paths_are_refused),
 		cmocka_unit_test(each_type_has_its_name_and_is_known_by_it),
 		cmocka_unit_test(what_passes_is_told_from_what_lasts),
+		cmocka_unit_test(where_an_action_is_to_be_taken_is_told),
 		cmocka_unit_test(foreign_text_is_escaped_and_cut),
 		cmocka_unit_test(retry_after_is_read_in_both_forms),
 		cmocka_unit_test(links_are_read_one_by_one),

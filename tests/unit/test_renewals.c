@@ -460,6 +460,41 @@ a_revoked_certificate_is_replaced_at_once(void **state)
 	    "SELECT count(*) FROM change WHERE kind = 4 AND state = 11", 1);
 }
 
+/* Better for none than not at all. */
+static void
+a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none(void **state)
+{
+	struct desk *desk = *state;
+	const struct acme_problem problem = {
+		.type = ACME_PROBLEM_BAD_REVOCATION_REASON,
+		.http_status = 400,
+		.retry_after_ms = -1,
+		.why = "not that one",
+	};
+	struct revocation_row row = { .enrollment = have_one(desk),
+		.certificate = 1,
+		.account = desk->account,
+		.authority = "first",
+		.reason = 5,
+		.due_s = 1,
+		.asked_by = "operator/admin" };
+	struct db_tx *tx;
+
+	acme_fake_fail(acme_fake_at(desk->authorities, FAKE_FIRST),
+	    "certificate_revoke", &problem, 1);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_revocations_put(tx, &row, bytes_of("DER")))
+			     .code,
+	    STATUS_OK);
+	desk_wait_number(
+	    desk, "SELECT count(*) FROM revocation WHERE attempts = 1", 1);
+	expect_number(desk,
+	    "SELECT count(*) FROM revocation WHERE done_s > 0 AND problem = ''",
+	    1);
+	assert_int_equal(desk_counts(desk, FAKE_FIRST).revocations, 1);
+}
+
 static void
 a_revocation_is_asked_for_until_the_ca_has_done_it(void **state)
 {
@@ -530,6 +565,8 @@ main(void)
 		TEST(
 		    a_ca_that_wants_it_renewed_at_once_for_ever_is_followed_three_times),
 		TEST(a_revoked_certificate_is_replaced_at_once),
+		TEST(
+		    a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none),
 		TEST(a_revocation_is_asked_for_until_the_ca_has_done_it),
 	};
 

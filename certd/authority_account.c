@@ -207,7 +207,6 @@ ask_for_account(struct authority_draft *draft)
 		    draft->of->all->files, draft->of->index),
 	};
 	const struct acme_signer signer = authority_key_signer(&draft->key);
-
 	bool is_settled;
 	struct status st = look_for_account(draft, &signer, &is_settled);
 

@@ -12,6 +12,8 @@
 
 #include <microhttpd.h>
 
+#include "base/log.h"
+
 static enum MHD_Result
 take(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
@@ -31,6 +33,26 @@ print(const union address *from, char *to, socklen_t max)
 	(void)inet_ntop(from->any.sa_family, octets, to, max);
 }
 
+/* Without TLS whoever connects is on this machine: it is a proxy, and people
+ * behind it wait for each other.  Said once. */
+static void
+remind(struct rest_request *request)
+{
+	struct rest *rest = request->rest;
+	const char *name = rest->config.proxy_header == FORWARDED_X
+			       ? "X-Forwarded-For"
+			       : "Forwarded";
+
+	if (rest->tls != NULL || atomic_load(&rest->reminded) ||
+	    MHD_lookup_connection_value(
+		request->connection, MHD_HEADER_KIND, name) == NULL)
+		return;
+	if (!atomic_exchange(&rest->reminded, true))
+		log_warn("a proxy brings requests that rest.trusted_proxies "
+			 "does not name: all its clients count as one",
+		    LOG_STR("proxy", request->address));
+}
+
 void
 rest_client_find(struct rest_request *request)
 {
@@ -45,6 +67,8 @@ rest_client_find(struct rest_request *request)
 	request->client = *forwarded_client(&forwarded);
 	request->by_https = forwarded_is_https(&forwarded);
 	print(&request->client, request->address, sizeof(request->address));
+	if (!forwarded.is_peer_trusted)
+		remind(request);
 }
 
 bool

@@ -56,6 +56,7 @@ struct rest {
 	struct openapi *openapi;
 	struct guard *guard;
 	struct forwarded_trust proxies;
+	atomic_bool reminded;      /* of one that is not among them */
 	struct rest_tls *tls;      /* NULL: plain */
 	struct work *reads, *acts; /* GET; all others */
 	struct work *opens;        /* what anybody may ask */

@@ -221,6 +221,9 @@ def test_a_header_of_an_untrusted_peer_changes_nothing(bed):
     refused = [e for e in history(bed, "acme")
                if e.act == "log-in refused" and e.detail.startswith("direct@acme.test")]
     assert len(refused) == 1 and "127.0.0.5" in refused[0].detail, refused
+    # Once, for whoever forgot to name the proxy.
+    said = [line for line in bed.daemons["certd"].text().splitlines() if "trusted_proxies" in line]
+    assert len(said) == 1 and "127.0.0.5" in said[0], said
 
 
 def test_wrong_tokens_are_counted_for_each_client_of_a_proxy(bed):

@@ -14,6 +14,10 @@
 
 #include "certd/forwarded.h"
 
+/* As long as no address is. */
+#define TEN "1111111111"
+#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 static struct forwarded_trust trust;
 
 static int
@@ -192,9 +196,7 @@ garbage_where_the_client_would_stand_leaves_the_proxys_own(void **state)
 		"203.0.113.7:-1", "203.0.113.7 198.51.100.1", "203.0.113",
 		"203.0.113.007", "[203.0.113.7]", "[2001:db8::7",
 		"2001:db8::7]", "[2001:db8::7]80", "fe80::1%lo",
-		"\"203.0.113.7\"", "203.0.113.7;", "[]", ":", "[",
-		"11111111111111111111111111111111111111111111111111111111111111"
-		"1111111111111111111111111111" };
+		"\"203.0.113.7\"", "203.0.113.7;", "[]", ":", "[", LONG };
 	char value[160];
 
 	(void)state;

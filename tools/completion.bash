@@ -107,6 +107,7 @@ _holdfast() {
 	"token create") options="--account --role --scope --days --user" ;;
 	"user list" | "token list") options="--account" ;;
 	"account create") options="--title" ;;
+	"account history") options="--object --page-token" ;;
 	"edge list") options="--role" ;;
 	"audit show" | "audit tail" | "audit report" | "audit export")
 		options="--edge --identity --key --since --until --refused --allowed --kind --last"

@@ -125,7 +125,8 @@ void authorities_tell(struct authorities *authorities, const char *name,
 /* What is known of the i-th CA for who chooses among them; nobody is asked. */
 struct authority_offer {
 	bool is_available; /* well, and not paused for long */
-	/* Of its directory, as it was last seen. */
+	/* Of its directory, as it was last seen; false: it was not yet. */
+	bool has_directory;
 	size_t n_profiles;
 	char profiles[ACME_PROFILES_MAX][64];
 };

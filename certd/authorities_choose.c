@@ -195,6 +195,7 @@ authorities_offer(struct authorities *authorities, size_t i,
 	offer.is_available = !standing.is_unwell;
 	pthread_mutex_lock(&a->mutex);
 	if (a->has_directory) {
+		offer.has_directory = true;
 		offer.n_profiles = a->directory.n_profiles;
 		memcpy(offer.profiles, a->directory.profiles,
 		    sizeof(offer.profiles));

@@ -98,6 +98,7 @@ add_authority(choices_msg *to, const struct config_authority *is,
 	    !message_text(&one->default_profile, is->profile))
 		return false;
 	one->available = offer->is_available;
+	one->profiles_known = offer->has_directory;
 	for (size_t i = 0; i < offer->n_profiles; i++)
 		if (!message_append_text(
 			&one->n_profiles, &one->profiles, offer->profiles[i]))

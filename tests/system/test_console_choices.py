@@ -27,7 +27,9 @@ class Bed(Console, AcmeBed):
     """Two networks, two CAs; a DNS provider of acme's, one for delegations, one of nobody's."""
 
     def __init__(self):
-        super().__init__(enhanced=True, cas={"pebble": {}, "second": {}}, dns_lines=(
+        profiles = {"classic": "90 days", "shortlived": "six"}
+        super().__init__(enhanced=True, cas={"pebble": {}, "second": {}},
+                         front={"profiles": profiles}, dns_lines=(
             "  providers:\n" + provider("ours", "ours.test", "accounts: [acme]")
             + provider("far", "far.test", "delegation_zone: to.far.test")
             + provider("house", "house.test", "ttl: 60")))
@@ -77,22 +79,24 @@ def test_an_enrollment_is_made_by_choosing_what_certd_has(bed, visits):
     unfold(page, "Profile, key and chain")
     assert options(page, "Network") == ["Standard: edges of standard",
                                         "Enhanced: edges of enhanced"]
-    profiles = options(page, "Profile")
-    assert profiles[0] == "As configured" and "shortlived" in profiles
+    assert options(page, "Profile") == ["As configured", "classic", "shortlived"]
+    select(page, "Profile").select_option("shortlived")
+    select(page, "Certificate authority").select_option("second")
+    assert options(page, "Profile") == ["As configured"]  # it has none
+    select(page, "Certificate authority").select_option("pebble")
     look(page, "enrollment-choices", phone=True)
     select(page, "DNS provider").select_option("ours")
-    select(page, "Certificate authority").select_option("second")
     select(page, "Profile").select_option("shortlived")
     select(page, "Network").select_option("enhanced")
     button(page, "Enroll").click()
     at(page, "www.ours.test")
     wanted = card(page, "What is wanted")
-    for text in ("ours", "second", "shortlived", "Enhanced"):
+    for text in ("ours", "pebble", "shortlived", "Enhanced"):
         wanted.get_by_text(text, exact=True).first().expect_visible()
     page.get_by_role("link", name="Change", exact=True).click()
     at(page, "Change www.ours.test")
     assert select(page, "DNS provider").input_value() == "ours"
-    assert select(page, "Certificate authority").input_value() == "second"
+    assert select(page, "Certificate authority").input_value() == "pebble"
     select(page, "Certificate authority").select_option("")
     button(page, "Save").click()
     at(page, "www.ours.test")

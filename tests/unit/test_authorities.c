@@ -1365,6 +1365,7 @@ who_chooses_is_told_what_cas_offer_and_which_are_well(void **state)
 
 	authorities_offer(authorities, 0, &offer);
 	assert_true(offer.is_available);
+	assert_false(offer.has_directory);
 	assert_int_equal(offer.n_profiles, 0);
 	assert_int_equal(cas[0].asked, 0);
 	assert_int_equal(
@@ -1372,6 +1373,7 @@ who_chooses_is_told_what_cas_offer_and_which_are_well(void **state)
 	    STATUS_OK);
 	message_free(reply);
 	authorities_offer(authorities, 0, &offer);
+	assert_true(offer.has_directory);
 	assert_int_equal(offer.n_profiles, 1);
 	assert_string_equal(offer.profiles[0], "shortlived");
 	make_unwell("one");

@@ -48,6 +48,7 @@ authorities_offer(struct authorities *authorities, size_t i,
 	    (struct authority_offer){ .is_available = !(is_away && i == 1) };
 	if (i != 0)
 		return;
+	ret_offer->has_directory = true;
 	ret_offer->n_profiles = 2;
 	snprintf(ret_offer->profiles[0], 64, "classic");
 	snprintf(ret_offer->profiles[1], 64, "shortlived");
@@ -145,7 +146,9 @@ all_networks_and_cas_for_use_are_there_in_order(void **state)
 	assert_int_equal(is->n_authorities, 2);
 	assert_string_equal(is->authorities[0]->name, "ca");
 	assert_string_equal(is->authorities[0]->profiles[1], "shortlived");
+	assert_true(is->authorities[0]->profiles_known);
 	assert_int_equal(is->authorities[1]->n_profiles, 0);
+	assert_false(is->authorities[1]->profiles_known);
 	assert_true(is->standby);
 	assert_int_equal(is->n_algorithms, 5);
 	message_free(&is->base);

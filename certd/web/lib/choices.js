@@ -72,10 +72,10 @@ export function authorityField(choices, value, onInput) {
 		{ name: 'authority', label: 'Certificate authority', value, onInput, help: 'Left to certd, it is the first that can be asked, and the next when that one fails.' });
 }
 
-/* Those of the CA; of all, where it is not said which one or its are not known. */
+/* Those of the CA; of all, where it is left to certd or the CA was not asked yet. */
 function profileOptions(choices, authority) {
 	const own = choices.authorities.find(each => each.name === authority);
-	const known = own?.profiles.length ? own.profiles : choices.authorities.flatMap(each => each.profiles);
+	const known = own?.profiles_known ? own.profiles : choices.authorities.flatMap(each => each.profiles);
 	return [...new Set(known)].sort().map(each => [each, each]);
 }
 
@@ -86,10 +86,12 @@ function profileFirst(choices, authority) {
 
 /** With again(authority), for another one. @param {Object} choices @param {string} authority @param {string} value */
 export function profileField(choices, authority, value) {
-	const self = choiceField(profileOptions(choices, authority), profileFirst(choices, authority),
-		{ name: 'profile', label: 'Profile', value, help: 'Of the CA: how long a certificate lives, and what stands in it.' });
-	const again = name => self.input.tagName === 'SELECT' && self.offer([profileFirst(choices, name), ...withCurrent(profileOptions(choices, name), value)]);
-	return Object.assign(self, { again });
+	const of = { name: 'profile', label: 'Profile', value, help: 'Of the CA: how long a certificate lives, and what stands in it.' };
+	if (!profileOptions(choices, '').length)
+		return Object.assign(field({ ...of, optional: true, placeholder: 'as configured' }), { again() {} });
+	const options = name => [profileFirst(choices, name), ...withCurrent(profileOptions(choices, name), value)];
+	const self = field({ ...of, type: 'select', options: options(authority) });
+	return Object.assign(self, { again: name => self.offer(options(name)) });
 }
 
 /* ---- DNS providers ---- */

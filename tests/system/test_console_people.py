@@ -371,6 +371,7 @@ def stop_mails(bed, page, mail):
     # A stranger to the account: nobody but the recipient undoes that.
     go(page, "/notices?tab=stopped", "Notices")
     row(page, "ops@acme.test").get_by_text("By the recipient only").expect_visible()
+    look(page, "notices-stopped-stranger", phone=True)
     button(other, "Send them again").click()
     at(other, "Stop these mails?")
     other.get_by_role("status").filter(has_text="They are sent to you again").expect_visible()

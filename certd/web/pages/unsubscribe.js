@@ -42,8 +42,8 @@ async function begin(view) {
 function draw(view, state) {
 	mount(view.head, state.stopped ? 'These mails are stopped' : 'Stop these mails?');
 	view.ctx.setTitle(state.stopped ? 'Mails stopped' : title);
-	mount(view.box, details([['To', state.recipient], ['About', eventTitle(state.event)], ['Of the account', state.account],
-		state.stopped ? ['Stopped', when(state.since_s, 'both')] : null]), state.stopped ? resume(view) : stop(view, state));
+	mount(view.box, details([['To', state.recipient], ['About', eventTitle(state.event)], ['Account', state.account],
+		state.stopped ? ['Stopped', h('span', when(state.since_s, 'date'), ' (', when(state.since_s, 'relative'), ')')] : null]), state.stopped ? resume(view) : stop(view, state));
 }
 
 function stop(view, state) {

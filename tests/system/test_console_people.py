@@ -395,8 +395,10 @@ def test_mails_that_a_user_has_stopped_are_seen_and_sent_again_by_an_administrat
     go(page, "/notices?tab=stopped", "Notices")
     page.get_by_role("heading", name="Nobody has stopped mails").expect_visible()
     look(page)
+    contact = bed.call("Contacts", "Create", account="acme", kind=2, name="Nina", email="nina@acme.test")
     bed.obtain("again.example.org")
     path = link_in(bed, bed.smtpd.wait_for("anna@acme.test", "again.example.org"))
+    theirs = link_in(bed, bed.smtpd.wait_for("nina@acme.test", "again.example.org"))
     other = visits.page(bed.url)
     other.allow(401, "/v1/session", "GET")
     go(other, path, "Stop these mails?")
@@ -409,6 +411,13 @@ def test_mails_that_a_user_has_stopped_are_seen_and_sent_again_by_an_administrat
     # And where she stands; that leads back.
     go(page, "/users", "Users")
     look(page, "users-stopped")
+    assert bed.rest("POST", theirs, body="List-Unsubscribe=One-Click", headers={
+        "Content-Type": "application/x-www-form-urlencoded"})[0] == 200
+    go(page, "/contacts", "Contacts")
+    row(page, "Nina").get_by_role("link", name="Mails stopped").expect_visible()
+    look(page, "contacts-stopped")
+    bed.call("Contacts", "Delete", id=contact.id)
+    go(page, "/users", "Users")
     entry.get_by_role("link", name="Mails stopped").click()
     at(page, "Notices")
     button(entry, "Send again").click()

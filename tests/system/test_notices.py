@@ -323,7 +323,8 @@ def test_what_was_stopped_is_sent_again_by_the_link_or_by_an_administrator(bed):
         ("link in a mail", f"{EVE}: expiring")]
     # By who manages the account, and by nobody else.
     stop(bed, smtpd.wait_for(to=EVE, subject="third.example.org"))
-    manager, viewer = bed.make_token("acme"), bed.make_token("acme", VIEWER, "looks")
+    manager, viewer = (bed.make_token("acme", role, f"mutes {role}")
+                       for role in (ADMINISTRATOR, VIEWER))
     status, _, page = bed.rest("GET", f"/v1/notice-mutes?recipient={EVE}", manager)
     assert status == 200, page
     mute, = page["mutes"]

@@ -395,7 +395,8 @@ def test_mails_that_a_user_has_stopped_are_seen_and_sent_again_by_an_administrat
     go(page, "/notices?tab=stopped", "Notices")
     page.get_by_role("heading", name="Nobody has stopped mails").expect_visible()
     look(page)
-    contact = bed.call("Contacts", "Create", account="acme", kind=2, name="Nina", email="nina@acme.test")
+    contact = bed.call("Contacts", "Create", account="acme", kind=2, name="Nina",
+                       email="nina@acme.test")
     bed.obtain("again.example.org")
     path = link_in(bed, bed.smtpd.wait_for("anna@acme.test", "again.example.org"))
     theirs = link_in(bed, bed.smtpd.wait_for("nina@acme.test", "again.example.org"))

@@ -160,13 +160,22 @@ const char store_schema_console[] =
     " told INTEGER NOT NULL DEFAULT 0,"
     " problem TEXT NOT NULL,"
     " PRIMARY KEY (object, event)) STRICT, WITHOUT ROWID;"
-    /* Who wants none of an event any more; account 0: of the whole. */
+    /* Who wants none of an event any more. */
     "CREATE TABLE notice_mute ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " account INTEGER NOT NULL,"
     " recipient TEXT NOT NULL,"
     " event INTEGER NOT NULL,"
     " at_s INTEGER NOT NULL,"
-    " PRIMARY KEY (account, recipient, event)) STRICT, WITHOUT ROWID;"
+    /* Since when they are sent again, and who said so; 0: they are not.  Such
+     * a row stays: it says what the recipient wanted, and who undid it. */
+    " lifted_s INTEGER NOT NULL DEFAULT 0,"
+    " lifted_by TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE UNIQUE INDEX notice_mute_now ON notice_mute (account, recipient,"
+    " event) WHERE lifted_s = 0;"
+    "CREATE INDEX notice_mute_by_account ON notice_mute (account, id);"
+    "CREATE INDEX notice_mute_by_recipient ON notice_mute (recipient, account,"
+    " event, id);"
     /* Accounts that are there already; what happened before is told to nobody.
      */
     "INSERT INTO notice_rule (account, event, days, told, disabled)"

@@ -140,6 +140,8 @@ int cli_notice_list(struct cli *cli, int argc, char **argv);
 int cli_notice_retry(struct cli *cli, int argc, char **argv);
 int cli_notice_test(struct cli *cli, int argc, char **argv);
 int cli_notice_rules(struct cli *cli, int argc, char **argv);
+int cli_notice_muted(struct cli *cli, int argc, char **argv);
+int cli_notice_unmute(struct cli *cli, int argc, char **argv);
 int cli_webhook_add(struct cli *cli, int argc, char **argv);
 int cli_webhook_list(struct cli *cli, int argc, char **argv);
 int cli_webhook_remove(struct cli *cli, int argc, char **argv);

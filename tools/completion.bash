@@ -51,7 +51,7 @@ _holdfast() {
 	"account ") options="create list history delete" ;;
 	"user ") options="create list set delete" ;;
 	"console ") options="link" ;;
-	"notice ") options="list retry test rules" ;;
+	"notice ") options="list retry test rules muted unmute" ;;
 	"webhook ") options="add list remove test" ;;
 	"token ") options="create list revoke" ;;
 	"audit ") options="show tail report export verify key prove cosign rotate-key" ;;
@@ -102,6 +102,8 @@ _holdfast() {
 	"resource list") options="--account --search --order --group --cert --page-token" ;;
 	"resource set") options="--name --hostnames --group --origin --origin-mode --mode --https --cert" ;;
 	"console link") options="--user --account --reset-totp --send --minutes" ;;
+	"notice muted") options="--account --recipient --lifted --page-token" ;;
+	"notice unmute") options="--account" ;;
 	"user create") options="--account --name --role" ;;
 	"user set") options="--email --name --role --disable --enable" ;;
 	"token create") options="--account --role --scope --days --user" ;;

@@ -115,6 +115,13 @@ static const struct cli_command commands[] = {
 	{ "notice", "test", "EMAIL", "send a test mail", cli_notice_test },
 	{ "notice", "rules", "[--account ACCOUNT|--whole] [--page-token T]",
 	    "list who is told of what", cli_notice_rules },
+	{ "notice", "muted",
+	    "[--account ACCOUNT] [--recipient EMAIL] [--lifted] "
+	    "[--page-token T]",
+	    "list who has stopped mails of what", cli_notice_muted },
+	{ "notice", "unmute", "EMAIL EVENT [--account ACCOUNT]",
+	    "have mails sent again that a user or contact has stopped",
+	    cli_notice_unmute },
 	{ "webhook", "add", "NAME URL [--account ACCOUNT]",
 	    "have notices posted to a URL", cli_webhook_add },
 	{ "webhook", "list", "[--account ACCOUNT] [--page-token T]",

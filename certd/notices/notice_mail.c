@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Of the service Notices: a test mail, and the link that stops mails; and mails
- * that are no notices.  Who has a link's token needs no right: it is for one
- * address, one account and one event, and only stops.  Asking twice is as once.
+ * Of the service Notices: a test mail, which goes to an address of the account
+ * alone; and mails that are no notices, which are not kept.
  */
 
 #include <openssl/rand.h>
@@ -12,11 +11,9 @@
 #include <string.h>
 
 #include "certd/login/store_sessions.h"
-#include "certd/notices/notice_link.h"
 #include "certd/notices/notices_int.h"
 #include "certd/notices/store_notices.h"
 #include "certd/notices/store_told.h"
-#include "certd/store_accounts.h"
 #include "certd/text.h"
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
 #include "proto/message.h"
@@ -217,66 +214,6 @@ test(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	return st;
 }
 
-/* ---- Unsubscribe ---- */
-
-static struct status
-mute_in(struct db_tx *tx, const struct notice_token *token,
-    struct store_account *ret_account)
-{
-	char detail[STORE_EMAIL_MAX + 64];
-	bool is_muted = false;
-	struct status st = store_accounts_get(tx, token->account, ret_account);
-
-	if (!failed(st))
-		st = store_notices_is_muted(tx, token->account,
-		    token->recipient, token->event, &is_muted);
-	if (failed(st) || is_muted)
-		return st;
-	st = store_notices_mute(
-	    tx, token->account, token->recipient, token->event);
-	snprintf(detail, sizeof(detail), "%s: %s", token->recipient,
-	    notice_event_name(token->event));
-	return failed(st) ? st
-			  : store_event(tx, token->account, "link in a mail",
-				"mails stopped", "notices", detail);
-}
-
-static struct status
-unsubscribe(void *ctx, struct api_call *call, const ProtobufCMessage *request,
-    ProtobufCMessage **ret_reply)
-{
-	const struct notices *notices = ctx;
-	const Holdfast__Certd__V1__UnsubscribeRequest *asked =
-	    (const Holdfast__Certd__V1__UnsubscribeRequest *)request;
-	scoped(message_free) ProtobufCMessage *message =
-	    message_new(&holdfast__certd__v1__unsubscribe_response__descriptor);
-	Holdfast__Certd__V1__UnsubscribeResponse *to = (void *)message;
-	struct notice_token token;
-	struct store_account account;
-	char detail[512];
-	struct db_tx *tx;
-	struct status st =
-	    notice_link_read(notices->config.secrets, asked->token, &token);
-
-	(void)call;
-	if (!failed(st))
-		st = store_write(notices->config.store, &tx);
-	if (failed(st))
-		return st;
-	st = store_commit(
-	    notices->config.store, tx, mute_in(tx, &token, &account));
-	if (failed(st))
-		return st;
-	snprintf(detail, sizeof(detail),
-	    "%s is sent no more mails of the account %s about %s.",
-	    token.recipient, account.name, notice_event_title(token.event));
-	if (to == NULL || !message_text(&to->detail, detail))
-		return message_no_memory();
-	*ret_reply = message;
-	message = NULL;
-	return st;
-}
-
 /* ---- the table ---- */
 
 #define SERVICE &holdfast__certd__v1__notices__descriptor
@@ -290,14 +227,6 @@ static const struct api_method METHODS[] = {
 	    .verb = API_POST,
 	    .path = "/v1/notices:test",
 	    .summary = "Send a test mail now" },
-	{ .service = SERVICE,
-	    .name = "Unsubscribe",
-	    .fn = unsubscribe,
-	    .verb = API_POST,
-	    .path = "/v1/notices:unsubscribe",
-	    .open = true,
-	    .summary = "Stop mails of one kind to one address, by the token of "
-		       "a link in one of them" },
 };
 
 STATUS

@@ -187,7 +187,11 @@ notices_register(struct notices *notices, struct api *api)
 		st = notices_webhooks_add(notices, api);
 	if (!failed(st))
 		st = notices_list_add(notices, api);
-	return failed(st) ? st : notices_mail_add(notices, api);
+	if (!failed(st))
+		st = notices_mail_add(notices, api);
+	if (!failed(st))
+		st = notices_subscription_add(notices, api);
+	return failed(st) ? st : notices_mutes_add(notices, api);
 }
 
 STATUS

@@ -31,6 +31,8 @@ STATUS notices_rules_add(struct notices *notices, struct api *api);
 STATUS notices_webhooks_add(struct notices *notices, struct api *api);
 STATUS notices_list_add(struct notices *notices, struct api *api);
 STATUS notices_mail_add(struct notices *notices, struct api *api);
+STATUS notices_subscription_add(struct notices *notices, struct api *api);
+STATUS notices_mutes_add(struct notices *notices, struct api *api);
 
 /* The account that a rule or webhook is for: "" is the whole (0), which is for
  * operators and auditors; tokens' is their own. */

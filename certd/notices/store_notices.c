@@ -299,8 +299,9 @@ store_notices_is_muted(struct db_tx *tx, int64_t account, const char *recipient,
 {
 	int64_t n = 0;
 	struct status st = db_number(tx, &n,
-	    "SELECT count(*) FROM notice_mute"
-	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3",
+	    "SELECT count(*) FROM notice_mute INDEXED BY notice_mute_now"
+	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
+	    " AND lifted_s = 0",
 	    DB_VALUES(db_int(account), db_text(recipient), db_int(event)));
 
 	if (!failed(st))

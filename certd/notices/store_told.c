@@ -83,25 +83,42 @@ store_told_contacts(struct db_tx *tx, int64_t account, unsigned told,
 	return st;
 }
 
-STATUS
-store_told_is_known(
-    struct db_tx *tx, int64_t account, const char *email, bool *ret_is)
+#define IS_PERSON                                                              \
+	"EXISTS (SELECT 1 FROM user_ INDEXED BY user_by_email"                 \
+	"  WHERE lower(email) = lower(?2) AND account = ?1 AND disabled = 0)"  \
+	" OR EXISTS (SELECT 1 FROM contact"                                    \
+	"  WHERE account = ?1 AND lower(email) = lower(?2))"
+
+static struct status
+is_there(struct db_tx *tx, const char *sql, int64_t account, const char *email,
+    bool *ret_is)
 {
 	int64_t is = 0;
-	struct status st = db_number(tx, &is,
-	    "SELECT EXISTS (SELECT 1 FROM user_ INDEXED BY user_by_email"
-	    "  WHERE lower(email) = lower(?2) AND account = ?1 AND disabled = "
-	    "0)"
-	    " OR EXISTS (SELECT 1 FROM contact"
-	    "  WHERE account = ?1 AND lower(email) = lower(?2))"
-	    " OR EXISTS (SELECT 1 FROM notice_rule WHERE account = ?1"
-	    "  AND instr(' ' || lower(emails) || ' ', ' ' || lower(?2) || ' ') "
-	    "> 0)",
-	    DB_VALUES(db_int(account), db_text(email)));
+	struct status st =
+	    db_number(tx, &is, sql, DB_VALUES(db_int(account), db_text(email)));
 
 	if (!failed(st))
 		*ret_is = is != 0;
 	return st;
+}
+
+STATUS
+store_told_is_known(
+    struct db_tx *tx, int64_t account, const char *email, bool *ret_is)
+{
+	return is_there(tx,
+	    "SELECT " IS_PERSON
+	    " OR EXISTS (SELECT 1 FROM notice_rule WHERE account = ?1"
+	    "  AND instr(' ' || lower(emails) || ' ', ' ' || lower(?2) || ' ') "
+	    "> 0)",
+	    account, email, ret_is);
+}
+
+STATUS
+store_told_is_person(
+    struct db_tx *tx, int64_t account, const char *email, bool *ret_is)
+{
+	return is_there(tx, "SELECT " IS_PERSON, account, email, ret_is);
 }
 
 STATUS

@@ -24,6 +24,9 @@ STATUS store_told_contacts(struct db_tx *tx, int64_t account, unsigned told,
  * disabled, of a contact, or in a rule? */
 STATUS store_told_is_known(
     struct db_tx *tx, int64_t account, const char *email, bool *ret_is);
+/* Of a user who is not disabled or of a contact, whatever rules say? */
+STATUS store_told_is_person(
+    struct db_tx *tx, int64_t account, const char *email, bool *ret_is);
 /* Is it that account's? */
 STATUS store_told_has_webhook(
     struct db_tx *tx, int64_t account, int64_t webhook, bool *ret_is);

@@ -6,6 +6,7 @@ refused here until it is said who may call it.
 """
 
 import re
+import sqlite3
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -117,6 +118,10 @@ MAY = {
     "Notices.Retry": (MANAGE, "account:write"),
     "Notices.Test": (MANAGE, "account:write"),
     "Notices.Unsubscribe": (NOBODY, None),
+    "Notices.Resubscribe": (NOBODY, None),
+    "Notices.Subscription": (NOBODY, None),
+    "Notices.ListMutes": (TOLD, "account:read"),
+    "Notices.LiftMute": (MANAGE, "account:write"),
     # Who has logged in, or is about to: never a token's affair.
     "Sessions.Create": (NOBODY, None),
     "Sessions.UseLink": (NOBODY, None),
@@ -134,7 +139,8 @@ MAY = {
     "Status.History": (MANAGE_READ, "account:read"),
 }
 # Anybody may, with a token or without (test_login.py, test_notices.py).
-OPEN = {"Sessions.Create", "Sessions.UseLink", "Sessions.UseCertificate", "Notices.Unsubscribe"}
+OPEN = {"Sessions.Create", "Sessions.UseLink", "Sessions.UseCertificate", "Notices.Unsubscribe",
+        "Notices.Resubscribe", "Notices.Subscription"}
 SCOPES = sorted({scope for _, any_of in MAY.values() if any_of for scope in any_of.split()})
 MISSING = 999999999
 
@@ -276,7 +282,10 @@ def theirs(bed):
     webhook = bed.call("Webhooks", "Create", account="acme", name="theirs",
                        url="https://hooks.example.com/").webhook
     rule = bed.call("NoticeRules", "List", account="acme").rules[0]
-    return {"notices": notice.id, "webhooks": webhook.id, "notice_rules": rule.id, "keys": key, "enrollments": enrolled.enrollment.id, "changes": enrolled.change.id,
+    with sqlite3.connect(bed.dir / "certd/certd.db", timeout=30) as db:
+        mute = db.execute("INSERT INTO notice_mute (account, recipient, event, at_s) SELECT id,"
+                          " 'kim@acme.test', 3, 1 FROM account WHERE name = 'acme'").lastrowid
+    return {"notice_mutes": mute, "notices": notice.id, "webhooks": webhook.id, "notice_rules": rule.id, "keys": key, "enrollments": enrolled.enrollment.id, "changes": enrolled.change.id,
             "diagnoses": looked.id,
             "certificates": bound["id"], "resources": resource["id"], "loose": loose["id"],
             "certificate_requests": request["id"], "users": user.id, "tokens": token.id,
@@ -312,7 +321,8 @@ def snapshot(bed):
     """All that acme has, as its administrator sees it."""
     found = {}
     for path in ("certificates", "resources", "certificate-requests", "users", "tokens",
-                 "contacts", "enrollments", "changes", "diagnoses", "notice-rules", "webhooks"):
+                 "contacts", "enrollments", "changes", "diagnoses", "notice-rules", "notice-mutes",
+                 "webhooks"):
         code, _, page = bed.rest("GET", f"/v1/{path}", bed.token)
         assert code == 200, (path, page)
         found[path] = page

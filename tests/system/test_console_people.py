@@ -353,23 +353,90 @@ def test_rules_say_who_is_told_and_what_was_told_is_seen(bed, page):
 
 
 def stop_mails(bed, page, mail):
-    """Who got one stops them, by its link, without a log-in."""
-    link = str(mail.parsed["List-Unsubscribe"]).strip(" <>")
+    """Who got one stops them, by its link, without a log-in, and takes that back."""
+    path = link_in(bed, mail)
     other = page.context.visits.page(bed.url)
     other.allow(401, "/v1/session", "GET")
-    path = link.removeprefix(bed.url)
     go(other, path, "Stop these mails?")
+    other.expect_text("ops@acme.test")
     look(other, "unsubscribe", phone=True)
     button(other, "Stop these mails").click()
+    at(other, "These mails are stopped")
     other.get_by_role("status").filter(has_text="Done.").expect_visible()
     look(other)
+    # Opened again, it says how it is.
+    go(other, path, "These mails are stopped")
+    other.get_by_role("status").filter(has_text="Done.").expect_hidden()
+    look(other, "unsubscribed", phone=True)
+    # A stranger to the account: nobody but the recipient undoes that.
+    go(page, "/notices?tab=stopped", "Notices")
+    row(page, "ops@acme.test").get_by_text("By the recipient only").expect_visible()
+    look(page, "notices-stopped-stranger", phone=True)
+    button(other, "Send them again").click()
+    at(other, "Stop these mails?")
+    other.get_by_role("status").filter(has_text="They are sent to you again").expect_visible()
+    other.expect_text(re.compile("You had stopped them, and had them sent again"))
+    page.get_by_role("heading", name="Nobody has stopped mails").expect_visible()
     go(other, "/unsubscribe", "Stop these mails")
     other.expect_text("This link is not complete.")
-    other.allow(400, "/v1/notices:unsubscribe").allow(404, "/v1/notices:unsubscribe")
-    other.allow(403, "/v1/notices:unsubscribe")
-    go(other, path[:-4] + "AAAA", "Stop these mails?")
+    other.allow(400, "/v1/notices:subscription")
+    go(other, path[:-4] + "AAAA", "Stop these mails")
+    other.get_by_role("alert").filter(has_text="not one of ours").expect_visible()
+    button(other, "Stop these mails").expect_hidden()
+    look(other)
+
+
+def link_in(bed, mail):
+    return str(mail.parsed["List-Unsubscribe"]).strip(" <>").removeprefix(bed.url)
+
+
+def test_mails_that_a_user_has_stopped_are_seen_and_sent_again_by_an_administrator(
+        bed, page, visits):
+    go(page, "/notices?tab=stopped", "Notices")
+    page.get_by_role("heading", name="Nobody has stopped mails").expect_visible()
+    look(page)
+    contact = bed.call("Contacts", "Create", account="acme", kind=2, name="Nina",
+                       email="nina@acme.test")
+    bed.obtain("again.example.org")
+    path = link_in(bed, bed.smtpd.wait_for("anna@acme.test", "again.example.org"))
+    theirs = link_in(bed, bed.smtpd.wait_for("nina@acme.test", "again.example.org"))
+    other = visits.page(bed.url)
+    other.allow(401, "/v1/session", "GET")
+    go(other, path, "Stop these mails?")
     button(other, "Stop these mails").click()
-    other.get_by_role("alert").expect_visible()
+    at(other, "These mails are stopped")
+    # It appears by itself.
+    entry = row(page, "anna@acme.test")
+    entry.get_by_text("Stopped", exact=True).expect_visible()
+    look(page, "notices-stopped", dark=True, phone=True)
+    # And where she stands; that leads back.
+    go(page, "/users", "Users")
+    look(page, "users-stopped")
+    assert bed.rest("POST", theirs, body="List-Unsubscribe=One-Click", headers={
+        "Content-Type": "application/x-www-form-urlencoded"})[0] == 200
+    go(page, "/contacts", "Contacts")
+    row(page, "Nina").get_by_role("link", name="Mails stopped").expect_visible()
+    look(page, "contacts-stopped")
+    bed.call("Contacts", "Delete", id=contact.id)
+    go(page, "/users", "Users")
+    entry.get_by_role("link", name="Mails stopped").click()
+    at(page, "Notices")
+    button(entry, "Send again").click()
+    dialog = page.get_by_role("dialog", name="Send them to anna@acme.test again?")
+    dialog.get_by_text("A first certificate was obtained").expect_visible()
+    look(page, "notices-stopped-undone")
+    button(dialog, "Send again").click()
+    dialog.expect_hidden()
+    entry.expect_hidden()
+    page.get_by_label("Sent again, too").check()
+    entry.get_by_text(re.compile("By anna@acme.test, ")).expect_visible()
+    look(page)
+    # Who had stopped them is told that it was somebody else.
+    go(other, path, "Stop these mails?")
+    other.expect_text(re.compile("Somebody of the account had them sent again"))
+    look(other)
+    go(page, "/history", "History")
+    row(page, "Mails sent again").filter(has_text="anna@acme.test: issued").expect_visible()
 
 
 def test_a_test_mail_is_sent_and_trouble_with_mail_is_told(bed, page):

@@ -281,6 +281,73 @@ def test_the_link_in_a_mail_stops_its_kind_by_one_post_and_by_no_get(bed):
     assert len(bed.events("mails stopped")) == 1
 
 
+def stop(bed, mail):
+    """By one click, as mail programs do; the token."""
+    link = re.fullmatch(r"<(.*)>", mail.parsed["List-Unsubscribe"].strip()).group(1)
+    status, _, answer = bed.rest(
+        "POST", link.removeprefix(URL), body="List-Unsubscribe=One-Click",
+        headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert status == 200, answer
+    return link.partition("token=")[2]
+
+
+def is_told(bed, host):
+    """Does Eve get the mail about a certificate that is uploaded now?  Somebody does."""
+    id_ = bed.upload(host, 5)
+    wait_for("it was looked at", lambda: {SENT} <= {
+        n.state for n in notices(bed, object=f"certificate {id_}")})
+    return EVE in [n.recipient for n in notices(bed, object=f"certificate {id_}")]
+
+
+def test_what_was_stopped_is_sent_again_by_the_link_or_by_an_administrator(bed):
+    smtpd = bed.smtpd
+    smtpd.clear()
+    bed.call("Users", "Create", account="acme", email="zoe@acme.example", role=ENGINEER)
+    bed.upload("first.example.org", 5)
+    token = stop(bed, smtpd.wait_for(to=EVE, subject="first.example.org"))
+    asked = {"token": token}
+    status, _, state = bed.rest("POST", "/v1/notices:subscription", body=asked)
+    assert status == 200 and state["stopped"] and state["recipient"] == EVE, state
+    assert not is_told(bed, "second.example.org")
+    # Nobody makes such a link.
+    forged = {"token": token[:-1] + ("A" if token[-1] != "A" else "B")}
+    for act in ("resubscribe", "subscription"):
+        status, _, answer = bed.rest("POST", f"/v1/notices:{act}", body=forged)
+        assert status == 400 and "not one of ours" in answer["detail"], answer
+        assert bed.rest("GET", f"/v1/notices:{act}?token={token}")[0] in (404, 405)
+    for _ in range(2):
+        status, _, state = bed.rest("POST", "/v1/notices:resubscribe", body=asked)
+        assert status == 200 and not state.get("stopped"), state
+    assert is_told(bed, "third.example.org")
+    assert bed.rows("SELECT actor, detail FROM event WHERE act = 'mails sent again'") == [
+        ("link in a mail", f"{EVE}: expiring")]
+    # By who manages the account, and by nobody else.
+    stop(bed, smtpd.wait_for(to=EVE, subject="third.example.org"))
+    manager, viewer = (bed.make_token("acme", role, f"mutes {role}")
+                       for role in (ADMINISTRATOR, VIEWER))
+    status, _, page = bed.rest("GET", f"/v1/notice-mutes?recipient={EVE}", manager)
+    assert status == 200, page
+    mute, = page["mutes"]
+    assert mute["event"] == "expiring" and mute["liftable"] and mute["since_s"], mute
+    assert bed.rest("GET", "/v1/notice-mutes", viewer)[0] == 403
+    assert bed.rest("DELETE", f"/v1/notice-mutes/{mute['id']}", viewer)[0] == 403
+    assert not is_told(bed, "fourth.example.org")
+    shown = bed.cli("notice", "muted", "--account", "acme")
+    assert re.search(rf"{EVE} +expiring", shown), shown
+    done = bed.run("notice", "unmute", EVE, "revoked")
+    assert done.returncode == 4 and "has not stopped" in done.stderr, done
+    assert bed.run("notice", "unmute", EVE, "nothing").returncode == 2
+    said = bed.cli("notice", "unmute", EVE.upper(), "expiring")
+    assert f"{EVE} is sent such mails of the account acme again" in said
+    assert is_told(bed, "fifth.example.org")
+    status, _, state = bed.rest("POST", "/v1/notices:subscription", body=asked)
+    assert status == 200 and state["lifted_by_account"], state
+    assert EVE not in bed.cli("notice", "muted")
+    assert "operator/admin" in bed.cli("notice", "muted", "--recipient", EVE, "--lifted")
+    # Its link is as good as before.
+    assert smtpd.wait_for(to=EVE, subject="fifth.example.org").parsed["List-Unsubscribe"]
+
+
 def test_a_webhook_is_told_and_its_signature_holds(bed):
     hooks, token = bed.hooks, bed.make_token("acme")
     status, _, made = bed.rest("POST", "/v1/webhooks", token, {

@@ -276,8 +276,9 @@ static const struct {
 	    "\"notices\"", NULL },
 	{ "INSERT INTO notice_rule (account, event, told) VALUES (?1, 1, 1)",
 	    "\"notices\"", NULL },
-	{ "INSERT INTO notice_mute VALUES (?1, 'a', 1, 0)", "\"notices\"",
-	    NULL },
+	{ "INSERT INTO notice_mute (account, recipient, event, at_s) VALUES "
+	  "(?1, 'a', 1, 0)",
+	    "\"notices\"", NULL },
 	{ "INSERT INTO webhook (account, name, url, salt, created_s)"
 	  " VALUES (?1, 'a', '', x'00', 0)",
 	    "\"notices\"", NULL },
@@ -357,7 +358,8 @@ many_commits_are_told_at_once(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		run("INSERT INTO event (at_s, account, actor, act, object,"
 		    " detail) VALUES (0, ?1, '', '', '', '')");
-	run("INSERT INTO notice_mute VALUES (?1, 'a', 1, 0)");
+	run("INSERT INTO notice_mute (account, recipient, event, at_s) VALUES "
+	    "(?1, 'a', 1, 0)");
 	do {
 		n++;
 	} while (strstr(is_told(&acme), "notices") == NULL);
@@ -379,7 +381,8 @@ topics_are_those_that_role_and_scopes_may_read(void **state)
 	join_as(&viewer, &caller);
 	run("INSERT INTO event (at_s, account, actor, act, object, detail)"
 	    " VALUES (0, ?1, '', '', '', '')");
-	run("INSERT INTO notice_mute VALUES (?1, 'a', 1, 0)");
+	run("INSERT INTO notice_mute (account, recipient, event, at_s) VALUES "
+	    "(?1, 'a', 1, 0)");
 	has_topics(is_told(&viewer), "\"notices\"", "viewer");
 	assert_string_equal(says(&reader), "");
 	run("INSERT INTO resource (account, name, network, edge_group, target,"

@@ -82,7 +82,9 @@ run(struct rest_desk *desk, const char *sql, int64_t account)
 static void
 event(struct rest_desk *desk, int64_t account)
 {
-	run(desk, "INSERT INTO notice_mute VALUES (?1, 'a' || random(), 1, 0)",
+	run(desk,
+	    "INSERT INTO notice_mute (account, recipient, event, at_s) VALUES "
+	    "(?1, 'a' || random(), 1, 0)",
 	    account);
 }
 

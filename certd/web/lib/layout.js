@@ -142,9 +142,19 @@ export function tabs(ctx, list) {
 		panel.setAttribute('aria-labelledby', heads[at].id);
 		mount(panel, list[at].draw());
 		ctx.setQuery({ tab: at ? list[at].name : '' });
+		bringIntoView(strip, heads[at]);
 	};
+	const strip = h('div.tabs', { role: 'tablist' }, heads);
 	choose(ctx.query.tab);
-	return h('div', h('div.tabs', { role: 'tablist' }, heads), panel);
+	new ResizeObserver(() => bringIntoView(strip, heads.find(each => each.tabIndex === 0))).observe(strip);
+	return h('div', strip, panel);
+}
+
+/* On a phone not all heads have room; the page itself stays where it is. */
+function bringIntoView(strip, head) {
+	const [inner, outer] = [head.getBoundingClientRect(), strip.getBoundingClientRect()];
+	if (inner.left < outer.left || inner.right > outer.right)
+		strip.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
 }
 
 function onTabKey(event, heads) {

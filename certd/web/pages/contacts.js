@@ -6,11 +6,13 @@
 import { accountColumn, accountField, accountFilters } from '../lib/account.js';
 import { button } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
+import { h } from '../lib/dom.js';
 import { field } from '../lib/form.js';
 import { formDialog } from '../lib/form_dialog.js';
 import { word } from '../lib/format.js';
 import { page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
+import { stoppedMark, withStopped } from '../lib/mutes.js';
 import { listView } from '../lib/table.js';
 
 export const title = 'Contacts';
@@ -55,11 +57,14 @@ export async function render(ctx) {
 	const adding = () => button('Add a contact', { kind: 'primary', icon: 'plus', run: () => add(ctx, list) });
 	const list = listView(ctx, {
 		caption: title, one: 'contact', filters: await accountFilters(ctx), topics: ['history'],
-		load: query => ctx.api.list('/contacts', 'contacts', query),
+		load: async query => {
+			const { items, next } = await ctx.api.list('/contacts', 'contacts', query);
+			return { items: await withStopped(ctx, query.account, items), next };
+		},
 		columns: [
 			{ label: 'Name', class: 'main', cell: contact => contact.name },
 			{ label: 'Kind', class: 'fit', cell: contact => word(contact.kind) },
-			{ label: 'E-mail address', cell: contact => contact.email },
+			{ label: 'E-mail address', cell: contact => [contact.email, contact.stopped.length ? h('span.under', stoppedMark(contact)) : null] },
 			{ label: 'Telephone', cell: contact => contact.phone || '–' },
 			accountColumn(ctx),
 			may ? { label: '', class: 'acts', cell: contact => moreMenu(`Acts on ${contact.name}`, [

@@ -13,6 +13,7 @@ import { formDialog } from '../lib/form_dialog.js';
 import { dateTime, when, word } from '../lib/format.js';
 import { page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
+import { stoppedMark, withStopped } from '../lib/mutes.js';
 import { badge, note } from '../lib/status.js';
 import { listView } from '../lib/table.js';
 import { toast } from '../lib/toast.js';
@@ -118,9 +119,12 @@ export async function render(ctx) {
 	const adding = () => button('Add a user', { kind: 'primary', icon: 'plus', run: () => add(ctx, list) });
 	const list = listView(ctx, {
 		caption: title, one: 'user', filters: await accountFilters(ctx), topics: ['history'],
-		load: query => ctx.api.list('/users', 'users', query),
+		load: async query => {
+			const { items, next } = await ctx.api.list('/users', 'users', query);
+			return { items: await withStopped(ctx, query.account, items), next };
+		},
 		columns: [
-			{ label: 'User', class: 'main', cell: user => [h('span.row', user.name || user.email, user.disabled ? badge('neutral', 'Disabled') : null),
+			{ label: 'User', class: 'main', cell: user => [h('span.row', user.name || user.email, user.disabled ? badge('neutral', 'Disabled') : null, stoppedMark(user)),
 				user.name ? h('span.under', user.email) : null] },
 			{ label: 'Role', class: 'fit', cell: user => word(user.role) },
 			accountColumn(ctx),

@@ -15,6 +15,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "certd/notices/notice_digest.h"
+#include "certd/notices/notice_event.h"
 #include "certd/notices/notice_link.h"
 #include "certd/notices/notice_sender_int.h"
 #include "certd/notices/notice_text.h"
@@ -54,10 +56,37 @@ take_turn(struct notice_sender *sender, int64_t account)
 	return last;
 }
 
+/* What goes along; all of it is cancelled when the day's mails are sent. */
 static struct status
-claim_in(struct notice_sender *sender, struct db_tx *tx, struct notice_row *row,
-    struct notice_body *body, bool *ret_stands)
+claim_with(struct db_tx *tx, struct notice_digest *to, bool *ret_stands)
 {
+	const int64_t now_s = store_now_s();
+	bool is_flood = false;
+	size_t n = 0;
+	struct status st;
+
+	to->n = 1;
+	if (!notice_event_is_joined(to->rows[0].event))
+		return store_notices_body(tx, to->rows[0].id, &to->body);
+	st = store_notices_claim_with(tx, &to->rows[0], now_s + NOTICE_GATHER_S,
+	    NOTICE_DIGEST_MAX - 1, &to->rows[1], &n);
+	to->n += failed(st) ? 0 : n;
+	if (!failed(st))
+		st = store_notices_is_flood(
+		    tx, &to->rows[0], now_s - 86400, &is_flood);
+	for (size_t i = 0; i < to->n && is_flood && !failed(st); i++)
+		st = store_notices_cancel(tx, to->rows[i].id,
+		    "the address was sent 500 mails of such things within a "
+		    "day, which are the most");
+	*ret_stands = !is_flood;
+	return st;
+}
+
+static struct status
+claim_in(struct notice_sender *sender, struct db_tx *tx,
+    struct notice_digest *to, bool *ret_stands)
+{
+	struct notice_row *row = &to->rows[0];
 	const int64_t now_s = store_now_s();
 	struct status st = store_notices_claim_mail(
 	    tx, now_s, now_s + SENDER_CLAIM_S, take_turn(sender, 0), row);
@@ -67,20 +96,19 @@ claim_in(struct notice_sender *sender, struct db_tx *tx, struct notice_row *row,
 	if (!failed(st))
 		st = notice_sender_check(tx, row, ret_stands);
 	if (!failed(st) && *ret_stands)
-		st = store_notices_body(tx, row->id, body);
+		st = claim_with(tx, to, ret_stands);
 	return st;
 }
 
 static struct status
-claim(struct notice_sender *sender, struct notice_row *row,
-    struct notice_body *body, bool *ret_stands)
+claim(struct notice_sender *sender, struct notice_digest *to, bool *ret_stands)
 {
 	struct db_tx *tx;
 	struct status st = store_write(sender->config.store, &tx);
 
 	return failed(st) ? st
 			  : store_commit(sender->config.store, tx,
-				claim_in(sender, tx, row, body, ret_stands));
+				claim_in(sender, tx, to, ret_stands));
 }
 
 /* ---- the mail ---- */
@@ -182,16 +210,17 @@ make_letter(const struct notice_sender *sender, const struct notice_row *row,
 }
 
 static struct status
-send(struct notice_sender *sender, const struct notice_row *row,
-    const struct notice_body *body, struct notice_post_result *ret_result)
+send(struct notice_sender *sender, const struct notice_digest *to,
+    struct notice_post_result *ret_result)
 {
+	const struct notice_row *row = &to->rows[0];
 	struct letter letter = { .text = NULL };
-	struct status st = make_letter(sender, row, body, &letter);
+	struct status st = make_letter(sender, row, &to->body, &letter);
 
 	if (!failed(st))
 		notice_post_mail(sender->config.post,
 		    &(struct notice_post_mail){ .to = row->recipient,
-			.subject = row->subject,
+			.subject = to->subject,
 			.text = letter.text,
 			.html = letter.html,
 			.date_s = row->created_s,
@@ -269,18 +298,87 @@ settle(struct notice_row *row, const struct notice_post_result *result)
 		row->next_s = now_s + CONFIG_REST_S;
 }
 
+/* All by the one outcome, and tried again together. */
+static void
+settle_all(struct notice_digest *to, const struct notice_post_result *result)
+{
+	int64_t next_s = 0, mail = 0;
+
+	for (size_t i = 0; i < to->n; i++) {
+		struct notice_row *row = &to->rows[i];
+
+		if (to->why_not[i] != NULL)
+			continue;
+		mail = mail == 0 ? row->id : mail;
+		settle(row, result);
+		row->mail = row->state == NOTICE_SENT ? mail : 0;
+		next_s = row->next_s > next_s ? row->next_s : next_s;
+	}
+	for (size_t i = 0; i < to->n; i++)
+		if (to->rows[i].next_s != 0)
+			to->rows[i].next_s = next_s;
+}
+
 static struct status
-keep(struct notice_sender *sender, const struct notice_row *row)
+keep(struct notice_sender *sender, const struct notice_digest *to)
 {
 	struct db_tx *tx;
 	struct status st = store_write(sender->config.store, &tx);
 
-	if (!failed(st))
-		st = store_commit(
-		    sender->config.store, tx, store_notices_save(tx, row));
-	if (!failed(st))
-		notice_sender_count(sender, row);
+	if (failed(st))
+		return st;
+	for (size_t i = 0; i < to->n && !failed(st); i++)
+		st = to->why_not[i] == NULL
+			 ? store_notices_save(tx, &to->rows[i])
+			 : store_notices_cancel(
+			       tx, to->rows[i].id, to->why_not[i]);
+	st = store_commit(sender->config.store, tx, st);
+	for (size_t i = 0; i < to->n && !failed(st); i++)
+		if (to->why_not[i] == NULL)
+			notice_sender_count(sender, &to->rows[i]);
 	return st;
+}
+
+static struct status
+compose(struct notice_sender *sender, struct notice_digest *to)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	struct status st = status_ok();
+
+	if (!notice_event_is_joined(to->rows[0].event)) {
+		to->n_listed = 1;
+		memcpy(to->subject, to->rows[0].subject, sizeof(to->subject));
+		return st;
+	}
+	st = store_read(sender->config.store, &tx);
+	return failed(st)
+		   ? st
+		   : notice_digest_write(tx, sender->config.console_url, to);
+}
+
+static struct status
+deliver(struct notice_sender *sender, struct notice_digest *to, bool *ret_did)
+{
+	struct notice_post_result result;
+	bool stands = false;
+	struct status st = claim(sender, to, &stands);
+
+	if (failed(st))
+		return st.code == STATUS_NOT_FOUND ? status_ok() : st;
+	*ret_did = true;
+	if (stands)
+		st = compose(sender, to);
+	if (failed(st) || !stands)
+		return st;
+	if (to->n_listed > 0)
+		st = send(sender, to, &result);
+	if (failed(st))
+		return st;
+	if (to->n_listed > 0) {
+		learn(sender, &result);
+		settle_all(to, &result);
+	}
+	return keep(sender, to);
 }
 
 /* Without a server all that is done is to give up what waited for long. */
@@ -304,10 +402,8 @@ give_up(struct notice_sender *sender)
 STATUS
 notice_sender_mail(struct notice_sender *sender, bool *ret_did)
 {
-	scoped(notice_body_done) struct notice_body body = { 0 };
-	struct notice_post_result result;
-	struct notice_row row;
-	bool stands = false, due = false;
+	struct notice_digest *to;
+	bool due = false;
 	struct status st;
 
 	*ret_did = false;
@@ -322,16 +418,11 @@ notice_sender_mail(struct notice_sender *sender, bool *ret_did)
 		notice_post_rest(sender->config.post);
 		return st;
 	}
-	st = claim(sender, &row, &body, &stands);
-	if (failed(st))
-		return st.code == STATUS_NOT_FOUND ? status_ok() : st;
-	*ret_did = true;
-	if (!stands)
-		return st;
-	st = send(sender, &row, &body, &result);
-	if (failed(st))
-		return st;
-	learn(sender, &result);
-	settle(&row, &result);
-	return keep(sender, &row);
+	to = calloc(1, sizeof(*to));
+	if (to == NULL)
+		return message_no_memory();
+	st = deliver(sender, to, ret_did);
+	notice_body_done(&to->body);
+	free(to);
+	return st;
 }

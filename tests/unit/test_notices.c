@@ -494,7 +494,6 @@ past_so_many_a_day_what_is_joined_keeps_no_text_of_its_own(void **state)
 {
 	struct notices_desk *nd = *state;
 	const int64_t now_s = store_now_s();
-	struct notice_row newest;
 
 	notices_desk_run(nd,
 	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"

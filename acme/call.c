@@ -200,23 +200,16 @@ acme_call_get(struct acme *acme, const char *what, const char *url,
 
 /* ---- nonces ---- */
 
-/* RFC 8555 7.2 */
 static struct status
-take_nonce(struct acme *acme, char ret_nonce[ACME_NONCE_MAX],
-    struct acme_problem *ret_problem)
+ask_for_nonce(struct acme *acme, const char *method, const char *url,
+    char ret_nonce[ACME_NONCE_MAX], struct acme_problem *ret_problem)
 {
-	struct acme_http_request request = { .method = "HEAD" };
-	char url[ACME_URL_MAX];
+	const struct acme_http_request request = {
+		.method = method, .url = url, .max_len = ACME_CALL_JSON_MAX
+	};
 	struct acme_http_reply reply;
-	struct status st;
+	struct status st = ask(acme, "newNonce", &request, &reply, ret_problem);
 
-	if (acme_nonces_take(&acme->nonces, ret_nonce))
-		return status_ok();
-	st = acme_client_url(acme, ACME_NEW_NONCE, url, ret_problem);
-	if (failed(st))
-		return st;
-	request.url = url;
-	st = ask(acme, "newNonce", &request, &reply, ret_problem);
 	if (failed(st))
 		return st;
 	st = judge("newNonce", NULL, &reply, ret_problem);
@@ -226,6 +219,29 @@ take_nonce(struct acme *acme, char ret_nonce[ACME_NONCE_MAX],
 	if (!failed(st))
 		snprintf(ret_nonce, ACME_NONCE_MAX, "%s", reply.nonce);
 	acme_http_reply_done(&reply);
+	return st;
+}
+
+/* RFC 8555 7.2: by HEAD, or by GET where the CA does not know that. */
+static struct status
+take_nonce(struct acme *acme, char ret_nonce[ACME_NONCE_MAX],
+    struct acme_problem *ret_problem)
+{
+	struct acme_problem problem;
+	char url[ACME_URL_MAX];
+	struct status st;
+
+	if (acme_nonces_take(&acme->nonces, ret_nonce))
+		return status_ok();
+	st = acme_client_url(acme, ACME_NEW_NONCE, url, ret_problem);
+	if (failed(st))
+		return st;
+	st = ask_for_nonce(acme, "HEAD", url, ret_nonce, &problem);
+	if (failed(st) &&
+	    (problem.http_status == 405 || problem.http_status == 501))
+		st = ask_for_nonce(acme, "GET", url, ret_nonce, &problem);
+	if (failed(st))
+		*ret_problem = problem;
 	return st;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "acme/problem_int.h"
+#include "acme/url.h"
 #include "base/printable.h"
 
 #define SUBPROBLEMS_MAX 16
@@ -155,6 +156,18 @@ add_subproblems(
 	}
 }
 
+/* Where a person is to go (RFC 8555 7.3.3), where that is a plain URL. */
+static void
+add_instance(struct acme_problem *problem, const char *instance)
+{
+	const size_t len = strlen(problem->why);
+
+	if (problem->type == ACME_PROBLEM_USER_ACTION_REQUIRED &&
+	    acme_url_is_fit(instance))
+		snprintf(problem->why + len, sizeof(problem->why) - len,
+		    "%s(go to %.500s)", len == 0 ? "" : " ", instance);
+}
+
 bool
 acme_problem_read(
     const json_t *document, int http_status, struct acme_problem *ret_problem)
@@ -182,6 +195,7 @@ acme_problem_read(
 	len = append(ret_problem, len, bytes_of(detail));
 	add_subproblems(
 	    ret_problem, len, json_object_get(document, "subproblems"));
+	add_instance(ret_problem, text_of(document, "instance"));
 	if (ret_problem->why[0] == '\0')
 		snprintf(ret_problem->why, sizeof(ret_problem->why),
 		    "the CA gave no reason");

@@ -120,7 +120,7 @@ is_outage(const struct acme_problem *problem)
 	}
 }
 
-/* A CA that answers is well, whatever it answers. */
+/* A CA that answers is well, unless it wants a person (RFC 8555 7.3.3). */
 static void
 judge(struct authority *a, const struct acme_problem *problem)
 {
@@ -134,6 +134,9 @@ judge(struct authority *a, const struct acme_problem *problem)
 	was_unwell = a->health.failures > 1;
 	if (is_out)
 		authority_health_failed(&a->health, now_ns, problem->why);
+	else if (problem != NULL &&
+		 problem->type == ACME_PROBLEM_USER_ACTION_REQUIRED)
+		authority_health_unusable(&a->health, now_ns, problem->why);
 	else
 		authority_health_ok(&a->health);
 	is_unwell = a->health.failures > 1;
@@ -188,7 +191,9 @@ pause_for(struct authority *a, enum authority_cost cost,
     const struct names *names, const struct acme_problem *problem)
 {
 	const int64_t now_ns = clock_mono_ns();
-	const bool is_limited = problem->type == ACME_PROBLEM_RATE_LIMITED;
+	/* What stands before a CA may say it by its status alone. */
+	const bool is_limited = problem->type == ACME_PROBLEM_RATE_LIMITED ||
+				problem->http_status == 429;
 	const bool is_told = problem->retry_after_ms >= 0;
 	int64_t until_ns =
 	    now_ns +

@@ -90,15 +90,21 @@ must_give_up(const struct issue *issue)
 }
 
 /* A page that says "maintenance" in place of an answer is gone in a while, and
- * no reason to take a site's HTTPS away; half a minute of tries. */
-#define NOT_ACME_TRIES 6
+ * no reason to take a site's HTTPS away; half a minute of tries.  While nothing
+ * is ordered a CA with new terms gives another one the time to take its place.
+ */
+#define TRIES 6
 
 static bool
 may_pass(const struct issue *issue, const struct acme_problem *problem)
 {
-	return problem->is_temporary ||
-	       (problem->type == ACME_PROBLEM_NOT_ACME &&
-		   issue->row.attempts < NOT_ACME_TRIES);
+	if (problem->is_temporary)
+		return true;
+	if (issue->row.attempts >= TRIES)
+		return false;
+	return problem->type == ACME_PROBLEM_NOT_ACME ||
+	       (problem->type == ACME_PROBLEM_USER_ACTION_REQUIRED &&
+		   issue->row.state <= CHANGE_ORDERING && !issue->has_order);
 }
 
 struct pace

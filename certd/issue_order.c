@@ -229,12 +229,17 @@ find_order(struct issue *issue, const struct wanted *wanted)
 }
 
 /* RFC 9773 5.  A CA that does not know the old certificate any more calls it
- * malformed, or not found. */
+ * malformed, or not found; one that knows it as another account's, as after the
+ * account was made again, unauthorized. */
 static bool
 is_of_replaces(const struct acme_problem *problem)
 {
+	if (problem->is_temporary)
+		return false;
 	return problem->type == ACME_PROBLEM_ALREADY_REPLACED ||
 	       problem->type == ACME_PROBLEM_MALFORMED ||
+	       problem->type == ACME_PROBLEM_UNAUTHORIZED ||
+	       problem->type == ACME_PROBLEM_OTHER ||
 	       problem->http_status == 404 || problem->http_status == 409;
 }
 

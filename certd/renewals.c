@@ -135,6 +135,22 @@ renewals_set(struct renewal_row *row, const struct renewals_issued *issued,
 	row->problem[0] = 0;
 }
 
+/* Of one that is about to expire an eighth of what is left at most, but an
+ * hour: CAs allow a name some failures an hour, and it may be many names. */
+static int64_t
+pause_of(const struct renewal_row *row, int64_t now_s)
+{
+	const uint64_t seed = seed_of(row);
+	const int64_t left_s = row->not_after_s - now_s;
+	const int64_t pause_s = renewals_pause_s(row->failures, seed);
+	int64_t most_s = left_s / 8 > HOUR_S ? left_s / 8 : HOUR_S;
+
+	if (row->certificate == 0 || left_s <= 0)
+		return pause_s;
+	most_s += draw(seed ^ row->failures, most_s / 5);
+	return pause_s < most_s ? pause_s : most_s;
+}
+
 /* Nobody but a person knows whether a first certificate can be had at all. */
 void
 renewals_failed(struct renewal_row *row, const char *problem, int64_t now_s)
@@ -142,8 +158,7 @@ renewals_failed(struct renewal_row *row, const char *problem, int64_t now_s)
 	row->failures++;
 	(void)!snprintf(row->problem, sizeof(row->problem), "%s", problem);
 	if (row->certificate != 0 || row->failures < RENEWALS_FIRST_TRIES)
-		row->renew_s =
-		    now_s + renewals_pause_s(row->failures, seed_of(row));
+		row->renew_s = now_s + pause_of(row, now_s);
 	else
 		row->renew_s = 0;
 }

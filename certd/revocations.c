@@ -46,6 +46,27 @@ read_wish(struct store *store, int64_t certificate, struct wish *wish)
 
 /* ---- asking ---- */
 
+/* For no reason where the CA does not take the one that was given (RFC 8555
+ * 7.6): that would keep it from being revoked for ever. */
+static struct status
+revoke_it(const struct authority_session *session, const struct wish *wish,
+    struct acme_problem *ret_problem)
+{
+	const struct bytes leaf = { wish->leaf, wish->len };
+	struct acme_problem problem = { .retry_after_ms = -1 };
+	struct status st = acme_certificate_revoke(
+	    session->acme, &session->account, leaf, wish->row.reason, &problem);
+
+	if (failed(st) && problem.type == ACME_PROBLEM_BAD_REVOCATION_REASON &&
+	    wish->row.reason != 0) {
+		problem = (struct acme_problem){ .retry_after_ms = -1 };
+		st = acme_certificate_revoke(
+		    session->acme, &session->account, leaf, 0, &problem);
+	}
+	*ret_problem = problem;
+	return st;
+}
+
 static struct status
 ask(struct authorities *authorities, const struct wish *wish,
     struct acme_problem *problem)
@@ -69,8 +90,7 @@ ask(struct authorities *authorities, const struct wish *wish,
 	st = authorities_enter(authorities, name, &session, problem);
 	if (failed(st))
 		return st;
-	st = acme_certificate_revoke(session.acme, &session.account,
-	    (struct bytes){ wish->leaf, wish->len }, wish->row.reason, problem);
+	st = revoke_it(&session, wish, problem);
 	authorities_leave(&session);
 	authorities_tell(authorities, name, AUTHORITY_REQUEST, &none, problem);
 	return st;

@@ -259,12 +259,10 @@ start(struct unary *unary)
 static void
 wait_until_over(struct unary *unary, int64_t until_ns)
 {
-	bool is_late = false;
-
 	pthread_mutex_lock(&unary->mutex);
-	while (!unary->is_over && !is_late)
-		is_late =
-		    !clock_cond_wait(&unary->changed, &unary->mutex, until_ns);
+	while (!unary->is_over &&
+	       clock_cond_wait(&unary->changed, &unary->mutex, until_ns))
+		;
 	if (!unary->is_over) {
 		pthread_mutex_unlock(&unary->mutex);
 		grpc_call_cancel_with_status(unary->call,

@@ -29,8 +29,6 @@ typedef long syscall_fn(long number, ...);
 
 static const _Atomic int64_t none;
 static const _Atomic int64_t *ahead_s = &none;
-static _Atomic(clock_gettime_fn *) next;
-static _Atomic(syscall_fn *) next_syscall;
 
 #define SHOWN __attribute__((visibility("default")))
 
@@ -49,25 +47,27 @@ map_file(void)
 		ahead_s = at;
 }
 
-static int
-real(clockid_t clock, struct timespec *ret_ts)
+/* The function that ours stands before; known keeps it, ret_fn points to a
+ * pointer to a function. */
+static void
+find(const char *name, _Atomic(void *) *known, void *ret_fn)
 {
-	clock_gettime_fn *fn = next;
+	void *found = *known;
 
-	if (fn == NULL) {
-		void *found = dlsym(RTLD_NEXT, "clock_gettime");
-
-		memcpy(&fn, &found, sizeof(fn));
-		next = fn;
-	}
-	return fn(clock, ret_ts);
+	if (found == NULL)
+		*known = found = dlsym(RTLD_NEXT, name);
+	memcpy(ret_fn, &found, sizeof(found));
 }
 
 SHOWN int
 clock_gettime(clockid_t clock, struct timespec *ret_ts)
 {
-	int rc = real(clock, ret_ts);
+	static _Atomic(void *) known;
+	clock_gettime_fn *real;
+	int rc;
 
+	find("clock_gettime", &known, &real);
+	rc = real(clock, ret_ts);
 	if (rc == 0 &&
 	    (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
 		ret_ts->tv_sec += *ahead_s;
@@ -97,20 +97,6 @@ gettimeofday(struct timeval *restrict ret_tv, void *restrict zone)
 	return rc;
 }
 
-static syscall_fn *
-real_syscall(void)
-{
-	syscall_fn *fn = next_syscall;
-
-	if (fn == NULL) {
-		void *found = dlsym(RTLD_NEXT, "syscall");
-
-		memcpy(&fn, &found, sizeof(fn));
-		next_syscall = fn;
-	}
-	return fn;
-}
-
 /* Of FUTEX_WAIT_BITSET alone: FUTEX_WAIT's time is a duration. */
 static bool
 waits_until(const long at[6])
@@ -122,6 +108,8 @@ waits_until(const long at[6])
 SHOWN long
 syscall(long number, ...)
 {
+	static _Atomic(void *) known;
+	syscall_fn *real;
 	struct timespec until;
 	long at[6];
 	va_list args;
@@ -137,5 +125,6 @@ syscall(long number, ...)
 			until.tv_sec = 0;
 		at[3] = (long)&until;
 	}
-	return real_syscall()(number, at[0], at[1], at[2], at[3], at[4], at[5]);
+	find("syscall", &known, &real);
+	return real(number, at[0], at[1], at[2], at[3], at[4], at[5]);
 }

@@ -48,10 +48,12 @@ def wait_for(what, question, seconds=60):
 
 
 def free_port(given=set()):  # noqa: B006 (of this process)
-    """Below those that the kernel gives to clients: nobody gets it by chance before the
-    daemon that it is for."""
+    """Below those that the kernel gives to clients, and this process's share of them where
+    tests run in several: nobody gets it by chance before the daemon that it is for."""
+    share = 20000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = 12000 + share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     while True:
-        port = random.randrange(12000, 32000)
+        port = random.randrange(first, first + share)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))

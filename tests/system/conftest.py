@@ -12,10 +12,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from bed import Bed  # noqa: E402 (needs the path)
 from browser import Browser, Visits, report_sections  # noqa: E402
 
+# The longest first, so that no process is left with one of them at the end.
+LONGEST = ("test_notices.py", "test_acme_year.py", "test_follow.py", "test_hsm_recovery.py",
+           "test_plans.py", "test_acme.py", "test_fail_closed.py")
+
 
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "feature(id): the behaviour of docs/FEATURES.txt that this test proves")
+
+
+def pytest_collection_modifyitems(items):
+    order = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.hookimpl(hookwrapper=True)

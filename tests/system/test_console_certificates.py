@@ -148,7 +148,7 @@ def test_the_list_is_searched_sorted_and_filtered(bed, visits):
 def test_what_expires_is_said_at_log_in_and_marked_in_two_ways(bed, visits):
     page = bed.entered(visits, ANNA)
     reminder = page.get_by_role("region", name="Reminder")
-    assert "1 certificate has expired, and 1 has 14 days or less." in (
+    assert "1 certificate has expired, and 1 expires in 14 days or less." in (
         reminder.inner_text())
     look(page)
     mark = section(page, "Certificates").locator(".mark")

@@ -84,7 +84,7 @@ def test_what_needs_somebody_and_what_expires_when(bed, visits):
         "href", f"/console/certificates/{bed.soon['id']}")
     needs.get_by_role("listitem").filter(has_text="plain").first().expect_visible()
     # The drawing has its numbers as a table beside it.
-    chart = card(page, "Expires in the next 90 days")
+    chart = card(page, "Certificates that expire in the next 90 days")
     chart.get_by_role(
         "img", name=re.compile("^2 certificates of the next 90 days")).expect_visible()
     chart.get_by_text("Show as a table").click()

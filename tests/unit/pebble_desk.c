@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "tests/unit/cert_maker.h"
+#include "tests/unit/free_port.h"
 #include "tests/unit/scratch.h"
 
 #define EAB_KEY                                                                \
@@ -37,31 +38,6 @@ check(bool is_ok, const char *what)
 		return;
 	fprintf(stderr, "pebble_desk: %s failed\n", what);
 	abort();
-}
-
-/* ---- ports ---- */
-
-/* Below those that the kernel gives to clients. */
-static unsigned
-free_port(void)
-{
-	static unsigned next;
-
-	if (next == 0)
-		next = 12000 + (unsigned)getpid() * 37 % 18000;
-	for (;;) {
-		struct sockaddr_in at = { .sin_family = AF_INET };
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		bool is_free;
-
-		next = next < 31990 ? next + 1 : 12000;
-		at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		at.sin_port = htons((uint16_t)next);
-		is_free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
-		close(fd);
-		if (is_free)
-			return next;
-	}
 }
 
 /* A connection, or -1. */

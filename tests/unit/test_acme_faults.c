@@ -238,6 +238,21 @@ a_storm_of_bad_nonces_ends(void **state)
 	expect(ACME_PROBLEM_UNAUTHORIZED, false, "");
 }
 
+/* RFC 8555 7.2: it is to know both, but not each does. */
+static void
+a_ca_that_knows_no_head_is_asked_for_nonces_by_get(void **state)
+{
+	struct acme *acme = pebble_desk_client(&bed.desk);
+	struct acme_order order;
+
+	(void)state;
+	fault("{\"fault\": \"status\", \"on\": \"new_nonce\", \"status\": 405, "
+	      "\"type\": \"malformed\"}");
+	OK(acme_order_new(acme, &bed.account, &wanted, &order, &problem));
+	acme_order_done(&order);
+	acme_free(acme);
+}
+
 /* Who keeps count of what a CA refused goes by that. */
 static void
 what_went_well_in_the_end_is_no_problem(void **state)
@@ -738,6 +753,7 @@ main(void)
 		TEST(a_fault_of_the_servers_own_passes),
 		TEST(subproblems_are_told_with_their_names),
 		TEST(a_storm_of_bad_nonces_ends),
+		TEST(a_ca_that_knows_no_head_is_asked_for_nonces_by_get),
 		TEST(what_went_well_in_the_end_is_no_problem),
 		TEST(html_in_place_of_json_is_shown),
 		TEST(cut_and_malformed_json_is_refused),

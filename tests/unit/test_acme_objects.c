@@ -214,11 +214,35 @@ tokens_that_could_be_paths_are_refused(void **state)
 		    tokens[i]);
 		refused(read_challenge(text, &found), "\"token\"");
 	}
-	refused(read_challenge("{\"type\":\"dns-persist-01\",\"url\":\"" HERE
-			       "c\",\"status\":\"pending\","
-			       "\"issuer-domain-names\":[\"a; b\"]}",
-		    &found),
-	    "issuer-domain-names");
+}
+
+/* Its draft may change; who proves names otherwise has nothing to do with it.
+ */
+static void
+a_malformed_dns_persist_01_is_not_offered_and_harms_no_other(void **state)
+{
+	static const char *const members[] = {
+		"\"issuer-domain-names\":[\"a; b\"]",
+		"\"issuer-domain-names\":[]",
+		"\"issuer-domain-names\":\"ca.example\"", "\"token\":\"a/b\"",
+		"\"x\":1"
+	};
+	struct acme_authorization found;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text),
+		    "{\"type\":\"dns-persist-01\",\"url\":\"" HERE
+		    "p\",\"status\":\"pending\",%s},"
+		    "{\"type\":\"http-01\",\"url\":\"" HERE
+		    "c\",\"status\":\"pending\",\"token\":\"t\"}",
+		    members[i]);
+		assert_false(failed(read_challenge(text, &found)));
+		assert_true(found.challenges[ACME_HTTP_01].is_offered);
+		assert_false(found.challenges[ACME_DNS_PERSIST_01].is_offered);
+	}
 }
 
 /* ---- problems ---- */
@@ -270,6 +294,34 @@ what_passes_is_told_from_what_lasts(void **state)
 	assert_int_equal(
 	    problem_of("{\"detail\":\"x\",\"status\":403}", 0).http_status,
 	    403);
+}
+
+/* RFC 8555 7.3.3 */
+static void
+where_an_action_is_to_be_taken_is_told(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    problem_of("{\"type\":\"urn:ietf:params:acme:error:"
+		       "userActionRequired\",\"detail\":\"new terms\","
+		       "\"instance\":\"https://ca.example/agree?x\"}",
+		403)
+		.why,
+	    "new terms (go to https://ca.example/agree?x)");
+	/* Of others it is not for people, and no link is made of what is none.
+	 */
+	assert_string_equal(
+	    problem_of("{\"type\":\"urn:ietf:params:acme:error:caa\","
+		       "\"detail\":\"x\",\"instance\":\"https://a.b/\"}",
+		403)
+		.why,
+	    "x");
+	assert_string_equal(problem_of("{\"type\":\"urn:ietf:params:acme:error:"
+				       "userActionRequired\",\"detail\":\"x\","
+				       "\"instance\":\"javascript:alert(1)\"}",
+				403)
+				.why,
+	    "x");
 }
 
 static void
@@ -431,8 +483,11 @@ main(void)
 		cmocka_unit_test(
 		    challenges_are_read_and_unknown_ones_passed_over),
 		cmocka_unit_test(tokens_that_could_be_paths_are_refused),
+		cmocka_unit_test(
+		    a_malformed_dns_persist_01_is_not_offered_and_harms_no_other),
 		cmocka_unit_test(each_type_has_its_name_and_is_known_by_it),
 		cmocka_unit_test(what_passes_is_told_from_what_lasts),
+		cmocka_unit_test(where_an_action_is_to_be_taken_is_told),
 		cmocka_unit_test(foreign_text_is_escaped_and_cut),
 		cmocka_unit_test(retry_after_is_read_in_both_forms),
 		cmocka_unit_test(links_are_read_one_by_one),

@@ -1055,6 +1055,17 @@ what_is_not_the_cas_fault_does_not_count_against_it(void **state)
 }
 
 static void
+a_ca_that_wants_its_new_terms_agreed_to_is_passed_over(void **state)
+{
+	(void)state;
+	tell("one", ACME_PROBLEM_USER_ACTION_REQUIRED);
+	assert_string_equal(choose("", false), "two");
+	assert_non_null(strstr(why, "one: as the test wants it"));
+	tell("one", ACME_PROBLEM_NONE);
+	assert_string_equal(choose("", false), "one");
+}
+
+static void
 a_ca_that_takes_an_operator_is_passed_over(void **state)
 {
 	struct authority_session session;
@@ -1139,6 +1150,24 @@ a_retry_after_is_kept(void **state)
 	assert_non_null(strstr(why, "asked not to be asked"));
 	assert_string_equal(choose("one", false), "");
 	assert_int_equal(may("two", AUTHORITY_ORDER, "b.shop.example"), 0);
+}
+
+/* As what stands before a CA says it, with a page for people. */
+static void
+too_many_requests_by_its_status_alone_is_a_limit(void **state)
+{
+	struct acme_problem limited = problem_of(ACME_PROBLEM_NOT_ACME, 600000);
+
+	(void)state;
+	limited.http_status = 429;
+	limited.is_temporary = true;
+	tell_of("one", AUTHORITY_REQUEST, "a.example", &limited);
+	assert_true(may("one", AUTHORITY_REQUEST, "b.example") > 590000);
+	assert_string_equal(choose("", false), "two");
+	/* Not said for how long: for a minute. */
+	limited.retry_after_ms = -1;
+	tell_of("two", AUTHORITY_REQUEST, "a.example", &limited);
+	assert_true(may("two", AUTHORITY_REQUEST, "b.example") > 50000);
 }
 
 static void
@@ -1380,9 +1409,11 @@ main(int argc, char **argv)
 		TEST(the_first_ca_that_is_well_is_asked),
 		TEST(a_ca_that_fails_twice_is_passed_over_until_it_is_well),
 		TEST(what_is_not_the_cas_fault_does_not_count_against_it),
+		TEST(a_ca_that_wants_its_new_terms_agreed_to_is_passed_over),
 		TEST(a_ca_that_takes_an_operator_is_passed_over),
 		TEST(with_keyd_away_no_ca_is_blamed),
 		TEST(a_retry_after_is_kept),
+		TEST(too_many_requests_by_its_status_alone_is_a_limit),
 		TEST(failed_validations_count_by_name_and_are_no_outage),
 		TEST(an_order_that_was_refused_is_not_counted),
 		TEST(after_a_start_what_was_asked_of_late_counts),

@@ -12,13 +12,11 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +27,7 @@
 #include "edge/haproxy.h"
 #include "edge/probe.h"
 #include "edge/reload.h"
+#include "tests/unit/free_port.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/site_maker.h"
 
@@ -93,20 +92,6 @@ put(struct world *w, const char *name, const struct made_cert *cert)
 	assert_non_null(to);
 	fprintf(to, "%s%s", cert->chain_pem, cert->key_pem);
 	fclose(to);
-}
-
-static int
-free_port(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	close(fd);
-	return ntohs(at.sin_port);
 }
 
 /* As edged writes it. */

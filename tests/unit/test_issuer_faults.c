@@ -263,6 +263,16 @@ a_replacement_of_what_the_ca_does_not_know_is_ordered_without_it(void **state)
 }
 
 static void
+a_replacement_of_what_another_account_has_is_ordered_without_it(void **state)
+{
+	expect_without(
+	    *state, &(struct acme_problem){ .type = ACME_PROBLEM_UNAUTHORIZED,
+			.http_status = 403,
+			.retry_after_ms = -1,
+			.why = "another account asked for that one" });
+}
+
+static void
 a_page_in_place_of_an_answer_is_no_reason_to_give_up(void **state)
 {
 	struct desk *desk = *state;
@@ -271,6 +281,28 @@ a_page_in_place_of_an_answer_is_no_reason_to_give_up(void **state)
 		.http_status = 200,
 		.retry_after_ms = -1,
 		.why = "it is HTML",
+	};
+
+	acme_fake_fail(first(desk), "order_new", &problem, 2);
+	desk_start(desk);
+	assert_int_equal(issue_one(desk,
+			     desk_enrollment(desk,
+				 (struct desk_enrollment){ .names = NULL }),
+			     CHANGE_KIND_ISSUE)
+			     .state,
+	    CHANGE_DONE);
+}
+
+/* Time for another CA to take its place (see authorities). */
+static void
+new_terms_of_a_ca_do_not_end_it_at_once(void **state)
+{
+	struct desk *desk = *state;
+	const struct acme_problem problem = {
+		.type = ACME_PROBLEM_USER_ACTION_REQUIRED,
+		.http_status = 403,
+		.retry_after_ms = -1,
+		.why = "there are new terms",
 	};
 
 	acme_fake_fail(first(desk), "order_new", &problem, 2);
@@ -405,7 +437,10 @@ main(void)
 		    a_replacement_that_the_ca_has_already_is_ordered_without_it),
 		TEST(
 		    a_replacement_of_what_the_ca_does_not_know_is_ordered_without_it),
+		TEST(
+		    a_replacement_of_what_another_account_has_is_ordered_without_it),
 		TEST(a_page_in_place_of_an_answer_is_no_reason_to_give_up),
+		TEST(new_terms_of_a_ca_do_not_end_it_at_once),
 		TEST(a_keyd_that_is_away_is_waited_for),
 		TEST(a_failed_renewal_leaves_the_old_certificate_serving),
 		TEST(what_preflight_forbids_is_not_asked_of_a_ca),

@@ -145,6 +145,35 @@ what_was_there_is_tried_for_on_and_a_first_one_a_few_times(void **state)
 	assert_int_equal(row.renew_s, 0);
 }
 
+/* Two days are left, as of one of six days when its time has come. */
+static void
+the_less_time_is_left_the_sooner_it_is_tried_again(void **state)
+{
+	const int64_t end_s = 2 * DAY_S;
+	struct renewal_row row = { .certificate = 5, .not_after_s = end_s };
+	int64_t now_s = 0, last_s = 0;
+	unsigned tries = 0, late = 0;
+
+	(void)state;
+	for (; now_s < end_s; now_s = row.renew_s, tries++) {
+		renewals_failed(&row, "why", now_s);
+		assert_true(row.renew_s - now_s >= 60);
+		late += now_s >= end_s - 12 * HOUR_S;
+		last_s = now_s;
+	}
+	/* Often in the last half day, the last time shortly before the end, and
+	 * never so often that a CA's limits are used up. */
+	assert_in_range(late, 5, 12);
+	assert_true(last_s >= end_s - 5 * HOUR_S / 4);
+	assert_true(tries < 40);
+	/* With weeks left its pauses are what they were. */
+	row = (struct renewal_row){
+		.certificate = 5, .not_after_s = 30 * DAY_S, .failures = 20
+	};
+	renewals_failed(&row, "why", 0);
+	assert_in_range(row.renew_s, DAY_S, DAY_S + DAY_S / 5);
+}
+
 /* ---- the tick ---- */
 
 static void
@@ -431,6 +460,41 @@ a_revoked_certificate_is_replaced_at_once(void **state)
 	    "SELECT count(*) FROM change WHERE kind = 4 AND state = 11", 1);
 }
 
+/* Better for none than not at all. */
+static void
+a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none(void **state)
+{
+	struct desk *desk = *state;
+	const struct acme_problem problem = {
+		.type = ACME_PROBLEM_BAD_REVOCATION_REASON,
+		.http_status = 400,
+		.retry_after_ms = -1,
+		.why = "not that one",
+	};
+	struct revocation_row row = { .enrollment = have_one(desk),
+		.certificate = 1,
+		.account = desk->account,
+		.authority = "first",
+		.reason = 5,
+		.due_s = 1,
+		.asked_by = "operator/admin" };
+	struct db_tx *tx;
+
+	acme_fake_fail(acme_fake_at(desk->authorities, FAKE_FIRST),
+	    "certificate_revoke", &problem, 1);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_revocations_put(tx, &row, bytes_of("DER")))
+			     .code,
+	    STATUS_OK);
+	desk_wait_number(
+	    desk, "SELECT count(*) FROM revocation WHERE attempts = 1", 1);
+	expect_number(desk,
+	    "SELECT count(*) FROM revocation WHERE done_s > 0 AND problem = ''",
+	    1);
+	assert_int_equal(desk_counts(desk, FAKE_FIRST).revocations, 1);
+}
+
 static void
 a_revocation_is_asked_for_until_the_ca_has_done_it(void **state)
 {
@@ -485,6 +549,8 @@ main(void)
 		cmocka_unit_test(a_ca_is_asked_again_within_a_minute_and_a_day),
 		cmocka_unit_test(pauses_grow_to_a_day_and_a_fifth),
 		cmocka_unit_test(
+		    the_less_time_is_left_the_sooner_it_is_tried_again),
+		cmocka_unit_test(
 		    a_twelfth_of_the_lifetime_is_left_whatever_the_ca_says),
 		cmocka_unit_test(
 		    what_was_there_is_tried_for_on_and_a_first_one_a_few_times),
@@ -499,6 +565,8 @@ main(void)
 		TEST(
 		    a_ca_that_wants_it_renewed_at_once_for_ever_is_followed_three_times),
 		TEST(a_revoked_certificate_is_replaced_at_once),
+		TEST(
+		    a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none),
 		TEST(a_revocation_is_asked_for_until_the_ca_has_done_it),
 	};
 

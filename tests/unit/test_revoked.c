@@ -6,7 +6,6 @@
  * issuer that replaces what they say is revoked.
  */
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +24,7 @@
 #include "base/clock.h"
 #include "certd/revoked.h"
 #include "certd/revoked_lists.h"
+#include "tests/unit/free_port.h"
 #include "tests/unit/issuer_desk.h"
 #include "tests/unit/revoking_ca.h"
 #include "tests/unit/web_server.h"
@@ -86,20 +85,6 @@ serve_crl(const char *name)
 
 /* ---- the responder ---- */
 
-static unsigned
-free_port(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	close(fd);
-	return ntohs(at.sin_port);
-}
-
 static void
 start_responder(void)
 {
@@ -107,7 +92,8 @@ start_responder(void)
 	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, text, NULL };
 	const int64_t until_ns = clock_mono_ns() + 60 * NS_PER_S;
 	extern char **environ;
-	bool is_there = false;
+	bool is_there = false, has_ended = false;
+	struct bytes log;
 
 	snprintf(text, sizeof(text),
 	    "cd %s && exec openssl ocsp -port %u -index index.txt"
@@ -118,13 +104,17 @@ start_responder(void)
 	assert_int_equal(
 	    posix_spawn(&responder, "/bin/sh", NULL, NULL, argv, environ), 0);
 	/* A connection to see whether it listens is one that it hangs on. */
-	while (!is_there && clock_mono_ns() < until_ns) {
-		struct bytes log = revoking_ca_read(&ca, "responder.log");
-
+	while (!is_there && !has_ended && clock_mono_ns() < until_ns) {
+		usleep(20000);
+		has_ended = waitpid(responder, NULL, WNOHANG) == responder;
+		log = revoking_ca_read(&ca, "responder.log");
 		is_there = memmem(log.at, log.len, "waiting for", 11) != NULL;
+		if (has_ended) {
+			responder = 0;
+			fail_msg("the responder ended: %.*s", (int)log.len,
+			    (const char *)log.at);
+		}
 		free((void *)(uintptr_t)log.at);
-		if (!is_there)
-			usleep(20000);
 	}
 	assert_true(is_there);
 }

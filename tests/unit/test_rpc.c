@@ -417,7 +417,7 @@ a_deadline_is_kept_when_the_wall_clock_was_set_back(void **state)
 	struct status st;
 
 	assert_int_equal(call_sign(client, "a", 5000, why).code, STATUS_OK);
-	atomic_store(&ahead_s, 3600);
+	atomic_store(&ahead_s, 600);
 	/* What core slept towards before is over. */
 	usleep(100000);
 	st = call_sign(client, "sleep", 100, why);

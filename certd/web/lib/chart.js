@@ -8,6 +8,8 @@ import { number } from './format.js';
 
 const COMPACT = 560;
 const TOP = 22;
+/* The axis of counts goes at least so high, so that one of a thing does not look like many. */
+const BARS_TOP = 4;
 
 /* A drawing as wide as its box: drawn again when that changes. */
 function responsive(draw, min_width = 240) {
@@ -89,7 +91,7 @@ function zoneOf(options, rows, left, slot, bottom) {
 function drawBars(options, width, sum) {
 	const { height = 184 } = options;
 	const rows = width < COMPACT && options.compact || options.rows;
-	const levels = ticks(Math.max(...rows.map(sum)), { whole: true });
+	const levels = ticks(Math.max(BARS_TOP, ...rows.map(sum)), { whole: true });
 	const left = 28;
 	const bottom = height - 24;
 	const top = levels.at(-1);
@@ -101,7 +103,7 @@ function drawBars(options, width, sum) {
 		axisY(levels, y, left, width, number),
 		rows.map((row, i) => {
 			const x = left + slot * (i + 0.5);
-			return svg('g', row.tick ? svg('text.tick', { x: Math.min(x, width - 18), y: height - 6, 'text-anchor': 'middle' }, row.tick) : null,
+			return svg('g', row.tick ? svg('text.tick', i ? { x: Math.min(x, width - 18), y: height - 6, 'text-anchor': 'middle' } : { x: left, y: height - 6 }, row.tick) : null,
 				sum(row) ? barOf(options, row, { x, slot, bar, y, top: TOP, bottom }) : null);
 		}));
 }
@@ -144,6 +146,14 @@ function rowsOf(options) {
 	return [...at].sort((a, b) => a[0] - b[0]).map(([at_s, values]) => [options.time(at_s), ...values]);
 }
 
+/* So many times from the first to the last one. */
+function axisX({ from_s, to_s, time }, x, many) {
+	return Array.from({ length: many }, (_, i) => {
+		const at_s = from_s + (to_s - from_s) * i / (many - 1);
+		return { at: x(at_s), anchor: i === 0 ? 'start' : i === many - 1 ? 'end' : 'middle', text: time(at_s) };
+	});
+}
+
 function drawLines(options, width, levels) {
 	const { height = 112, from_s, to_s } = options;
 	const left = 52;
@@ -154,8 +164,7 @@ function drawLines(options, width, levels) {
 	return svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': options.label,
 		on: { pointermove: event => read(event, options, reading, { x, y, left, width, bottom }), pointerleave: () => reading.replaceChildren() } },
 	axisY(levels, y, left, width, options.format),
-	svg('text.tick', { x: left, y: height - 4 }, options.time(from_s)),
-	svg('text.tick', { x: width - 2, y: height - 4, 'text-anchor': 'end' }, options.time(to_s)),
+	axisX(options, x, width < COMPACT ? 2 : 6).map(({ at, anchor, text }) => svg('text.tick', { x: at, y: height - 4, 'text-anchor': anchor }, text)),
 	options.series.map((each, i) => [
 		options.area ? svg('path', { class: `area ${colour(options.series, i)}`, d: areaOf(each.points, x, y, bottom, options.step_s) }) : null,
 		svg('path', { class: `line ${colour(options.series, i)}`, d: lineOf(each.points, x, y, options.step_s) }),

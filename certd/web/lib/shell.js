@@ -83,7 +83,7 @@ function reminder() {
 	if (expired)
 		said.push(`${plural(expired, 'certificate has', 'certificates have')} expired`);
 	if (expiring)
-		said.push(`${expired ? `${number(expiring)} ${expiring === 1 ? 'has' : 'have'}` : plural(expiring, 'certificate has', 'certificates have')} 14 days or less`);
+		said.push(`${expired ? `${number(expiring)} ${expiring === 1 ? 'expires' : 'expire'}` : plural(expiring, 'certificate expires', 'certificates expire')} in 14 days or less`);
 	const close = () => {
 		kept?.setItem(SEEN, session.data.actor);
 		node.remove();

@@ -4,7 +4,7 @@
 // an icon and a word go with it.
 
 import { h, icon } from './dom.js';
-import { expiry, plural, word } from './format.js';
+import { daysLeft, expiry, plural, relative, when, word } from './format.js';
 
 /** @typedef {'good'|'notice'|'bad'|'busy'|'neutral'|'info'} Kind */
 
@@ -56,6 +56,14 @@ export function expiryMark(days) {
 		return null;
 	const text = expiry(days);
 	return h('span.mark', { class: state, title: text[0].toUpperCase() + text.slice(1) }, icon(state, { label: text }));
+}
+
+/** When a certificate expires, in a list: what is past or near differs by its words, too. @param {number} at_s */
+export function expiryTime(at_s) {
+	const state = at_s ? expiryState(daysLeft(at_s)) : '';
+	if (!state)
+		return when(at_s, 'both');
+	return [when(at_s, 'date'), h('span.under.expiry', { class: state }, state === 'expired' ? `Expired ${relative(at_s)}` : relative(at_s))];
 }
 
 /** The same in words. @param {number} days expires_in_days */

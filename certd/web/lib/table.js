@@ -20,8 +20,8 @@ const TYPING_MS = 250;
  * @property {string} [sort] the API's word for order_by; with local: any word
  * @property {function(Object): (string|number)} [value] to sort by, with local
  * @property {boolean} [desc] the first click sorts downwards
- * @property {string} [class] 'main' (the name; a text becomes the row's link), 'num', 'fit' (as narrow as can
- *   be), 'acts' (buttons at the end)
+ * @property {string} [class] 'main' (the name; a text becomes the row's link), 'main sentence' (it needs
+ *   more room), 'wide' (may say more than a word), 'num', 'fit' (as narrow as can be), 'acts' (buttons at the end)
  */
 
 /**

@@ -42,7 +42,7 @@ function readable(listed) {
 }
 
 const COLUMNS = [
-	{ label: 'What', class: 'main', cell: entry => [h('a', { href: href(`/audit/${entry.number}`) }, whatText(entry)), h('span.under', whatMore(entry))] },
+	{ label: 'What', class: 'main sentence', cell: entry => [h('a', { href: href(`/audit/${entry.number}`) }, whatText(entry)), h('span.under', whatMore(entry))] },
 	{ label: 'Outcome', cell: entry => [outcomeBadge(entry), entry.reason ? h('span.under', entry.reason) : null] },
 	{ label: 'Who', cell: entry => [whoText(entry), entry.on_behalf_of ? h('span.under', `for ${entry.on_behalf_of}`) : null] },
 	{ label: 'Key', class: 'fit', cell: entry => entry.key_id ? h('a', { href: href(`/keys/${entry.key_id}`), title: entry.key_id }, h('code', short(entry.key_id, 10))) : h('span.quiet', '–') },

@@ -61,8 +61,8 @@ function draw(ctx, authority, refresh) {
 		actions: [stateOf(authority), may ? button('Check now', { small: true, icon: 'retry', run: check }) : null,
 			may && authority.account_url ? button('Change its key', { small: true, run: rollover }) : null],
 	}, h('div.stack', troubles(authority), details([
-		['Directory', copyable(authority.directory, { label: 'the directory' })],
-		['Account', authority.account_url ? copyable(authority.account_url, { label: 'the account' }) : 'None yet: it is made when the first certificate is asked for'],
+		['Directory', copyable(authority.directory, { label: 'the directory', whole: true })],
+		['Account', authority.account_url ? copyable(authority.account_url, { label: 'the account', whole: true }) : 'None yet: it is made when the first certificate is asked for'],
 		['Account key', authority.account_key_id ? h('a', { href: href(`/keys/${authority.account_key_id}`) }, h('code', short(authority.account_key_id, 16))) : null],
 		['Contacts', authority.contacts?.join(', ')],
 		['Profiles', authority.profiles?.join(', ')],

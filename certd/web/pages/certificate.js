@@ -40,7 +40,7 @@ function factsCard(certificate) {
 		['Issued by', certificate.issuer],
 		['Valid', h('span', when(certificate.not_before_s, 'date'), ' to ', when(certificate.not_after_s, 'date'))],
 		['Fingerprint', copyable(certificate.fingerprint, { label: 'the SHA-256 fingerprint', whole: true })],
-		['Serial', copyable(certificate.serial, { label: 'the serial number' })],
+		['Serial', copyable(certificate.serial, { label: 'the serial number', whole: true })],
 		['May be bound to', scopeOf(certificate)],
 		['Added', h('span', when(certificate.created_s), ' by ', actorText(certificate.created_by))],
 	]));

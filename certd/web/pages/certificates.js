@@ -6,10 +6,10 @@ import { accountColumn, accountFilters } from '../lib/account.js';
 import { keyName, kindBadge, resourceLinks } from '../lib/certificate/words.js';
 import { linkButton } from '../lib/button.js';
 import { h } from '../lib/dom.js';
-import { some, when } from '../lib/format.js';
+import { some } from '../lib/format.js';
 import { page } from '../lib/layout.js';
 import { href } from '../lib/router.js';
-import { expiryMark } from '../lib/status.js';
+import { expiryMark, expiryTime } from '../lib/status.js';
 import { listView } from '../lib/table.js';
 
 export const title = 'Certificates';
@@ -29,7 +29,7 @@ function columns(ctx) {
 		{ label: 'Used by', cell: each => resourceLinks(each.resources, each.bound) },
 		{ label: 'Key', class: 'fit', cell: each => keyName(each.key?.algorithm) },
 		accountColumn(ctx),
-		{ label: 'Expires', sort: 'expires', class: 'fit', cell: each => when(each.not_after_s, 'both') },
+		{ label: 'Expires', sort: 'expires', class: 'fit', cell: each => expiryTime(each.not_after_s) },
 		{ label: 'Id', sort: 'id', desc: true, class: 'fit num', cell: each => each.id },
 	].filter(Boolean);
 }

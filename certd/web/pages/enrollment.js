@@ -4,7 +4,7 @@
 // way, and what went before.
 
 import { challengesOf } from '../lib/change/challenges.js';
-import { changePanel } from '../lib/change/panel.js';
+import { changeLink, changePanel } from '../lib/change/panel.js';
 import { hasEnded } from '../lib/change/steps.js';
 import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { keyName } from '../lib/certificate/words.js';
@@ -27,12 +27,13 @@ const CHANGES_SHOWN = 20;
 
 /* ---- its parts ---- */
 
-function certificateFacts(enrollment) {
-	const link = id => id ? h('a', { href: href(`/certificates/${id}`) }, `Certificate ${id}`) : null;
-	return h('div.stack', enrollment.problem ? note(enrollment.state === 'failed' ? 'bad' : 'notice', 'The last attempt failed.', { text: enrollment.problem }) : null,
+/* says_why: why the last attempt failed, unless that is shown below. */
+function certificateFacts({ enrollment, certificate }, says_why) {
+	const link = (id, name) => id ? h('a', { href: href(`/certificates/${id}`) }, name || `Certificate ${id}`) : null;
+	return h('div.stack', enrollment.problem && says_why ? note(enrollment.state === 'failed' ? 'bad' : 'notice', 'The last attempt failed.', { text: enrollment.problem }) : null,
 		enrollment.standby_problem ? note('notice', 'The standby certificate has a problem.', { text: enrollment.standby_problem }) : null,
 		details([
-			['Certificate', link(enrollment.certificate) || h('span.quiet', 'None yet')],
+			['Certificate', link(enrollment.certificate, certificate?.name) || h('span.quiet', 'None yet')],
 			enrollment.not_after_s ? ['Valid until', h('span', when(enrollment.not_after_s), ' (', when(enrollment.not_after_s, 'relative'), ')')] : null,
 			enrollment.next_at_s ? [enrollment.certificate ? 'Renewed by itself' : 'Tried again', h('span', when(enrollment.next_at_s), ' (', when(enrollment.next_at_s, 'relative'), ')')] : null,
 			enrollment.window_start_s ? ['The CA wishes', h('span', when(enrollment.window_start_s), ' to ', when(enrollment.window_end_s))] : null,
@@ -70,17 +71,20 @@ function changeSlot(ctx, refresh) {
 	const node = h('div.slot');
 	let shown = 0;
 	let heading = '';
+	let has_failed = false;
 	return {
 		node,
+		hasFailed: () => has_failed,
 		async show(enrollment) {
 			const change = enrollment.change ? await ctx.api.get(`/changes/${enrollment.change}`).catch(() => null) : null;
 			const id = change && (!hasEnded(change) || change.id === shown) ? change.id : 0;
 			const now = id ? changeHeading(change) : '';
+			has_failed = id !== 0 && (change.state === 'failed' || change.state === 'expired');
 			if (id === shown && now === heading)
 				return;
 			shown = id;
 			heading = now;
-			mount(node, id ? card({ title: heading }, changePanel(ctx, { id, link: true, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
+			mount(node, id ? card({ title: heading, actions: changeLink(id) }, changePanel(ctx, { id, below: now => hasEnded(now) ? null : challengesOf(now), onEnd: refresh })) : null);
 		},
 	};
 }
@@ -129,11 +133,12 @@ export async function render(ctx) {
 	const take = async () => {
 		state.enrollment = await ctx.api.get(path);
 		mount(mark, stateBadge(state.enrollment.state));
-		await slot.show(state.enrollment);
-		return state.enrollment;
+		const held = state.enrollment.certificate;
+		[state.certificate] = await Promise.all([held ? ctx.api.get(`/certificates/${held}`).catch(() => null) : null, slot.show(state.enrollment)]);
+		return state;
 	};
 	const parts = [
-		loaded(ctx, { lines: 4, topics: ['enrollments', 'changes'], load: take, draw: certificateFacts }),
+		loaded(ctx, { lines: 4, topics: ['enrollments', 'changes'], load: take, draw: seen => certificateFacts(seen, !slot.hasFailed()) }),
 		loaded(ctx, { lines: 8, topics: 'enrollments', load: () => ctx.api.get(path), draw: wishes }),
 		loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { enrollment: id, page_size: CHANGES_SHOWN }), draw: changesTable }),
 	];

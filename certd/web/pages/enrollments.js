@@ -9,7 +9,7 @@ import { h } from '../lib/dom.js';
 import { some, when, word } from '../lib/format.js';
 import { page } from '../lib/layout.js';
 import { href } from '../lib/router.js';
-import { stateBadge } from '../lib/status.js';
+import { expiryTime, stateBadge } from '../lib/status.js';
 import { listView } from '../lib/table.js';
 
 export const title = 'Enrollments';
@@ -40,7 +40,7 @@ export async function render(ctx) {
 			{ label: 'State', class: 'wide', cell: stateCell },
 			{ label: 'For', class: 'fit', cell: forCell },
 			accountColumn(ctx),
-			{ label: 'Expires', class: 'fit', cell: each => when(each.not_after_s, 'both') },
+			{ label: 'Expires', class: 'fit', cell: each => expiryTime(each.not_after_s) },
 			{ label: 'Next', class: 'fit', cell: each => each.next_at_s ? when(each.next_at_s, 'relative') : h('span.quiet', '–') },
 		].filter(Boolean),
 		empty: { icon: 'enrollment', title: 'No enrollments yet', text: 'An enrollment says which certificate is wanted; it is obtained, and renewed from then on. Resources of mode automatic and ACME make theirs by themselves.',

@@ -26,7 +26,9 @@ function usesCell(kept) {
 }
 
 function custodyCell({ key }) {
-	return [originBadge(key), h('span.under.marked', keyBadge(key), key.state === 'scheduled' ? when(key.destroy_at_s, 'relative') : null)];
+	/* That it is in use is the rule. */
+	const is_apart = key.state !== 'active';
+	return [originBadge(key), is_apart ? h('span.under.marked', keyBadge(key), key.state === 'scheduled' ? when(key.destroy_at_s, 'relative') : null) : null];
 }
 
 export async function render(ctx) {

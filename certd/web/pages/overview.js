@@ -101,7 +101,7 @@ function timeline(ctx, data) {
 		series: SERIES, rows: bars(data.timeline, 1), compact: bars(data.timeline, 7), zone: `${SOON_DAYS} days`,
 		onPick: bar => ctx.navigate(`/certificates?expires_within_days=${bar.within}&order=expires`),
 	});
-	return card({ title: 'Expires in the next 90 days', text: total ? 'What you brought needs a successor before its day; ACME certificates renew by themselves.' : null },
+	return card({ title: 'Certificates that expire in the next 90 days', text: total ? 'What you brought needs a successor before its day; ACME certificates renew by themselves.' : null },
 		total ? chart : h('p.quiet', 'No certificate expires in the next 90 days.'));
 }
 

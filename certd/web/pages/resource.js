@@ -3,7 +3,7 @@
 // One resource: its certificate and how it comes to it, what its DNS must say
 // and says, and how far edges have come.
 
-import { changePanel } from '../lib/change/panel.js';
+import { changeLink, changePanel } from '../lib/change/panel.js';
 import { hasEnded } from '../lib/change/steps.js';
 import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
@@ -116,7 +116,7 @@ class ChangeSlot {
 			return;
 		this.#id = id;
 		this.#title = heading;
-		mount(this.node, id ? card({ title: heading }, changePanel(this.ctx, { id, link: true, onEnd: this.refresh })) : null);
+		mount(this.node, id ? card({ title: heading, actions: changeLink(id) }, changePanel(this.ctx, { id, onEnd: this.refresh })) : null);
 	}
 }
 

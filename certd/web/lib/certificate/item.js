@@ -71,7 +71,7 @@ function otherWays(item, acts) {
 	return h('div.stack-s', h('p', item.problem.message),
 		h('p', 'The command line reads it, and wraps the key on your machine:'),
 		codeBlock(`holdfast cert upload ${quoted(item.name)}${acts.account() ? ` --account ${acts.account()}` : ''}`, { label: 'On your machine' }),
-		acts.expose && acts.mayExpose() ? h('div.actions', button('Send it in the clear…', { kind: 'danger', small: true, run: () => exposeDialog(item, acts) })) : null);
+		acts.expose && acts.mayExpose() ? h('div.actions', button('Send it in the clear', { kind: 'danger', small: true, run: () => exposeDialog(item, acts) })) : null);
 }
 
 /* Old ciphers of a key alone: the sentence says the command that encrypts it anew. */

@@ -88,10 +88,15 @@ function endNote(change) {
 	return null;
 }
 
+/** For the head of a card that has it on another page. @param {number} id */
+export function changeLink(id) {
+	return linkButton('Show the change', `/changes/${id}`, { icon: 'change', small: true });
+}
+
 /**
  * A change that draws itself anew as it goes.
- * @param {Object} ctx @param {{id: number, below?: function(Object): *, link?: boolean, onEnd?: function(Object): void}} options
- *   below: more of it; link: to its page; onEnd: it ended while it was looked at
+ * @param {Object} ctx @param {{id: number, below?: function(Object): *, onEnd?: function(Object): void}} options
+ *   below: more of it; onEnd: it ended while it was looked at
  * @returns {{node: HTMLElement, refresh: function(): Promise<void>}}
  */
 export function changePanel(ctx, options) {
@@ -113,7 +118,7 @@ export function changePanel(ctx, options) {
 	const part = loaded(ctx, {
 		lines: 6, topics: ['changes', 'edges'], load,
 		draw: change => h('div.stack', changeProgress(change), endNote(change), waitsNote(change),
-			h('div.actions', inputs(ctx, change, trouble, again), options.link ? linkButton('Show the change', `/changes/${change.id}`, { icon: 'change' }) : null),
+			h('div.actions', inputs(ctx, change, trouble, again)),
 			changeSteps(change), options.below?.(change)),
 	});
 	/* Between events of the stream: a step may take long without one. */

@@ -47,8 +47,8 @@ function obtainedActs(ctx, state, after) {
 	const has_one = Boolean(enrollment.certificate);
 	return [
 		busy ? null : button(has_one ? 'Get another now' : 'Get certificate', { icon: has_one ? 'retry' : 'certificate', kind: has_one ? '' : 'primary', run: after(() => getCertificate(ctx, state)) }),
-		has_one && change ? button('Revoke…', { icon: 'stop', kind: 'danger', run: after(() => revokeCertificate(ctx, enrollment, state.resource.name)) }) : null,
-		button(enrollment.standby ? 'Keep no standby' : 'Keep a standby…', { icon: 'shield', run: after(() => setStandby(ctx, enrollment)) }),
+		button(enrollment.standby ? 'Keep no standby' : 'Keep a standby', { icon: 'shield', run: after(() => setStandby(ctx, enrollment)) }),
+		has_one && change ? button('Revoke', { icon: 'stop', kind: 'danger', run: after(() => revokeCertificate(ctx, enrollment, state.resource.name)) }) : null,
 	];
 }
 
@@ -70,7 +70,7 @@ function acts(ctx, state, refresh) {
 function renewal(enrollment) {
 	if (!enrollment?.certificate || !enrollment.next_at_s)
 		return null;
-	return h('p.small.quiet', 'Renewed by itself ', when(enrollment.next_at_s, 'relative'), enrollment.window_start_s ? ', as its CA wishes' : '', '. Nothing is left to do.');
+	return h('p.small.quiet', 'Renewed by itself ', when(enrollment.next_at_s, 'relative'), enrollment.window_start_s ? ', as its CA wishes' : '', '.');
 }
 
 /**

@@ -59,7 +59,7 @@ export async function sent(ctx) {
 			filters: [{ name: 'state', label: 'State', options: STATES }, ...filters],
 			tools: ctx.session.mayManage ? [button('Send a test mail', { icon: 'contact', run: () => testMail(ctx) })] : null,
 			columns: [
-				{ label: 'About', class: 'main', cell: notice => [h('a', { href: href(`/notices/${notice.id}`) }, notice.subject), h('span.under', eventTitle(notice.event), ' · ', objectLink(notice.object))] },
+				{ label: 'About', class: 'main sentence', cell: notice => [h('a', { href: href(`/notices/${notice.id}`) }, notice.subject), h('span.under', eventTitle(notice.event), ' · ', objectLink(notice.object))] },
 				{ label: 'To', cell: notice => recipientText(notice.recipient, names) },
 				{ label: 'State', cell: notice => [noticeBadge(notice), h('span.under', noticeNext(notice)), notice.problem && notice.state !== 'sent' ? h('span.under', sentence(notice.problem)) : null] },
 				accountColumn(ctx),

@@ -4,7 +4,7 @@
 // to the same scale, so that they can be compared. Asked again while one looks.
 
 import { button } from '../../lib/button.js';
-import { asTable, legend, lines } from '../../lib/chart.js';
+import { asTable, lines } from '../../lib/chart.js';
 import { h, mount, uniqueId } from '../../lib/dom.js';
 import { duration, microseconds, number, plural } from '../../lib/format.js';
 import { card, emptyState, errorState, skeleton } from '../../lib/layout.js';
@@ -13,7 +13,8 @@ import { badge } from '../../lib/status.js';
 
 const EVERY_MS = 10000;
 const FIRST = 6;
-const SERIES = [{ label: 'Signatures per second', colour: 1 }, { label: 'Time to sign, median', colour: 2 }, { label: '99 of 100 within', colour: 3 }];
+const SERIES = [{ label: 'Signatures per second', short: 'Per second', colour: 1 }, { label: 'Time to sign, median', short: 'Median time', colour: 2 },
+	{ label: '99 of 100 within', colour: 3 }];
 const WINDOWS = [[900, '15 min'], [3600, '1 h']];
 
 /** Of all edges. @param {Object} ctx the page's context */
@@ -62,7 +63,7 @@ function draw(view) {
 	const shown = view.all ? series : series.slice(0, FIRST);
 	const most = each => Math.max(0, ...shown.flatMap(one => one.points.map(each)));
 	const top = { rate: most(point => point.signatures / step_s), us: most(point => point.p99_us) };
-	return mount(view.body, h('div.stack', legend(SERIES), h('div.multiples', { class: view.only ? 'single' : '' }, shown.map(each => edgeOf(each, span, top, view.only))),
+	return mount(view.body, h('div.stack', h('div.multiples', { class: view.only ? 'single' : '' }, shown.map(each => edgeOf(each, span, top, view.only))),
 		series.length > FIRST ? button(view.all ? `Only the ${FIRST} busiest` : `Show all ${series.length}`, { run: () => { view.all = !view.all; draw(view); } }) : null));
 }
 
@@ -79,9 +80,9 @@ function edgeOf(series, span, top, only) {
 	return h('section.multiple', { 'aria-label': name },
 		h('div.head', only ? null : h('h3', edge ? h('a', { href: href(`/edges/${encodeURIComponent(edge)}`) }, edge) : name),
 			refusals ? badge('notice', plural(refusals, 'refusal')) : null),
-		h('div.reads', readOf('per second', rate(sum('signatures') / (span.to_s - span.from_s))),
-			readOf('median', signed.length ? microseconds(middle(signed.map(point => point.p50_us))) : '–'),
-			readOf('99 of 100 within', signed.length ? microseconds(middle(signed.map(point => point.p99_us))) : '–')),
+		h('div.reads', readOf(SERIES[0], rate(sum('signatures') / (span.to_s - span.from_s))),
+			readOf(SERIES[1], signed.length ? microseconds(middle(signed.map(point => point.p50_us))) : '–'),
+			readOf(SERIES[2], signed.length ? microseconds(middle(signed.map(point => point.p99_us))) : '–')),
 		lines({ ...common, label: `Signatures per second for ${name}`, height: only ? 132 : 84, area: true, top: top.rate, format: rate,
 			series: [{ ...SERIES[0], points: filled(points, span) }] }),
 		lines({ ...common, label: `Time to sign for ${name}: median, and what 99 of 100 stay within`, height: only ? 132 : 92, top: top.us, format: microseconds, series: [
@@ -91,8 +92,9 @@ function edgeOf(series, span, top, only) {
 			[time(point.at_s), rate(point.signatures / span.step_s), microseconds(point.p50_us), microseconds(point.p99_us), number(point.refusals)])));
 }
 
-function readOf(label, value) {
-	return h('div', h('span.value', value), h('span.label', label));
+/* What a colour is, and how much of it on the whole: the legend as well. */
+function readOf({ label, short, colour }, value) {
+	return h('div', h('span.label', h('span.swatch', { class: `series-${colour}` }), short || label), h('span.value', value));
 }
 
 function middle(values) {

@@ -1,130 +1,229 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Many certificates that end in one mail; see notice_digest.h.  Each is looked
- * at once more: what was cancelled or dealt with meanwhile is not listed.  One
- * alone reads as it was written when it was told.
+ * One mail of one notice or of many; see notice_digest.h.  Certificates that
+ * end are looked at once more: what was cancelled or dealt with meanwhile is
+ * not listed.  One alone reads as it was written when it was told.  A list that
+ * would be more than a mail may hold is halved until it fits, and the rest is
+ * left for the next one.  Read notice_digest_write.
  */
 
 #include "certd/notices/notice_digest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "certd/notices/notice_event.h"
 #include "certd/notices/notice_facts.h"
 #include "certd/notices/notice_stands.h"
 #include "certd/notices/notice_text.h"
+#include "certd/notices/notice_write.h"
 #include "certd/store.h"
+#include "mail/message.h"
 #include "proto/message.h"
 
-#define NAMED 3
+#define NAMED 2 /* host names, and resources, of each */
+/* The foot comes to it. */
+#define BODY_MAX (MAIL_BODY_MAX - 4096)
+#define DAY_S 86400
+
+/* ---- what is in it ---- */
+
+static struct status
+add_entry(struct db_tx *tx, struct notice_digest *digest, size_t i)
+{
+	struct notice_digest_entry *entry = &digest->entries[digest->n_entries];
+	struct store_certificate of;
+	struct status st = store_certificates_find(
+	    tx, notice_stands_id(digest->rows[i].object, "certificate"), &of);
+
+	if (failed(st))
+		return st;
+	*entry = (struct notice_digest_entry){ .row = i,
+		.id = digest->rows[i].id,
+		.certificate = of.id,
+		.end_s = of.not_after_s };
+	digest->n_entries++;
+	return st;
+}
 
 static struct status
 look_at(struct db_tx *tx, struct notice_digest *digest, size_t i)
 {
-	struct store_certificate of;
 	struct notice_row now;
 	struct status st = store_notices_load(tx, digest->rows[i].id, &now);
 
+	if (st.code == STATUS_NOT_FOUND) {
+		digest->why_not[i] = "it is not there any more";
+		return status_ok();
+	}
 	if (!failed(st) && now.state != NOTICE_QUEUED)
 		digest->why_not[i] = "it was cancelled before it was sent";
 	else if (!failed(st))
 		st =
 		    notice_stands(tx, &now, store_now_s(), &digest->why_not[i]);
-	if (failed(st) || digest->why_not[i] != NULL)
+	return failed(st) || digest->why_not[i] != NULL
+		   ? st
+		   : add_entry(tx, digest, i);
+}
+
+static int
+by_end(const void *a, const void *b)
+{
+	const struct notice_digest_entry *x = a, *y = b;
+
+	if (x->end_s != y->end_s)
+		return x->end_s < y->end_s ? -1 : 1;
+	if (x->certificate != y->certificate)
+		return x->certificate < y->certificate ? -1 : 1;
+	/* Of more notices of one the newest says how it is. */
+	return x->id > y->id ? -1 : x->id < y->id;
+}
+
+static void
+number_lines(struct notice_digest *digest)
+{
+	struct notice_digest_entry *at = digest->entries;
+
+	qsort(at, digest->n_entries, sizeof(*at), by_end);
+	digest->n_lines = digest->n_entries > 0;
+	for (size_t i = 1; i < digest->n_entries; i++) {
+		digest->n_lines += at[i].certificate != at[i - 1].certificate;
+		at[i].line = digest->n_lines - 1;
+	}
+}
+
+static void
+leave_half(struct notice_digest *digest)
+{
+	digest->n_lines = (digest->n_lines + 1) / 2;
+	while (digest->entries[digest->n_entries - 1].line >= digest->n_lines)
+		digest->n_entries--;
+}
+
+/* ---- one ---- */
+
+/* As it was written, or would have been: of one that was told when there were
+ * very many, no text was kept. */
+static struct status
+write_one(
+    struct db_tx *tx, const char *console_url, struct notice_digest *digest)
+{
+	const struct notice_row *row = &digest->rows[digest->entries[0].row];
+	scoped(notice_text_free) struct notice_text *text = NULL;
+	struct store_certificate of;
+	struct notice_expiry write = { &of, store_now_s() };
+	struct status st = store_notices_body(tx, row->id, &digest->body);
+
+	memcpy(digest->subject, row->subject, sizeof(digest->subject));
+	if (failed(st) || digest->body.text[0] != 0 ||
+	    !notice_event_is_joined(row->event))
 		return st;
-	digest->n_listed++;
-	st = store_certificates_find(
-	    tx, notice_stands_id(now.object, "certificate"), &of);
+	text = notice_text_new(console_url);
+	st = text == NULL ? message_no_memory()
+			  : store_certificates_find(
+				tx, digest->entries[0].certificate, &of);
 	if (!failed(st))
-		digest->end_s[i] = of.not_after_s;
+		st = notice_write_expiry(&write, tx, text);
+	if (failed(st))
+		return st;
+	notice_body_done(&digest->body);
+	return notice_text_end(text, row, &digest->body) ? st
+							 : message_no_memory();
+}
+
+/* ---- a list ---- */
+
+static struct status
+say_subject(struct db_tx *tx, struct notice_text *text,
+    const struct notice_digest *digest, int64_t now_s)
+{
+	const struct notice_digest_entry *last =
+	    &digest->entries[digest->n_entries - 1];
+	const int64_t days = (last->end_s - now_s + DAY_S - 1) / DAY_S;
+	struct store_certificate of;
+	struct notice_brief brief;
+	char first[NOTICE_TIME_MAX], within[32] = "a day";
+	struct status st =
+	    store_certificates_find(tx, digest->entries[0].certificate, &of);
+
+	if (!failed(st))
+		st = notice_facts_brief(tx, &of, 1, &brief);
+	if (failed(st))
+		return st;
+	notice_text_time(of.not_after_s, first);
+	if (days > 1)
+		snprintf(within, sizeof(within), "%" PRId64 " days", days);
+	if (digest->rows[0].event == NOTICE_EXPIRED)
+		notice_text_subject(text,
+		    "%zu certificates have expired, the first on %.10s (%s)",
+		    digest->n_lines, first, brief.first);
+	else
+		notice_text_subject(text,
+		    "%zu certificates expire within %s, the first on %.10s "
+		    "(%s)",
+		    digest->n_lines, within, first, brief.first);
 	return st;
 }
 
-/* The listed one that comes after that one; n: there is none. */
-static size_t
-next_of(const struct notice_digest *digest, size_t after)
-{
-	size_t found = digest->n;
-
-	for (size_t i = 0; i < digest->n; i++) {
-		const bool is_later =
-		    after == digest->n ||
-		    digest->end_s[i] > digest->end_s[after] ||
-		    (digest->end_s[i] == digest->end_s[after] && i > after);
-
-		if (digest->why_not[i] == NULL && is_later &&
-		    (found == digest->n ||
-			digest->end_s[i] < digest->end_s[found]))
-			found = i;
-	}
-	return found;
-}
-
 static struct status
-say_one(struct db_tx *tx, struct notice_text *text, const char *console_url,
-    const struct notice_row *row, char *ret_first)
+say_line(struct db_tx *tx, struct notice_text *text, int64_t certificate,
+    int64_t now_s)
 {
 	struct store_certificate of;
 	struct notice_brief brief;
-	char left[NOTICE_LEFT_MAX], end[NOTICE_TIME_MAX];
-	struct status st = store_certificates_find(
-	    tx, notice_stands_id(row->object, "certificate"), &of);
+	char end[NOTICE_TIME_MAX], left[NOTICE_LEFT_MAX], page[40],
+	    when[NOTICE_TIME_MAX + NOTICE_LEFT_MAX];
+	struct status st = store_certificates_find(tx, certificate, &of);
 
 	if (!failed(st))
 		st = notice_facts_brief(tx, &of, NAMED, &brief);
 	if (failed(st))
 		return st;
-	notice_facts_print_left(of.not_after_s, store_now_s(), left);
 	notice_text_time(of.not_after_s, end);
-	notice_text_fact(text, end,
-	    "%s, %s (%.200s); used by: %.200s; %s%s%" PRId64, of.name, left,
-	    brief.hostnames, brief.users,
-	    console_url[0] == 0 ? "number " : console_url,
-	    console_url[0] == 0 ? "" : "/console/certificates/", of.id);
-	if (ret_first[0] == 0)
-		snprintf(ret_first, HOSTNAME_MAX, "%s", brief.first);
+	notice_facts_print_left(of.not_after_s, now_s, left);
+	snprintf(when, sizeof(when), "%s, %s", end, left);
+	snprintf(page, sizeof(page), "certificates/%" PRId64, of.id);
+	notice_text_row(text, page,
+	    (const struct notice_text_cell[]){
+		{ "Certificate", of.name },
+		{ of.not_after_s > now_s ? "Expires" : "Expired", when },
+		{ "Host names", brief.hostnames },
+		{ "Used by", brief.users },
+		{ NULL, NULL },
+	    });
 	return st;
 }
 
 static struct status
-say_all(struct db_tx *tx, struct notice_text *text, const char *console_url,
-    struct notice_digest *digest, char *ret_first)
+say_list(struct db_tx *tx, struct notice_text *text,
+    const struct notice_digest *digest)
 {
-	struct status st = status_ok();
-	size_t i = next_of(digest, digest->n);
+	const bool is_over = digest->rows[0].event == NOTICE_EXPIRED;
+	const int64_t now_s = store_now_s();
+	struct status st = say_subject(tx, text, digest, now_s);
 
-	for (; i < digest->n && !failed(st); i = next_of(digest, i))
-		st =
-		    say_one(tx, text, console_url, &digest->rows[i], ret_first);
+	if (failed(st))
+		return st;
+	notice_text_say(
+	    text, is_over ? "Browsers warn of these certificates, and programs "
+			    "refuse them."
+			  : "These certificates do not renew by themselves.");
+	for (size_t i = 0; i < digest->n_entries && !failed(st); i++)
+		if (i == 0 ||
+		    digest->entries[i].line != digest->entries[i - 1].line)
+			st = say_line(
+			    tx, text, digest->entries[i].certificate, now_s);
+	notice_text_say(text,
+	    "What to do: get new certificates%s from the CAs that issued "
+	    "these, or from others; upload them; and put each in the place of "
+	    "its old one (Replace). Edges go over to them by themselves, "
+	    "without a break. Delete what is needed no more.",
+	    is_over ? " at once" : " for the same host names");
+	notice_text_link(text, "Open the certificates", "certificates");
 	return st;
-}
-
-static void
-say_subject(
-    struct notice_digest *digest, const char *first, struct notice_text *text)
-{
-	char day[NOTICE_TIME_MAX];
-	int64_t last_s = 0, now_s = store_now_s();
-	size_t i = next_of(digest, digest->n);
-	const char *s = digest->n_listed == 1 ? "" : "s";
-
-	notice_text_time(digest->end_s[i], day);
-	for (; i < digest->n; i = next_of(digest, i))
-		last_s = digest->end_s[i];
-	if (digest->rows[0].event == NOTICE_EXPIRED)
-		notice_text_subject(text,
-		    "%zu certificate%s expired, the first on %.10s (%s)",
-		    digest->n_listed, s, day, first);
-	else
-		notice_text_subject(text,
-		    "%zu certificate%s expire within %" PRId64
-		    " days, the first on %.10s (%s)",
-		    digest->n_listed, s, (last_s - now_s + 86399) / 86400, day,
-		    first);
-	snprintf(digest->subject, sizeof(digest->subject), "%s",
-	    notice_text_title(text));
 }
 
 static struct status
@@ -133,50 +232,48 @@ write_list(
 {
 	scoped(notice_text_free) struct notice_text *text =
 	    notice_text_new(console_url);
-	scoped(notice_text_free) struct notice_text *none = notice_text_new("");
-	char first[HOSTNAME_MAX] = "";
-	struct status st;
+	struct status st =
+	    text == NULL ? message_no_memory() : say_list(tx, text, digest);
 
-	if (text == NULL || none == NULL)
-		return message_no_memory();
-	/* The subject comes first and names what is found by the list. */
-	st = say_all(tx, none, "", digest, first);
 	if (failed(st))
 		return st;
-	say_subject(digest, first, text);
-	notice_text_say(text,
-	    "These do not renew by themselves. What to do: get new ones for "
-	    "the same host names, upload them, and put them in the place of "
-	    "these (Replace). Delete what is needed no more.");
-	first[0] = 0;
-	st = say_all(tx, text, console_url, digest, first);
-	if (failed(st))
-		return st;
+	notice_body_done(&digest->body);
+	snprintf(digest->subject, sizeof(digest->subject), "%s",
+	    notice_text_title(text));
 	return notice_text_end(text, &digest->rows[0], &digest->body)
 		   ? st
 		   : message_no_memory();
 }
+
+static bool
+is_too_much(const struct notice_body *body)
+{
+	return strlen(body->text) > BODY_MAX || strlen(body->html) > BODY_MAX;
+}
+
+/* ---- all of it ---- */
 
 STATUS
 notice_digest_write(
     struct db_tx *tx, const char *console_url, struct notice_digest *digest)
 {
 	struct status st = status_ok();
-	size_t one;
 
+	if (!notice_event_is_joined(digest->rows[0].event)) {
+		digest->n_entries = digest->n_lines = 1;
+		return write_one(tx, console_url, digest);
+	}
 	for (size_t i = 0; i < digest->n && !failed(st); i++)
 		st = look_at(tx, digest, i);
-	one = next_of(digest, digest->n);
-	if (failed(st) || one == digest->n)
+	if (failed(st))
 		return st;
-	if (digest->n_listed == 1) {
-		snprintf(digest->subject, sizeof(digest->subject), "%s",
-		    digest->rows[one].subject);
-		st =
-		    store_notices_body(tx, digest->rows[one].id, &digest->body);
-		if (failed(st) || digest->body.text[0] != 0)
+	number_lines(digest);
+	while (digest->n_lines > 1) {
+		st = write_list(tx, console_url, digest);
+		if (failed(st) || !is_too_much(&digest->body))
 			return st;
-		notice_body_done(&digest->body);
+		leave_half(digest);
 	}
-	return write_list(tx, console_url, digest);
+	notice_body_done(&digest->body);
+	return digest->n_lines == 0 ? st : write_one(tx, console_url, digest);
 }

@@ -24,26 +24,29 @@
 
 /* ---- words ---- */
 
-/* Appends one of a list, as far as it fits. */
-static void
+/* Appends one of a list; false: it does not fit, with room for how many more
+ * there are. */
+static bool
 add_word(char *to, size_t max, const char *word)
 {
 	size_t used = strlen(to);
 
-	if (used + strlen(word) + 24 < max)
-		snprintf(
-		    to + used, max - used, "%s%s", used == 0 ? "" : ", ", word);
+	if (used + strlen(word) + 24 >= max)
+		return false;
+	snprintf(to + used, max - used, "%s%s", used == 0 ? "" : ", ", word);
+	return true;
 }
 
 void
 notice_facts_print_names(
     const struct names *names, size_t most, char ret_text[NOTICE_NAMES_MAX])
 {
-	size_t used, shown = names->n < most ? names->n : most;
+	size_t used, shown = 0;
 
 	ret_text[0] = 0;
-	for (size_t i = 0; i < shown; i++)
-		add_word(ret_text, NOTICE_NAMES_MAX, names->at[i]);
+	while (shown < names->n && shown < most &&
+	       add_word(ret_text, NOTICE_NAMES_MAX, names->at[shown]))
+		shown++;
 	used = strlen(ret_text);
 	if (names->n > shown)
 		snprintf(ret_text + used, NOTICE_NAMES_MAX - used,
@@ -128,6 +131,8 @@ add_user(void *ctx, int64_t resource, const char *name)
 	struct resource_row row;
 	char word[RESOURCE_NAME_MAX + NETWORK_NAME_MAX + 24];
 
+	if (to->text == NULL && to->named == to->most)
+		return true;
 	to->st = store_resources_load(to->tx, resource, &row);
 	if (failed(to->st))
 		return false;
@@ -137,11 +142,10 @@ add_user(void *ctx, int64_t resource, const char *name)
 		notice_text_item(to->text, "resources", name);
 	if (to->named == to->most)
 		return true;
-	to->named++;
 	snprintf(word, sizeof(word), "%s (%s%s)", name,
 	    row.https ? "served by edge group " : "HTTPS is off",
 	    row.https ? row.edge_group : "");
-	add_word(to->names, sizeof(to->names), word);
+	to->named += add_word(to->names, sizeof(to->names), word);
 	return true;
 }
 

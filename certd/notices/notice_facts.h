@@ -25,7 +25,8 @@ STATUS notice_facts_certificate(struct notice_text *text, struct db_tx *tx,
 void notice_facts_print_names(
     const struct names *names, size_t most, char ret_text[NOTICE_NAMES_MAX]);
 
-/* The same in a line of a list. */
+/* What a list of many says of one; most: how many names, and users, are told.
+ */
 struct notice_brief {
 	char first[HOSTNAME_MAX]; /* a host name, else its own */
 	char hostnames[NOTICE_NAMES_MAX], users[NOTICE_NAMES_MAX];

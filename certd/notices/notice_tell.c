@@ -47,7 +47,7 @@ fill_row(struct db_tx *tx, const struct notice_occasion *occasion,
 
 /* *ret_is_new false: nothing is to be sent. */
 static struct status
-put_mail(struct db_tx *tx, struct notice_row *row,
+put_mail(struct db_tx *tx, int64_t gather_s, struct notice_row *row,
     const struct notice_body *body, bool *ret_is_new)
 {
 	char none[] = "";
@@ -57,7 +57,7 @@ put_mail(struct db_tx *tx, struct notice_row *row,
 	bool is_often = false, is_new = false;
 	struct status st = status_ok();
 
-	row->next_s = is_joined ? now_s + NOTICE_GATHER_S : 0;
+	row->next_s = is_joined ? now_s + gather_s : 0;
 	if (row->account != 0)
 		st = store_notices_is_often(tx, row, now_s - DAY_S, &is_often);
 	if (!failed(st))
@@ -74,7 +74,8 @@ put_mail(struct db_tx *tx, struct notice_row *row,
 /* A row for each; mails and webhooks have their own halves of what is written.
  */
 static struct status
-put_all(struct db_tx *tx, const struct told *told, struct notice_row *row,
+put_all(struct db_tx *tx, const struct notice_teller *teller,
+    const struct told *told, struct notice_row *row,
     const struct notice_body *body, size_t *ret_n)
 {
 	char none[] = "";
@@ -90,7 +91,7 @@ put_all(struct db_tx *tx, const struct told *told, struct notice_row *row,
 		memcpy(row->recipient, told->at[i].recipient,
 		    sizeof(row->recipient));
 		st = row->webhook == 0
-			 ? put_mail(tx, row, &mail, &is_new)
+			 ? put_mail(tx, teller->gather_s, row, &mail, &is_new)
 			 : store_notices_put(tx, row, &hook, &is_new);
 		*ret_n += is_new;
 	}
@@ -119,7 +120,7 @@ tell_them(struct db_tx *tx, struct notice_teller *teller,
 		return message_no_memory();
 	snprintf(
 	    row.subject, sizeof(row.subject), "%s", notice_text_title(text));
-	return put_all(tx, told, &row, &body, ret_n);
+	return put_all(tx, teller, told, &row, &body, ret_n);
 }
 
 STATUS

@@ -21,8 +21,6 @@
 #define NOTICE_OCCASION_MAX 64
 #define NOTICE_SUBJECT_MAX 200
 #define NOTICE_PROBLEM_MAX 301
-/* What may go out in one mail with others waits so long for them. */
-#define NOTICE_GATHER_S 10
 /* Given up when it was tried for so long. */
 #define NOTICE_PATIENCE_S (3 * INT64_C(86400))
 /* The longest that one rests between two attempts. */

@@ -494,105 +494,6 @@ two_senders_on_one_database_send_each_notice_once(void **state)
 	store_close(second);
 }
 
-/* ---- many in one mail ---- */
-
-/* Of a certificate that ends so many days from now; its id. */
-static int64_t
-queue_expiring(struct notices_desk *nd, int i, int days, const char *to)
-{
-	char name[32], host[64], sql[200];
-	int64_t certificate, id = notices_desk_queue(nd, to, 0);
-
-	snprintf(name, sizeof(name), "c%d", i);
-	snprintf(host, sizeof(host), "h%d.example.org", i);
-	certificate =
-	    notices_desk_certificate(nd, name, host, days * INT64_C(86400));
-	snprintf(sql, sizeof(sql),
-	    "UPDATE notice SET event = 1, object = 'certificate %lld'"
-	    " WHERE id = %lld",
-	    (long long)certificate, (long long)id);
-	notices_desk_run(nd, sql);
-	return id;
-}
-
-static void
-certificates_that_end_go_out_in_one_mail_the_soonest_first(void **state)
-{
-	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
-	const struct post_fake_sent *sent;
-	int64_t first = queue_expiring(nd, 1, 6, ADA);
-	char sql[120];
-
-	queue_expiring(nd, 2, 3, ADA);
-	queue_expiring(nd, 3, 5, ADA);
-	snprintf(sql, sizeof(sql),
-	    "UPDATE notice SET state = 4, next_s = NULL"
-	    " WHERE id = %lld",
-	    (long long)queue_expiring(nd, 4, 2, ADA));
-	notices_desk_run(nd, sql);
-	assert_int_equal(send_mails(sender), 1);
-	assert_int_equal(post_fake_count(), 1);
-	sent = post_fake_at(0);
-	assert_non_null(strstr(sent->subject, "3 certificates expire within 6 "
-					      "days, the first on "));
-	assert_non_null(strstr(sent->subject, "(h2.example.org)"));
-	assert_true(strstr(sent->text, "c2,") < strstr(sent->text, "c3,"));
-	assert_true(strstr(sent->text, "c3,") < strstr(sent->text, "c1,"));
-	assert_null(strstr(sent->text, "h4.example.org"));
-	assert_int_equal(
-	    notices_desk_number(
-		nd, "SELECT count(*) FROM notice WHERE state = 2 AND mail > 0"),
-	    3);
-	assert_int_equal(load(nd, first).attempts, 1);
-	notice_sender_free(sender);
-}
-
-static void
-a_bounce_ends_all_that_were_in_the_mail_and_no_other_recipients(void **state)
-{
-	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
-
-	for (int i = 0; i < 205; i++)
-		queue_expiring(nd, i, 5, ADA);
-	queue_expiring(nd, 300, 5, EVE);
-	post_fake_set(ADA, POST_PERMANENT, "550 no such mailbox");
-	assert_int_equal(send_mails(sender), 3);
-	assert_int_equal(post_fake_count_to(ADA), 2);
-	assert_int_equal(notices_desk_number(
-			     nd, "SELECT count(*) FROM notice WHERE state = 3"),
-	    205);
-	assert_int_equal(notices_desk_number(
-			     nd, "SELECT count(*) FROM notice WHERE state = 2"),
-	    1);
-	notice_sender_free(sender);
-}
-
-static void
-five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
-{
-	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
-
-	notices_desk_run(nd,
-	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-	    " WHERE i < 500) INSERT INTO notice (id, mail, account, event,"
-	    " object, occasion, recipient, subject, text, html, state,"
-	    " created_s, sent_s, give_up_s) SELECT 90000 + i, 90000 + i, a.id,"
-	    " 1, 'certificate x' || i, '14 days', 'ada@acme.example', 's', 't',"
-	    " '', 2, unixepoch(), unixepoch(), 0"
-	    " FROM n, account a WHERE a.name = 'acme'");
-	queue_expiring(nd, 1, 5, ADA);
-	queue_expiring(nd, 2, 5, ADA);
-	send_mails(sender);
-	assert_int_equal(post_fake_count(), 0);
-	assert_int_equal(notices_desk_number(
-			     nd, "SELECT count(*) FROM notice WHERE state = 4"),
-	    2);
-	notice_sender_free(sender);
-}
-
 /* ---- webhooks ---- */
 
 static void
@@ -778,9 +679,6 @@ main(void)
 		T(what_one_has_claimed_another_leaves_alone_until_the_claim_ends),
 		T(a_claim_of_a_clock_that_was_ahead_holds_up_nothing),
 		T(two_senders_on_one_database_send_each_notice_once),
-		T(certificates_that_end_go_out_in_one_mail_the_soonest_first),
-		T(a_bounce_ends_all_that_were_in_the_mail_and_no_other_recipients),
-		T(five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled),
 		T(a_webhook_is_told_in_order_with_its_own_secret),
 		T(a_webhook_that_fails_rests_with_all_that_waits_for_it),
 		T(a_receiver_that_wants_no_more_is_switched_off),

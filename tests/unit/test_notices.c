@@ -526,6 +526,34 @@ past_so_many_a_day_what_is_joined_keeps_no_text_of_its_own(void **state)
 }
 
 static void
+what_is_sent_is_found_by_when_it_is_due_and_for_whom(void **state)
+{
+	struct notices_desk *nd = *state;
+	const int64_t now_s = store_now_s();
+	struct notice_row row, with[4];
+	struct db_tx *tx = notices_desk_write(nd);
+	bool is = false, is_due = false;
+	size_t n = 9;
+
+	explains = true;
+	OK(store_notices_is_due(tx, true, now_s, &is_due));
+	assert_int_equal(
+	    store_notices_claim_mail(tx, now_s, now_s + 600, 0, &row).code,
+	    STATUS_NOT_FOUND);
+	row = (struct notice_row){ .account = nd->desk->acme,
+		.event = NOTICE_EXPIRING,
+		.recipient = "ada@acme.example" };
+	OK(store_notices_claim_with(tx, &row, now_s, 4, with, &n));
+	OK(store_notices_is_often(tx, &row, now_s, &is));
+	OK(store_notices_is_flood(tx, &row, now_s, &is));
+	OK(store_notices_save(tx, &row));
+	explains = false;
+	assert_int_equal(n, 0);
+	assert_false(is || is_due);
+	notices_desk_commit(nd, tx, status_ok());
+}
+
+static void
 what_waits_is_cancelled_once_the_successor_is_proven(void **state)
 {
 	struct notices_desk *nd = *state;
@@ -1018,6 +1046,7 @@ main(void)
 		T(one_that_nobody_uses_is_quiet_when_another_for_its_names_ends_later),
 		T(what_a_clock_that_was_ahead_put_off_is_due_again),
 		T(past_so_many_a_day_what_is_joined_keeps_no_text_of_its_own),
+		T(what_is_sent_is_found_by_when_it_is_due_and_for_whom),
 		T(what_waits_is_cancelled_once_the_successor_is_proven),
 		T(one_that_was_deleted_or_has_expired_is_not_told_as_expiring),
 		cmocka_unit_test(

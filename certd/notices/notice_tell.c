@@ -4,9 +4,9 @@
  * From an occasion to rows; see notice_tell.h.  Whom it concerns is asked
  * first, so that nothing is read and written out for nobody.  Mails have no
  * payload, and webhooks nothing else.  Mails that may go out together wait a
- * moment for others.  An account that has told an address very often within a
- * day has what follows put down: of events that are joined it is told as a line
- * of a list, of others it is not sent.
+ * moment for others.  When an account has told an address very often within a
+ * day, no text is kept of those that follow, which are lines of lists then; of
+ * events that are never joined they are put down and not sent.
  */
 
 #include "certd/notices/notice_tell.h"

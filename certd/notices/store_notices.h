@@ -131,7 +131,7 @@ STATUS store_notices_claim_webhook(struct db_tx *tx,
 
 /* How it went: state, next_s, sent_s, attempts, mail and problem, while the
  * claim is as the row has it; else another one has it, and that one's word
- * counts. */
+ * counts.  What was cancelled meanwhile stays so, unless it was sent. */
 STATUS store_notices_save(struct db_tx *tx, const struct notice_row *row);
 /* Queued anew, due now, for as long as a new one. */
 STATUS store_notices_again(struct db_tx *tx, int64_t id, int64_t now_s);

@@ -283,7 +283,8 @@ store_notices_save(struct db_tx *tx, const struct notice_row *row)
 	    "UPDATE notice SET state = ?3, next_s = ?4, sent_s = ?5,"
 	    " attempts = ?6, problem = ?7, claimed_until_s = 0,"
 	    " html = CASE WHEN ?3 = ?8 THEN '' ELSE html END, mail = ?9"
-	    " WHERE id = ?1 AND claimed_until_s = ?2",
+	    " WHERE id = ?1 AND claimed_until_s = ?2"
+	    " AND (next_s IS NOT NULL OR ?3 = ?8)",
 	    DB_VALUES(db_int(row->id), db_int(row->claimed_until_s),
 		db_int(row->state), db_ref(row->next_s), db_int(row->sent_s),
 		db_int(row->attempts), db_text(row->problem),

@@ -427,6 +427,28 @@ what_one_claimed_who_was_killed_is_sent_once_the_claim_has_ended(void **state)
 }
 
 static void
+what_was_cancelled_on_its_way_stays_so_unless_it_was_sent(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_row row;
+	struct db_tx *tx;
+	int64_t id = queue(nd, 1, 5, ADA);
+
+	OK(store_read(nd->desk->store, &tx));
+	OK(store_notices_load(tx, id, &row));
+	db_end(tx);
+	set(nd, "state = 4, next_s = NULL", id);
+	tx = notices_desk_write(nd);
+	notices_desk_commit(nd, tx, store_notices_save(tx, &row));
+	assert_int_equal(notices_desk_number(nd, CANCELLED), 1);
+	row.state = NOTICE_SENT;
+	row.next_s = 0;
+	tx = notices_desk_write(nd);
+	notices_desk_commit(nd, tx, store_notices_save(tx, &row));
+	assert_int_equal(notices_desk_number(nd, SENT), 1);
+}
+
+static void
 five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
 {
 	struct notices_desk *nd = *state;
@@ -472,6 +494,7 @@ main(void)
 		T(a_bounce_ends_all_that_were_in_the_mail_and_no_other_recipients),
 		T(what_could_not_be_sent_is_tried_again_together_by_the_same_name),
 		T(what_one_claimed_who_was_killed_is_sent_once_the_claim_has_ended),
+		T(what_was_cancelled_on_its_way_stays_so_unless_it_was_sent),
 		T(five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled),
 	};
 

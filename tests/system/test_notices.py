@@ -117,6 +117,13 @@ def looked(bed):
         bed, "SELECT value FROM meta WHERE name = 'notices.expiry'")) >= then_s, 90)
 
 
+def heard(bed):
+    """Until all that happened was looked at for something to tell."""
+    wait_for("the history was looked at", lambda: int(one(
+        bed, "SELECT value FROM meta WHERE name = 'notices.event'")) >= int(one(
+            bed, "SELECT max(id) FROM event")))
+
+
 # ---- certificates that do not renew ----
 
 class NoticesBed(AcmeBed):
@@ -258,6 +265,7 @@ def test_thirty_that_end_are_one_mail_to_each_and_a_bounce_ends_its_own(bed):
     for i in range(30):
         host = f"bulk{i}.example.org"
         many[host] = bed.upload(host, 20)
+    heard(bed)
     smtpd.clear()
     smtpd.replies[EVE] = "550 5.1.1 no such user"
     bed.go(bed.ahead_s + 6.5 * DAY)

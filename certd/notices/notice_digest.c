@@ -188,7 +188,7 @@ say_line(struct db_tx *tx, struct notice_text *text, int64_t certificate,
 	snprintf(page, sizeof(page), "certificates/%" PRId64, of.id);
 	notice_text_row(text, page,
 	    (const struct notice_text_cell[]){
-		{ "Certificate", of.name },
+		{ "Name", of.name },
 		{ of.not_after_s > now_s ? "Expires" : "Expired", when },
 		{ "Host names", brief.hostnames },
 		{ "Used by", brief.users },

@@ -41,7 +41,8 @@
 /* Short, for it is there many times: some cut off what is over 100 kB. */
 #define LIST                                                                   \
 	"<table cellpadding=\"6\" style=\"border-collapse:collapse;"           \
-	"margin:0 0 16px;font-size:15px\">\n"
+	"margin:0 0 16px;font-size:15px;overflow-wrap:anywhere\">\n"           \
+	"<tr align=\"left\" valign=\"top\" style=\"white-space:nowrap\">"
 #define CODE                                                                   \
 	"<pre style=\"font-family:ui-monospace,Menlo,Consolas,monospace;"      \
 	"font-size:14px;white-space:pre-wrap;word-break:break-all;margin:0 0 " \
@@ -183,7 +184,7 @@ notice_text_fact(
 static void
 put_head(struct notice_text *text, const struct notice_text_cell *cells)
 {
-	fputs(LIST "<tr align=\"left\" valign=\"top\">", text->to_html);
+	fputs(LIST, text->to_html);
 	for (; cells->head != NULL; cells++) {
 		fputs("<th scope=\"col\">", text->to_html);
 		html_put(cells->head, text->to_html);

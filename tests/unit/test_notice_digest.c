@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -91,6 +92,17 @@ set(struct notices_desk *nd, const char *what, int64_t id)
 	snprintf(sql, sizeof(sql), "UPDATE notice SET %s WHERE id = %lld", what,
 	    (long long)id);
 	notices_desk_run(nd, sql);
+}
+
+/* Of the list. */
+static size_t
+lines_of(const char *text)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, "    Expires: ")) != NULL; text++)
+		n++;
+	return n;
 }
 
 /* ---- what it says ---- */
@@ -341,9 +353,7 @@ a_list_too_long_for_a_mail_goes_on_in_the_next(void **state)
 
 		assert_true(strlen(sent->text) < MAIL_BODY_MAX);
 		assert_true(strlen(sent->html) < MAIL_BODY_MAX);
-		for (const char *at = strstr(sent->text, "    Expires: ");
-		     at != NULL; at = strstr(at + 1, "    Expires: "))
-			n_lines++;
+		n_lines += lines_of(sent->text);
 	}
 	assert_int_equal(n_lines, NOTICE_DIGEST_MAX);
 	assert_int_equal(
@@ -427,6 +437,36 @@ what_one_claimed_who_was_killed_is_sent_once_the_claim_has_ended(void **state)
 }
 
 static void
+two_senders_on_one_database_list_each_certificate_once(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct store_config config = { .state_dir = nd->desk->folder };
+	struct notice_sender *senders[2];
+	struct store *first = nd->desk->store, *second = NULL;
+	size_t n_lines = 0;
+
+	OK(store_open(&config, &second));
+	for (int i = 0; i < 205; i++)
+		queue(nd, i, 5, ADA);
+	senders[0] = new_sender(nd, 0);
+	nd->desk->store = second;
+	senders[1] = new_sender(nd, 0);
+	nd->desk->store = first;
+	OK(notice_sender_start(senders[0]));
+	OK(notice_sender_start(senders[1]));
+	for (int i = 0; i < 3000 && notices_desk_number(nd, SENT) < 205; i++)
+		usleep(10000);
+	notice_sender_free(senders[0]);
+	notice_sender_free(senders[1]);
+	store_close(second);
+	assert_int_equal(notices_desk_number(nd, SENT), 205);
+	assert_int_equal(post_fake_count(), 2);
+	for (size_t i = 0; i < 2; i++)
+		n_lines += lines_of(post_fake_at(i)->text);
+	assert_int_equal(n_lines, 205);
+}
+
+static void
 what_was_cancelled_on_its_way_stays_so_unless_it_was_sent(void **state)
 {
 	struct notices_desk *nd = *state;
@@ -494,6 +534,7 @@ main(void)
 		T(a_bounce_ends_all_that_were_in_the_mail_and_no_other_recipients),
 		T(what_could_not_be_sent_is_tried_again_together_by_the_same_name),
 		T(what_one_claimed_who_was_killed_is_sent_once_the_claim_has_ended),
+		T(two_senders_on_one_database_list_each_certificate_once),
 		T(what_was_cancelled_on_its_way_stays_so_unless_it_was_sent),
 		T(five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled),
 	};

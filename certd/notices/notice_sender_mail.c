@@ -242,6 +242,20 @@ make_letter(const struct notice_sender *sender, const struct notice_digest *to,
 		   : st;
 }
 
+/* When the last of them was told. */
+static int64_t
+date_s(const struct notice_digest *to)
+{
+	int64_t newest_s = 0;
+
+	for (size_t i = 0; i < to->n_entries; i++) {
+		int64_t at_s = to->rows[to->entries[i].row].created_s;
+
+		newest_s = at_s > newest_s ? at_s : newest_s;
+	}
+	return newest_s;
+}
+
 static struct status
 send(struct notice_sender *sender, const struct notice_digest *to,
     struct notice_post_result *ret_result)
@@ -256,7 +270,7 @@ send(struct notice_sender *sender, const struct notice_digest *to,
 			.subject = to->subject,
 			.text = letter.text,
 			.html = letter.html,
-			.date_s = row->created_s,
+			.date_s = date_s(to),
 			.id = letter.id,
 			.thread = letter.thread,
 			.unsubscribe_url =

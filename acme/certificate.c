@@ -63,7 +63,7 @@ fetch(struct acme *acme, const struct acme_account *account, const char *url,
 	return st;
 }
 
-/* NULL in *ret_pem: none of them leads there. */
+/* NULL in *ret_pem: none of them leads there, or one that may does not come. */
 static struct status
 look_for(struct acme *acme, const struct acme_account *account,
     const struct found *first, const char *preferred, char **ret_pem,
@@ -79,11 +79,10 @@ look_for(struct acme *acme, const struct acme_account *account,
 		struct status st =
 		    fetch(acme, account, first->alternates[i], other, &problem);
 
-		/* One that is none, or elsewhere, is passed over; what may pass
-		 * is waited for. */
+		/* One that is none, or elsewhere, is passed over. */
 		if (failed(st) && problem.is_temporary) {
 			*ret_problem = problem;
-			return st;
+			return status_ok();
 		}
 		if (failed(st))
 			continue;

@@ -230,7 +230,8 @@ STATUS acme_order_finalize(struct acme *acme,
  * asked for is the caller's to see.  With preferred not empty, of the
  * alternates, each of which is a request, the first whose topmost certificate's
  * issuer has that common name, else the CA's default and *ret_is_preferred =
- * false.  An alternate that is none is passed over.
+ * false.  An alternate that is none is passed over; for one that may come later
+ * the default is returned, and *ret_problem says what keeps it.
  */
 STATUS acme_certificate_get(struct acme *acme,
     const struct acme_account *account, const char *url, const char *preferred,

@@ -169,6 +169,31 @@ check_terms(
 	return status_ok();
 }
 
+/*
+ * One whose making was not heard the end of may be there, and some CAs take an
+ * external account once: they would refuse what they have granted.
+ */
+static struct status
+look_for_account(struct authority_draft *draft,
+    const struct acme_signer *signer, bool *ret_is_settled)
+{
+	const struct acme_registration existing = { .only_existing = true };
+	struct acme_problem problem = { .retry_after_ms = -1 };
+	struct status st = status_ok();
+
+	*ret_is_settled = false;
+	if (!draft->was_there || draft->of->is->eab_kid[0] == 0)
+		return st;
+	st = acme_account_new(
+	    draft->of->acme, signer, &existing, draft->row.url, &problem);
+	if (failed(st) && !problem.is_temporary)
+		return status_ok();
+	*ret_is_settled = true;
+	if (failed(st))
+		*draft->problem = problem;
+	return st;
+}
+
 static struct status
 ask_for_account(struct authority_draft *draft)
 {
@@ -182,7 +207,11 @@ ask_for_account(struct authority_draft *draft)
 		    draft->of->all->files, draft->of->index),
 	};
 	const struct acme_signer signer = authority_key_signer(&draft->key);
+	bool is_settled;
+	struct status st = look_for_account(draft, &signer, &is_settled);
 
+	if (is_settled)
+		return st;
 	return acme_account_new(draft->of->acme, &signer, &registration,
 	    draft->row.url, draft->problem);
 }

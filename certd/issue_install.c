@@ -381,6 +381,10 @@ install_all(struct installing *installing)
 
 /* ---- fetching it ---- */
 
+/* How often a preferred chain that does not come is asked for again: some eight
+ * seconds.  A certificate with another chain is better than none. */
+#define ALTERNATE_TRIES 4
+
 static struct pace
 fetch(struct issue *issue)
 {
@@ -398,11 +402,19 @@ fetch(struct issue *issue)
 	st = acme_certificate_get(issue->session.acme, &issue->session.account,
 	    issue->row.certificate_url, preferred, &issue->chain, &is_preferred,
 	    &problem);
+	if (!failed(st) && problem.type != ACME_PROBLEM_NONE &&
+	    issue->row.attempts < ALTERNATE_TRIES) {
+		free(issue->chain);
+		issue->chain = NULL;
+		st = status_fail(STATUS_UNAVAILABLE, "a chain does not come");
+	}
 	if (!issue_ask_went(issue, st, &problem, &pace))
 		return pace;
 	if (preferred[0] != 0 && !is_preferred)
 		issue_note(issue,
-		    "The CA has no chain to %s; its own choice is served.",
+		    "The CA %s chain to %s; its own choice is served.",
+		    problem.type == ACME_PROBLEM_NONE ? "has no"
+						      : "does not give its",
 		    preferred);
 	return pace_on();
 }

@@ -484,6 +484,14 @@ acme_certificate_get(struct acme *acme, const struct acme_account *account,
 	if (failed(st))
 		return st;
 	*ret_is_preferred = preferred == NULL || preferred[0] == 0;
+	if (!*ret_is_preferred && acme->script.keeps_alternates)
+		*ret_problem = (struct acme_problem){
+			.type = ACME_PROBLEM_SERVER_INTERNAL,
+			.is_temporary = true,
+			.http_status = 500,
+			.retry_after_ms = 1,
+			.why = "no alternate chain just now",
+		};
 	*ret_chain_pem =
 	    strdup(acme->script.not_acme ? "<html>sorry</html>"
 					 : find_order(acme, url)->pem);

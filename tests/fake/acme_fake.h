@@ -47,6 +47,8 @@ struct acme_fake_script {
 	/* Its limits let every other question pass, and have the one between
 	 * wait a moment. */
 	bool is_limited;
+	/* Chains to other roots do not come. */
+	bool keeps_alternates;
 	struct acme_renewal_info info; /* window_end_s 0: no such information */
 };
 void acme_fake_script(struct acme *acme, const struct acme_fake_script *script);

@@ -455,6 +455,29 @@ an_alternate_chain_elsewhere_is_not_fetched(void **state)
 	free(pem);
 }
 
+/* Nor is one that does not come: who asked may wait for it, or not. */
+static void
+an_alternate_chain_that_may_come_later_is_told_of(void **state)
+{
+	bool is_preferred = true;
+	char *pem = NULL;
+
+	(void)state;
+	fault("{\"fault\": \"header\", \"on\": \"certificate\", \"header\": "
+	      "\"Link\", \"value\": \"<%s>;rel=\\\"alternate\\\"\"}",
+	    bed.certificate);
+	fault("{\"fault\": \"status\", \"on\": \"certificate\", "
+	      "\"status\": 503}");
+	problem = (struct acme_problem){ .type = ACME_PROBLEM_NONE };
+	OK(acme_certificate_get(bed.acme, &bed.account, bed.certificate,
+	    "another", &pem, &is_preferred, &problem));
+	assert_false(is_preferred);
+	assert_non_null(pem);
+	assert_true(problem.is_temporary);
+	assert_int_equal(problem.http_status, 503);
+	free(pem);
+}
+
 static void
 a_server_that_is_not_trusted_gets_nothing(void **state)
 {
@@ -766,6 +789,7 @@ main(void)
 		TEST(urls_that_lead_elsewhere_are_refused),
 		TEST(an_account_whose_url_leads_elsewhere_is_refused),
 		TEST(an_alternate_chain_elsewhere_is_not_fetched),
+		TEST(an_alternate_chain_that_may_come_later_is_told_of),
 		TEST(a_server_that_is_not_trusted_gets_nothing),
 		TEST(an_order_of_other_names_is_refused),
 		TEST(an_invalid_order_says_why),

@@ -267,6 +267,11 @@ acme_account_new(struct acme *acme, const struct acme_signer *signer,
 		return say(ret_problem, ACME_PROBLEM_ACCOUNT_DOES_NOT_EXIST,
 		    "no account has that key");
 	}
+	if (i < ca->n && registration->eab_kid != NULL) {
+		pthread_mutex_unlock(&ca_mutex);
+		return say(ret_problem, ACME_PROBLEM_UNAUTHORIZED,
+		    "that external account has been used");
+	}
 	if (i == ca->n) {
 		assert_true(!ca->has_terms || registration->terms_agreed);
 		assert_true(ca->n < ACCOUNTS);
@@ -701,24 +706,61 @@ terms_that_nobody_agreed_to_are_told_and_nothing_is_registered(void **state)
 }
 
 static void
-an_external_account_is_asked_for_and_used(void **state)
+configure_external(struct desk *desk)
 {
-	struct desk *desk = *state;
-	struct authority_session session;
 	char lines[256];
 
 	cas[0].wants_external = true;
-	assert_int_equal(
-	    enter("one", &session).code, STATUS_FAILED_PRECONDITION);
-	assert_non_null(strstr(problem.why, "eab_kid"));
 	write_file(desk, "mac", "c2l4dGVlbi1vY3RldHMtLWFuZC1tb3Jl_-8\n", 0600);
 	snprintf(lines, sizeof(lines),
 	    "      eab_kid: kid-1\n      eab_key_file: %s/mac\n", desk->folder);
 	configure(desk, lines);
 	restart(desk);
+}
+
+static void
+an_external_account_is_asked_for_and_used(void **state)
+{
+	struct desk *desk = *state;
+	struct authority_session session;
+
+	cas[0].wants_external = true;
+	assert_int_equal(
+	    enter("one", &session).code, STATUS_FAILED_PRECONDITION);
+	assert_non_null(strstr(problem.why, "eab_kid"));
+	configure_external(desk);
 	enter_and_leave("one");
 	assert_string_equal(
 	    cas[0].eab, "kid-1:sixteen-octets--and-more\xff\xef");
+}
+
+/* By a CA that takes it once. */
+static void
+killed_at_any_call_an_external_account_is_used_once(void **state)
+{
+	struct authority_session session;
+	struct desk *desk;
+	bool was_cut = true;
+
+	for (unsigned n = 1; was_cut; n++)
+		for (int lost = 0; lost < 2; lost++) {
+			tear_down(state);
+			assert_int_equal(set_up(state), 0);
+			desk = *state;
+			configure_external(desk);
+			n_calls = 0;
+			cut_at = n;
+			cut_loses_answer = lost != 0;
+			was_cut = failed(enter("one", &session));
+			if (!was_cut)
+				authorities_leave(&session);
+			was_cut |= n_calls >= n;
+			cut_at = 0;
+			restart(desk);
+			enter_and_leave("one");
+			assert_one_of_all(desk);
+			assert_int_equal(cas[0].n_new, 1);
+		}
 }
 
 static void
@@ -1397,6 +1439,7 @@ main(int argc, char **argv)
 		TEST(
 		    terms_that_nobody_agreed_to_are_told_and_nothing_is_registered),
 		TEST(an_external_account_is_asked_for_and_used),
+		TEST(killed_at_any_call_an_external_account_is_used_once),
 		TEST(files_that_cannot_be_used_stop_the_start_and_are_named),
 		TEST(roots_are_read_before_and_needed_no_more),
 		TEST(those_who_come_at_once_make_one_account),

@@ -293,6 +293,25 @@ a_page_in_place_of_an_answer_is_no_reason_to_give_up(void **state)
 	    CHANGE_DONE);
 }
 
+static void
+a_preferred_chain_that_never_comes_does_not_cost_the_certificate(void **state)
+{
+	struct desk *desk = *state;
+	int64_t enrollment =
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL });
+
+	acme_fake_script(first(desk),
+	    &(struct acme_fake_script){ .keeps_alternates = true });
+	desk_run(desk, "UPDATE enrollment SET preferred_chain = 'A Root'");
+	desk_start(desk);
+	assert_int_equal(
+	    issue_one(desk, enrollment, CHANGE_KIND_ISSUE).state, CHANGE_DONE);
+	expect_number(desk,
+	    "SELECT count(*) FROM change_event WHERE"
+	    " text LIKE '%does not give its chain to A Root%'",
+	    1);
+}
+
 /* Time for another CA to take its place (see authorities). */
 static void
 new_terms_of_a_ca_do_not_end_it_at_once(void **state)
@@ -440,6 +459,8 @@ main(void)
 		TEST(
 		    a_replacement_of_what_another_account_has_is_ordered_without_it),
 		TEST(a_page_in_place_of_an_answer_is_no_reason_to_give_up),
+		TEST(
+		    a_preferred_chain_that_never_comes_does_not_cost_the_certificate),
 		TEST(new_terms_of_a_ca_do_not_end_it_at_once),
 		TEST(a_keyd_that_is_away_is_waited_for),
 		TEST(a_failed_renewal_leaves_the_old_certificate_serving),

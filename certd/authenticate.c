@@ -141,7 +141,9 @@ caller_of(const struct store_holder *holder)
 		       : roles_meet(holder->role, holder->user_role);
 	struct caller caller = { .is = roles_allow(role),
 		.account = holder->account,
-		.scopes = roles_scopes_whole(holder->scopes) };
+		.scopes = roles_scopes_whole(holder->scopes),
+		.user = holder->user,
+		.token = holder->token };
 
 	snprintf(caller.actor, sizeof(caller.actor), "token %s (%s)",
 	    holder->token_name, holder->account_name);
@@ -166,5 +168,20 @@ authenticate_bearer(
 	if (holder.last_used_s / 60 != now_s / 60)
 		token_uses_note(store_token_uses(store), holder.token, now_s);
 	*ret_caller = caller_of(&holder);
+	return st;
+}
+
+STATUS
+authenticate_token(struct db_tx *tx, int64_t token, struct caller *ret_caller)
+{
+	struct store_holder holder;
+	struct status st = store_tokens_holder_of(tx, token, &holder);
+
+	if (st.code == STATUS_NOT_FOUND)
+		return unknown();
+	if (!failed(st))
+		st = check_in_force(&holder, store_now_s());
+	if (!failed(st))
+		*ret_caller = caller_of(&holder);
 	return st;
 }

@@ -27,5 +27,11 @@ STATUS authenticate_new_secret(char ret_secret[AUTHENTICATE_SECRET_MAX],
  */
 STATUS authenticate_bearer(
     struct store *store, const char *authorization, struct caller *ret_caller);
+/*
+ * Who would call by this token (its id) now.  For what was done by it and takes
+ * effect later: it does not count as used.  UNAUTHENTICATED: nobody any more.
+ */
+STATUS authenticate_token(
+    struct db_tx *tx, int64_t token, struct caller *ret_caller);
 
 #endif

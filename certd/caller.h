@@ -53,6 +53,10 @@ struct caller {
 	unsigned is;     /* exactly one of ALLOW_... */
 	int64_t account; /* 0: all accounts */
 	unsigned scopes; /* of a token; 0: all */
+	int64_t user;    /* who logged in, or whose token it is; 0: nobody */
+	int64_t token;   /* 0: it came by none */
+	/* When the certificate ends that it came by; 0: it came by none. */
+	int64_t not_after_s;
 	/* For history and idempotency: "operator/admin", "token ci (acme)". */
 	char actor[ACTOR_MAX];
 };

@@ -342,6 +342,8 @@ open_rest(struct certd *certd)
 		.tls = MODES[certd->config->rest.tls],
 		.certificate = certd->config->rest.certificate,
 		.key = certd->config->rest.key,
+		.trusted_proxies = &certd->config->rest.trusted_proxies,
+		.proxy_header = certd->config->rest.proxy_header,
 		.custody = certd->custody,
 		.api = certd->api,
 		.store = certd->store,

@@ -7,6 +7,7 @@
 
 #include "certd/config.h"
 #include "certd/config_int.h"
+#include "certd/forwarded.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -16,6 +17,9 @@ static const char *const LEVELS[] = { "debug", "info", "warn", "error", NULL };
 static const char *const FORMATS[] = { "logfmt", "json", NULL };
 static const char *const SANDBOXES[] = { "enforce", "off", NULL };
 static const char *const TLS[] = { "identity", "files", "off", NULL };
+/* As enum forwarded_header. */
+static const char *const PROXY_HEADERS[] = { "x-forwarded-for", "forwarded",
+	NULL };
 
 #define AT(member) offsetof(struct config, member)
 #define NETWORK_AT(member) offsetof(struct config_network, member)
@@ -47,6 +51,18 @@ static const struct conf_field REST[] = {
 	    .default_text = "\"\"",
 	    .max = 1023,
 	    .help = "PEM file of its private key, of mode 0600." },
+	{ .key = "trusted_proxies",
+	    .type = CONF_STRINGS,
+	    .offset = AT(rest.trusted_proxies) - AT(rest),
+	    .max = FORWARDED_TRUST_MAX,
+	    .help = "Addresses and networks of reverse proxies that are "
+		    "believed whom they bring; none: nobody is." },
+	{ .key = "proxy_header",
+	    .type = CONF_CHOICE,
+	    .offset = AT(rest.proxy_header) - AT(rest),
+	    .default_text = "x-forwarded-for",
+	    .choices = PROXY_HEADERS,
+	    .help = "What they say it in; the other one is never read." },
 	{ .key = NULL },
 };
 

@@ -116,6 +116,8 @@ struct config {
 		char *listen; /* "": no REST */
 		int tls;      /* enum config_tls */
 		char *certificate, *key;
+		struct conf_strings trusted_proxies;
+		int proxy_header; /* enum forwarded_header */
 	} rest;
 	char *zone;                /* "": none */
 	struct conf_maps networks; /* of struct config_network */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "certd/config_int.h"
+#include "certd/forwarded.h"
 
 #define LOWER_NUMBER "abcdefghijklmnopqrstuvwxyz0123456789"
 #define GROUP_MAX 63
@@ -55,6 +56,17 @@ wrong_addresses(const struct config *config)
 	return NULL;
 }
 
+static bool
+are_proxies(const struct conf_strings *from)
+{
+	struct forwarded_trust trust = { .n = 0 };
+
+	for (size_t i = 0; i < from->len; i++)
+		if (!forwarded_trust_add(&trust, from->at[i]))
+			return false;
+	return true;
+}
+
 static const char *
 wrong_rest(const struct config *config)
 {
@@ -78,6 +90,10 @@ wrong_rest(const struct config *config)
 		config->rest.key[0] != '/'))
 		return "rest: tls: files takes absolute paths in certificate "
 		       "and key";
+	if (!are_proxies(&config->rest.trusted_proxies))
+		return "rest.trusted_proxies: write addresses and networks, "
+		       "such as 127.0.0.1 or 192.0.2.0/24, with no bits behind "
+		       "the prefix, and not all there are";
 	return NULL;
 }
 

@@ -75,6 +75,7 @@ grpc_port_caller(
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "certd serves operators, auditors and edges; this "
 		    "identity is none of them");
+	caller.not_after_s = peer->not_after_s;
 	snprintf(caller.actor, sizeof(caller.actor), "%s/%s",
 	    role_name(id.role), id.name);
 	*ret_caller = caller;

@@ -119,6 +119,23 @@ make_tls(struct rest *rest, char *ret_why)
 }
 
 static STATUS
+trust(struct rest *rest, char *ret_why)
+{
+	const struct conf_strings *proxies = rest->config.trusted_proxies;
+
+	for (size_t i = 0; proxies != NULL && i < proxies->len; i++)
+		if (!forwarded_trust_add(&rest->proxies, proxies->at[i])) {
+			snprintf(ret_why, REST_WHY_MAX,
+			    "rest.trusted_proxies: %.60s is no address or "
+			    "network",
+			    proxies->at[i]);
+			return status_fail(STATUS_INVALID_ARGUMENT,
+			    "rest.trusted_proxies has what is no network");
+		}
+	return status_ok();
+}
+
+static STATUS
 fill(struct rest *rest, const union address *address, char *ret_why)
 {
 	struct rest_config *config = &rest->config;
@@ -126,6 +143,8 @@ fill(struct rest *rest, const union address *address, char *ret_why)
 
 	if (!failed(st))
 		st = openapi_new(config->api, &rest->openapi);
+	if (!failed(st))
+		st = trust(rest, ret_why);
 	if (failed(st))
 		return st;
 	if (config->address_max == 0 && !address_is_loopback(address))

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "base/conf.h"
 #include "base/metrics.h"
 #include "base/scoped.h"
 #include "base/status.h"
@@ -11,6 +12,7 @@
 #include "certd/console/live.h"
 #include "certd/console/web.h"
 #include "certd/custody.h"
+#include "certd/forwarded.h"
 #include "certd/login/sessions.h"
 #include "certd/store.h"
 
@@ -33,8 +35,11 @@ struct rest_config {        /* borrowed for the server's life */
 	const char *listen; /* "127.0.0.1:7446", "[::]:7446"; port 0: any */
 	enum rest_tls_mode tls;
 	const char *certificate, *key; /* PEM files, for REST_TLS_FILES */
-	struct custody *custody;       /* for REST_TLS_IDENTITY */
-	struct api *api;               /* complete */
+	/* Who is believed whom a request is from, and by which header. */
+	const struct conf_strings *trusted_proxies; /* NULL: nobody */
+	enum forwarded_header proxy_header;
+	struct custody *custody; /* for REST_TLS_IDENTITY */
+	struct api *api;         /* complete */
 	struct store *store;
 	/* Who has logged in to the console; NULL: API tokens alone. */
 	struct sessions *sessions;
@@ -49,7 +54,8 @@ struct rest_config {        /* borrowed for the server's life */
 	struct live *live;       /* of /v1/live; NULL: not served */
 	/* 0: what stands behind it. */
 	unsigned connections_max; /* 512 */
-	unsigned address_max;     /* of one address: 64; on loopback: all */
+	unsigned address_max;     /* of one address: 64; on loopback, and of
+				   * a trusted proxy: all */
 	unsigned idle_s;          /* nothing came or went: 15 */
 	unsigned request_s;       /* for all of a request to come: 60 */
 };

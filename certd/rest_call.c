@@ -248,11 +248,10 @@ rest_call_head(struct rest_request *request)
 static void
 refuse_stranger(struct rest_request *request, struct status st)
 {
-	unsigned wait_s =
-	    request->headers.authorization == NULL
-		? 0
-		: guard_wrong(request->rest->guard,
-		      (const void *)&request->from->address, clock_mono_ns());
+	unsigned wait_s = request->headers.authorization == NULL
+			      ? 0
+			      : guard_wrong(request->rest->guard,
+				    &request->client.any, clock_mono_ns());
 
 	if (wait_s == 0) {
 		rest_reply_status(request, st, "");

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "certd/rest_client.h"
 #include "certd/rest_int.h"
 #include "certd/rest_live.h"
 #include "certd/rest_peers.h"
@@ -342,6 +343,7 @@ take_head(struct rest_request *request, const char *verb)
 	request->verb_name = verb;
 	MHD_get_connection_values(request->connection, MHD_HEADER_KIND,
 	    take_header, &request->headers);
+	rest_client_find(request);
 	rest_call_head(request);
 	request->phase = REST_BODY;
 	if (!has_body(&request->headers))

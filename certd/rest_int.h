@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "certd/guard.h"
 #include "certd/login/session_cookie.h"
 #include "certd/openapi.h"
@@ -21,9 +22,9 @@
 
 /*
  * Between rest.c (start and stop), rest_http.c (what libmicrohttpd calls),
- * rest_peers.c (who is connected), rest_call.c (what a request means),
- * rest_session.c (what browsers bring along) and rest_reply.c (what it is
- * answered).
+ * rest_peers.c (who is connected), rest_client.c (who sends a request),
+ * rest_call.c (what it means), rest_session.c (what browsers bring along) and
+ * rest_reply.c (what it is answered).
  */
 struct MHD_Daemon;
 struct MHD_Connection;
@@ -54,6 +55,8 @@ struct rest {
 	struct route_table *routes;
 	struct openapi *openapi;
 	struct guard *guard;
+	struct forwarded_trust proxies;
+	atomic_bool reminded;      /* of one that is not among them */
 	struct rest_tls *tls;      /* NULL: plain */
 	struct work *reads, *acts; /* GET; all others */
 	struct work *opens;        /* what anybody may ask */
@@ -136,7 +139,11 @@ struct rest_request {
 	bool is_known;  /* caller is set */
 	struct caller caller;
 	struct api_web web;
+	/* Who sends it, as rest_client.c has it; the same as text; and whether
+	 * a proxy says that it came there by TLS. */
+	union address client;
 	char address[INET6_ADDRSTRLEN];
+	bool by_https;
 	char peer_identity[ACTOR_MAX];
 	uint8_t *body; /* malloc'd */
 	size_t body_len, body_max, body_promised;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Who is connected: so many of one address, each with its certificate, and the
- * time by which it must have said what it has to say or heard the answer.  That
- * time does not run while this server is working.  Who lets it pass is ended,
- * however often an octet came; and before that, when there are almost as many
- * as may be, the oldest whose turn it is: slow ones keep nobody out.
+ * Who is connected: so many of one address, but for trusted proxies, each with
+ * its certificate, and the time by which it must have said what it has to say
+ * or heard the answer.  That time does not run while this server is working.
+ * Who lets it pass is ended, however often an octet came; and before that, when
+ * there are almost as many as may be, the oldest whose turn it is: slow ones
+ * keep nobody out.
  */
 
 #include "certd/rest_peers.h"
@@ -16,6 +17,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "certd/rest_client.h"
 
 #define WATCH_MS 250
 
@@ -61,7 +63,8 @@ rest_peers_accept(void *cls, const struct sockaddr *address, socklen_t len)
 
 	(void)len;
 	return !atomic_load(&rest->stopping) &&
-		       guard_admits(rest->guard, address)
+		       (rest_client_is_proxy(rest, address) ||
+			   guard_admits(rest->guard, address))
 		   ? MHD_YES
 		   : MHD_NO;
 }

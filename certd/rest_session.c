@@ -10,8 +10,6 @@
 
 #include "certd/rest_session.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -30,11 +28,12 @@ refuse(struct rest_request *request, unsigned http, enum status_code code,
 
 /* Do browsers come by TLS, to here or to a proxy before it? */
 static bool
-is_secure(const struct rest *rest)
+is_secure(const struct rest_request *request)
 {
+	const struct rest *rest = request->rest;
 	const char *url = rest->config.console_url;
 
-	return rest->tls != NULL ||
+	return rest->tls != NULL || request->by_https ||
 	       (url != NULL && strncmp(url, "https://", 8) == 0);
 }
 
@@ -55,7 +54,8 @@ is_own_origin(const struct rest_request *request, const char *origin)
 		return false;
 	if (strncmp(origin, "https://", 8) == 0)
 		return strcasecmp(origin + 8, host) == 0;
-	return rest->tls == NULL && strncmp(origin, "http://", 7) == 0 &&
+	return rest->tls == NULL && !request->by_https &&
+	       strncmp(origin, "http://", 7) == 0 &&
 	       strcasecmp(origin + 7, host) == 0;
 }
 
@@ -99,7 +99,7 @@ find_cookie(const struct rest_request *request,
 	if (request->rest->config.sessions == NULL || header == NULL)
 		return status_fail(STATUS_NOT_FOUND, "there is no session");
 	return session_cookie_find(header,
-	    is_secure(request->rest) ? SESSION_COOKIE : SESSION_COOKIE_PLAIN,
+	    is_secure(request) ? SESSION_COOKIE : SESSION_COOKIE_PLAIN,
 	    ret_value);
 }
 
@@ -172,29 +172,12 @@ rest_session_authenticate(struct rest_request *request)
 
 /* ---- a method's web ---- */
 
-static void
-print_address(const struct sockaddr_storage *from, char *to, socklen_t max)
-{
-	const struct sockaddr_in *v4 = (const void *)from;
-	const struct sockaddr_in6 *v6 = (const void *)from;
-
-	to[0] = 0;
-	if (from->ss_family == AF_INET)
-		(void)inet_ntop(AF_INET, &v4->sin_addr, to, max);
-	else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		(void)inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, to, max);
-	else
-		(void)inet_ntop(AF_INET6, &v6->sin6_addr, to, max);
-}
-
 void
 rest_session_prepare(struct rest_request *request)
 {
 	struct api_web *web = &request->web;
 	const char *agent = request->headers.user_agent;
 
-	print_address(&request->from->address, request->address,
-	    sizeof(request->address));
 	web->address = request->address;
 	web->user_agent = agent == NULL ? "" : agent;
 	web->peer_identity = request->peer_identity;
@@ -229,8 +212,8 @@ rest_session_finish(struct rest_request *request)
 	if (web->cookie[0] != 0 && request->route.method->open)
 		end_old(request);
 	if (web->cookie[0] != 0 || web->clear_cookie)
-		session_cookie_print(web->cookie, is_secure(request->rest),
-		    request->reply.cookie);
+		session_cookie_print(
+		    web->cookie, is_secure(request), request->reply.cookie);
 	explicit_bzero(web->cookie, sizeof(web->cookie));
 	if (web->retry_after_s != 0 && request->reply.http >= 400)
 		request->reply.retry_after_s = web->retry_after_s;

@@ -45,6 +45,13 @@ const char store_schema_console[] =
     " user_id INTEGER REFERENCES user_ (id) ON DELETE CASCADE,"
     " identity TEXT NOT NULL,"
     " created_by TEXT NOT NULL,"
+    /* Of created_by: the user, and the API token that it came by; 0: none,
+     * an operator made it.  No reference: when one is gone, the link is good
+     * for nothing. */
+    " maker_user INTEGER NOT NULL DEFAULT 0,"
+    " maker_token INTEGER NOT NULL DEFAULT 0,"
+    /* When the certificate of an identity ends; 0: of a user. */
+    " not_after_s INTEGER NOT NULL DEFAULT 0,"
     /* Takes away the second factor when it is used. */
     " reset_totp INTEGER NOT NULL DEFAULT 0,"
     " expires_s INTEGER NOT NULL) STRICT, WITHOUT ROWID;"

@@ -148,22 +148,19 @@ store_tokens_purge(struct db_tx *tx, int64_t account, int64_t before_s)
 	    DB_VALUES(db_int(account), db_int(before_s)));
 }
 
-STATUS
-store_tokens_holder(struct db_tx *tx, const uint8_t hash[STORE_TOKEN_HASH_LEN],
-    struct store_holder *ret_holder)
-{
-	scoped(db_rows_free) struct db_rows *rows = NULL;
-	bool row = false;
-	struct status st = db_query(tx, &rows,
-	    "SELECT token.id, token.account, account.name, token.name,"
-	    " token.role, scopes, expires_s, last_used_s, revoked_s,"
-	    " user_.role, disabled FROM token"
-	    " JOIN account ON account.id = token.account"
-	    " LEFT JOIN user_ ON user_.id = token.user_id WHERE hash = ?1",
-	    DB_VALUES(db_blob((struct bytes){ hash, STORE_TOKEN_HASH_LEN })));
+#define SELECT_HOLDER                                                          \
+	"SELECT token.id, token.account, account.name, token.name,"            \
+	" token.role, scopes, expires_s, last_used_s, revoked_s,"              \
+	" user_.role, disabled, token.user_id FROM token"                      \
+	" JOIN account ON account.id = token.account"                          \
+	" LEFT JOIN user_ ON user_.id = token.user_id "
 
-	if (!failed(st))
-		st = db_next(rows, &row);
+static struct status
+read_holder(struct db_rows *rows, struct store_holder *ret_holder)
+{
+	bool row = false;
+	struct status st = db_next(rows, &row);
+
 	if (!failed(st) && !row)
 		st = store_no_such("nobody holds that secret");
 	if (failed(st))
@@ -176,12 +173,35 @@ store_tokens_holder(struct db_tx *tx, const uint8_t hash[STORE_TOKEN_HASH_LEN],
 		.last_used_s = db_column_int(rows, 7),
 		.revoked_s = db_column_int(rows, 8),
 		.user_role = (int)db_column_int(rows, 9),
-		.user_disabled = db_column_int(rows, 10) != 0 };
+		.user_disabled = db_column_int(rows, 10) != 0,
+		.user = db_column_int(rows, 11) };
 	db_column_text(rows, 2, ret_holder->account_name,
 	    sizeof(ret_holder->account_name));
 	db_column_text(
 	    rows, 3, ret_holder->token_name, sizeof(ret_holder->token_name));
 	return st;
+}
+
+STATUS
+store_tokens_holder(struct db_tx *tx, const uint8_t hash[STORE_TOKEN_HASH_LEN],
+    struct store_holder *ret_holder)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct status st = db_query(tx, &rows, SELECT_HOLDER "WHERE hash = ?1",
+	    DB_VALUES(db_blob((struct bytes){ hash, STORE_TOKEN_HASH_LEN })));
+
+	return failed(st) ? st : read_holder(rows, ret_holder);
+}
+
+STATUS
+store_tokens_holder_of(
+    struct db_tx *tx, int64_t token, struct store_holder *ret_holder)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	struct status st = db_query(tx, &rows,
+	    SELECT_HOLDER "WHERE token.id = ?1", DB_VALUES(db_int(token)));
+
+	return failed(st) ? st : read_holder(rows, ret_holder);
 }
 
 STATUS

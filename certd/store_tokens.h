@@ -50,7 +50,7 @@ STATUS store_tokens_purge(struct db_tx *tx, int64_t account, int64_t before_s);
 
 /* Who holds a secret.  NOT_FOUND when nobody does. */
 struct store_holder {
-	int64_t token, account;
+	int64_t token, account, user; /* user 0: no user's token */
 	char account_name[ACCOUNT_NAME_MAX];
 	char token_name[STORE_TOKEN_NAME_MAX];
 	int role;
@@ -61,6 +61,9 @@ struct store_holder {
 };
 STATUS store_tokens_holder(struct db_tx *tx,
     const uint8_t hash[STORE_TOKEN_HASH_LEN], struct store_holder *ret_holder);
+/* The same of a token.  NOT_FOUND when there is none any more. */
+STATUS store_tokens_holder_of(
+    struct db_tx *tx, int64_t token, struct store_holder *ret_holder);
 /* Never takes the time back; a token that is gone is no error. */
 STATUS store_tokens_used(struct db_tx *tx, int64_t token, int64_t at_s);
 

@@ -35,7 +35,8 @@ caller_of(const struct sessions *sessions, const struct store_session *session,
     struct caller *ret_caller)
 {
 	struct caller caller = { .is = roles_allow(session->user.role),
-		.account = session->user.account };
+		.account = session->user.account,
+		.user = session->user.id };
 	struct status st = status_ok();
 
 	sessions_view_actor(session, caller.actor);
@@ -269,7 +270,7 @@ static const struct api_method METHODS[] = {
 	{ .service = SERVICE,
 	    .name = "MakeLink",
 	    .fn = sessions_link_make,
-	    .allow = ALLOW_MANAGE,
+	    .allow = SESSIONS_LINK_MAKERS,
 	    .scope = SCOPE_ACCOUNT_WRITE,
 	    .verb = API_POST,
 	    .path = "/v1/sessions:make_link",

@@ -5,8 +5,10 @@
  * account's users, and by an operator over gRPC for the console's sake.  A link
  * stands in for the password alone: who has a second factor shows it too, but
  * where the link was made to take it away.  It counts once, until its time is
- * over or another one is made for its user.  Nobody makes one for oneself, and
- * a token with scopes makes none: each would get more than it has.
+ * over or another one is made for its user, and while whoever made it still may
+ * make it.  Nobody makes one for oneself, and a token with scopes makes none:
+ * each would get more than it has.  An operator's own ends with the certificate
+ * that it was asked for by, and so does the session.
  */
 
 #include <inttypes.h>
@@ -16,6 +18,7 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
+#include "certd/authenticate.h"
 #include "certd/login/sessions_int.h"
 #include "certd/roles.h"
 
@@ -45,6 +48,45 @@ no_link(void)
 	    "one");
 }
 
+/* The user or the token that made it, as it would call now. */
+static struct status
+find_maker(
+    const struct store_link *link, struct db_tx *tx, struct caller *ret_maker)
+{
+	struct store_user user = { .id = 0 };
+	struct status st;
+
+	if (link->maker_token != 0)
+		return authenticate_token(tx, link->maker_token, ret_maker);
+	st = store_users_get(tx, link->maker_user, &user);
+	if (!failed(st))
+		*ret_maker = (struct caller){
+			.is = user.disabled ? 0 : roles_allow(user.role),
+			.account = user.account
+		};
+	return st;
+}
+
+/* Of a user's link: is there somebody still who may make it? */
+static struct status
+check_maker(const struct use *use, struct db_tx *tx)
+{
+	struct caller maker = { .is = 0 };
+	struct status st;
+
+	/* An operator's: admit() looks. */
+	if (sessions_begin_identity(use->link.created_by, &maker))
+		return status_ok();
+	st = find_maker(&use->link, tx, &maker);
+	if (st.code == STATUS_NOT_FOUND || st.code == STATUS_UNAUTHENTICATED)
+		return no_link();
+	if (!failed(st) &&
+	    ((maker.is & SESSIONS_LINK_MAKERS) == 0 || maker.scopes != 0 ||
+		!caller_sees(&maker, use->login.user.account)))
+		return no_link();
+	return st;
+}
+
 /* In the transaction that uses it, too: all may have changed. */
 static struct status
 find(struct use *use, struct db_tx *tx)
@@ -58,6 +100,10 @@ find(struct use *use, struct db_tx *tx)
 		return no_link();
 	if (!failed(st) && use->link.user != 0 && use->login.user.disabled)
 		return no_link();
+	if (!failed(st) && use->link.user != 0)
+		st = check_maker(use, tx);
+	if (failed(st))
+		return st;
 	use->needs_code =
 	    use->link.user != 0 && use->login.totp_on && !use->link.reset_totp;
 	return st;
@@ -162,6 +208,7 @@ use_in(struct use *use, struct db_tx *tx, char ret_secret[LOGIN_SECRET_MAX],
 	if (use->link.user != 0)
 		session.user = use->login.user;
 	memcpy(session.identity, use->link.identity, sizeof(session.identity));
+	session.expires_s = use->link.not_after_s;
 	st = sessions_begin(use->sessions, tx, use->call, &session, ret_secret);
 	return failed(st) ? st
 			  : sessions_view_answer(
@@ -253,18 +300,14 @@ check_user(struct making *making, struct db_tx *tx)
 {
 	const struct caller *caller = making->call->caller;
 	const struct store_user *user = &making->login.user;
-	struct store_session own = { .id = 0 };
 	struct status st =
 	    store_logins_get(tx, making->asked->user_id, &making->login);
 
 	if (!failed(st) && !caller_sees(caller, user->account))
 		st = store_no_such("there is no such user");
-	if (!failed(st) && making->call->web != NULL &&
-	    making->call->web->session != 0)
-		st = store_sessions_get(tx, making->call->web->session, &own);
 	if (failed(st))
 		return st;
-	if (own.user.id == user->id)
+	if (caller->user == user->id)
 		return status_fail(STATUS_PERMISSION_DENIED,
 		    "nobody makes a link for oneself: your settings are where "
 		    "the password is set");
@@ -291,28 +334,41 @@ put_down(const struct making *making, struct db_tx *tx)
 	    making->call->caller->actor, "log-in link made", object, detail);
 }
 
+static void
+fill(const struct making *making, struct store_link *link)
+{
+	const Holdfast__Certd__V1__MakeLinkRequest *asked = making->asked;
+	const struct caller *caller = making->call->caller;
+	int64_t ttl_s = asked->ttl_s;
+
+	if (ttl_s == 0)
+		ttl_s = asked->user_id == 0 ? TTL_OPERATOR_S : TTL_USER_S;
+	link->user = asked->user_id;
+	link->reset_totp = asked->reset_totp;
+	link->expires_s = store_now_s() + ttl_s;
+	link->maker_user = caller->user;
+	link->maker_token = caller->token;
+	snprintf(
+	    link->created_by, sizeof(link->created_by), "%s", caller->actor);
+	if (asked->user_id != 0)
+		return;
+	snprintf(link->identity, sizeof(link->identity), "%s", caller->actor);
+	link->not_after_s = caller->not_after_s;
+	if (link->not_after_s != 0 && link->expires_s > link->not_after_s)
+		link->expires_s = link->not_after_s;
+}
+
 static struct status
 make_in(struct making *making, struct db_tx *tx)
 {
 	const Holdfast__Certd__V1__MakeLinkRequest *asked = making->asked;
-	const char *actor = making->call->caller->actor;
-	int64_t ttl_s = asked->ttl_s;
 	struct status st = status_ok();
 
 	if (asked->user_id != 0)
 		st = check_user(making, tx);
 	if (failed(st))
 		return st;
-	if (ttl_s == 0)
-		ttl_s = asked->user_id == 0 ? TTL_OPERATOR_S : TTL_USER_S;
-	making->link.user = asked->user_id;
-	making->link.reset_totp = asked->reset_totp;
-	making->link.expires_s = store_now_s() + ttl_s;
-	snprintf(making->link.created_by, sizeof(making->link.created_by), "%s",
-	    actor);
-	if (asked->user_id == 0)
-		snprintf(making->link.identity, sizeof(making->link.identity),
-		    "%s", actor);
+	fill(making, &making->link);
 	st = store_logins_prune_links(tx, store_now_s());
 	if (!failed(st) && asked->user_id != 0)
 		st = store_logins_end_links(tx, asked->user_id);

@@ -145,10 +145,12 @@ store_logins_add_link(struct db_tx *tx,
 {
 	return db_run(tx, NULL,
 	    "INSERT INTO login_link (hash, user_id, identity, created_by,"
-	    " reset_totp, expires_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	    " maker_user, maker_token, reset_totp, expires_s, not_after_s)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	    DB_VALUES(key(hash), db_ref(link->user), db_text(link->identity),
-		db_text(link->created_by), db_int(link->reset_totp),
-		db_int(link->expires_s)));
+		db_text(link->created_by), db_int(link->maker_user),
+		db_int(link->maker_token), db_int(link->reset_totp),
+		db_int(link->expires_s), db_int(link->not_after_s)));
 }
 
 static struct status
@@ -168,7 +170,8 @@ store_logins_get_link(struct db_tx *tx,
 	bool row = false;
 	struct status st = db_query(tx, &rows,
 	    "SELECT coalesce(user_id, 0), identity, created_by, reset_totp,"
-	    " expires_s FROM login_link WHERE hash = ?1 AND expires_s > ?2",
+	    " expires_s, maker_user, maker_token, not_after_s"
+	    " FROM login_link WHERE hash = ?1 AND expires_s > ?2",
 	    DB_VALUES(key(hash), db_int(now_s)));
 
 	if (!failed(st))
@@ -183,6 +186,9 @@ store_logins_get_link(struct db_tx *tx,
 	    rows, 2, ret_link->created_by, sizeof(ret_link->created_by));
 	ret_link->reset_totp = db_column_int(rows, 3) != 0;
 	ret_link->expires_s = db_column_int(rows, 4);
+	ret_link->maker_user = db_column_int(rows, 5);
+	ret_link->maker_token = db_column_int(rows, 6);
+	ret_link->not_after_s = db_column_int(rows, 7);
 	return st;
 }
 

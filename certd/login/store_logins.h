@@ -50,8 +50,11 @@ struct store_link {
 	int64_t user;             /* 0: of identity */
 	char identity[ACTOR_MAX]; /* "operator/admin" */
 	char created_by[ACTOR_MAX];
+	int64_t maker_user;  /* who made it; 0: no user did */
+	int64_t maker_token; /* by which it was made; 0: by none */
 	bool reset_totp;
 	int64_t expires_s;
+	int64_t not_after_s; /* of identity's certificate */
 };
 
 STATUS store_logins_add_link(struct db_tx *tx,

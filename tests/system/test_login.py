@@ -6,6 +6,7 @@ Over real TLS, as browsers do it: the cookie comes from Set-Cookie, the token fr
 
 import base64
 import concurrent.futures
+import datetime
 import hashlib
 import hmac
 import http.client
@@ -17,6 +18,7 @@ import struct
 import time
 
 import pytest
+from cryptography import x509
 
 from bed import DOMAIN, wait_for
 from certd_bed import ADMINISTRATOR, ENGINEER, VIEWER, CertdBed
@@ -284,10 +286,47 @@ def test_an_administrator_makes_links_for_the_accounts_users_alone(bed):
     assert code == 403 and "scopes" in problem["detail"]
 
 
+def test_a_link_ends_with_the_administrator_or_the_token_that_made_it(bed):
+    boss = make_user(bed, "chief@acme.test", role=ADMINISTRATOR)
+    mate = bed.call("Users", "Create", account="acme", email="pal@acme.test", role=VIEWER).id
+    browser = Browser(bed)
+    assert browser.log_in("chief@acme.test")[0] == 201
+
+    def by_session():
+        code, made = browser.ask("POST", "/v1/sessions:make_link", {"user_id": mate})
+        assert code == 200, made
+        return made["secret"]
+
+    secret = by_session()
+    bed.call("Users", "Update", id=boss, disable=True)
+    code, problem = Browser(bed).use_link(secret)
+    assert code == 401 and "ask for a new one" in problem["detail"]
+    bed.call("Users", "Update", id=boss, enable=True)
+    assert browser.log_in("chief@acme.test")[0] == 201
+    assert Browser(bed).use_link(by_session())[0] == 201
+    secret = by_session()
+    bed.call("Users", "Delete", id=boss)
+    assert Browser(bed).use_link(secret)[0] == 401
+    # By a token likewise.
+    made = bed.call("Tokens", "Create", account="acme", name="maker", role=ADMINISTRATOR)
+    for revoke, want in ((False, 201), (True, 401)):
+        code, _, link = bed.rest(
+            "POST", "/v1/sessions:make_link", made.secret, {"user_id": mate})
+        assert code == 200, link
+        if revoke:
+            bed.call("Tokens", "Revoke", id=made.token.id)
+        assert Browser(bed).use_link(link["secret"])[0] == want
+
+
 # ---- operators ----
 
 def test_the_command_line_makes_a_link_for_the_operator(bed):
     url = bed.cli("console", "link").strip()
+    # With the end of the certificate that it was asked for by, which caps the session.
+    identity = x509.load_pem_x509_certificate((bed.dir / "admin/identity.pem").read_bytes())
+    end_s = identity.not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
+    assert bed.rows("SELECT not_after_s FROM login_link WHERE identity = 'operator/admin'") == [
+        (int(end_s),)]
     browser = Browser(bed)
     code, session = browser.use_link(url.split("#link=")[1])
     assert code == 201 and session["is_operator"] and session["user"] is None

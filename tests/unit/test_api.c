@@ -325,6 +325,7 @@ an_operator_sees_all_accounts_and_is_named_in_what_is_done(void **state)
 	assert_true(caller_sees_all(&caller));
 	assert_int_equal(caller.is, ALLOW_OPERATOR);
 	assert_string_equal(caller.actor, "operator/admin");
+	assert_int_equal(caller.not_after_s, peer.not_after_s);
 }
 
 /* ---- the table itself ---- */

@@ -134,6 +134,13 @@ mistakes_are_told_with_what_to_do(void **state)
 		    "takes absolute paths" },
 		{ "rest: {certificate: /c}\n", "go with tls: files" },
 		{ "rest: {tls: maybe}\n", ":1:" },
+		{ "rest: {trusted_proxies: [proxy.example]}\n",
+		    "rest.trusted_proxies: write addresses" },
+		{ "rest: {trusted_proxies: [127.0.0.1, 10.0.0.1/8]}\n",
+		    "rest.trusted_proxies: write addresses" },
+		{ "rest: {trusted_proxies: [\"::/0\"]}\n",
+		    "not all there are" },
+		{ "rest: {proxy_header: x-real-ip}\n", ":1:" },
 		{ "networks:\n" NETWORK("special", "[standard]"),
 		    "one must be named standard" },
 		{ "networks:\n" NETWORK("standard", "[a]")
@@ -280,7 +287,9 @@ rest_may_do_without_tls_on_loopback_or_not_be_there(void **state)
 	static const char *const GOOD[] = { "rest: {tls: off}\n",
 		"rest: {listen: \"[::1]:1\", tls: off}\n",
 		"rest: {listen: \"\"}\n",
-		"rest: {tls: files, certificate: /c, key: /k}\n" };
+		"rest: {tls: files, certificate: /c, key: /k}\n",
+		"rest: {tls: off, trusted_proxies: [127.0.0.1, \"::1\"],"
+		" proxy_header: forwarded}\n" };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(GOOD); i++) {

@@ -238,6 +238,110 @@ guessing_is_throttled_and_a_right_token_passes(void **state)
 	is_answered(desk);
 }
 
+/* This process is the proxy. */
+static void
+trust(struct rest_desk *desk, const char *proxy)
+{
+	static char *at[1];
+	static struct conf_strings proxies;
+
+	at[0] = (char *)(uintptr_t)proxy;
+	proxies = (struct conf_strings){ at, 1 };
+	desk->config.trusted_proxies = &proxies;
+	rest_desk_restart(desk);
+}
+
+/* How many wrong tokens are heard with that line, of one more than may be. */
+static unsigned
+wrong_ones_heard(struct rest_desk *desk, const char *line)
+{
+	static const char WRONG[] =
+	    "Bearer hft_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < GUARD_WRONG_BURST + 1; i++) {
+		rest_desk_ask(desk, "GET /v1/certificates/17", WRONG, line,
+		    NULL, &answer);
+		n += answer.code == 401;
+	}
+	return n;
+}
+
+static void
+guesses_that_a_trusted_proxy_brings_are_counted_for_each_client(void **state)
+{
+	struct rest_desk *desk = *state;
+
+	trust(desk, "127.0.0.0/8");
+	assert_int_equal(
+	    wrong_ones_heard(desk, "X-Forwarded-For: 203.0.113.7\r\n"),
+	    GUARD_WRONG_BURST);
+	assert_int_equal(wrong_ones_heard(desk,
+			     "X-Forwarded-For: 203.0.113.7\r\n"
+			     "X-Forwarded-For: 203.0.113.8, 127.0.0.9\r\n"),
+	    GUARD_WRONG_BURST);
+	/* Whatever the client wrote before it. */
+	assert_int_equal(wrong_ones_heard(desk,
+			     "X-Forwarded-For: 198.51.100.1, 203.0.113.7\r\n"
+			     "Forwarded: for=198.51.100.2\r\n"),
+	    0);
+	assert_int_equal(wrong_ones_heard(desk, "X-Forwarded-For: x\r\n"),
+	    GUARD_WRONG_BURST);
+	assert_int_equal(wrong_ones_heard(desk, ""), 0); /* the proxy's own */
+	desk->config.proxy_header = FORWARDED_RFC7239;
+	rest_desk_restart(desk);
+	assert_int_equal(
+	    wrong_ones_heard(desk, "Forwarded: for=198.51.100.2\r\n"
+				   "Forwarded: for=\"[2001:db8::7]:99\"\r\n"
+				   "X-Forwarded-For: 203.0.113.7\r\n"),
+	    GUARD_WRONG_BURST);
+	/* One customer's network. */
+	assert_int_equal(
+	    wrong_ones_heard(desk, "Forwarded: for=\"[2001:db8::8]\"\r\n"), 0);
+	is_answered(desk);
+}
+
+static void
+what_a_stranger_says_of_its_address_makes_no_guess_anothers(void **state)
+{
+	struct rest_desk *desk = *state;
+
+	trust(desk, "192.0.2.1");
+	assert_int_equal(
+	    wrong_ones_heard(desk, "X-Forwarded-For: 203.0.113.7\r\n"),
+	    GUARD_WRONG_BURST);
+	assert_int_equal(
+	    wrong_ones_heard(desk, "X-Forwarded-For: 203.0.113.8\r\n"), 0);
+	assert_int_equal(
+	    wrong_ones_heard(desk, "X-Forwarded-For: 192.0.2.1\r\n"), 0);
+	desk->config.trusted_proxies = NULL;
+	rest_desk_restart(desk);
+	assert_int_equal(
+	    wrong_ones_heard(desk, "X-Forwarded-For: 203.0.113.7\r\n"),
+	    GUARD_WRONG_BURST);
+	assert_int_equal(
+	    wrong_ones_heard(desk, "X-Forwarded-For: 203.0.113.8\r\n"), 0);
+}
+
+static void
+a_trusted_proxy_opens_as_many_connections_as_it_needs(void **state)
+{
+	static const char HEALTH[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct rest_desk *desk = *state;
+	int fds[8];
+
+	desk->config.address_max = 3;
+	trust(desk, "127.0.0.1");
+	for (size_t i = 0; i < 8; i++) {
+		fds[i] = rest_desk_connect(desk);
+		rest_desk_send(fds[i], HEALTH, sizeof(HEALTH) - 1);
+		rest_desk_receive(fds[i], false, &answer);
+		says(200, "ok");
+	}
+	for (size_t i = 0; i < 8; i++)
+		close(fds[i]);
+}
+
 static void
 no_token_is_no_guess(void **state)
 {
@@ -573,6 +677,11 @@ main(void)
 		TEST(more_than_can_wait_is_told_to_come_again),
 		TEST(one_address_opens_so_many_connections_and_no_more),
 		TEST(guessing_is_throttled_and_a_right_token_passes),
+		TEST(
+		    guesses_that_a_trusted_proxy_brings_are_counted_for_each_client),
+		TEST(
+		    what_a_stranger_says_of_its_address_makes_no_guess_anothers),
+		TEST(a_trusted_proxy_opens_as_many_connections_as_it_needs),
 		TEST(no_token_is_no_guess),
 		TEST(a_post_with_its_key_is_done_once),
 		TEST(a_refused_post_frees_its_key),

@@ -387,6 +387,116 @@ who_guesses_is_told_how_long_to_wait(void **state)
 	assert_in_range(strtoul(value, NULL, 10), 1, 2);
 }
 
+#define WRONG_PASSWORD "{\"email\":\"" ANNA "\",\"password\":\"wrong\"}"
+#define RIGHT_PASSWORD                                                         \
+	"{\"email\":\"" ANNA "\",\"password\":\"three small boats at sea\"}"
+
+/* This process is the proxy. */
+static void
+trust(struct rest_desk *desk, const char *proxy)
+{
+	static char *at[1];
+	static struct conf_strings proxies;
+
+	at[0] = (char *)(uintptr_t)proxy;
+	proxies = (struct conf_strings){ at, 1 };
+	desk->config.trusted_proxies = &proxies;
+	rest_desk_restart(desk);
+}
+
+static int64_t
+count_text(struct rest_desk *desk, const char *text)
+{
+	scoped(db_end) struct db_tx *tx = NULL;
+	int64_t n = -1;
+
+	assert_int_equal(store_read(desk->desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(
+	    db_number(tx, &n,
+		"SELECT (SELECT count(*) FROM event WHERE detail LIKE"
+		" '%, from ' || ?1) + (SELECT count(*) FROM session"
+		" WHERE address = ?1)",
+		DB_VALUES(db_text(text)))
+		.code,
+	    STATUS_OK);
+	return n;
+}
+
+static void
+log_ins_that_a_trusted_proxy_brings_are_of_their_clients(void **state)
+{
+	static const char ONE[] = "X-Forwarded-For: 203.0.113.7\r\n";
+	static const char TWO[] =
+	    "X-Forwarded-For: 203.0.113.7, 2001:db8::9\r\n";
+	struct rest_desk *desk = *state;
+
+	set_password(desk);
+	trust(desk, "127.0.0.1");
+	for (int i = 0; i < 5; i++) {
+		ask(desk, "POST /v1/sessions", SAME, ONE, WRONG_PASSWORD);
+		says(401, "");
+	}
+	ask(desk, "POST /v1/sessions", SAME, ONE, RIGHT_PASSWORD);
+	says(429, "wait");
+	ask(desk, "POST /v1/sessions", SAME, TWO, RIGHT_PASSWORD);
+	says(201, "");
+	/* In the history, and with the session. */
+	assert_int_equal(count_text(desk, "2001:db8::9"), 2);
+	/* From a stranger it is nothing. */
+	trust(desk, "192.0.2.1");
+	ask(desk, "POST /v1/sessions", SAME,
+	    "X-Forwarded-For: 198.51.100.1\r\n", RIGHT_PASSWORD);
+	says(201, "");
+	assert_int_equal(count_text(desk, "198.51.100.1"), 0);
+}
+
+static void
+a_trusted_proxy_says_whether_a_cookie_is_for_tls_alone(void **state)
+{
+	static const char HTTPS[] = "X-Forwarded-Proto: https\r\n";
+	static const char OWN[] = "Origin: https://x\r\n";
+	struct rest_desk *desk = *state;
+	char value[512];
+
+	set_password(desk);
+	trust(desk, "127.0.0.1");
+	ask(desk, "POST /v1/sessions", OWN, HTTPS, RIGHT_PASSWORD);
+	says(201, "");
+	assert_non_null(
+	    rest_desk_header(&answer, "Set-Cookie", value, sizeof(value)));
+	assert_memory_equal(value, "__Host-holdfast=", 16);
+	assert_non_null(strstr(value, "; Secure"));
+	take_cookie();
+	ask(desk, "GET /v1/session", cookie, HTTPS, NULL);
+	says(200, "");
+	/* A page without TLS is another site. */
+	ask(desk, "POST /v1/sessions", SAME, HTTPS, RIGHT_PASSWORD);
+	says(403, "CROSS_SITE");
+	ask(desk, "POST /v1/sessions", SAME, "X-Forwarded-Proto: http\r\n",
+	    RIGHT_PASSWORD);
+	says(201, "");
+	assert_non_null(
+	    rest_desk_header(&answer, "Set-Cookie", value, sizeof(value)));
+	assert_memory_equal(value, "holdfast=", 9);
+	/* Never less than console.url says. */
+	desk->config.console_url = "https://certs.example.net";
+	trust(desk, "127.0.0.1");
+	ask(desk, "POST /v1/sessions", "Origin: https://certs.example.net\r\n",
+	    "X-Forwarded-Proto: http\r\n", RIGHT_PASSWORD);
+	says(201, "");
+	assert_non_null(
+	    rest_desk_header(&answer, "Set-Cookie", value, sizeof(value)));
+	assert_memory_equal(value, "__Host-holdfast=", 16);
+	/* From a stranger it is nothing. */
+	desk->config.console_url = NULL;
+	trust(desk, "192.0.2.1");
+	ask(desk, "POST /v1/sessions", SAME, HTTPS, RIGHT_PASSWORD);
+	says(201, "");
+	assert_non_null(
+	    rest_desk_header(&answer, "Set-Cookie", value, sizeof(value)));
+	assert_memory_equal(value, "holdfast=", 9);
+}
+
 static void
 ones_own_methods_are_for_sessions_alone(void **state)
 {
@@ -485,6 +595,8 @@ main(void)
 		TEST(what_must_be_set_first_is_told_by_a_reason),
 		TEST(what_anybody_may_ask_is_small_and_no_token_helps),
 		TEST(who_guesses_is_told_how_long_to_wait),
+		TEST(log_ins_that_a_trusted_proxy_brings_are_of_their_clients),
+		TEST(a_trusted_proxy_says_whether_a_cookie_is_for_tls_alone),
 		TEST(ones_own_methods_are_for_sessions_alone),
 		TEST(
 		    no_hash_of_a_password_is_kept_and_a_key_belongs_to_its_session),

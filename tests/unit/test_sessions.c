@@ -1028,6 +1028,137 @@ links_that_an_operator_made_end_with_a_quarantine(void **state)
 	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
 }
 
+/* Makes one as an administrator; the secret of what was made. */
+static void
+made_by(struct login_desk *desk, const struct caller *maker, int64_t user,
+    char ret_secret[64])
+{
+	Holdfast__Certd__V1__MakeLinkRequest request =
+	    NEW(MakeLinkRequest, make_link_request);
+	Holdfast__Certd__V1__MakeLinkResponse *made = NULL;
+
+	request.user_id = user;
+	assert_int_equal(certd_desk_ask(desk->desk, maker, "Sessions/MakeLink",
+			     &request, &made)
+			     .code,
+	    STATUS_OK);
+	snprintf(ret_secret, 64, "%s", made->secret);
+	message_free((ProtobufCMessage *)made);
+}
+
+/* Is a link that maker made good after that? */
+static bool
+is_good_after(struct login_desk *desk, const struct caller *maker, int64_t user,
+    const char *sql)
+{
+	struct login_browser browser = { .address = NULL };
+	char secret[64];
+	enum status_code code;
+
+	made_by(desk, maker, user, secret);
+	run_sql(desk, sql);
+	code = login_desk_use_link(desk, &browser, secret, NULL).code;
+	assert_true(code == STATUS_OK || code == STATUS_UNAUTHENTICATED);
+	return code == STATUS_OK;
+}
+
+static void
+links_that_a_user_made_end_when_it_may_make_none_any_more(void **state)
+{
+	struct login_desk *desk = *state;
+	const int64_t user = anna(desk);
+	struct login_browser boss = { .address = NULL };
+	struct caller maker;
+
+	(void)login_desk_user(
+	    desk, desk->desk->acme, "boss@acme.test", ADMINISTRATOR, true);
+	assert_int_equal(
+	    login_desk_log_in(desk, &boss, "boss@acme.test", PASSWORD, NULL)
+		.code,
+	    STATUS_OK);
+	assert_int_equal(login_desk_who(desk, &boss, &maker).code, STATUS_OK);
+	assert_true(is_good_after(desk, &maker, user, "SELECT 1"));
+	assert_false(is_good_after(desk, &maker, user,
+	    "UPDATE user_ SET disabled = 1 WHERE email = 'boss@acme.test'"));
+	run_sql(desk, "UPDATE user_ SET disabled = 0");
+	assert_false(is_good_after(desk, &maker, user,
+	    "UPDATE user_ SET role = 2 WHERE email = 'boss@acme.test'"));
+	run_sql(
+	    desk, "UPDATE user_ SET role = 1 WHERE email = 'boss@acme.test'");
+	assert_true(is_good_after(desk, &maker, user, "SELECT 1"));
+	assert_false(is_good_after(desk, &maker, user,
+	    "DELETE FROM user_ WHERE email = 'boss@acme.test'"));
+}
+
+static void
+links_made_by_a_token_end_with_it_and_with_its_user(void **state)
+{
+	struct login_desk *desk = *state;
+	const int64_t user = anna(desk);
+	struct caller maker =
+	    certd_desk_token(desk->desk->acme, ALLOW_ADMINISTRATOR);
+
+	maker.user = login_desk_user(
+	    desk, desk->desk->acme, "boss@acme.test", ADMINISTRATOR, false);
+	run_sql(desk,
+	    "INSERT INTO token (id, account, user_id, name, hash, hint, role,"
+	    " scopes, created_s, created_by, expires_s) SELECT 7, account, id,"
+	    " 'ci', zeroblob(32), '', 1, 0, 0, '', 32503680000"
+	    " FROM user_ WHERE role = 1");
+	maker.token = 7;
+	assert_true(is_good_after(desk, &maker, user, "SELECT 1"));
+	assert_false(is_good_after(
+	    desk, &maker, user, "UPDATE token SET revoked_s = 1"));
+	assert_false(is_good_after(desk, &maker, user,
+	    "UPDATE token SET revoked_s = 0, expires_s = 1"));
+	run_sql(desk, "UPDATE token SET expires_s = 32503680000");
+	assert_false(is_good_after(
+	    desk, &maker, user, "UPDATE user_ SET role = 3 WHERE role = 1"));
+	run_sql(desk, "UPDATE user_ SET role = 1 WHERE role = 3");
+	assert_true(is_good_after(desk, &maker, user, "SELECT 1"));
+	assert_false(is_good_after(desk, &maker, user, "DELETE FROM token"));
+	/* Nobody makes one for oneself, by a token neither. */
+	assert_int_equal(
+	    make_link(desk, &maker, maker.user).code, STATUS_PERMISSION_DENIED);
+}
+
+static void
+a_session_by_an_operators_link_ends_with_the_certificate(void **state)
+{
+	struct login_desk *desk = *state;
+	struct caller operator= certd_desk_operator();
+	struct login_browser browser = { .address = NULL };
+	char secret[64];
+
+	operator.not_after_s = store_now_s() + 900;
+	made_by(desk, &operator, 0, secret);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	assert_int_equal(
+	    count(desk, "SELECT expires_s FROM session"), operator.not_after_s);
+	run_sql(desk, "DELETE FROM session");
+	/* Of one that lasts longer, as of any session. */
+	operator.not_after_s = store_now_s() + 864000;
+	made_by(desk, &operator, 0, secret);
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	assert_int_equal(
+	    count(desk, "SELECT expires_s - created_s FROM session"), 43200);
+	/* And the link itself. */
+	operator.not_after_s = store_now_s() + 60;
+	made_by(desk, &operator, 0, secret);
+	assert_int_equal(count(desk, "SELECT expires_s FROM login_link"),
+			 operator.not_after_s);
+	/* A user's session is the user's: the certificate is not asked. */
+	run_sql(desk, "DELETE FROM session");
+	made_by(desk, &operator, anna(desk), secret);
+	run_sql(desk, "DELETE FROM session");
+	assert_int_equal(
+	    login_desk_use_link(desk, &browser, secret, NULL).code, STATUS_OK);
+	assert_int_equal(
+	    count(desk, "SELECT expires_s - created_s FROM session"), 43200);
+}
+
 static void
 a_session_by_certificate_ends_with_it_at_the_latest(void **state)
 {
@@ -1270,6 +1401,9 @@ main(void)
 		TEST(an_account_has_no_end_of_links_mailed),
 		TEST(an_operators_session_ends_with_a_quarantine),
 		TEST(links_that_an_operator_made_end_with_a_quarantine),
+		TEST(links_that_a_user_made_end_when_it_may_make_none_any_more),
+		TEST(links_made_by_a_token_end_with_it_and_with_its_user),
+		TEST(a_session_by_an_operators_link_ends_with_the_certificate),
 		TEST(a_session_by_certificate_ends_with_it_at_the_latest),
 		TEST(one_sees_and_ends_ones_own_sessions_alone),
 		TEST(no_way_but_a_session_leads_to_ones_own_methods),

@@ -192,6 +192,9 @@ static const struct {
 	    "this takes a token with the scope certificates:read" },
 	{ SCOPE_CERTIFICATES_WRITE,
 	    "this takes a token with the scope certificates:write" },
+	{ SCOPE_CERTIFICATES_READ | SCOPE_RESOURCES_READ,
+	    "this takes a token with the scope certificates:read or "
+	    "resources:read" },
 	{ SCOPE_RESOURCES_READ,
 	    "this takes a token with the scope resources:read" },
 	{ SCOPE_RESOURCES_WRITE,

@@ -74,7 +74,7 @@ struct api_method {
 	const char *name; /* "Upload" */
 	api_fn fn;
 	unsigned allow; /* ALLOW_..., who may */
-	unsigned scope; /* the one SCOPE_... that a token needs */
+	unsigned scope; /* the one SCOPE_... that a token needs, or any of */
 	enum api_verb verb;
 	/*
 	 * "/v1/certificates/{id}": names in braces are fields of the request.

@@ -122,6 +122,17 @@ void authorities_tell(struct authorities *authorities, const char *name,
     enum authority_cost cost, const struct names *names,
     const struct acme_problem *problem);
 
+/* What is known of the i-th CA for who chooses among them; nobody is asked. */
+struct authority_offer {
+	bool is_available; /* well, and not paused for long */
+	/* Of its directory, as it was last seen; false: it was not yet. */
+	bool has_directory;
+	size_t n_profiles;
+	char profiles[ACME_PROFILES_MAX][64];
+};
+void authorities_offer(struct authorities *authorities, size_t i,
+    struct authority_offer *ret_offer);
+
 /* How fast one CA lets itself be asked for many, as far as is known now. */
 struct authority_pace {
 	uint64_t orders; /* in window_s; 0: no limit */

@@ -183,6 +183,27 @@ authorities_pace(struct authorities *authorities, const char *name,
 	return true;
 }
 
+void
+authorities_offer(struct authorities *authorities, size_t i,
+    struct authority_offer *ret_offer)
+{
+	struct authority *a = &authorities->at[i];
+	struct authority_offer offer = { .n_profiles = 0 };
+	struct standing standing;
+
+	look_at(a, clock_mono_ns(), &standing);
+	offer.is_available = !standing.is_unwell;
+	pthread_mutex_lock(&a->mutex);
+	if (a->has_directory) {
+		offer.has_directory = true;
+		offer.n_profiles = a->directory.n_profiles;
+		memcpy(offer.profiles, a->directory.profiles,
+		    sizeof(offer.profiles));
+	}
+	pthread_mutex_unlock(&a->mutex);
+	*ret_offer = offer;
+}
+
 size_t
 authorities_count(const struct authorities *authorities)
 {

@@ -14,6 +14,7 @@
 
 #include "certd/certificate_view.h"
 #include "certd/certificates_int.h"
+#include "certd/known_names.h"
 #include "certd/store_bindings.h"
 #include "certd/text.h"
 #include "certd/upload.h"
@@ -96,8 +97,8 @@ import_parameters(void *ctx, struct api_call *call,
 	struct status st;
 
 	if (network == NULL)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "there is no network of that name");
+		return known_names_refuse_network(
+		    call, certificates->config.networks, asked->network);
 	st = custody_import_parameters(
 	    certificates->config.custody, network->pool, &wrapping, why);
 	if (failed(st))

@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certd/known_names.h"
 #include "certd/provider_access.h"
 #include "certd/resource_fields.h"
 #include "certd/store_contacts.h"
 #include "certd/store_resources.h"
 #include "certd/text.h"
-#include "certd/word_list.h"
 #include "proto/message.h"
 
 #define COMMON_NAME_MAX 64
@@ -140,23 +140,30 @@ enrollment_fields_algorithm(
 	return status_ok();
 }
 
+static enum provider_access
+access_of(const struct config_dns_provider *provider,
+    const struct enrollment_row *row)
+{
+	return provider_access_of(
+	    provider, row->account_name, row->by_operator);
+}
+
+/* The providers that serve the row's account may be told of to it. */
 STATUS
 enrollment_fields_provider(struct api_call *call, const struct config *config,
     const char *name, struct enrollment_row *row)
 {
 	const struct config_dns_provider *at = config->dns.providers.at;
-	struct word_list list = { 0 };
+	struct known_names known = { 0 };
 	bool is_there = name[0] == 0;
 
 	for (size_t i = 0; i < config->dns.providers.len; i++) {
 		is_there = is_there || strcmp(at[i].name, name) == 0;
-		word_list_add(&list, at[i].name);
+		if (access_of(&at[i], row) != PROVIDER_ACCESS_NONE)
+			known_names_add(&known, at[i].name);
 	}
 	if (!is_there)
-		return api_explain(call, refuse(),
-		    "there is no such DNS provider in certd.yaml "
-		    "(dns.providers); there are: %s",
-		    list.n == 0 ? "none" : word_list_end(&list));
+		return known_names_refuse(call, &known, "dns_provider:", name);
 	snprintf(row->dns_provider, sizeof(row->dns_provider), "%s", name);
 	return status_ok();
 }
@@ -166,20 +173,17 @@ enrollment_fields_authority(struct api_call *call, const struct config *config,
     const char *name, struct enrollment_row *row)
 {
 	const struct config_authority *at = config->acme.authorities.at;
-	struct word_list list = { 0 };
+	struct known_names known = { 0 };
 	bool is_there = name[0] == 0;
 
 	for (size_t i = 0; i < config->acme.authorities.len; i++) {
 		if (at[i].standby_only)
 			continue;
 		is_there = is_there || strcmp(at[i].name, name) == 0;
-		word_list_add(&list, at[i].name);
+		known_names_add(&known, at[i].name);
 	}
 	if (!is_there)
-		return api_explain(call, refuse(),
-		    "there is no such authority in certd.yaml "
-		    "(acme.authorities) for this; there are: %s",
-		    list.n == 0 ? "none" : word_list_end(&list));
+		return known_names_refuse(call, &known, "authority:", name);
 	snprintf(row->authority, sizeof(row->authority), "%s", name);
 	return status_ok();
 }
@@ -190,14 +194,10 @@ enrollment_fields_network(struct api_call *call, const struct config *config,
 {
 	const struct network *found =
 	    networks_find(&config->all_networks, name);
-	struct word_list list = { 0 };
 
-	for (size_t i = 0; i < config->all_networks.n; i++)
-		word_list_add(&list, config->all_networks.at[i].name);
 	if (found == NULL)
-		return api_explain(call, refuse(),
-		    "there is no such network; there are: %s",
-		    word_list_end(&list));
+		return known_names_refuse_network(
+		    call, &config->all_networks, name);
 	snprintf(row->network, sizeof(row->network), "%s", found->name);
 	return status_ok();
 }
@@ -238,14 +238,6 @@ find_wildcard(const struct names *names)
 		if (hostname_is_wildcard(names->at[i]))
 			return names->at[i];
 	return NULL;
-}
-
-static enum provider_access
-access_of(const struct config_dns_provider *provider,
-    const struct enrollment_row *row)
-{
-	return provider_access_of(
-	    provider, row->account_name, row->by_operator);
 }
 
 static bool

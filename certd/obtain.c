@@ -13,6 +13,7 @@
 
 #include "certd/authorities.h"
 #include "certd/checks.h"
+#include "certd/choices.h"
 #include "certd/diagnoses.h"
 #include "certd/hook_runner.h"
 #include "certd/http_port.h"
@@ -35,6 +36,7 @@ struct obtain {
 	struct revoked *revoked;
 	struct issuer *issuer;
 	struct plans *plans;
+	struct choices_config choices;
 };
 
 STATUS
@@ -178,6 +180,16 @@ obtain_new(const struct obtain_config *config, struct obtain **ret_obtain,
 	return st;
 }
 
+static STATUS
+register_choices(struct obtain *obtain, struct api *api)
+{
+	obtain->choices =
+	    (struct choices_config){ .store = obtain->config.store,
+		    .config = obtain->config.config,
+		    .authorities = obtain->authorities };
+	return choices_register(&obtain->choices, api);
+}
+
 STATUS
 obtain_register(struct obtain *obtain, struct api *api)
 {
@@ -187,6 +199,8 @@ obtain_register(struct obtain *obtain, struct api *api)
 		st = authorities_register(obtain->authorities, api);
 	if (!failed(st))
 		st = plans_register(obtain->plans, api);
+	if (!failed(st))
+		st = register_choices(obtain, api);
 	return failed(st) ? st : diagnoses_register(obtain->diagnoses, api);
 }
 

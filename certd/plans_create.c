@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "certd/known_names.h"
 #include "certd/plans_view.h"
 #include "proto/message.h"
 
@@ -61,6 +62,17 @@ check_texts(const plan_asked_msg *asked)
 }
 
 static struct status
+refuse_authority(const struct drawing *d, const char *typed)
+{
+	const struct authorities *authorities = d->plans->config.authorities;
+	struct known_names known = { 0 };
+
+	for (size_t i = 0; i < authorities_count(authorities); i++)
+		known_names_add(&known, authorities_at(authorities, i)->name);
+	return known_names_refuse(d->call, &known, "to_authority:", typed);
+}
+
+static struct status
 check_asked(struct drawing *d)
 {
 	const plan_asked_msg *asked = d->asked;
@@ -80,11 +92,7 @@ check_asked(struct drawing *d)
 		    "compromise");
 	if (asked->to_authority[0] != 0 &&
 	    authorities_find(config->authorities, asked->to_authority) == NULL)
-		return api_explain(d->call,
-		    status_fail(STATUS_INVALID_ARGUMENT,
-			"certd.yaml has no such CA (acme.authorities)"),
-		    "certd.yaml has no CA named %.40s (acme.authorities)",
-		    asked->to_authority);
+		return refuse_authority(d, asked->to_authority);
 	return st;
 }
 

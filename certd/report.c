@@ -13,6 +13,7 @@
 #include "certd/custody.h"
 #include "certd/page.h"
 #include "certd/store_status.h"
+#include "certd/text.h"
 #include "proto/holdfast/certd/v1/status.pb-c.h"
 #include "proto/message.h"
 
@@ -142,13 +143,16 @@ history(void *ctx, struct api_call *call, const ProtobufCMessage *request,
 	if (message == NULL)
 		return message_no_memory();
 	if (!failed(st))
+		st = text_check_line(
+		    call, "object", asked->object, 0, STORE_EVENT_TEXT_MAX - 1);
+	if (!failed(st))
 		st = page_find(tx, call->caller,
 		    &(struct page_ask){
 			asked->account, asked->page_token, asked->page_size },
 		    &page);
 	if (!failed(st))
 		st = store_status_history(
-		    tx, &page, add_to_page, &listing, &more);
+		    tx, &page, asked->object, add_to_page, &listing, &more);
 	if (!failed(st))
 		st =
 		    page_next(listing.last, more, &listing.to->next_page_token);
@@ -178,7 +182,8 @@ static const struct api_method METHODS[] = {
 	    .scope = SCOPE_ACCOUNT_READ,
 	    .verb = API_GET,
 	    .path = "/v1/history",
-	    .summary = "What was done, newest first" },
+	    .summary =
+		"What was done, newest first; of one object, if need be" },
 };
 
 STATUS

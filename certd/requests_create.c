@@ -14,6 +14,7 @@
 
 #include "base/printable.h"
 #include "certd/key_birth.h"
+#include "certd/known_names.h"
 #include "certd/requests_int.h"
 #include "certd/store_accounts.h"
 #include "certd/store_keys.h"
@@ -106,8 +107,8 @@ take_request(struct creating *creating, const create_request *asked)
 	creating->network =
 	    networks_find(creating->config->networks, asked->network);
 	if (creating->network == NULL)
-		return status_fail(STATUS_INVALID_ARGUMENT,
-		    "there is no network of that name");
+		return known_names_refuse_network(
+		    creating->call, creating->config->networks, asked->network);
 	(void)!snprintf(creating->request.name, sizeof(creating->request.name),
 	    "%s", asked->name[0] != 0 ? asked->name : creating->names[0]);
 	return st;

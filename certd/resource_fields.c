@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certd/known_names.h"
 #include "certd/text.h"
-#include "certd/word_list.h"
 #include "proto/message.h"
 
 #define LABEL_MAX 63
@@ -149,16 +149,11 @@ resource_fields_network(struct api_call *call, const struct networks *networks,
     const char *network, struct resource_row *row)
 {
 	const struct network *found = networks_find(networks, network);
-	struct word_list list = { 0 };
 
-	if (found != NULL) {
-		snprintf(row->network, sizeof(row->network), "%s", found->name);
-		return status_ok();
-	}
-	for (size_t i = 0; i < networks->n; i++)
-		word_list_add(&list, networks->at[i].name);
-	return api_explain(call, refuse(),
-	    "there is no such network; there are: %s", word_list_end(&list));
+	if (found == NULL)
+		return known_names_refuse_network(call, networks, network);
+	snprintf(row->network, sizeof(row->network), "%s", found->name);
+	return status_ok();
 }
 
 STATUS
@@ -166,7 +161,8 @@ resource_fields_group(struct api_call *call, const struct networks *networks,
     const char *edge_group, struct resource_row *row)
 {
 	const struct network *network = networks_find(networks, row->network);
-	struct word_list list = { 0 };
+	char what[NETWORK_NAME_MAX + 32];
+	struct known_names known = { 0 };
 
 	if (network == NULL)
 		return api_explain(call,
@@ -182,10 +178,10 @@ resource_fields_group(struct api_call *call, const struct networks *networks,
 		return status_ok();
 	}
 	for (size_t i = 0; i < network->n_edge_groups; i++)
-		word_list_add(&list, network->edge_groups[i]);
-	return api_explain(call, refuse(),
-	    "network %s has no such edge group; it has: %s", row->network,
-	    word_list_end(&list));
+		known_names_add(&known, network->edge_groups[i]);
+	(void)!snprintf(
+	    what, sizeof(what), "edge_group: on network %s", network->name);
+	return known_names_refuse(call, &known, what, edge_group);
 }
 
 /* ---- host names ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The step of the schema that brought live pages: a row for each account, and
+ * The step of the schema that brought histories of one object, an index of the
+ * history; and live pages: a row for each account, and
  * one (0) for all of them, with a number for each topic that goes up whenever
  * something of it changes, whoever changed it.  So what is new for an account
  * is seen by one look at one row.
@@ -44,6 +45,7 @@
 	    OWNER(parent, "OLD", column))
 
 const char store_schema_activity[] =
+    "CREATE INDEX event_by_object ON event (object, id);"
     "CREATE TABLE activity ("
     " account INTEGER PRIMARY KEY,"
     " certificates INTEGER NOT NULL DEFAULT 0,"

@@ -55,26 +55,48 @@ show(void *ctx, struct db_rows *row)
 	"SELECT event.id, at_s, account.name, actor, act, object, detail"      \
 	" FROM event LEFT JOIN account ON account.id = event.account "
 
+#define NEWEST "ORDER BY event.id DESC LIMIT "
+
+static struct status
+query_all(struct db_tx *tx, const struct page *page, int64_t below,
+    struct db_rows **ret_rows)
+{
+	const struct db_value limit = db_int((int64_t)page->size + 1);
+
+	if (page->account == 0)
+		return db_query(tx, ret_rows,
+		    SELECT "WHERE event.id < ?1 " NEWEST "?2",
+		    DB_VALUES(db_int(below), limit));
+	return db_query(tx, ret_rows,
+	    SELECT "WHERE event.account = ?1 AND event.id < ?2 " NEWEST "?3",
+	    DB_VALUES(db_int(page->account), db_int(below), limit));
+}
+
+/* An object is one account's, so its own index is the one to walk: the plus
+ * keeps the account's out of it. */
+static struct status
+query_object(struct db_tx *tx, const struct page *page, const char *object,
+    int64_t below, struct db_rows **ret_rows)
+{
+	return db_query(tx, ret_rows,
+	    SELECT "WHERE object = ?1 AND event.id < ?2"
+		   " AND (?3 = 0 OR +event.account = ?3) " NEWEST "?4",
+	    DB_VALUES(db_text(object), db_int(below), db_int(page->account),
+		db_int((int64_t)page->size + 1)));
+}
+
 STATUS
 store_status_history(struct db_tx *tx, const struct page *page,
+    const char *object,
     bool (*each)(void *ctx, const struct store_event_row *event), void *ctx,
     bool *ret_more)
 {
 	scoped(db_rows_free) struct db_rows *rows = NULL;
+	const int64_t below = page->from == 0 ? INT64_MAX : page->from;
 	struct show to = { each, ctx };
-	int64_t below = page->from == 0 ? INT64_MAX : page->from;
-	struct status st =
-	    page->account != 0
-		? db_query(tx, &rows,
-		      SELECT "WHERE event.account = ?1 AND event.id < ?2"
-			     " ORDER BY event.id DESC LIMIT ?3",
-		      DB_VALUES(db_int(page->account), db_int(below),
-			  db_int((int64_t)page->size + 1)))
-		: db_query(tx, &rows,
-		      SELECT "WHERE event.id < ?1"
-			     " ORDER BY event.id DESC LIMIT ?2",
-		      DB_VALUES(
-			  db_int(below), db_int((int64_t)page->size + 1)));
+	struct status st = object[0] == 0
+			       ? query_all(tx, page, below, &rows)
+			       : query_object(tx, page, object, below, &rows);
 
 	return failed(st) ? st
 			  : page_rows(rows, page->size, show, &to, ret_more);

@@ -29,8 +29,9 @@ struct store_event_row {
 	char detail[STORE_EVENT_TEXT_MAX];
 };
 
-/* Newest first. */
+/* Newest first.  object: of that alone ("certificate 17"); "": of all. */
 STATUS store_status_history(struct db_tx *tx, const struct page *page,
+    const char *object,
     bool (*each)(void *ctx, const struct store_event_row *event), void *ctx,
     bool *ret_more);
 

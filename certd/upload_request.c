@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/printable.h"
 #include "certd/caller.h"
+#include "certd/known_names.h"
 #include "certd/text.h"
 #include "certd/upload_int.h"
 #include "proto/message.h"
@@ -53,17 +53,13 @@ static struct status
 check_network(
     struct upload *upload, struct api_call *call, const upload_request *asked)
 {
-	char shown[PRINTABLE_MAX(NETWORK_NAME_MAX)];
-
 	upload->names_network = asked->network[0] != 0;
 	upload->network = networks_find(
 	    upload->certificates->config.networks, asked->network);
 	if (upload->network != NULL)
 		return status_ok();
-	printable_print(bytes_of(asked->network), shown, sizeof(shown));
-	return api_explain(call,
-	    status_fail(STATUS_INVALID_ARGUMENT, "there is no such network"),
-	    "there is no network \"%s\"", shown);
+	return known_names_refuse_network(
+	    call, upload->certificates->config.networks, asked->network);
 }
 
 STATUS

@@ -146,8 +146,10 @@ cli_account_history(struct cli *cli, int argc, char **argv)
 	holdfast__certd__v1__history_request__init(&request);
 	request.page_token =
 	    certd_lend(cli_option(&argc, argv, "--page-token"));
-	if (!cli_rest(
-		argc, argv, 0, 1, "account history [NAME] [--page-token T]"))
+	request.object = certd_lend(cli_option(&argc, argv, "--object"));
+	if (!cli_rest(argc, argv, 0, 1,
+		"account history [NAME] [--object \"certificate 17\"] "
+		"[--page-token T]"))
 		return EXIT_USAGE;
 	request.account = certd_lend(argc > 0 ? argv[0] : NULL);
 	request.page_size = 100;

@@ -144,6 +144,7 @@ int cli_webhook_add(struct cli *cli, int argc, char **argv);
 int cli_webhook_list(struct cli *cli, int argc, char **argv);
 int cli_webhook_remove(struct cli *cli, int argc, char **argv);
 int cli_webhook_test(struct cli *cli, int argc, char **argv);
+int cli_choices(struct cli *cli, int argc, char **argv);
 int cli_diagnose(struct cli *cli, int argc, char **argv);
 int cli_join(struct cli *cli, int argc, char **argv);
 int cli_status(struct cli *cli, int argc, char **argv);

@@ -42,7 +42,7 @@ _holdfast() {
 		;;
 	esac
 	case "$noun $verb" in
-	" ") options="join key cert resource approval edge account user console notice webhook token audit status diagnose bench $options" ;;
+	" ") options="join key cert resource approval edge account user console notice webhook token audit status choices diagnose bench $options" ;;
 	"key ") options="generate import list show grant revoke csr stub dossier set suspend resume destroy cancel-destruction" ;;
 	"approval ") options="list show approve reject" ;;
 	"edge ") options="invite list show group quarantine release resync" ;;
@@ -107,6 +107,7 @@ _holdfast() {
 	"token create") options="--account --role --scope --days --user" ;;
 	"user list" | "token list") options="--account" ;;
 	"account create") options="--title" ;;
+	"account history") options="--object --page-token" ;;
 	"edge list") options="--role" ;;
 	"audit show" | "audit tail" | "audit report" | "audit export")
 		options="--edge --identity --key --since --until --refused --allowed --kind --last"

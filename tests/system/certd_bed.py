@@ -25,7 +25,8 @@ from wire import channel, keys_pb2, keys_pb2_grpc, member
 
 from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
     accounts_pb2, accounts_pb2_grpc, authorities_pb2, authorities_pb2_grpc,
-    certificates_pb2, certificates_pb2_grpc, custody_pb2, custody_pb2_grpc,
+    certificates_pb2, certificates_pb2_grpc, choices_pb2, choices_pb2_grpc,
+    custody_pb2, custody_pb2_grpc,
     diagnoses_pb2, diagnoses_pb2_grpc,
     edges_pb2, edges_pb2_grpc, enrollments_pb2, enrollments_pb2_grpc,
     notices_pb2, notices_pb2_grpc, overview_pb2, overview_pb2_grpc, plans_pb2, plans_pb2_grpc,
@@ -34,7 +35,8 @@ from holdfast.certd.v1 import (  # noqa: E402 (wire has generated them)
 
 CERTD = BUILD / "certd/certd"
 MODULES = ((accounts_pb2, accounts_pb2_grpc), (authorities_pb2, authorities_pb2_grpc),
-           (certificates_pb2, certificates_pb2_grpc), (diagnoses_pb2, diagnoses_pb2_grpc),
+           (certificates_pb2, certificates_pb2_grpc), (choices_pb2, choices_pb2_grpc),
+           (diagnoses_pb2, diagnoses_pb2_grpc),
            (edges_pb2, edges_pb2_grpc), (enrollments_pb2, enrollments_pb2_grpc),
            (custody_pb2, custody_pb2_grpc), (notices_pb2, notices_pb2_grpc),
            (overview_pb2, overview_pb2_grpc),

@@ -404,6 +404,39 @@ def test_the_history_says_who_did_what_and_leads_there(bed, page):
     section(page, "Accounts").expect_hidden()
 
 
+def test_an_objects_page_tells_its_own_history_which_viewers_do_not_see(bed, visits, page):
+    token = bed.rest_token()
+    certificate = bed.add_certificate(Pki(), "told.example.com", name="Told")
+    paper = bed.enroll("told.example.org", name="Paper").enrollment.id
+    resource = bed.add_resource("Oven", "oven.example.com")["id"]
+    for i in range(12):
+        status, _, answer = bed.rest("PATCH", f"/v1/resources/{resource}", token,
+                                     {"name": f"Oven {i}"})
+        assert status == 200, answer
+    pages = [(f"/certificates/{certificate['id']}", "Told", "Certificate uploaded"),
+             (f"/enrollments/{paper}", "Paper", "Enrollment made"),
+             (f"/resources/{resource}", "Oven 11", "Resource changed")]
+    for path, heading, act in pages:
+        go(page, path, heading)
+        history = card(page, "History")
+        history.get_by_text(act).first().expect_visible()
+        for _, _, other in pages:
+            if other != act:
+                history.get_by_text(other).expect_hidden()
+        look(page)
+    card(page, "History").get_by_role("link", name="All of it").click()
+    at(page, "History")
+    row(page, "Resource created").expect_visible()
+    row(page, "Certificate uploaded").expect_hidden()
+    page.get_by_label("Object").select_option("")
+    row(page, "Certificate uploaded").first().expect_visible()
+    bed.make_user("otto@acme.test", VIEWER)
+    viewer = bed.entered(visits, "otto@acme.test")
+    go(viewer, f"/resources/{resource}", "Oven 11")
+    card(viewer, "Delivery").expect_visible()
+    card(viewer, "History").expect_hidden()
+
+
 def test_an_operator_sees_authorities_and_gives_an_account_a_new_key(bed, visits):
     page = bed.entered(visits)
     go(page, "/authorities", "Certificate authorities")

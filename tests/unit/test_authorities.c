@@ -1398,6 +1398,35 @@ operators_see_cas_and_their_accounts(void **state)
 }
 
 static void
+who_chooses_is_told_what_cas_offer_and_which_are_well(void **state)
+{
+	struct desk *desk = *state;
+	const struct caller operator= certd_desk_operator();
+	struct authority_offer offer;
+	ProtobufCMessage *reply = NULL;
+
+	authorities_offer(authorities, 0, &offer);
+	assert_true(offer.is_available);
+	assert_false(offer.has_directory);
+	assert_int_equal(offer.n_profiles, 0);
+	assert_int_equal(cas[0].asked, 0);
+	assert_int_equal(
+	    ask(desk, &operator, "Authorities/Check", "one", &reply).code,
+	    STATUS_OK);
+	message_free(reply);
+	authorities_offer(authorities, 0, &offer);
+	assert_true(offer.has_directory);
+	assert_int_equal(offer.n_profiles, 1);
+	assert_string_equal(offer.profiles[0], "shortlived");
+	make_unwell("one");
+	authorities_offer(authorities, 0, &offer);
+	assert_false(offer.is_available);
+	assert_int_equal(offer.n_profiles, 1);
+	authorities_offer(authorities, 1, &offer);
+	assert_true(offer.is_available);
+}
+
+static void
 checking_a_ca_tells_what_is_wrong_with_it(void **state)
 {
 	struct desk *desk = *state;
@@ -1463,6 +1492,7 @@ main(int argc, char **argv)
 		TEST(
 		    counting_after_a_start_looks_at_the_youngest_changes_alone),
 		TEST(operators_see_cas_and_their_accounts),
+		TEST(who_chooses_is_told_what_cas_offer_and_which_are_well),
 		TEST(checking_a_ca_tells_what_is_wrong_with_it),
 	};
 

@@ -369,8 +369,10 @@ what_no_ca_takes_or_certd_does_not_have_is_refused(void **state)
 		    "" },
 		{ "no such algorithm", 99, 0, "", "", "", "" },
 		{ "no such kind of validation", 0, 9, "", "", "", "" },
-		{ "no such DNS provider", 0, VALIDATION_DNS_01, "x", "", "",
-		    "" },
+		/* The one that does not serve the account is not told of. */
+		{ "dns_provider: there is none named \"fra\"; did you mean "
+		  "\"far\"? there are: dns, far",
+		    0, VALIDATION_DNS_01, "fra", "", "", "" },
 		{ "goes with validation by dns-01", 0, VALIDATION_HTTP_01,
 		    "dns", "", "", "" },
 		{ "there are: ca, ca2", 0, 0, "", "x", "", "" },

@@ -556,7 +556,8 @@ a_plan_says_what_it_is_to_replace_and_by_whom(void **state)
 	asked.authority = enroll_desk_text("ca");
 	asked.to_authority = enroll_desk_text("nobody");
 	enroll_desk_refused(desk, ask(desk, "Plans/Create", &asked, &plan),
-	    STATUS_INVALID_ARGUMENT, "no CA named nobody");
+	    STATUS_INVALID_ARGUMENT,
+	    "to_authority: there is none named \"nobody\"; there are: ca, ca2");
 	asked.to_authority = enroll_desk_text("");
 	asked.key = enroll_desk_text("0123");
 	enroll_desk_refused(desk, ask(desk, "Plans/Create", &asked, &plan),

@@ -482,7 +482,8 @@ fields_that_are_not_well_formed_are_refused(void **state)
 	asked.network = text("enhanced");
 	asked.edge_group = text("web");
 	assert_refused(desk, create(desk, &desk_alice, &asked, NULL),
-	    STATUS_INVALID_ARGUMENT, "it has: vault");
+	    STATUS_INVALID_ARGUMENT,
+	    "edge_group: on network enhanced there is none named");
 	asked = new_shop(hostnames);
 	asked.name = text("");
 	assert_refused(desk, create(desk, &desk_alice, &asked, NULL),
@@ -644,7 +645,7 @@ moving_to_another_group_moves_the_right_to_sign_at_once(void **state)
 	    0);
 	asked.edge_group = text("vault");
 	assert_refused(desk, update(desk, &desk_alice, &asked, fields, 1, NULL),
-	    STATUS_INVALID_ARGUMENT, "it has: web, api");
+	    STATUS_INVALID_ARGUMENT, "there are: web, api");
 }
 
 static void

@@ -32,10 +32,11 @@ export function accountColumn(ctx) {
 }
 
 /**
- * As a filter of listView(): what belongs to one object, where the address names it (?resource=4).
+ * As a filter of listView(): what belongs to one object, where the address names it (?resource=4, ?object=edge 3).
  * @param {Object} ctx @param {string} name of the API's @param {string} label 'Resource' @returns {import('./table.js').Filter[]}
  */
 export function objectFilters(ctx, name, label) {
 	const id = ctx.query[name];
-	return id ? [{ name, label, options: [['', `Any ${label.toLowerCase()}`], [id, `${label} ${id}`]] }] : [];
+	const said = /^\d+$/.test(id) ? `${label} ${id}` : id;
+	return id ? [{ name, label, options: [['', `Any ${label.toLowerCase()}`], [id, said]] }] : [];
 }

@@ -24,7 +24,7 @@ import { h, icon, mount, uniqueId } from './dom.js';
  * @property {HTMLElement} node @property {HTMLElement} input @property {string} name
  * @property {*} value read and written @property {function(string): void} setError '' takes it away
  * @property {function(): boolean} validate shows what is wrong
- * @property {function(): void} focus
+ * @property {function(): void} focus @property {function(Array): void} offer of a select: other options; the value stays where it can
  */
 
 function optionOf(each) {
@@ -41,6 +41,10 @@ function attributesOf(options, ids) {
 	};
 }
 
+function optionNodes(list) {
+	return list.map(optionOf).map(each => h('option', { value: each.value, disabled: Boolean(each.disabled) }, each.label));
+}
+
 function controlOf(options, ids) {
 	const props = attributesOf(options, ids);
 	const mono = options.mono ? 'mono' : '';
@@ -49,8 +53,7 @@ function controlOf(options, ids) {
 	case 'lines':
 		return h('textarea.input', { ...props, class: mono, rows: options.rows || 4 });
 	case 'select':
-		return h('select.input', props, options.options.map(optionOf).map(each =>
-			h('option', { value: each.value, disabled: Boolean(each.disabled) }, each.label)));
+		return h('select.input', props, optionNodes(options.options));
 	case 'check':
 		return h('input', { ...props, type: 'checkbox' });
 	default:
@@ -130,6 +133,11 @@ export function field(options) {
 			const problem = problemOf(options, input, self.value);
 			setError(problem);
 			return !problem;
+		},
+		offer(list) {
+			const { value } = self;
+			mount(input, optionNodes(list));
+			self.value = list.map(optionOf).some(each => each.value === value) ? value : optionOf(list[0]).value;
 		},
 		focus: () => (options.type === 'choice' ? input.querySelector('input:checked, input') : input).focus(),
 	};

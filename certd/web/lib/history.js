@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What certd writes into its history, in words for people.
+// What certd writes into its history, in words for people; and the card that
+// tells one object's on its page.
+
+import { h } from './dom.js';
+import { when } from './format.js';
+import { card, loaded } from './layout.js';
+import { href } from './router.js';
+
+const EVENTS_SHOWN = 10;
 
 /* Those that certd does by itself are named as in its log. */
 const ACTS = {
@@ -20,4 +28,22 @@ export function actText(act) {
 /** Who did it: the account stands beside it. @param {string} actor 'user anna@acme.example (acme)', 'certd' @returns {string} */
 export function actorText(actor) {
 	return actor.replace(/^user (\S+) \([^)]*\)$/, '$1') || '–';
+}
+
+function eventRow(event) {
+	return h('li', h('div', h('strong', actText(event.act)), h('span.under', actorText(event.actor))), when(event.at_s, 'relative'));
+}
+
+/**
+ * What was done to one object, the newest of it; null for who may not read the history of its account.
+ * @param {Object} ctx @param {string} object 'certificate 17', 'resource 4' @param {string} account its account's name
+ */
+export function historyCard(ctx, object, account) {
+	const is_own = ctx.session.seesAll || account === ctx.session.account;
+	if (!is_own || !ctx.session.may('managers, auditors'))
+		return null;
+	const all = h('a', { href: href(`/history?object=${encodeURIComponent(object)}`) }, 'All of it');
+	const draw = ({ items, next }) => items.length ? h('div.stack', h('ol.plain.events', items.map(eventRow)), next ? h('p.small', all) : null)
+		: h('p.small.quiet', 'Nothing was written down about it.');
+	return card({ title: 'History' }, loaded(ctx, { lines: 3, topics: 'history', load: () => ctx.api.list('/history', 'events', { object, page_size: EVENTS_SHOWN }), draw }));
 }

@@ -10,7 +10,7 @@ import { button, linkButton } from '../lib/button.js';
 import { copyable, save } from '../lib/copy.js';
 import { h, icon } from '../lib/dom.js';
 import { plural, when } from '../lib/format.js';
-import { actorText, actText } from '../lib/history.js';
+import { actorText, historyCard } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { href } from '../lib/router.js';
@@ -20,8 +20,6 @@ import { table } from '../lib/table.js';
 export const title = 'Certificate';
 
 const SERVED_SHOWN = 20;
-const EVENTS_READ = 1000;
-const EVENTS_SHOWN = 20;
 const FORMATS = [['pem', 'PEM', 'certificate and chain'], ['der', 'DER', 'the certificate alone'], ['pkcs7_pem', 'PKCS#7, PEM', 'certificate and chain'], ['pkcs7_der', 'PKCS#7, DER', 'certificate and chain']];
 
 /* ---- what it is ---- */
@@ -98,7 +96,7 @@ function keyCard(ctx, certificate) {
 		ctx.session.mayChange && certificate.kind !== 'acme' ? h('div.actions', linkButton('Make a replacement key', `/requests/new?certificate=${certificate.id}`, { icon: 'key' })) : null));
 }
 
-/* ---- export and history ---- */
+/* ---- export ---- */
 
 async function exportAs(ctx, certificate, format) {
 	const answer = await ctx.api.get(`/certificates/${certificate.id}:export`, { format });
@@ -108,20 +106,6 @@ async function exportAs(ctx, certificate, format) {
 function exportCard(ctx, certificate) {
 	return card({ title: 'Export' }, h('ul.plain.exports', FORMATS.map(([format, label, what]) => h('li',
 		button(label, { icon: 'download', small: true, title: `Export as ${label}`, run: () => exportAs(ctx, certificate, format) }), h('span.small.quiet', what)))));
-}
-
-async function loadEvents(ctx, certificate) {
-	const { items } = await ctx.api.all('/history', 'events', { account: certificate.account }, EVENTS_READ);
-	return items.filter(each => each.object === `certificate ${certificate.id}`).slice(0, EVENTS_SHOWN);
-}
-
-function historyCard(ctx, certificate) {
-	const is_own = ctx.session.seesAll || certificate.account === ctx.session.account;
-	if (!is_own || !ctx.session.may('managers, auditors'))
-		return null;
-	const draw = events => events.length ? h('ol.plain.events', events.map(each => h('li', h('div', h('strong', actText(each.act)), h('span.under', actorText(each.actor))), when(each.at_s, 'relative'))))
-		: h('p.small.quiet', 'Nothing in the newest thousand events; the whole is under History.');
-	return card({ title: 'History' }, loaded(ctx, { lines: 3, topics: 'history', load: () => loadEvents(ctx, certificate), draw }));
 }
 
 /* ---- the page ---- */
@@ -152,5 +136,5 @@ export async function render(ctx) {
 	return page({ title: certificate.name, badge: [expiryBadge(certificate.expires_in_days), kindBadge(certificate.kind)], crumbs: [['Certificates', '/certificates']],
 		lead: ctx.session.seesAll ? `Of account ${certificate.account}` : null, actions: actions(ctx, certificate) },
 	h('div.split', h('div.stack', ctx.session.mayChange ? expiredNote(certificate) : null, card({ title: 'Where it is served' }, h('div.served', served)), factsCard(certificate), chainCard(certificate)),
-		h('div.stack', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, certificate))));
+		h('div.stack', keyCard(ctx, certificate), exportCard(ctx, certificate), historyCard(ctx, `certificate ${id}`, certificate.account))));
 }

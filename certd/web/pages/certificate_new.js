@@ -5,7 +5,8 @@
 
 import { chainOf, inOrder } from '../lib/certificate/chain.js';
 import { certificateInput } from '../lib/certificate/input.js';
-import { accountField, networkField, scopeField } from '../lib/certificate/where.js';
+import { accountField, scopeField } from '../lib/certificate/where.js';
+import { loadChoices, networkField } from '../lib/choices.js';
 import { keyName } from '../lib/certificate/words.js';
 import { wrappingCard, wrappingKeys } from '../lib/certificate/wrapping.js';
 import { FileError } from '../lib/crypto/file_error.js';
@@ -91,7 +92,7 @@ class Adding {
 
 	async start() {
 		this.account = await accountField(this.ctx, this.ctx.query.account, () => { this.scope.again(); this.changed(); });
-		this.network = networkField('standard', () => { this.input.dropKeys(); this.side.again(); });
+		this.network = networkField(await loadChoices(this.ctx), 'standard', () => { this.input.dropKeys(); this.side.again(); });
 		this.scope = scopeField(this.ctx, { account: () => this.account?.value || '' });
 		this.shared = !this.ctx.session.isOperator ? null : field({ name: 'shared', type: 'check', label: 'Shared: the operator\'s own, for resources of all accounts',
 			help: 'For host names in the operator\'s zone only.' });

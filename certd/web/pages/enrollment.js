@@ -12,7 +12,7 @@ import { button, linkButton } from '../lib/button.js';
 import { confirm } from '../lib/dialog.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
-import { actorText } from '../lib/history.js';
+import { actorText, historyCard } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { getCertificate, revokeCertificate } from '../lib/resource/acts.js';
@@ -143,5 +143,5 @@ export async function render(ctx) {
 		loaded(ctx, { lines: 3, topics: 'changes', load: () => ctx.api.list('/changes', 'changes', { enrollment: id, page_size: CHANGES_SHOWN }), draw: changesTable }),
 	];
 	return page({ title: enrollment.name, badge: mark, crumbs: [['Enrollments', '/enrollments']], lead: ctx.session.seesAll ? `Of account ${enrollment.account}` : null, actions: acts(ctx, state, refresh) },
-		h('div.split', h('div.stack', card({ title: 'Certificate' }, parts[0]), slot, card({ title: 'Changes' }, h('div.served', parts[2]))), card({ title: 'What is wanted' }, parts[1])));
+		h('div.split', h('div.stack', card({ title: 'Certificate' }, parts[0]), slot, card({ title: 'Changes' }, h('div.served', parts[2]))), h('div.stack', card({ title: 'What is wanted' }, parts[1]), historyCard(ctx, `enrollment ${id}`, enrollment.account))));
 }

@@ -3,7 +3,8 @@
 // Enroll host names, or change an enrollment: which certificate, of which CA,
 // validated how, and who is told.
 
-import { accountField, networkField } from '../lib/certificate/where.js';
+import { accountField } from '../lib/certificate/where.js';
+import { loadChoices, networkField } from '../lib/choices.js';
 import { h, mount } from '../lib/dom.js';
 import { authorityFields, bringsCertificate, changesOf, contactsField, namesFields, validationFields, wayFields } from '../lib/enrollment/fields.js';
 import { form, more } from '../lib/form.js';
@@ -30,15 +31,15 @@ class Enrolling {
 
 	async start() {
 		const { ctx, is } = this;
-		const authorities = ctx.session.may('operators, auditors') ? (await ctx.api.get('/authorities')).authorities : [];
+		const choices = await loadChoices(ctx);
 		this.account = this.was ? null : await accountField(ctx, ctx.query.account, async account => this.told.offer(await this.contacts(account)));
 		const { hostnames, name } = namesFields(is);
-		const { validation, provider } = validationFields(is, () => hostnames.value);
+		const { validation, provider } = validationFields(is, choices, () => hostnames.value);
 		this.first = [this.account, hostnames, name].filter(Boolean);
 		this.validated = [validation, provider];
-		this.of = authorityFields(is, authorities);
-		this.network = this.was ? null : networkField();
-		this.way = wayFields(is);
+		this.of = authorityFields(is, choices);
+		this.network = this.was ? null : networkField(choices);
+		this.way = wayFields(is, choices);
 		this.told = contactsField(await this.contacts(is.account || this.account?.value), is.contacts);
 		this.ahead = h('div.changes-ahead', { 'aria-live': 'polite' });
 	}

@@ -3,7 +3,7 @@
 // History: what was done in certd, by whom. What was done with keys stands in
 // the audit ledger.
 
-import { accountColumn, accountFilters } from '../lib/account.js';
+import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { h } from '../lib/dom.js';
 import { when } from '../lib/format.js';
 import { actorText, actText } from '../lib/history.js';
@@ -16,7 +16,7 @@ export const title = 'History';
 export async function render(ctx) {
 	return page({ title, lead: 'What was done here, by whom, newest first. It cannot be changed here; what was done with keys is in the audit ledger.' },
 		listView(ctx, {
-			caption: title, one: 'event', filters: await accountFilters(ctx), topics: ['history'],
+			caption: title, one: 'event', filters: [...await accountFilters(ctx), ...objectFilters(ctx, 'object', 'Object')], topics: ['history'],
 			load: query => ctx.api.list('/history', 'events', query),
 			columns: [
 				{ label: 'What', class: 'main', cell: event => [h('span', actText(event.act)), event.detail ? h('span.under.clamp', { title: event.detail }, event.detail) : null] },

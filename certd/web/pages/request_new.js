@@ -4,7 +4,8 @@
 // With ?certificate=ID it is for the host names of that one, whose key it is to
 // replace.
 
-import { accountField, networkField } from '../lib/certificate/where.js';
+import { accountField } from '../lib/certificate/where.js';
+import { loadChoices, networkField } from '../lib/choices.js';
 import { field, form, more } from '../lib/form.js';
 import { h } from '../lib/dom.js';
 import { card, page } from '../lib/layout.js';
@@ -43,7 +44,7 @@ async function create(ctx, values) {
 export async function render(ctx) {
 	const old = ctx.query.certificate ? await ctx.api.get(`/certificates/${ctx.query.certificate}`) : null;
 	const account = await accountField(ctx, old?.account || ctx.query.account);
-	const network = networkField(old?.key?.network || 'standard');
+	const network = networkField(await loadChoices(ctx), old?.key?.network || 'standard');
 	const kinds = KINDS.map(each => each.value);
 	const items = [
 		field({ name: 'hostnames', label: 'Host names', type: 'lines', rows: 4, required: true, mono: true, value: old?.hostnames, check: checkNames,

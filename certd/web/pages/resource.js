@@ -9,7 +9,7 @@ import { changeHeading, kindText, stateText } from '../lib/change/words.js';
 import { button, linkButton } from '../lib/button.js';
 import { h, mount } from '../lib/dom.js';
 import { when, word } from '../lib/format.js';
-import { actorText } from '../lib/history.js';
+import { actorText, historyCard } from '../lib/history.js';
 import { card, details, loaded, page } from '../lib/layout.js';
 import { moreMenu } from '../lib/menu.js';
 import { deleteResource, mayTurnOn, setHttps } from '../lib/resource/acts.js';
@@ -182,7 +182,7 @@ export async function render(ctx) {
 	h('div.split', h('div.stack', shown[0],
 		card({ title: 'Certificate', actions: change('Change mode', editMode) }, h('div.stack', shown[4], shown[1])),
 		slot, card({ title: 'Host names and DNS', text: ['Each host name is a CNAME to ', targetOf(resource)] }, dns)),
-	h('div.stack', card({ title: 'Edges' }, shown[2]), card({ title: 'Delivery', actions: change('Change', editDelivery) }, shown[3]), changesCard(ctx, id))));
+	h('div.stack', card({ title: 'Edges' }, shown[2]), card({ title: 'Delivery', actions: change('Change', editDelivery) }, shown[3]), changesCard(ctx, id), historyCard(ctx, `resource ${id}`, resource.account))));
 }
 
 function modeHelp(resource) {

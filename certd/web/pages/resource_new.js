@@ -3,13 +3,14 @@
 // Create a resource: its host names, how it comes to its certificate, and
 // where its pages come from.
 
-import { accountField, networkField } from '../lib/certificate/where.js';
+import { accountField } from '../lib/certificate/where.js';
+import { edgeGroupField, loadChoices, networkField } from '../lib/choices.js';
 import { h, mount } from '../lib/dom.js';
 import { field, form, more } from '../lib/form.js';
 import { card, page } from '../lib/layout.js';
 import { covering } from '../lib/resource/acts.js';
 import { certificatesField } from '../lib/resource/choose.js';
-import { edgeGroupField, edgeGroups, hostnamesField, nameField, originFields, originOf } from '../lib/resource/fields.js';
+import { hostnamesField, nameField, originFields, originOf } from '../lib/resource/fields.js';
 import { MODES, PLAIN } from '../lib/resource/modes.js';
 import { note, steps } from '../lib/status.js';
 import { toast } from '../lib/toast.js';
@@ -19,9 +20,9 @@ export const title = 'Create a resource';
 const MODE_OPTIONS = MODES.map(each => each.value === 'automatic' ? { ...each, label: 'Automatic (recommended)' } : each);
 
 class Creating {
-	constructor(ctx, groups) {
+	constructor(ctx, choices) {
 		this.ctx = ctx;
-		this.groups = groups;
+		this.choices = choices;
 	}
 
 	async start() {
@@ -29,9 +30,8 @@ class Creating {
 		this.name = nameField();
 		this.hostnames = hostnamesField([], () => this.offer());
 		this.mode = field({ name: 'mode', label: 'How it comes to its certificate', type: 'choice', required: true, value: 'automatic', options: [...MODE_OPTIONS, PLAIN], onInput: () => this.modeChanged() });
-		this.network = networkField('standard', () => this.offer());
-		this.network.node.querySelector('.help').textContent = 'Standard suits most; the enhanced one has edges and keys of its own. It cannot be changed later.';
-		this.group = edgeGroupField(this.groups);
+		this.network = networkField(this.choices, 'standard', () => this.networkChanged(), 'Where its keys are, and which edges may serve it. Standard suits most; it cannot be changed later.');
+		this.group = edgeGroupField(this.choices, 'standard');
 		this.origin = originFields(null);
 		this.certificates = certificatesField({ load: () => covering(this.ctx, { account: this.account?.value, network: this.network.value, hostnames: this.hostnames.value }),
 			waits: () => this.account && !this.account.value ? 'Choose the account first.' : this.hostnames.value.length ? '' : 'Give the host names first: only certificates that cover them can be chosen.' });
@@ -42,6 +42,11 @@ class Creating {
 	offer() {
 		if (this.mode.value === 'personal')
 			this.certificates.again();
+	}
+
+	networkChanged() {
+		this.group.again(this.network.value);
+		this.offer();
 	}
 
 	modeChanged() {
@@ -82,7 +87,7 @@ function wayCard() {
 }
 
 export async function render(ctx) {
-	const creating = new Creating(ctx, await edgeGroups(ctx));
+	const creating = new Creating(ctx, await loadChoices(ctx));
 	await creating.start();
 	return page({ title, crumbs: [['Resources', '/resources']], lead: 'Host names, where their pages come from, and how they come to a certificate.' }, h('div.split', creating.form(), wayCard()));
 }

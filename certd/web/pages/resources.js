@@ -5,6 +5,7 @@
 
 import { accountColumn, accountFilters, objectFilters } from '../lib/account.js';
 import { linkButton } from '../lib/button.js';
+import { edgeGroupsOf, loadChoices } from '../lib/choices.js';
 import { h } from '../lib/dom.js';
 import { daysLeft, some, when } from '../lib/format.js';
 import { page } from '../lib/layout.js';
@@ -30,15 +31,10 @@ function certificateCell(resource) {
 		h('span.under.marked', h('span', 'until ', when(each.not_after_s, 'date')), expiryMark(daysLeft(each.not_after_s))))));
 }
 
-function edgeGroups(edges) {
-	return [...new Set(edges.map(each => each.edge_group))].sort();
-}
-
 async function filters(ctx) {
-	const list = [...await accountFilters(ctx), ...objectFilters(ctx, 'certificate', 'Certificate')];
-	if (!ctx.session.seesAll)
-		return list;
-	const groups = edgeGroups((await ctx.api.all('/edges', 'edges')).items);
+	const [accounts, choices] = await Promise.all([accountFilters(ctx), loadChoices(ctx)]);
+	const list = [...accounts, ...objectFilters(ctx, 'certificate', 'Certificate')];
+	const groups = edgeGroupsOf(choices);
 	return groups.length < 2 ? list : [...list, { name: 'edge_group', label: 'Edge group', options: [['', 'All edge groups'], ...groups.map(each => [each, each])] }];
 }
 

@@ -17,13 +17,6 @@ export async function accountField(ctx, value = '', onInput) {
 		options: [['', 'Choose an account'], ...items.map(each => [each.name, each.title ? `${each.title} (${each.name})` : each.name])] });
 }
 
-/** @param {string} [value] @param {function(string): void} [onInput] */
-export function networkField(value = 'standard', onInput) {
-	return field({ name: 'network', label: 'Network', type: 'select', value, onInput,
-		options: [['standard', 'Standard'], ['enhanced', 'Enhanced']],
-		help: 'Its edges may sign with the key, and no others. A key cannot move to another network.' });
-}
-
 function boxes(resources, chosen) {
 	if (!resources.length)
 		return h('p.small.quiet', 'The account has no resources yet.');

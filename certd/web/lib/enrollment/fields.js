@@ -2,6 +2,7 @@
 //
 // Fields of enrollments. The kind of validation says which others there are.
 
+import { authorityField, profileField, providerField } from '../choices.js';
 import { h, mount, uniqueId } from '../dom.js';
 import { field } from '../field.js';
 import { keyName } from '../certificate/words.js';
@@ -30,46 +31,48 @@ export function namesFields(is) {
 	return { hostnames, name };
 }
 
-/** @param {Object} is @param {function(): string[]} hostnames */
-export function validationFields(is, hostnames) {
-	const provider = field({ name: 'dns_provider', label: 'DNS provider', optional: true, value: is.dns_provider || '', placeholder: 'the first whose zones hold the names', help: 'By its name in certd.yaml (dns.providers).' });
-	const show = value => { provider.node.hidden = value !== 'dns_01' && value !== 'unspecified'; };
+/* Why some cannot be chosen. */
+const NOT_HERE = {
+	dns_01: 'No DNS provider of certd.yaml serves the account: put the record in place by hand, or ask the operator.',
+	dns_persist_01: 'For operators alone: its record is for every account of certd.',
+};
+
+/* The one that there is stays, as it may. */
+function validationOptions(is, choices) {
+	const offered = is.id ? VALIDATIONS.filter(each => each.value !== 'unspecified' || is.validation === 'unspecified') : VALIDATIONS;
+	return offered.map(each => each.value === 'unspecified' || each.value === is.validation || choices.validations.includes(each.value) ? each
+		: { ...each, disabled: true, help: NOT_HERE[each.value] || 'Not offered here.' });
+}
+
+/** @param {Object} is @param {Object} choices as GET /choices has them @param {function(): string[]} hostnames */
+export function validationFields(is, choices, hostnames) {
+	const provider = providerField(choices, is.dns_provider || '');
+	const has_providers = choices.dns_providers.length > 0 || Boolean(is.dns_provider);
+	const show = value => { provider.node.hidden = !has_providers || (value !== 'dns_01' && value !== 'unspecified'); };
 	const validation = field({ name: 'validation', label: 'How the names are validated', type: 'choice', required: true, value: is.validation || 'unspecified', onInput: show,
-		options: is.id ? VALIDATIONS.filter(each => each.value !== 'unspecified' || is.validation === 'unspecified') : VALIDATIONS, check: value => wildcardProblem(hostnames(), value) });
+		options: validationOptions(is, choices), check: value => wildcardProblem(hostnames(), value) });
 	show(validation.value);
 	return { validation, provider };
 }
 
-function authorityField(is, authorities) {
-	const help = 'Else the first of certd.yaml that can be asked, and the next when that one fails.';
-	if (!authorities.length)
-		return field({ name: 'authority', label: 'Certificate authority', optional: true, value: is.authority || '', placeholder: 'the first that can be asked', help: `By its name in certd.yaml. ${help}` });
-	return field({ name: 'authority', label: 'Certificate authority', type: 'select', value: is.authority || '', help, options: [['', 'The first that can be asked'], ...authorities.map(each => [each.name, each.name])] });
-}
-
-function profileField(is, authorities) {
-	const profiles = [...new Set(authorities.flatMap(each => each.profiles || []))].sort();
-	const help = 'Of the CA: how long a certificate lives, and what stands in it.';
-	if (!profiles.length)
-		return field({ name: 'profile', label: 'Profile', optional: true, value: is.profile || '', placeholder: 'as configured', help });
-	return field({ name: 'profile', label: 'Profile', type: 'select', value: is.profile || '', help, options: [['', 'As configured'], ...profiles.map(each => [each, each])] });
-}
-
-/** @param {Object} is @param {Object[]} authorities those that are known; none: they are typed */
-export function authorityFields(is, authorities) {
+/** The CA first. @param {Object} is @param {Object} choices as GET /choices has them */
+export function authorityFields(is, choices) {
+	const profile = profileField(choices, is.authority || '', is.profile || '');
 	return [
-		authorityField(is, authorities), profileField(is, authorities),
+		authorityField(choices, is.authority || '', name => profile.again(name)), profile,
 		field({ name: 'algorithm', label: 'Kind of key', type: 'select', value: is.algorithm || 'ec_p256', options: ALGORITHMS.map(each => [each, keyName(each)]), help: 'Made in the token for each certificate anew.' }),
 		field({ name: 'preferred_chain', label: 'Chain to', optional: true, value: is.preferred_chain || '', placeholder: 'as the CA chooses', help: 'Common name of the topmost issuer, where a CA offers several chains.' }),
 		field({ name: 'common_name', label: 'Common name', optional: true, value: is.common_name || '', placeholder: 'none', help: 'One of the host names, for old clients that look there.' }),
 	];
 }
 
-/** @param {Object} is */
-export function wayFields(is) {
+/** @param {Object} is @param {Object} choices as GET /choices has them */
+export function wayFields(is, choices) {
+	const has_standby = choices.standby || Boolean(is.standby);
 	return [
 		field({ name: 'stepwise', type: 'check', label: 'Step by step', value: is.stepwise, help: 'Each change stops before the CA looks and before it issues, and waits for your word.' }),
-		field({ name: 'standby', type: 'check', label: 'Keep a standby certificate', value: is.standby, help: 'A second one, of another CA and with a key of its own, lies ready at the edges. Needs a resource, and a CA for standby in certd.yaml.' }),
+		field({ name: 'standby', type: 'check', label: 'Keep a standby certificate', value: is.standby, disabled: !has_standby,
+			help: has_standby ? 'A second one, of another CA and with a key of its own, lies ready at the edges. Needs a resource.' : 'A second one, of another CA; certd.yaml names none for it (acme.standby).' }),
 	];
 }
 

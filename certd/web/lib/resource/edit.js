@@ -2,6 +2,7 @@
 //
 // Changing a resource, in dialogs that say beforehand what follows.
 
+import { edgeGroupField, loadChoices } from '../choices.js';
 import { h, mount } from '../dom.js';
 import { field } from '../field.js';
 import { formDialog } from '../form_dialog.js';
@@ -9,7 +10,7 @@ import { note } from '../status.js';
 import { toast } from '../toast.js';
 import { cancelField, candidates, covering } from './acts.js';
 import { certificatesField } from './choose.js';
-import { edgeGroupField, edgeGroups, hostnamesField, nameField, originFields, originOf } from './fields.js';
+import { hostnamesField, nameField, originFields, originOf } from './fields.js';
 import { MODES, isObtained } from './modes.js';
 import { differenceOf } from './names.js';
 
@@ -63,7 +64,7 @@ export function editHostnames(ctx, state) {
 
 /** @param {Object} ctx @param {import('./acts.js').State} state */
 export async function editDelivery(ctx, { resource }) {
-	const group = edgeGroupField(await edgeGroups(ctx), resource.edge_group);
+	const group = edgeGroupField(await loadChoices(ctx), resource.network, resource.edge_group);
 	return formDialog({ title: `Delivery of ${resource.name}`, submit: 'Save', items: [...originFields(resource.origin), group], run: values => {
 		const changes = { origin: originOf(values) };
 		if (values.edge_group !== resource.edge_group)

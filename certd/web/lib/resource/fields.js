@@ -31,21 +31,3 @@ export function originFields(origin) {
 export function originOf(values) {
 	return values.origin ? { host: values.origin, mode: values.origin_mode } : null;
 }
-
-/** @param {string[]} groups those that are known; none: it is typed @param {string} [value] */
-export function edgeGroupField(groups, value = '') {
-	const known = value && groups.length && !groups.includes(value) ? [value, ...groups] : groups;
-	const help = 'The edges that serve it. They must be on its network.';
-	if (!known.length)
-		return field({ name: 'edge_group', label: 'Edge group', optional: !value, value, placeholder: 'the network\'s first', help });
-	return field({ name: 'edge_group', label: 'Edge group', type: 'select', value, help,
-		options: [...value ? [] : [['', 'The network\'s first']], ...known.map(each => [each, each])] });
-}
-
-/** The groups that there are, for who sees edges. @param {Object} ctx @returns {Promise<string[]>} */
-export async function edgeGroups(ctx) {
-	if (!ctx.session.may('operators, auditors'))
-		return [];
-	const { items } = await ctx.api.all('/edges', 'edges');
-	return [...new Set(items.map(each => each.edge_group))].sort();
-}

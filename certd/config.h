@@ -166,7 +166,7 @@ struct config {
 		struct conf_strings operators; /* addresses */
 		char *webhook_ca_file;         /* "": the system's */
 		bool allow_private_webhooks;
-		int64_t edge_grace_ns;
+		int64_t gather_ns, edge_grace_ns;
 	} notices;
 	struct {
 		int level;  /* enum log_level */

@@ -149,6 +149,13 @@ const struct conf_field config_notices_schema[] = {
 	    .help = "Send webhooks to private and loopback addresses too; "
 		    "whoever may add one can then probe your network from "
 		    "here." },
+	{ .key = "gather",
+	    .type = CONF_DURATION,
+	    .offset = NOTICES_AT(gather_ns),
+	    .default_text = "1m",
+	    .max = 3600 * NS_PER_S,
+	    .help = "Mails of certificates that end wait so long for others, "
+		    "to go out as one." },
 	{ .key = "edge_grace",
 	    .type = CONF_DURATION,
 	    .offset = NOTICES_AT(edge_grace_ns),

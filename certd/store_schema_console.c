@@ -129,6 +129,8 @@ const char store_schema_console[] =
     /* Who sends it now has it till then: another certd waits. */
     " claimed_until_s INTEGER NOT NULL DEFAULT 0,"
     " sent_s INTEGER NOT NULL DEFAULT 0,"
+    /* The first notice of the mail that it went out in; 0: in none. */
+    " mail INTEGER NOT NULL DEFAULT 0,"
     " attempts INTEGER NOT NULL DEFAULT 0,"
     " problem TEXT NOT NULL DEFAULT '',"
     " UNIQUE (object, event, occasion, recipient)) STRICT;"
@@ -137,6 +139,11 @@ const char store_schema_console[] =
     /* Accounts take turns. */
     "CREATE INDEX notice_mail_by_account ON notice (account, next_s)"
     " WHERE next_s IS NOT NULL AND webhook = 0;"
+    /* What goes out in one mail, and how many mails there were. */
+    "CREATE INDEX notice_mail_together ON notice (account, recipient, event,"
+    " next_s) WHERE next_s IS NOT NULL AND webhook = 0;"
+    "CREATE INDEX notice_mail_sent ON notice (account, recipient, event,"
+    " sent_s) WHERE mail = id;"
     "CREATE INDEX notice_webhook_due ON notice (webhook, next_s)"
     " WHERE next_s IS NOT NULL AND webhook <> 0;"
     /* What may be dealt with before it is sent. */

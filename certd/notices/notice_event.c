@@ -44,6 +44,12 @@ notice_event_is_whole(int event)
 	       event == NOTICE_LEDGER_TROUBLE || event == NOTICE_HSM_TROUBLE;
 }
 
+bool
+notice_event_is_joined(int event)
+{
+	return event == NOTICE_EXPIRING || event == NOTICE_EXPIRED;
+}
+
 const char *
 notice_event_name(int event)
 {

@@ -41,6 +41,9 @@ enum {
 bool notice_event_is(int event);
 /* About the whole, and told to operators; else about an account. */
 bool notice_event_is_whole(int event);
+/* May many of it go out in one mail: is a line enough for each, and what is to
+ * be done the same for all? */
+bool notice_event_is_joined(int event);
 /* "renewal_failed"; "?" of none. */
 const char *notice_event_name(int event);
 /* For people: "renewals that failed"; "?" of none. */

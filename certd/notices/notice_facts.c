@@ -18,33 +18,35 @@
 #include "certd/word_list.h"
 #include "proto/message.h"
 
-#define SHOWN 10   /* of a list in a text */
 #define LISTED 100 /* of a list in data */
 #define HOUR_S 3600
 #define DAY_S 86400
 
 /* ---- words ---- */
 
-/* Appends one of a list, as far as it fits. */
-static void
+/* Appends one of a list; false: it does not fit, with room for how many more
+ * there are. */
+static bool
 add_word(char *to, size_t max, const char *word)
 {
 	size_t used = strlen(to);
 
-	if (used + strlen(word) + 24 < max)
-		snprintf(
-		    to + used, max - used, "%s%s", used == 0 ? "" : ", ", word);
+	if (used + strlen(word) + 24 >= max)
+		return false;
+	snprintf(to + used, max - used, "%s%s", used == 0 ? "" : ", ", word);
+	return true;
 }
 
 void
 notice_facts_print_names(
-    const struct names *names, char ret_text[NOTICE_NAMES_MAX])
+    const struct names *names, size_t most, char ret_text[NOTICE_NAMES_MAX])
 {
-	size_t used, shown = names->n < SHOWN ? names->n : SHOWN;
+	size_t used, shown = 0;
 
 	ret_text[0] = 0;
-	for (size_t i = 0; i < shown; i++)
-		add_word(ret_text, NOTICE_NAMES_MAX, names->at[i]);
+	while (shown < names->n && shown < most &&
+	       add_word(ret_text, NOTICE_NAMES_MAX, names->at[shown]))
+		shown++;
 	used = strlen(ret_text);
 	if (names->n > shown)
 		snprintf(ret_text + used, NOTICE_NAMES_MAX - used,
@@ -87,17 +89,22 @@ add_name(void *ctx, const char *name)
 }
 
 static struct status
+find_names(struct db_tx *tx, int64_t id, struct certificate_names *to)
+{
+	struct status st = store_certificates_hostnames(tx, id, add_name, to);
+
+	return !failed(st) && to->no_memory ? message_no_memory() : st;
+}
+
+static struct status
 say_names(struct notice_text *text, struct db_tx *tx, int64_t id)
 {
 	struct certificate_names found = { .no_memory = false };
 	char shown[NOTICE_NAMES_MAX];
-	struct status st =
-	    store_certificates_hostnames(tx, id, add_name, &found);
+	struct status st = find_names(tx, id, &found);
 
-	if (!failed(st) && found.no_memory)
-		st = message_no_memory();
 	if (!failed(st) && found.names.n > 0) {
-		notice_facts_print_names(&found.names, shown);
+		notice_facts_print_names(&found.names, NOTICE_SHOWN, shown);
 		notice_text_fact(text, "Host names", "%s", shown);
 	}
 	for (size_t i = 0; !failed(st) && i < found.names.n && i < LISTED; i++)
@@ -107,9 +114,10 @@ say_names(struct notice_text *text, struct db_tx *tx, int64_t id)
 }
 
 struct users {
-	struct notice_text *text;
+	struct notice_text *text; /* NULL: nothing for programs */
 	struct db_tx *tx;
 	int64_t account;
+	size_t most; /* that are named */
 	size_t named, listed;
 	char names[NOTICE_NAMES_MAX];
 	struct status st;
@@ -123,21 +131,44 @@ add_user(void *ctx, int64_t resource, const char *name)
 	struct resource_row row;
 	char word[RESOURCE_NAME_MAX + NETWORK_NAME_MAX + 24];
 
+	if (to->text == NULL && to->named == to->most)
+		return true;
 	to->st = store_resources_load(to->tx, resource, &row);
 	if (failed(to->st))
 		return false;
 	if (row.account != to->account)
 		return true;
-	if (to->listed++ < LISTED)
+	if (to->text != NULL && to->listed++ < LISTED)
 		notice_text_item(to->text, "resources", name);
-	if (to->named == SHOWN)
+	if (to->named == to->most)
 		return true;
-	to->named++;
 	snprintf(word, sizeof(word), "%s (%s%s)", name,
 	    row.https ? "served by edge group " : "HTTPS is off",
 	    row.https ? row.edge_group : "");
-	add_word(to->names, sizeof(to->names), word);
+	to->named += add_word(to->names, sizeof(to->names), word);
 	return true;
+}
+
+static struct status
+find_users(struct users *users, int64_t id, size_t *ret_bound)
+{
+	size_t bound = 0, used;
+	struct status st =
+	    bindings_holders(users->tx, id, LISTED, add_user, users, &bound);
+
+	if (!failed(st))
+		st = users->st;
+	if (failed(st))
+		return st;
+	used = strlen(users->names);
+	if (bound == 0)
+		snprintf(users->names, sizeof(users->names), "no resource");
+	else if (bound > users->named)
+		snprintf(users->names + used, sizeof(users->names) - used,
+		    "%s%zu more", used == 0 ? "" : " and ",
+		    bound - users->named);
+	*ret_bound = bound;
+	return st;
 }
 
 static struct status
@@ -147,24 +178,14 @@ say_users(struct notice_text *text, struct db_tx *tx,
 	struct users users = { .text = text,
 		.tx = tx,
 		.account = certificate->account,
+		.most = NOTICE_SHOWN,
 		.st = status_ok() };
-	size_t bound = 0, used;
-	struct status st = bindings_holders(
-	    tx, certificate->id, LISTED, add_user, &users, &bound);
+	struct status st = find_users(&users, certificate->id, ret_bound);
 
-	if (!failed(st))
-		st = users.st;
 	if (failed(st))
 		return st;
-	used = strlen(users.names);
-	if (bound > users.named)
-		snprintf(users.names + used, sizeof(users.names) - used,
-		    "%s%zu more", used == 0 ? "" : " and ",
-		    bound - users.named);
-	notice_text_fact(
-	    text, "Used by", "%s", bound == 0 ? "no resource" : users.names);
-	notice_text_number(text, "resource_count", (int64_t)bound);
-	*ret_bound = bound;
+	notice_text_fact(text, "Used by", "%s", users.names);
+	notice_text_number(text, "resource_count", (int64_t)*ret_bound);
 	return st;
 }
 
@@ -199,4 +220,30 @@ notice_facts_certificate(struct notice_text *text, struct db_tx *tx,
 	say_itself(text, certificate);
 	st = say_names(text, tx, certificate->id);
 	return failed(st) ? st : say_users(text, tx, certificate, ret_bound);
+}
+
+STATUS
+notice_facts_brief(struct db_tx *tx,
+    const struct store_certificate *certificate, size_t most,
+    struct notice_brief *ret_brief)
+{
+	struct certificate_names found = { .no_memory = false };
+	struct users users = { .tx = tx,
+		.account = certificate->account,
+		.most = most,
+		.st = status_ok() };
+	struct status st = find_names(tx, certificate->id, &found);
+	size_t bound = 0;
+
+	if (!failed(st))
+		st = find_users(&users, certificate->id, &bound);
+	if (!failed(st)) {
+		snprintf(ret_brief->first, sizeof(ret_brief->first), "%s",
+		    found.names.n > 0 ? found.names.at[0] : certificate->name);
+		notice_facts_print_names(
+		    &found.names, most, ret_brief->hostnames);
+		memcpy(ret_brief->users, users.names, sizeof(users.names));
+	}
+	names_done(&found.names);
+	return st;
 }

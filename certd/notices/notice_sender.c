@@ -116,8 +116,14 @@ notice_sender_count(struct notice_sender *sender, const struct notice_row *row)
 
 	if (counter != NULL)
 		metric_counter_add(counter, 1);
-	if (row->state == NOTICE_FAILED)
-		log_warn("a notice was given up", LOG_INT("notice", row->id),
+}
+
+void
+notice_sender_log_failed(const struct notice_row *row, size_t n)
+{
+	if (n > 0)
+		log_warn("notices were given up", LOG_INT("first", row->id),
+		    LOG_INT("number", (int64_t)n),
 		    LOG_STR("recipient", row->recipient),
 		    LOG_STR("why", row->problem));
 }

@@ -26,6 +26,7 @@ struct notice_sender_config {
 	struct notice_post *post;
 	const struct secrets *secrets;
 	const char *console_url; /* "": mails have no link that stops them */
+	int64_t gather_s;        /* the notice_teller's */
 	/* NULL: not counted. */
 	struct metric_counter *sent[NOTICE_EVENTS], *failed[NOTICE_EVENTS];
 };

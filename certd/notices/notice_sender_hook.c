@@ -234,8 +234,11 @@ keep(struct delivery *to, const struct notice_post_result *result)
 	st = store_write(store, &tx);
 	if (!failed(st))
 		st = store_commit(store, tx, keep_in(to, tx, result));
-	if (!failed(st))
+	if (!failed(st)) {
 		notice_sender_count(to->sender, &to->row);
+		notice_sender_log_failed(
+		    &to->row, to->row.state == NOTICE_FAILED);
+	}
 	if (!failed(st) && result->is_gone)
 		log_info("a webhook's receiver wants no more; it is switched "
 			 "off",

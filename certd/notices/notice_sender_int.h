@@ -60,5 +60,7 @@ void notice_sender_settle(struct notice_row *row,
     const struct notice_post_result *result, int64_t now_s);
 void notice_sender_count(
     struct notice_sender *sender, const struct notice_row *row);
+/* n were given up, of which row is the first; none with 0. */
+void notice_sender_log_failed(const struct notice_row *row, size_t n);
 
 #endif

@@ -3,8 +3,10 @@
 /*
  * From an occasion to rows; see notice_tell.h.  Whom it concerns is asked
  * first, so that nothing is read and written out for nobody.  Mails have no
- * payload, and webhooks nothing else.  An account that has told an address very
- * often within a day has what follows put down, and not sent.
+ * payload, and webhooks nothing else.  Mails that may go out together wait a
+ * moment for others.  When an account has told an address very often within a
+ * day, no text is kept of those that follow, which are lines of lists then; of
+ * events that are never joined they are put down and not sent.
  */
 
 #include "certd/notices/notice_tell.h"
@@ -43,36 +45,55 @@ fill_row(struct db_tx *tx, const struct notice_occasion *occasion,
 	return st;
 }
 
+/* *ret_is_new false: nothing is to be sent. */
+static struct status
+put_mail(struct db_tx *tx, int64_t gather_s, struct notice_row *row,
+    const struct notice_body *body, bool *ret_is_new)
+{
+	char none[] = "";
+	const struct notice_body nothing = { none, none, none };
+	const int64_t now_s = store_now_s();
+	const bool is_joined = notice_event_is_joined(row->event);
+	bool is_often = false, is_new = false;
+	struct status st = status_ok();
+
+	row->next_s = is_joined ? now_s + gather_s : 0;
+	if (row->account != 0)
+		st = store_notices_is_often(tx, row, now_s - DAY_S, &is_often);
+	if (!failed(st))
+		st = store_notices_put(
+		    tx, row, is_often ? &nothing : body, &is_new);
+	if (failed(st) || !is_new || !is_often || is_joined) {
+		*ret_is_new = is_new;
+		return st;
+	}
+	*ret_is_new = false;
+	return store_notices_cancel(tx, row->id, FLOOD);
+}
+
 /* A row for each; mails and webhooks have their own halves of what is written.
  */
 static struct status
-put_all(struct db_tx *tx, const struct told *told, struct notice_row *row,
+put_all(struct db_tx *tx, const struct notice_teller *teller,
+    const struct told *told, struct notice_row *row,
     const struct notice_body *body, size_t *ret_n)
 {
 	char none[] = "";
 	const struct notice_body mail = { body->text, body->html, none };
 	const struct notice_body hook = { none, none, body->payload };
-	const struct notice_body nothing = { none, none, none };
 	struct status st = status_ok();
 
 	for (size_t i = 0; i < told->n && !failed(st); i++) {
-		bool is_new = false, is_flood = false;
+		bool is_new = false;
 
 		row->webhook = told->at[i].webhook;
+		row->next_s = 0;
 		memcpy(row->recipient, told->at[i].recipient,
 		    sizeof(row->recipient));
-		if (row->account != 0 && row->webhook == 0)
-			st = store_notices_is_flood(
-			    tx, row, store_now_s() - DAY_S, &is_flood);
-		if (!failed(st))
-			st = store_notices_put(tx, row,
-			    row->webhook != 0 ? &hook
-			    : is_flood        ? &nothing
-					      : &mail,
-			    &is_new);
-		if (!failed(st) && is_new && is_flood)
-			st = store_notices_cancel(tx, row->id, FLOOD);
-		*ret_n += is_new && !is_flood;
+		st = row->webhook == 0
+			 ? put_mail(tx, teller->gather_s, row, &mail, &is_new)
+			 : store_notices_put(tx, row, &hook, &is_new);
+		*ret_n += is_new;
 	}
 	return st;
 }
@@ -99,7 +120,7 @@ tell_them(struct db_tx *tx, struct notice_teller *teller,
 		return message_no_memory();
 	snprintf(
 	    row.subject, sizeof(row.subject), "%s", notice_text_title(text));
-	return put_all(tx, told, &row, &body, ret_n);
+	return put_all(tx, teller, told, &row, &body, ret_n);
 }
 
 STATUS

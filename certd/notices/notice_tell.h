@@ -22,6 +22,8 @@
 struct notice_teller {
 	const char *console_url; /* "": no links; all borrowed */
 	const struct conf_strings *operators;
+	/* What may go out in one mail with others waits so long for them. */
+	int64_t gather_s;
 	struct metric_counter *told[NOTICE_EVENTS]; /* NULL: not counted */
 	atomic_uint_least64_t n_told;               /* rows that were made */
 };

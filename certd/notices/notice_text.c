@@ -38,6 +38,11 @@
 	"<tr><th scope=\"row\" style=\"text-align:left;vertical-align:top;"    \
 	"font-weight:600;padding:4px 16px 4px 0\">"
 #define VALUE "<td style=\"vertical-align:top;padding:4px 0\">"
+/* Short, for it is there many times: some cut off what is over 100 kB. */
+#define LIST                                                                   \
+	"<table cellpadding=\"6\" style=\"border-collapse:collapse;"           \
+	"margin:0 0 16px;font-size:15px;overflow-wrap:anywhere\">\n"           \
+	"<tr align=\"left\" valign=\"top\" style=\"white-space:nowrap\">"
 #define CODE                                                                   \
 	"<pre style=\"font-family:ui-monospace,Menlo,Consolas,monospace;"      \
 	"font-size:14px;white-space:pre-wrap;word-break:break-all;margin:0 0 " \
@@ -56,7 +61,7 @@ struct notice_text {
 	char *plain, *html; /* of the two streams */
 	size_t plain_len, html_len;
 	FILE *to_plain, *to_html;
-	bool in_table;
+	bool in_table, in_list;
 	bool has_failed;
 	json_t *data;
 	json_t *at; /* borrowed: data, or an object of a list in it */
@@ -114,11 +119,11 @@ clean(char ret_line[LINE_MAX_], const char *format, va_list args)
 static void
 end_table(struct notice_text *text)
 {
-	if (!text->in_table)
-		return;
-	fputs("</table>\n", text->to_html);
-	fputc('\n', text->to_plain);
-	text->in_table = false;
+	if (text->in_table || text->in_list)
+		fputs("</table>\n", text->to_html);
+	if (text->in_table)
+		fputc('\n', text->to_plain);
+	text->in_table = text->in_list = false;
 }
 
 void
@@ -163,8 +168,10 @@ notice_text_fact(
 	va_start(args, format);
 	clean(line, format, args);
 	va_end(args);
-	if (!text->in_table)
+	if (!text->in_table) {
+		end_table(text);
 		fputs(TABLE, text->to_html);
+	}
 	text->in_table = true;
 	fputs(LABEL, text->to_html);
 	html_put(label, text->to_html);
@@ -172,6 +179,62 @@ notice_text_fact(
 	html_put(line, text->to_html);
 	fputs("</td></tr>\n", text->to_html);
 	fprintf(text->to_plain, "%s: %s\n", label, line);
+}
+
+static void
+put_head(struct notice_text *text, const struct notice_text_cell *cells)
+{
+	fputs(LIST, text->to_html);
+	for (; cells->head != NULL; cells++) {
+		fputs("<th scope=\"col\">", text->to_html);
+		html_put(cells->head, text->to_html);
+		fputs("</th>", text->to_html);
+	}
+	fputs("</tr>\n", text->to_html);
+}
+
+/* The first one is what the row is about. */
+static void
+put_cell(struct notice_text *text, const struct notice_text_cell *cell,
+    bool is_first, const char *page)
+{
+	const bool is_linked = is_first && text->console_url[0] != 0;
+	char line[LINE_MAX_];
+
+	printable_print(bytes_of(cell->value), line, sizeof(line));
+	fputs("<td>", text->to_html);
+	if (is_linked) {
+		fputs("<a href=\"", text->to_html);
+		html_put(text->console_url, text->to_html);
+		fputs("/console/", text->to_html);
+		html_put(page, text->to_html);
+		fputs("\">", text->to_html);
+	}
+	html_put(line, text->to_html);
+	fputs(is_linked ? "</a></td>" : "</td>", text->to_html);
+	if (is_first)
+		fprintf(text->to_plain, "%s\n", line);
+	else
+		fprintf(text->to_plain, "    %s: %s\n", cell->head, line);
+}
+
+void
+notice_text_row(struct notice_text *text, const char *page,
+    const struct notice_text_cell *cells)
+{
+	if (!text->in_list) {
+		end_table(text);
+		put_head(text, cells);
+	}
+	text->in_list = true;
+	fputs("<tr valign=\"top\">", text->to_html);
+	for (size_t i = 0; cells[i].head != NULL; i++)
+		put_cell(text, &cells[i], i == 0, page);
+	fputs("</tr>\n", text->to_html);
+	if (text->console_url[0] != 0)
+		fprintf(text->to_plain, "    %s/console/%s\n",
+		    text->console_url, page);
+	fputc('\n', text->to_plain);
 }
 
 void

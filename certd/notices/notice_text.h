@@ -30,6 +30,16 @@ void notice_text_say(struct notice_text *text, const char *format, ...)
 /* A line of a table: what, and its value. */
 void notice_text_fact(struct notice_text *text, const char *label,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * A row of a list: cells, ended by one without a head, the first of which is
+ * what the row is about and links to a page of the console, "certificates/17".
+ * The first row of a list heads its columns by the names of its cells.
+ */
+struct notice_text_cell {
+	const char *head, *value;
+};
+void notice_text_row(struct notice_text *text, const char *page,
+    const struct notice_text_cell *cells);
 /* A line to be copied as it is, such as a DNS record. */
 void notice_text_code(struct notice_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -47,7 +47,7 @@ find_subject(
 		st = store_changes_names(tx, change->id, &to->names);
 	if (failed(st))
 		return st;
-	notice_facts_print_names(&to->names, to->title);
+	notice_facts_print_names(&to->names, NOTICE_SHOWN, to->title);
 	if (to->of.id != 0)
 		snprintf(to->title, sizeof(to->title), "%s", to->of.name);
 	return st;
@@ -74,7 +74,7 @@ say_facts(struct notice_text *text, const struct change_row *change,
 {
 	char names[NOTICE_NAMES_MAX];
 
-	notice_facts_print_names(&of->names, names);
+	notice_facts_print_names(&of->names, NOTICE_SHOWN, names);
 	notice_text_fact(text, "Host names", "%s", names);
 	if (of->of.id != 0)
 		notice_text_fact(text, "Account", "%s", of->of.account_name);

@@ -129,7 +129,8 @@ make_sender(struct notices *notices)
 	struct notice_sender_config config = { .store = notices->config.store,
 		.post = notices->post,
 		.secrets = notices->config.secrets,
-		.console_url = notices->teller.console_url };
+		.console_url = notices->teller.console_url,
+		.gather_s = notices->teller.gather_s };
 
 	if (notices->config.metrics != NULL)
 		measure_rest(notices, &config);
@@ -166,6 +167,7 @@ notices_new(const struct notices_config *config, struct notices **ret_notices,
 	notices->config = *config;
 	notices->teller.console_url = config->config->console.url;
 	notices->teller.operators = &config->config->notices.operators;
+	notices->teller.gather_s = config->config->notices.gather_ns / NS_PER_S;
 	st = notice_post_new(config->config, &notices->post, ret_why);
 	if (!failed(st))
 		st = make_sender(notices);

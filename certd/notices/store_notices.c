@@ -25,16 +25,12 @@ notice_body_done(struct notice_body *body)
 	memset(body, 0, sizeof(*body));
 }
 
-STATUS
-store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
+static struct status
+is_so_many(struct db_tx *tx, const char *sql, const struct notice_row *row,
     int64_t since_s, bool *ret_is)
 {
 	int64_t id = 0;
-	struct status st = db_number(tx, &id,
-	    "SELECT id FROM notice INDEXED BY notice_by_recipient"
-	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
-	    " AND created_s > ?4 AND webhook = 0"
-	    " ORDER BY created_s LIMIT 1 OFFSET ?5",
+	struct status st = db_number(tx, &id, sql,
 	    DB_VALUES(db_int(row->account), db_text(row->recipient),
 		db_int(row->event), db_int(since_s),
 		db_int(NOTICE_MAILS_A_DAY - 1)));
@@ -43,6 +39,30 @@ store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
 		return st;
 	*ret_is = !failed(st);
 	return status_ok();
+}
+
+STATUS
+store_notices_is_often(struct db_tx *tx, const struct notice_row *row,
+    int64_t since_s, bool *ret_is)
+{
+	return is_so_many(tx,
+	    "SELECT id FROM notice INDEXED BY notice_by_recipient"
+	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
+	    " AND created_s > ?4 AND webhook = 0"
+	    " ORDER BY created_s LIMIT 1 OFFSET ?5",
+	    row, since_s, ret_is);
+}
+
+STATUS
+store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
+    int64_t since_s, bool *ret_is)
+{
+	return is_so_many(tx,
+	    "SELECT id FROM notice INDEXED BY notice_mail_sent"
+	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
+	    " AND sent_s > ?4 AND mail = id"
+	    " ORDER BY sent_s LIMIT 1 OFFSET ?5",
+	    row, since_s, ret_is);
 }
 
 STATUS
@@ -55,7 +75,7 @@ store_notices_put(struct db_tx *tx, struct notice_row *row,
 	    "INSERT INTO notice (account, event, object, occasion, recipient,"
 	    " webhook, days, subject, text, html, payload, state, created_s,"
 	    " next_s, give_up_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-	    " ?10, ?11, ?12, ?13, ?13, ?14)"
+	    " ?10, ?11, ?12, ?13, ?15, ?14)"
 	    " ON CONFLICT (object, event, occasion, recipient) DO NOTHING",
 	    DB_VALUES(db_int(row->account), db_int(row->event),
 		db_text(row->object), db_text(row->occasion),
@@ -63,7 +83,8 @@ store_notices_put(struct db_tx *tx, struct notice_row *row,
 		db_int(row->days), db_text(row->subject), db_text(body->text),
 		db_text(body->html), db_text(body->payload),
 		db_int(NOTICE_QUEUED), db_int(now_s),
-		db_int(now_s + NOTICE_PATIENCE_S)));
+		db_int(now_s + NOTICE_PATIENCE_S),
+		db_int(row->next_s == 0 ? now_s : row->next_s)));
 
 	if (failed(st))
 		return st;

@@ -42,6 +42,7 @@ struct notice_row {
 	int64_t next_s; /* 0: nothing more is done */
 	int64_t give_up_s, claimed_until_s;
 	unsigned attempts;
+	int64_t mail; /* the first notice of the mail it went out in; 0: none */
 	char problem[NOTICE_PROBLEM_MAX];
 };
 
@@ -57,13 +58,16 @@ scoped_notice_body_done(struct notice_body *body)
 }
 
 /* Has the account told that address of the event NOTICE_MAILS_A_DAY times since
- * then? */
+ * then?  And has it sent so many mails of it? */
 #define NOTICE_MAILS_A_DAY 500
+STATUS store_notices_is_often(struct db_tx *tx, const struct notice_row *row,
+    int64_t since_s, bool *ret_is);
 STATUS store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
     int64_t since_s, bool *ret_is);
 
-/* A new one, due now; *ret_is_new false: it was told already.  Takes account,
- * event, object, occasion, recipient, webhook, days and subject; sets id. */
+/* A new one; *ret_is_new false: it was told already.  Takes account, event,
+ * object, occasion, recipient, webhook, days, subject and next_s (0: due now);
+ * sets id. */
 STATUS store_notices_put(struct db_tx *tx, struct notice_row *row,
     const struct notice_body *body, bool *ret_is_new);
 
@@ -106,6 +110,14 @@ STATUS store_notices_claim_mail(struct db_tx *tx, int64_t now_s,
     int64_t until_s, int64_t after, struct notice_row *ret_row);
 
 /*
+ * What may go out in one mail with that one, from here on the caller's till
+ * then as well: of the same account, recipient and event, due by due_s, at most
+ * max; those that are due for the longest time.
+ */
+STATUS store_notices_claim_with(struct db_tx *tx, const struct notice_row *row,
+    int64_t due_s, size_t max, struct notice_row *ret_rows, size_t *ret_n);
+
+/*
  * The same for webhooks, one at a time for each: goes through those with
  * something due, round from after, until may_take agrees to one.
  */
@@ -117,8 +129,9 @@ struct store_notices_turn {
 STATUS store_notices_claim_webhook(struct db_tx *tx,
     const struct store_notices_turn *turn, struct notice_row *ret_row);
 
-/* How it went: state, next_s, sent_s, attempts and problem, while the claim is
- * as the row has it; else another one has it, and that one's word counts. */
+/* How it went: state, next_s, sent_s, attempts, mail and problem, while the
+ * claim is as the row has it; else another one has it, and that one's word
+ * counts.  What was cancelled meanwhile stays so, unless it was sent. */
 STATUS store_notices_save(struct db_tx *tx, const struct notice_row *row);
 /* Queued anew, due now, for as long as a new one. */
 STATUS store_notices_again(struct db_tx *tx, int64_t id, int64_t now_s);

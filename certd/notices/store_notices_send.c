@@ -9,6 +9,7 @@
 #include "certd/notices/notice_event.h"
 #include "certd/notices/store_notices.h"
 #include "certd/notices/store_notices_int.h"
+#include "certd/page.h"
 #include "certd/store.h"
 
 #define MAIL "n.next_s IS NOT NULL AND n.webhook = 0"
@@ -177,6 +178,50 @@ store_notices_claim_mail(struct db_tx *tx, int64_t now_s, int64_t until_s,
 	return st;
 }
 
+struct claiming {
+	struct notice_row *rows;
+	size_t n;
+};
+
+static bool
+add_row(void *ctx, struct db_rows *row)
+{
+	struct claiming *to = ctx;
+
+	store_notices_read(row, &to->rows[to->n++]);
+	return true;
+}
+
+STATUS
+store_notices_claim_with(struct db_tx *tx, const struct notice_row *row,
+    int64_t due_s, size_t max, struct notice_row *ret_rows, size_t *ret_n)
+{
+	scoped(db_rows_free) struct db_rows *rows = NULL;
+	const int64_t now_s = store_now_s();
+	struct claiming to = { ret_rows, 0 };
+	bool more = false;
+	struct status st = db_query(tx, &rows,
+	    STORE_NOTICES_COLUMNS
+	    " FROM notice n INDEXED BY notice_mail_together"
+	    " LEFT JOIN account a ON a.id = n.account"
+	    " WHERE n.account = ?1 AND n.recipient = ?2 AND n.event = ?3"
+	    " AND " MAIL " AND n.next_s <= ?4 AND n.id <> ?5"
+	    " AND (n.claimed_until_s <= ?6 OR n.claimed_until_s > ?7)"
+	    " ORDER BY n.next_s LIMIT ?8",
+	    DB_VALUES(db_int(row->account), db_text(row->recipient),
+		db_int(row->event), db_int(due_s), db_int(row->id),
+		db_int(now_s), db_int(now_s + NOTICE_CLAIM_MOST_S),
+		db_int((int64_t)max)));
+
+	if (!failed(st))
+		st = page_rows(rows, (uint32_t)max, add_row, &to, &more);
+	for (size_t i = 0; i < to.n && !failed(st); i++)
+		st = claim(tx, row->claimed_until_s, &ret_rows[i]);
+	if (!failed(st))
+		*ret_n = to.n;
+	return st;
+}
+
 /* A webhook's first one, unless another of it is being sent: in their order,
  * one at a time. */
 static struct status
@@ -237,12 +282,13 @@ store_notices_save(struct db_tx *tx, const struct notice_row *row)
 	return db_run(tx, NULL,
 	    "UPDATE notice SET state = ?3, next_s = ?4, sent_s = ?5,"
 	    " attempts = ?6, problem = ?7, claimed_until_s = 0,"
-	    " html = CASE WHEN ?3 = ?8 THEN '' ELSE html END"
-	    " WHERE id = ?1 AND claimed_until_s = ?2",
+	    " html = CASE WHEN ?3 = ?8 THEN '' ELSE html END, mail = ?9"
+	    " WHERE id = ?1 AND claimed_until_s = ?2"
+	    " AND (next_s IS NOT NULL OR ?3 = ?8)",
 	    DB_VALUES(db_int(row->id), db_int(row->claimed_until_s),
 		db_int(row->state), db_ref(row->next_s), db_int(row->sent_s),
 		db_int(row->attempts), db_text(row->problem),
-		db_int(NOTICE_SENT)));
+		db_int(NOTICE_SENT), db_int(row->mail)));
 }
 
 STATUS

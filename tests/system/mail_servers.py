@@ -164,7 +164,7 @@ class Smtpd(_Server):
                     if (to is None or to in mail.rcpt)
                     and (subject is None or subject in mail.subject)]
 
-    def wait_for(self, to=None, subject=None, count=1, seconds=20):
+    def wait_for(self, to=None, subject=None, count=1, seconds=60):
         """The last of so many.  Any thread."""
         def is_there():
             return len([m for m in self._mails if (to is None or to in m.rcpt)
@@ -286,7 +286,7 @@ plain:
                 if (to is None or mail.parsed["Envelope-to"] == to)
                 and (subject is None or subject in mail.subject)]
 
-    def wait_for(self, to, subject=None, count=1, seconds=20):
+    def wait_for(self, to, subject=None, count=1, seconds=60):
         """The last of so many."""
         wait_for(f"mail to {to} is delivered",
                  lambda: len(self.mails(to, subject)) >= count, seconds)

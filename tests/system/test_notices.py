@@ -85,6 +85,7 @@ notices:
     password_file: {smtpd.password_file}
     from: holdfast@example.net
   operators: [{OPS}]
+  gather: 2s
 {more}"""
 
 
@@ -114,6 +115,13 @@ def looked(bed):
     then_s = int(time.time()) + ahead_s - 5
     wait_for("expiry was looked at", lambda: int(one(
         bed, "SELECT value FROM meta WHERE name = 'notices.expiry'")) >= then_s, 90)
+
+
+def heard(bed):
+    """Until all that happened was looked at for something to tell."""
+    wait_for("the history was looked at", lambda: int(one(
+        bed, "SELECT value FROM meta WHERE name = 'notices.event'")) >= int(one(
+            bed, "SELECT max(id) FROM event")))
 
 
 # ---- certificates that do not renew ----
@@ -249,6 +257,43 @@ def test_a_mail_server_that_is_away_loses_nothing_and_a_bounce_stops_no_other(be
     assert bed.call("Notices", "Retry", id=failed[0].id).state == QUEUED
     smtpd.wait_for(to=EVE, subject="late.example.org")
     assert len(smtpd.mails(to=ADA)) == 1
+
+
+@pytest.mark.feature("C13")
+def test_thirty_that_end_are_one_mail_to_each_and_a_bounce_ends_its_own(bed):
+    smtpd, many = bed.smtpd, {}
+    for i in range(30):
+        host = f"bulk{i}.example.org"
+        many[host] = bed.upload(host, 20)
+    heard(bed)
+    smtpd.clear()
+    smtpd.replies[EVE] = "550 5.1.1 no such user"
+    bed.go(bed.ahead_s + 6.5 * DAY)
+
+    def rows_of(to):
+        return [n for n in notices(bed, account="acme") if n.recipient == to
+                and n.object in {f"certificate {id_}" for id_ in many.values()}]
+    mail = smtpd.wait_for(to=ADA)
+    assert re.fullmatch(r"30 certificates expire within 14 days, the first on "
+                        r"20\d\d-\d\d-\d\d \(bulk0\.example\.org\)", mail.subject)
+    assert mail.parsed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    for body in (mail.text, mail.html):
+        for host, id_ in many.items():
+            assert len(re.findall(rf"{URL}/console/certificates/{id_}\b", body)) == 1
+            assert re.search(rf"\b{re.escape(host)}\b", body)
+        assert len(re.findall(", in 1[34] days", body)) == 30
+    for to, state in ((ADA, SENT), (EVE, FAILED)):
+        wait_for(f"all of {to} have ended", lambda to=to, state=state: [
+            n.state for n in rows_of(to)] == [state] * 30)
+    assert len(smtpd.mails(to=ADA)) == 1 and not smtpd.mails(to=EVE)
+    assert all("no such user" in n.problem for n in rows_of(EVE))
+    # Neither another look nor another start tells them again; one may be tried alone.
+    bed.go(bed.ahead_s + 120)
+    del smtpd.replies[EVE]
+    again = rows_of(EVE)[0]
+    bed.call("Notices", "Retry", id=again.id)
+    assert smtpd.wait_for(to=EVE).subject == again.subject
+    assert len(smtpd.mails()) == 2 and len(rows_of(ADA)) == len(rows_of(EVE)) == 30
 
 
 def test_the_link_in_a_mail_stops_its_kind_by_one_post_and_by_no_get(bed):
@@ -395,14 +440,14 @@ def test_operators_are_told_of_a_keyd_that_is_away_and_of_its_return(bed):
     assert not smtpd.mails(to=OPS)
     bed.ahead_s += 130
     bed.set_clock(bed.ahead_s)
-    mail = smtpd.wait_for(to=OPS, subject="Trouble: keyd", seconds=40)
+    mail = smtpd.wait_for(to=OPS, subject="Trouble: keyd")
     assert mail.parsed["List-Unsubscribe"] is None and "holdfast status" in mail.text
     bed.start_keyd()
     wait_for("it is well", lambda: one(
         bed, "SELECT count(*) FROM notice_trouble WHERE object = 'keyd' AND well_s > 0"))
     bed.ahead_s += 70
     bed.set_clock(bed.ahead_s)
-    over = smtpd.wait_for(to=OPS, subject="Mended: keyd", seconds=40)
+    over = smtpd.wait_for(to=OPS, subject="Mended: keyd")
     assert over.parsed["References"] == mail.parsed["References"]
     assert len(smtpd.mails(to=OPS, subject="keyd")) == 2
 

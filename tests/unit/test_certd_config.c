@@ -266,6 +266,7 @@ mistakes_of_console_and_notices_are_told_with_what_to_do(void **state)
 		{ SMTP(", from: a@b.example, ca_file: ca.pem"),
 		    "absolute path" },
 		{ "notices: {webhook_ca_file: ca.pem}\n", "absolute path" },
+		{ "notices: {gather: 2h}\n", ":1:" },
 		{ "notices: {edge_grace: 1s}\n", ":1:" },
 	};
 

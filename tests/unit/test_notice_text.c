@@ -75,6 +75,42 @@ foreign_words_become_no_header_no_tag_and_no_second_line(void **state)
 	assert_null(strstr(body.html, "src=\"http"));
 }
 
+static size_t
+count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+static void
+foreign_words_are_cells_of_a_list_and_no_more(void **state)
+{
+	scoped(notice_text_free) struct notice_text *text =
+	    notice_text_new("https://certs.example.net");
+	scoped(notice_body_done) struct notice_body body = { 0 };
+	const struct notice_text_cell cells[] = { { "Name", EVIL },
+		{ "Used by", EVIL }, { NULL, NULL } };
+
+	(void)state;
+	notice_text_fact(text, "Before", "%s", "x");
+	notice_text_row(text, "certificates/1", cells);
+	notice_text_row(text, "certificates/2", cells);
+	notice_text_fact(text, "After", "%s", "x");
+	body = end(text);
+	check_plain(body.text, 2 + 4 + 4 + 2);
+	assert_int_equal(count(body.html, "<table"), 3);
+	assert_int_equal(count(body.html, "</table>"), 3);
+	assert_int_equal(count(body.html, "scope=\"col\""), 2);
+	assert_int_equal(count(body.html, "<td>"), 4);
+	assert_int_equal(count(body.html, "<a href="), 2);
+	assert_null(strstr(body.html, "<script"));
+	assert_null(strstr(body.html, "\"//x\""));
+	assert_null(strstr(body.html, "\xe2\x80\xae"));
+}
+
 static void
 a_subject_is_cut_between_characters(void **state)
 {
@@ -221,6 +257,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    foreign_words_become_no_header_no_tag_and_no_second_line),
+		cmocka_unit_test(foreign_words_are_cells_of_a_list_and_no_more),
 		cmocka_unit_test(a_subject_is_cut_between_characters),
 		cmocka_unit_test(without_a_console_there_are_no_links),
 		cmocka_unit_test(the_payload_is_json_whatever_was_put_in),

@@ -46,6 +46,6 @@ export async function render(ctx) {
 			await ctx.reload();
 	});
 	return page({ title: notice.subject, badge: noticeBadge(notice), crumbs: [['Notices', '/notices']], actions: may ? [button('Try again', { icon: 'retry', run: () => retry(ctx, notice) })] : null },
-		h('div.split', h('div.stack', problemOf(notice), card({ title: 'Text' }, notice.text ? h('pre.letter', { tabindex: 0 }, notice.text) : h('p.quiet', 'It has none of its own: a webhook is sent data.'))),
+		h('div.split', h('div.stack', problemOf(notice), card({ title: 'Text' }, notice.text ? h('pre.letter', { tabindex: 0 }, notice.text) : h('p.quiet', 'None was kept: the address was told of hundreds of such things within a day.'))),
 			h('div.stack', card({ title: 'Notice' }, facts))));
 }

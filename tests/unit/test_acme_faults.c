@@ -360,7 +360,7 @@ a_slow_list_of_orders_is_not_read_for_ever(void **state)
 {
 	const struct acme_config config = { .directory = bed.desk.directory,
 		.ca_file = bed.desk.ca_file,
-		.timeout_ms = 250 };
+		.timeout_ms = 2000 };
 	static const char *const others[] = { "never-ordered.example" };
 	const struct acme_order_new lost = { others, 1, NULL, NULL };
 	struct acme_order order;

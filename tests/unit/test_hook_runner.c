@@ -327,7 +327,7 @@ a_program_that_hangs_is_killed_with_what_it_started(void **state)
 	    run("lego", false, FQDN).code, STATUS_DEADLINE_EXCEEDED);
 	assert_non_null(strstr(why, "took too long"));
 	pid = wait_for_pid("pid");
-	for (int i = 0; i < 2000 && !is_gone(pid); i++)
+	for (int i = 0; i < 12000 && !is_gone(pid); i++)
 		usleep(5000);
 	assert_true(is_gone(pid));
 	providers[LEGO].timeout_ns = 60 * NS_PER_S;
@@ -368,7 +368,7 @@ a_program_ends_with_certd(void **state)
 	pid = wait_for_pid("pid");
 	assert_int_equal(kill(certd, SIGKILL), 0);
 	assert_int_equal(waitpid(certd, NULL, 0), certd);
-	for (int i = 0; i < 2000 && !is_gone(pid); i++)
+	for (int i = 0; i < 12000 && !is_gone(pid); i++)
 		usleep(5000);
 	assert_true(is_gone(pid));
 	assert_false(failed(hook_runner_start(&config)));

@@ -26,6 +26,7 @@
 #include "proto/holdfast/keyd/v1/signer.pb-c.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
+#include "tests/unit/free_port.h"
 #include "tests/unit/pki.h"
 
 #define SERVICE (&holdfast__keyd__v1__signer__descriptor)
@@ -121,7 +122,7 @@ sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *message,
 		return status_fail(STATUS_PERMISSION_DENIED, "no grant");
 	}
 	if (request->content.len == 5)
-		usleep(300000); /* "sleep" */
+		usleep(1000000); /* "sleep" */
 	holdfast__keyd__v1__sign_response__init(&response);
 	response.id = request->id;
 	response.signature = request->content;
@@ -238,7 +239,7 @@ toy_start(struct toy *toy)
 		.closed = toy_closed,
 		.coalesce_max = COALESCE_MAX };
 	struct rpc_server_config config = {
-		.listen = "127.0.0.1:0",
+		.listen = toy->target,
 		.ca_pem = pki_ca_pem(toy->ca),
 		.identity = identity,
 		.authorize = authorize,
@@ -246,12 +247,12 @@ toy_start(struct toy *toy)
 		.metrics = toy->metrics,
 	};
 
+	/* Of which one test makes use again. */
+	snprintf(toy->target, sizeof(toy->target), "127.0.0.1:%d", free_port());
 	assert_int_equal(rpc_server_new(&config, &toy->server).code, STATUS_OK);
 	rpc_server_add_unary(toy->server, SERVICE, "Sign", sign, toy);
 	rpc_server_add_stream(toy->server, SERVICE, "SignStream", &ops, toy);
 	assert_int_equal(rpc_server_start(toy->server).code, STATUS_OK);
-	snprintf(toy->target, sizeof(toy->target), "127.0.0.1:%d",
-	    rpc_server_port(toy->server));
 }
 
 static int

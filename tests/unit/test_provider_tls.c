@@ -382,7 +382,7 @@ an_asynchronous_handshake_pauses_and_completes(void **state)
 		    SSL_get_all_async_fds(pair.server, &fd, &n), 1);
 		assert_int_equal(n, 1);
 		assert_int_equal(
-		    poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, 20000), 1);
+		    poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, 60000), 1);
 	}
 	assert_int_equal(client, 1);
 	assert_int_equal(server, 1);

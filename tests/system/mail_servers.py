@@ -182,8 +182,8 @@ class Smtpd(_Server):
 
 
 def _moment(path):
-    """Of a Maildir's file, SECONDS.HMICROSECONDSP...: the latter without leading zeros."""
-    seconds, micros = re.match(r"(\d+)\.H(\d+)P", path.name).groups()
+    """Of a Maildir's file, SECONDS.MMICROSECONDSP..., whose leading zeros nobody promises."""
+    seconds, micros = re.match(r"(\d+)\.[HM](\d+)P", path.name).groups()
     return int(seconds), int(micros)
 
 

@@ -328,14 +328,14 @@ def test_operators_are_told_of_a_keyd_that_is_away_and_of_its_return(bed):
     assert not smtpd.mails(to=OPS)
     bed.ahead_s += 130
     bed.set_clock(bed.ahead_s)
-    mail = smtpd.wait_for(to=OPS, subject="Trouble: keyd", seconds=90)
+    mail = smtpd.wait_for(to=OPS, subject="Trouble: keyd")
     assert mail.parsed["List-Unsubscribe"] is None and "holdfast status" in mail.text
     bed.start_keyd()
     wait_for("it is well", lambda: one(
         bed, "SELECT count(*) FROM notice_trouble WHERE object = 'keyd' AND well_s > 0"))
     bed.ahead_s += 70
     bed.set_clock(bed.ahead_s)
-    over = smtpd.wait_for(to=OPS, subject="Mended: keyd", seconds=90)
+    over = smtpd.wait_for(to=OPS, subject="Mended: keyd")
     assert over.parsed["References"] == mail.parsed["References"]
     assert len(smtpd.mails(to=OPS, subject="keyd")) == 2
 

@@ -249,7 +249,7 @@ const commands = {
 		const one = entry(contexts, context);
 		const rounds = one.context.pages().map((page) => page.evaluate(
 			(ms) => new Promise((done) => setTimeout(done, ms)), settle ? 100 : 0).catch(() => {}));
-		const enough = new Promise((done) => setTimeout(done, 2000));
+		const enough = new Promise((done) => setTimeout(done, 20000));
 		await Promise.race([Promise.all(rounds), enough]);
 		await Promise.race([Promise.all(one.pending), enough]);
 		return one.seen.splice(0);

@@ -485,7 +485,7 @@ def persist_answer(request):
     if not persist_allows(name, is_wildcard, account):
         return
     value = base64url(hashlib.sha256(f"{token}.{thumbprint}".encode()).digest())
-    to = http.client.HTTPConnection("127.0.0.1", options.challtestsrv, timeout=5)
+    to = http.client.HTTPConnection("127.0.0.1", options.challtestsrv, timeout=60)
     to.request("POST", "/set-txt", json.dumps(
         {"host": f"_acme-challenge.{name}.", "value": value}))
     to.getresponse().read()

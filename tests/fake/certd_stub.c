@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "rpc/server.h"
+#include "tests/unit/free_port.h"
 
 #define PATIENCE_NS (60 * NS_PER_S)
 #define SITES_MAX 4096
@@ -235,7 +236,9 @@ certd_stub_new(struct pki_ca *ca)
 	stub->ca_pem = pki_ca_pem(ca);
 	stub->leaf = pki_leaf_new(
 	    ca, "URI:spiffe://test/certd/stub,DNS:certd.test", 3600);
-	(void)!snprintf(stub->endpoint, sizeof(stub->endpoint), "127.0.0.1:0");
+	/* It comes back at the port that it had. */
+	(void)!snprintf(stub->endpoint, sizeof(stub->endpoint), "127.0.0.1:%d",
+	    free_port());
 	return stub;
 }
 
@@ -277,8 +280,6 @@ certd_stub_start(struct certd_stub *stub)
 		fprintf(stderr, "certd stub: %s\n", st.why);
 		abort();
 	}
-	(void)!snprintf(stub->endpoint, sizeof(stub->endpoint), "127.0.0.1:%d",
-	    rpc_server_port(stub->server));
 }
 
 void

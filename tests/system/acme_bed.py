@@ -144,7 +144,7 @@ acme:
         """Until all edges are connected."""
         for name in self.names:
             wait_for(f"{name} is live", lambda n=name: self.json(
-                "edge", "show", n)["state"] == "live", 60)
+                "edge", "show", n)["state"] == "live", 120)
 
     def kill_certd(self):
         self.daemons["certd"].kill()
@@ -192,7 +192,7 @@ acme:
         """Newest first."""
         return list(self.call("Changes", "List", page_size=1000, **fields).changes)
 
-    def in_state(self, id_, *states, seconds=60):
+    def in_state(self, id_, *states, seconds=120):
         """The change, as soon as it is in one of these."""
         def ask():
             change = self.change(id_)
@@ -201,7 +201,7 @@ acme:
             return change if change.state in states else None
         return wait_for(f"change {id_} is {' or '.join(map(state_name, states))}", ask, seconds)
 
-    def ended(self, id_, *states, seconds=60):
+    def ended(self, id_, *states, seconds=120):
         """The change when it has ended, in one of these (any when none is named)."""
         change = None
         def ask():

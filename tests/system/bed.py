@@ -47,20 +47,29 @@ def wait_for(what, question, seconds=60):
     raise AssertionError(f"{what}: not within {seconds} s; last: {last!r}")
 
 
-def free_port(given=set()):  # noqa: B006 (of this process)
-    """Below those that the kernel gives to clients, and this process's share of them where
-    tests run in several: nobody gets it by chance before the daemon that it is for."""
-    share = 20000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    first = 12000 + share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    while True:
-        port = random.randrange(first, first + share)
-        with socket.socket() as s:
+def _can_be_had(port):
+    """By TCP and UDP."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
-                continue
-        if port not in given:
-            given.add(port)
+                return False
+    return True
+
+
+def free_port(*others, given=set()):  # noqa: B006 (of this process)
+    """Below those that the kernel gives to clients, and this process's share of them where
+    tests run in several: nobody gets it by chance before the daemon that it is for.
+
+    others: it goes with those that are so far above it."""
+    share = 20000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = 12000 + share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    while True:
+        port = random.randrange(first, first + share - max(others, default=0))
+        all_of_it = {port, *(port + other for other in others)}
+        if not all_of_it & given and all(map(_can_be_had, all_of_it)):
+            given |= all_of_it
             return port
 
 
@@ -115,7 +124,7 @@ class Daemon:
     def text(self):
         return pathlib.Path(self.log).read_text(errors="replace")
 
-    def stop(self, sig=signal.SIGTERM, seconds=20):
+    def stop(self, sig=signal.SIGTERM, seconds=60):
         """End it; the exit code."""
         if self.process is None:
             return None
@@ -223,7 +232,7 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
     def _listens(self, daemon, port):
         if not daemon.running():
             raise AssertionError(f"{daemon.name} ended: {daemon.text()[-2000:]}")
-        with socket.create_connection(("127.0.0.1", port), 1):
+        with socket.create_connection(("127.0.0.1", port), 10):
             return True
 
     def lanes(self):
@@ -247,7 +256,7 @@ metrics_listen: 127.0.0.1:{self.metrics_port}
 
     # ---- the command line ----
 
-    def run(self, *argv, state="admin", timeout=60):
+    def run(self, *argv, state="admin", timeout=120):
         return subprocess.run([HOLDFAST, "--state", self.dir / state, *map(str, argv)],
                               env=self.env, capture_output=True, text=True, timeout=timeout)
 
@@ -388,7 +397,7 @@ http {{
         path = self.dir / "nginx.error.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def handshake(self, site, version=None, timeout=10):
+    def handshake(self, site, version=None, timeout=60):
         """One full TLS handshake and request; (protocol, page, leaf DER)."""
         context = ssl.create_default_context(cafile=str(self.ca()))
         if version is not None:

@@ -46,7 +46,7 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ("--no-sandbox",  # CI is root
          "--disable-dev-shm-usage", "--disable-gpu", "--disable-component-update",
          "--no-default-browser-check", "--no-first-run")
-TIMEOUT_MS = 10000  # of one step on a page
+TIMEOUT_MS = 30000  # of one step on a page
 ANSWER_S = 90  # of one command of the bridge
 
 FINDERS = frozenset("""get_by_role get_by_label get_by_text get_by_placeholder get_by_title

@@ -174,7 +174,7 @@ rest:
         """Enroll an identity; the state folder's name, for state=."""
         return member(self, role, name).name
 
-    def call(self, service, method, state="admin", timeout=30, request=None, **fields):
+    def call(self, service, method, state="admin", timeout=60, request=None, **fields):
         """A unary method; its reply, or grpc.RpcError."""
         kind, stub = service_of(service, method)
         ask = getattr(stub(self.channel(state)), method)
@@ -209,7 +209,7 @@ rest:
         stub, found, token = keys_pb2_grpc.KeysStub(self.keyd_channel()), {}, ""
         while True:
             page = stub.List(keys_pb2.ListKeysRequest(page_size=1000, page_token=token),
-                             timeout=30, wait_for_ready=True)
+                             timeout=60, wait_for_ready=True)
             found.update((k.id.hex(), k) for k in page.keys if k.label.startswith("c-"))
             token = page.next_page_token
             if not token:
@@ -220,7 +220,7 @@ rest:
         stub, found, token = keys_pb2_grpc.KeysStub(self.keyd_channel()), set(), ""
         while True:
             page = stub.ListGrants(
-                keys_pb2.ListGrantsRequest(page_size=1000, page_token=token), timeout=30,
+                keys_pb2.ListGrantsRequest(page_size=1000, page_token=token), timeout=60,
                 wait_for_ready=True)
             found |= {(g.key_id.hex(), g.grant.identity.removeprefix("edge/@"))
                       for g in page.grants if g.grant.identity.startswith("edge/@")}
@@ -305,6 +305,8 @@ class FollowBed(CertdBed):
         self.ports = {name: free_port() for name in self.names}
         self.http_ports = {name: free_port() for name in self.names} if http else {}
         self.acme_ports = {name: free_port() for name in self.names}
+        # There nginx says which of its configurations it has.
+        self.nginx_port, self.nginx_number = free_port(), 0
         self.hosts = []
         self.hook = self.dir / "hook"
         # It is run by each edged, also at once; a nginx that is not there yet is no error.
@@ -330,7 +332,7 @@ kill -HUP "$pid" 2>/dev/null || exit 0
 
     def ask(self, port, host, path, method="GET"):
         """By plain HTTP, under a host name: (status, headers, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request(method, path, headers={"Host": host})
             reply = connection.getresponse()
@@ -405,6 +407,12 @@ probe:
     {self.acme_example("nginx-acme.conf", name)}
     location / {{ return 301 https://$host$request_uri; }}
   }}"""
+        self.nginx_number += 1
+        servers += f"""
+  server {{
+    listen 127.0.0.1:{self.nginx_port};
+    return 200 "{self.nginx_number}";
+  }}"""
         self.sites = []
         path = super().write_nginx_conf(workers)
         path.write_text(path.read_text().rstrip().removesuffix("}") + servers + "\n}\n")
@@ -421,14 +429,16 @@ probe:
 
     def reload_nginx(self):
         """Until no worker with another configuration takes connections: it would serve
-        its first site to those who ask for one that it does not have."""
+        its first site to those who ask for one that it does not have.  The hooks of edges
+        may have it read its configuration at the same time."""
         self.write_nginx_conf()
-        before = self.nginx_workers()
         self.daemons["nginx"].process.send_signal(1)
 
         def is_done():
-            now = self.nginx_workers()
-            return now and not now & before
+            workers = self.nginx_workers()
+            number = self.ask(self.nginx_port, "localhost", "/")[2]
+            return (number == str(self.nginx_number) and len(workers) == 1
+                    and self.nginx_workers() == workers)
         wait_for("nginx has its new configuration", is_done)
 
     def served(self, name, host, rsa=False):
@@ -439,8 +449,8 @@ probe:
         if rsa:
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-        with socket.create_connection(("127.0.0.1", self.ports[name]), 10) as plain:
-            plain.settimeout(10)
+        with socket.create_connection(("127.0.0.1", self.ports[name]), 60) as plain:
+            plain.settimeout(60)
             with context.wrap_socket(plain, server_hostname=host.replace("*.", "any.")) as tls:
                 return hashlib.sha256(tls.getpeercert(True)).hexdigest()
 

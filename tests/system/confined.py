@@ -85,14 +85,14 @@ print(" ".join(done))
 
 def pry(pid):
     done = subprocess.run([*as_user(), "/usr/bin/python3", "-c", PRY, str(pid)],
-                          capture_output=True, text=True, timeout=30)
+                          capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
 
 def seccomp_ended(program):
     """Lines of the kernel's log about that; None when it is not ours to read."""
-    done = subprocess.run(["dmesg"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["dmesg"], capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         return None
     return [line for line in done.stdout.splitlines()

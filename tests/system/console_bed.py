@@ -140,7 +140,7 @@ def path_of(path):
 
 
 def settled(page):
-    wait_for("the page has loaded", lambda: page.evaluate(IS_SETTLED), 15)
+    wait_for("the page has loaded", lambda: page.evaluate(IS_SETTLED))
     return page
 
 
@@ -225,7 +225,7 @@ def look(page, name=None, dark=False, phone=False):
         shot(page, f"{name}-dark")
     page.emulate(dark=False, width=PHONE)
     page.evaluate(DRAWN)
-    wait_for("it fits a phone", lambda: page.overflows() <= 0, 5)
+    wait_for("it fits a phone", lambda: page.overflows() <= 0)
     if name and phone:
         page.check_axe()
         shot(page, f"{name}-phone", PHONE)

@@ -33,13 +33,13 @@ class Load:
         self._thread.start()
         return self
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=60):
         self._stop.set()
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "the load did not end"
         self.signer.channel.close()
 
-    def join(self, seconds=20):
+    def join(self, seconds=60):
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "the stream did not end"
         self.signer.channel.close()
@@ -97,7 +97,7 @@ def caught_up(bed):
         stub = status_pb2_grpc.StatusStub(to_keyd)
 
         def has_all():
-            status = stub.Get(status_pb2.GetStatusRequest(), timeout=30)
+            status = stub.Get(status_pb2.GetStatusRequest(), timeout=60)
             return status.ledger_size >= status.audit_entries
         wait_for("the ledger has taken in the journal", has_all, 120)
 

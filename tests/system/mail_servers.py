@@ -15,6 +15,7 @@ import email
 import email.policy
 import os
 import pwd
+import re
 import shutil
 import socket
 import ssl
@@ -115,7 +116,7 @@ class Smtpd(_Server):
             ssl_context=context if self.tls == "tls" else None,
             tls_context=context if starttls else None, require_starttls=starttls,
             authenticator=self._authenticate, auth_required=self.login,
-            auth_require_tls=starttls, enable_SMTPUTF8=False)
+            auth_require_tls=starttls, enable_SMTPUTF8=False, ready_timeout=60)
         self.controller.start()
         return self
 
@@ -178,6 +179,12 @@ class Smtpd(_Server):
     def clear(self):
         with self._changed:
             self._mails.clear()
+
+
+def _moment(path):
+    """Of a Maildir's file, SECONDS.MMICROSECONDSP..., whose leading zeros nobody promises."""
+    seconds, micros = re.match(r"(\d+)\.[HM](\d+)P", path.name).groups()
+    return int(seconds), int(micros)
 
 
 class Exim(_Server):
@@ -265,7 +272,7 @@ plain:
         def listens():
             assert self.daemon.running(), self.daemon.text()[-2000:]
             for port in (self.port, self.tls_port):
-                with socket.create_connection(("127.0.0.1", port), 1):
+                with socket.create_connection(("127.0.0.1", port), 10):
                     pass
             return True
         wait_for("exim listens", listens)
@@ -281,7 +288,7 @@ plain:
     def mails(self, to=None, subject=None):
         """As delivered, the oldest first."""
         box = self.dir / "mail/box/new"
-        found = [Mail(path.read_bytes()) for path in sorted(box.glob("*"))]
+        found = [Mail(path.read_bytes()) for path in sorted(box.glob("*"), key=_moment)]
         return [mail.check() for mail in found
                 if (to is None or mail.parsed["Envelope-to"] == to)
                 and (subject is None or subject in mail.subject)]

@@ -158,7 +158,7 @@ controls {{ }};
 
         def listens():
             assert self.daemon.running(), self.daemon.text()[-2000:]
-            with socket.create_connection(("127.0.0.1", self.port), 1):
+            with socket.create_connection(("127.0.0.1", self.port), 10):
                 return "running\n" in self.daemon.text().rpartition("starting BIND")[2]
         wait_for("named is ready", listens)
         return self
@@ -181,15 +181,15 @@ controls {{ }};
         """Have a secondary ask its primary."""
         subprocess.run(["dig", "-b", "127.0.0.1", "@127.0.0.1", "-p", str(self.port),
                         "+opcode=NOTIFY", "+aaflag", "+norecurse", name, "SOA"], check=True,
-                       capture_output=True, timeout=20)
+                       capture_output=True, timeout=60)
 
     # ---- asking and changing ----
 
     def dig(self, name, kind="TXT"):
         """Its answers, as dig +short has them."""
         done = subprocess.run(["dig", "@127.0.0.1", "-p", str(self.port), "+short",
-                               "+tries=1", "+time=5", name, kind], check=True,
-                              capture_output=True, text=True, timeout=20)
+                               "+tries=3", "+time=10", name, kind], check=True,
+                              capture_output=True, text=True, timeout=60)
         return _lines(done.stdout)
 
     def txt(self, name):
@@ -201,5 +201,5 @@ controls {{ }};
         script = "\n".join([f"server 127.0.0.1 {self.port}", f"zone {zone}.",
                             *(f"update {line}" for line in lines), "send", ""])
         done = subprocess.run(["nsupdate", "-k", (key or self.master).nsupdate], input=script,
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr

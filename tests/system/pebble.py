@@ -59,7 +59,7 @@ def _write_tls_files(folder):
 
 def _listens(port):
     def ask():
-        with socket.create_connection(("127.0.0.1", port), 1):
+        with socket.create_connection(("127.0.0.1", port), 10):
             return True
     return ask
 
@@ -142,7 +142,7 @@ class Pebble:
     def _management(self, path):
         context = ssl.create_default_context(cafile=str(self.ca_file))
         with urllib.request.urlopen(f"https://localhost:{self.management_port}{path}",
-                                    context=context, timeout=20) as reply:
+                                    context=context, timeout=60) as reply:
             return reply.read().decode()
 
     def root(self, index=0):
@@ -176,7 +176,7 @@ class Pebble:
     def _tell(self, path, **body):
         request = urllib.request.Request(f"http://127.0.0.1:{self.control_port}{path}",
                                          json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=20) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.read()
 
     def set_a(self, name, *addresses):
@@ -257,7 +257,7 @@ class AcmeFront:
     def _tell(self, path, body):
         request = urllib.request.Request(f"http://127.0.0.1:{self.control_port}{path}",
                                          json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=20) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return json.loads(reply.read())
 
     def fault(self, fault, on="any", count=1, **more):

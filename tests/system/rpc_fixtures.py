@@ -96,7 +96,7 @@ class Echo:
     def end(self):
         """Drain, leave; its exit code and what it wrote to stderr."""
         self.process.stdin.close()
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.log.close()
         return code, (self.dir / "rpc_echo.log").read_text(errors="replace")
 

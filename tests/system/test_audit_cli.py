@@ -163,7 +163,7 @@ def test_tail_follows_and_ends_cleanly(used):
         new = json.loads(tail.stdout.readline())
         assert new["number"] > before[-1]["number"] and new["code"] == "OK"
         tail.send_signal(signal.SIGINT)
-        assert tail.wait(20) == 0
+        assert tail.wait(60) == 0
         assert tail.stderr.read() == ""
     finally:
         tail.kill()

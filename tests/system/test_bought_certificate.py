@@ -79,6 +79,6 @@ def test_a_certificate_of_another_key_does_not_load(edge_bed):
     done = subprocess.run(
         ["openssl", "s_server", "-cert", born.chain, "-key", came.stub, "-accept", "127.0.0.1:0"],
         env=dict(edge_bed.env, OPENSSL_CONF=str(edge_bed.openssl_conf())),
-        capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode != 0
     assert "does not match" in done.stdout + done.stderr

@@ -213,7 +213,7 @@ def test_the_fixture_fails_the_test_it_belongs_to(site, tmp_path):
         """))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", tmp_path],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=300)
     assert "2 passed, 1 error" in done.stdout, done.stdout + done.stderr
     assert "console error: it went wrong" in done.stdout
 
@@ -383,7 +383,7 @@ def test_a_crash_is_told_and_leaves_no_process(site, whom):
 def test_the_end_of_its_input_ends_the_bridge():
     browser = Browser()
     browser.process.stdin.close()
-    assert browser.process.wait(20) == 0
+    assert browser.process.wait(60) == 0
     wait_for("chromium has ended", lambda: not browser.running())
     browser.close()
 

@@ -47,7 +47,7 @@ def make(bed, name, certificate):
 def signs(bed, certificate):
     key = {"id": certificate["key"]["id"], "algorithm": "ec-p256"}
     request = bed.signer.request(key, tls13_content())
-    return bool(bed.signer.stub.Sign(request, timeout=30, wait_for_ready=True).signature)
+    return bool(bed.signer.stub.Sign(request, timeout=60, wait_for_ready=True).signature)
 
 
 def is_refused(bed, certificate):

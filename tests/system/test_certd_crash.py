@@ -159,7 +159,7 @@ def test_a_certd_that_is_killed_at_work_leaves_nothing_half_done(bed):
     bed.start_certd()
     wait_for("all is settled", lambda: bed.call("Status", "Get").pending_grants == 0 and bed.rows(
         "SELECT (SELECT count(*) FROM key_intent) + (SELECT count(*) FROM key_doomed)") == [(0,)],
-        60)
+        120)
     assert_whole(bed)
     # Each resource serves one certificate, or was never switched.
     assert {n for (n,) in bed.rows(

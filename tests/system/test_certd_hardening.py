@@ -99,7 +99,7 @@ def processes(bed):
 def served_leaf(bed):
     """The certificate of the REST port."""
     context = ssl.create_default_context(cafile=str(bed.ca()))
-    with socket.create_connection(("127.0.0.1", bed.rest_port), 10) as plain:
+    with socket.create_connection(("127.0.0.1", bed.rest_port), 60) as plain:
         with context.wrap_socket(plain, server_hostname=HOST) as tls:
             return tls.getpeercert(True)
 

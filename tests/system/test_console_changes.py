@@ -128,7 +128,7 @@ def test_a_record_is_put_in_place_by_hand_and_verified(bed, page):
         if verify.count():
             verify.click()
         return card(page, "Change").get_by_text("Done").count()
-    wait_for("it is verified and done", pressed, 30)
+    wait_for("it is verified and done", pressed, 120)
     card(page, "What happened").get_by_text("Waits for you to verify").first().expect_visible()
     verify.expect_hidden()
     look(page)
@@ -181,12 +181,12 @@ def test_order_verify_and_issue_are_three_steps_for_who_wants_them(bed, page):
 def test_what_failed_says_why_and_is_tried_again(bed, page):
     enroll(page, BROKEN)
     failed = page.get_by_text(re.compile("It met a problem|The last attempt failed|It failed"))
-    failed.expect_visible(30)
+    failed.expect_visible(60)
     look(page, "enrollment-failed")
     page.get_by_text(re.compile("127.0.0.254|[Cc]onnection|unauthorized")).expect_visible()
     bed.named.update("example.org", f"delete {BROKEN} A", f"add {BROKEN} 1 A 127.0.0.1")
     button(page, "Issue now").click()
-    page.get_by_role("heading", level=1).get_by_text("Active").expect_visible(30)
+    page.get_by_role("heading", level=1).get_by_text("Active").expect_visible(60)
     card(page, "Changes").get_by_text("Failed").expect_visible()
 
 
@@ -212,7 +212,7 @@ def test_an_enrollment_is_changed_revoked_and_deleted(bed, page):
     button(page.get_by_role("dialog", name="Leave without saving?"), "Cancel").click()
     button(page, "Save").click()
     at(page, "steps")
-    card(page, "Its certificate was obtained").expect_visible(30)
+    card(page, "Its certificate was obtained").expect_visible(60)
     certificate = bed.enrollment(id_).certificate
     assert names_of(bed.certificate(certificate)) == {STEPS, "more.example.org"}
     look(page, "enrollment", phone=True)

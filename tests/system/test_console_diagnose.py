@@ -40,7 +40,7 @@ def page(bed, visits):
 def diagnose(page, hostname, verdict):
     page.get_by_label("Host name", exact=True).fill(hostname)
     button(page, "Diagnose").click()
-    page.get_by_role("region", name=hostname, exact=True).expect_visible(30)
+    page.get_by_role("region", name=hostname, exact=True).expect_visible(60)
     page.get_by_text(verdict).expect_visible()
 
 
@@ -133,7 +133,7 @@ def test_an_edge_that_serves_something_else_is_seen(bed, page):
             "SELECT 1 FROM edge_site WHERE problem <> ''"), 60)
         page.get_by_role("link", name="Diagnose").last().click()
         at(page, "Diagnose")
-        page.get_by_role("region", name="shop", exact=True).expect_visible(30)
+        page.get_by_role("region", name="shop", exact=True).expect_visible(60)
         edge = page.get_by_role("table", name="What each edge serves").get_by_role(
             "row").filter(has_text="e1")
         edge.get_by_text("Serves another certificate").expect_visible()

@@ -128,7 +128,7 @@ def test_what_changes_elsewhere_is_seen_without_a_reload(bed, visits):
         "title", "2 certificates with 14 days or less")
     page.bring_to_front()
     wait_for("the overview counts it", lambda: figure(page, "Certificates").locator(
-        ".value").inner_text().strip() == "4", 10)
+        ".value").inner_text().strip() == "4")
     assert [len(one.requests("/console/.*", "GET")) for one in (page, lists)] == loads
 
 
@@ -169,7 +169,7 @@ def test_the_theme_is_chosen_and_kept_and_a_phone_has_a_menu(bed, visits):
     light = page.evaluate(background)
     go(page, "/settings", "Settings")
     card(page, "Look").get_by_role("radio", name="Dark").check(force=True)
-    wait_for("it is dark", lambda: page.evaluate(background) != light, 5)
+    wait_for("it is dark", lambda: page.evaluate(background) != light)
     dark = page.evaluate(background)
     page.reload()
     at(page, "Settings")

@@ -164,7 +164,7 @@ def test_edges_may_only_sign(bed, edge):
                             ("Grant", keys_pb2.GrantRequest())):
         stub = keys_pb2_grpc.KeysStub(edge.channel)
         with pytest.raises(Exception) as refused:
-            getattr(stub, method)(request, timeout=10)
+            getattr(stub, method)(request, timeout=60)
         assert refused.value.code().name == "PERMISSION_DENIED"
 
 
@@ -182,7 +182,7 @@ def test_batches_on_a_stream_answer_every_request_by_its_id(bed, keys, edge):
                 batch.requests.append(request)
             yield batch
     answers = {}
-    for reply in edge.stub.SignStream(batches(), timeout=30):
+    for reply in edge.stub.SignStream(batches(), timeout=60):
         for r in reply.responses:
             assert r.id not in answers
             answers[r.id] = r

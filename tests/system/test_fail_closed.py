@@ -52,7 +52,7 @@ class DiskBed(Bed):
     def journal(self):
         return sorted((self.disk / "audit/journal").glob("*.journal"))[-1]
 
-    def refusal(self, timeout=10):
+    def refusal(self, timeout=60):
         return self.client.error(self.key, tls13_content(), timeout=timeout)
 
     def signs(self):
@@ -273,20 +273,20 @@ def test_a_read_only_disk_refuses_and_recovers_without_restart(fault_bed):
 def test_a_slow_disk_refuses_with_the_reason_and_recovers_without_restart(fault_bed):
     bed = fault_bed
     assert bed.signs()
-    bed.fault.cue("delay-ms 4000")
+    bed.fault.cue("delay-ms 8000")
     load = Load(bed, bed.key, in_flight=256).start()
     try:
         wait_for("the write has stalled",
                  lambda: "does not answer" in bed.json("status")["audit_trouble"])
         # New requests hear why at once, instead of waiting in the queue.
         asked = time.monotonic()
-        error = bed.refusal(timeout=10)
+        error = bed.refusal()
         assert error.code() == grpc.StatusCode.UNAVAILABLE, error
         assert "does not answer" in error.details(), error
-        assert time.monotonic() - asked < 3.5, "it waited for the disk"
+        assert time.monotonic() - asked < 5, "it waited for the disk"
     finally:
         bed.fault.cue("ok")
-        load.stop(40)
+        load.stop()
     wait_for("it signs again", lambda: signs(bed.client, bed.key))
     assert set(load.signed) <= allowed(bed)
     assert bed.daemons["keyd"].running()

@@ -65,7 +65,7 @@ class Pressure:
 
     def _run(self):
         asked, wanted = [], threading.Semaphore(self.IN_FLIGHT)
-        left = threading.Event()
+        answered = 0
 
         def batches():
             while not self.stopping.is_set():
@@ -75,9 +75,8 @@ class Pressure:
                 if not self.stopping.is_set():
                     yield self._batch(asked, n)
             # Half-closed once all are answered.
-            left.wait(30)
+            wait_for("all are answered", lambda: answered == len(asked))
 
-        answered = 0
         signer = Signer(self.bed, "edge", "fra-1")
         try:
             for reply in signer.stub.SignStream(batches()):
@@ -90,8 +89,6 @@ class Pressure:
                 if any(one.code != 0 for one in reply.responses):
                     time.sleep(0.05)
                 wanted.release(len(reply.responses))
-                if self.stopping.is_set() and answered == len(asked):
-                    left.set()
             assert answered == len(asked), (answered, len(asked))
             self.ended += 1
         except (grpc.RpcError, AssertionError) as error:
@@ -99,7 +96,7 @@ class Pressure:
         finally:
             signer.channel.close()
 
-    def more(self, n=100, seconds=40):
+    def more(self, n=100, seconds=90):
         """So many more signatures come."""
         goal = len(self.signed) + n
         wait_for(f"{n} more signatures",
@@ -109,7 +106,7 @@ class Pressure:
     def __exit__(self, kind, error, trace):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(40)
+            thread.join(90)
         if kind is not None:
             return
         assert not any(thread.is_alive() for thread in self.threads)
@@ -126,12 +123,12 @@ class Pressure:
 
 def health(bed):
     with channel(bed, bed.dir / "admin") as ch:
-        return ch.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10)
+        return ch.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60)
 
 
 def metric(bed, name):
     """The sum over all lanes."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{bed.metrics_port}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{bed.metrics_port}/metrics", timeout=60) as page:
         found = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", page.read().decode(), re.M)
     assert found, f"no metric {name}"
     return sum(float(v) for v in found)
@@ -328,7 +325,7 @@ def test_a_new_pin_is_used_by_the_workers_that_come(bed):
             subprocess.run(
                 ["pkcs11-tool", "--module", MODULE, "--token-label", "custody", "--login",
                  "--pin", now, "--change-pin", "--new-pin", then],
-                env=bed.env, check=True, capture_output=True, timeout=30)
+                env=bed.env, check=True, capture_output=True, timeout=60)
             beside = bed.dir / "custody.pin.new"
             beside.write_text(then + "\n")
             beside.chmod(0o600)

@@ -372,7 +372,7 @@ class Wire:
 
     def fetch(self):
         self.parameters = self.keys.ImportParameters(
-            keys_pb2.ImportParametersRequest(pool=self.pool), timeout=30)
+            keys_pb2.ImportParametersRequest(pool=self.pool), timeout=60)
 
     def wrap(self, key, to=None, octets=None):
         to = to or serialization.load_der_public_key(self.parameters.wrapping_key)
@@ -384,7 +384,7 @@ class Wire:
     def send(self, label, key, blob, **kw):
         asked = dict(label=label, pool=self.pool, spki=spki(key), blob=blob,
                      wrapping_key_id=self.parameters.wrapping_key_id)
-        return self.keys.Import(keys_pb2.ImportRequest(**{**asked, **kw}), timeout=30)
+        return self.keys.Import(keys_pb2.ImportRequest(**{**asked, **kw}), timeout=60)
 
     def refusal(self, label, key, blob, **kw):
         try:
@@ -482,7 +482,7 @@ def test_an_import_that_fails_takes_no_wrapping_key_along(bed):
             with pytest.raises(grpc.RpcError) as error:
                 wire.keys.Import(keys_pb2.ImportRequest(
                     label="mine", spki=wire.parameters.wrapping_key, blob=bytes(500),
-                    wrapping_key_id=wire.parameters.wrapping_key_id), timeout=2)
+                    wrapping_key_id=wire.parameters.wrapping_key_id), timeout=10)
         finally:
             for lock in locks:
                 lock.close()

@@ -125,7 +125,7 @@ def test_an_open_stream_is_refused_from_the_next_request_on(bed, edge):
         yield signer_pb2.SignBatch(
             requests=[edge.request(key, tls13_content(), id=2)])
 
-    for reply in edge.stub.SignStream(batches(), timeout=30):
+    for reply in edge.stub.SignStream(batches(), timeout=90):
         for result in reply.responses:
             results.append(result)
         if len(results) == 1:
@@ -149,7 +149,7 @@ def test_requests_that_wait_in_the_queue_are_refused_too(bed, edge):
         suspended.wait(30)
 
     def read():
-        for reply in edge.stub.SignStream(batches(), timeout=60):
+        for reply in edge.stub.SignStream(batches(), timeout=120):
             replied.extend(reply.responses)
 
     pids = worker_pids(bed)
@@ -166,7 +166,7 @@ def test_requests_that_wait_in_the_queue_are_refused_too(bed, edge):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         suspended.set()
-    reader.join(60)
+    reader.join(120)
     assert len(replied) == asked
     refused = [r for r in replied
                if r.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]]
@@ -250,7 +250,7 @@ def test_a_person_types_the_label_to_destroy_a_key(bed, typed, state_then):
             [HOLDFAST, "--state", bed.dir / "admin", "key", "destroy", "typed"],
             env=bed.env, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         os.write(ours, typed.encode() + b"\n")
-        _, said = cli.communicate(timeout=30)
+        _, said = cli.communicate(timeout=60)
     finally:
         os.close(ours)
         os.close(theirs)
@@ -432,7 +432,7 @@ def test_a_vote_is_the_connections_not_the_messages(pair, second):
         with channel(pair, pair.dir / "admin") as one:
             with pytest.raises(grpc.RpcError) as refused:
                 approvals_pb2_grpc.ApprovalsStub(one).Vote(
-                    approvals_pb2.VoteRequest(id=asked, approve=True), timeout=10)
+                    approvals_pb2.VoteRequest(id=asked, approve=True), timeout=60)
             assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert state(pair, "twofold") == "active"
 

@@ -17,7 +17,7 @@ SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 def health(bed):
     """What grpc.health.v1 answers, as octets: field 1, the status."""
     with channel(bed, bed.dir / "admin") as ch:
-        return ch.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10)
+        return ch.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60)
 
 
 def keyd(bed, *argv):
@@ -102,15 +102,15 @@ def test_workers_see_no_variable_that_was_not_named(fresh):
 def test_an_edge_may_list_no_keys_and_an_auditor_may_make_none(bed):
     with channel(bed, member(bed, "edge", "nosy")) as ch:
         with pytest.raises(grpc.RpcError) as error:
-            keys_pb2_grpc.KeysStub(ch).List(keys_pb2.ListKeysRequest(), timeout=10)
+            keys_pb2_grpc.KeysStub(ch).List(keys_pb2.ListKeysRequest(), timeout=60)
         assert error.value.code() == grpc.StatusCode.PERMISSION_DENIED
     with channel(bed, member(bed, "auditor", "eve")) as ch:
-        keys_pb2_grpc.KeysStub(ch).List(keys_pb2.ListKeysRequest(), timeout=10)
+        keys_pb2_grpc.KeysStub(ch).List(keys_pb2.ListKeysRequest(), timeout=60)
         assert status_pb2_grpc.StatusStub(ch).Get(
-            status_pb2.GetStatusRequest(), timeout=10).version
+            status_pb2.GetStatusRequest(), timeout=60).version
         with pytest.raises(grpc.RpcError) as error:
             keys_pb2_grpc.KeysStub(ch).Generate(
-                keys_pb2.GenerateRequest(label="x", algorithm=1), timeout=10)
+                keys_pb2.GenerateRequest(label="x", algorithm=1), timeout=60)
         assert error.value.code() == grpc.StatusCode.PERMISSION_DENIED
 
 

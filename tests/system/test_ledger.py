@@ -130,7 +130,7 @@ class Http:
         self.port = port
 
     def request(self, path, method="GET"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(method, path)
         response = connection.getresponse()
         body = response.read()
@@ -208,7 +208,7 @@ audit:
         return audit_pb2_grpc.AuditStub(channel(self, member(self, role, name)))
 
     def ledger_key(self):
-        return Key(self.audit().Describe(audit_pb2.DescribeAuditRequest(), timeout=20)
+        return Key(self.audit().Describe(audit_pb2.DescribeAuditRequest(), timeout=60)
                    .keys[-1].verifier_key)
 
 
@@ -234,7 +234,7 @@ def ask(stub, timeout=60, **kw):
 
 def code_of(call, *args, **kw):
     try:
-        call(*args, timeout=20, **kw)
+        call(*args, timeout=60, **kw)
     except grpc.RpcError as error:
         return error.code()
     return grpc.StatusCode.OK
@@ -259,14 +259,14 @@ def test_what_is_signed_is_in_a_tree_that_strangers_verify(bed):
 
 
 def test_describe_tells_how_the_ledger_stands(bed):
-    told = bed.audit().Describe(audit_pb2.DescribeAuditRequest(), timeout=20)
+    told = bed.audit().Describe(audit_pb2.DescribeAuditRequest(), timeout=60)
     assert told.origin == ORIGIN
     assert told.trouble == ""
     assert told.url == f"http://127.0.0.1:{bed.ledger_port}/"
     assert checkpoint_of(told.checkpoint)[0] == told.size
     assert Key(told.keys[-1].verifier_key).signed(told.checkpoint)
     status = status_pb2_grpc.StatusStub(channel(bed, member(bed, "auditor", "eve"))).Get(
-        status_pb2.GetStatusRequest(), timeout=20)
+        status_pb2.GetStatusRequest(), timeout=60)
     assert told.size <= status.ledger_size <= status.audit_entries
     assert status.ledger_trouble == ""
     with urllib.request.urlopen(f"http://127.0.0.1:{bed.metrics_port}/metrics") as page:
@@ -386,10 +386,10 @@ def test_edges_may_not_read_the_ledger(bed):
 
 def test_prove_gives_a_proof_that_strangers_verify(bed):
     stub = bed.audit()
-    size = stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=20).size
+    size = stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=60).size
     key = bed.ledger_key()
     for number in (0, 1, 255, 256, size - 1):
-        answer = stub.Prove(audit_pb2.ProveRequest(number=number), timeout=20)
+        answer = stub.Prove(audit_pb2.ProveRequest(number=number), timeout=60)
         head, note = answer.proof.split(b"\n\n", 1)
         lines = head.decode().split("\n")
         assert lines[0].startswith("c2sp.org/tlog-proof@v1")
@@ -407,8 +407,8 @@ def test_prove_gives_a_proof_that_strangers_verify(bed):
 def test_a_configured_witness_cosigns_and_no_other(bed):
     stub = bed.audit()
     witness = Key(bed.witness.vkey)
-    note = stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=20).checkpoint
-    stub.Cosign(audit_pb2.CosignRequest(checkpoint=bed.witness.cosign(note)), timeout=20)
+    note = stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=60).checkpoint
+    stub.Cosign(audit_pb2.CosignRequest(checkpoint=bed.witness.cosign(note)), timeout=60)
     cosigned = bed.http.get("/cosigned")
     assert witness.signed(cosigned) and bed.ledger_key().signed(cosigned)
     assert cosigned.split(b"\n\n")[0] == note.split(b"\n\n")[0]
@@ -486,7 +486,7 @@ def test_a_new_ledger_begins_where_the_old_one_was_set_aside():
         assert refused.returncode != 0 and "set it aside" in refused.stderr
         (bed.dir / "keyd/audit").rename(bed.dir / "aside")
         keyd.start()
-        assert keyd.process.wait(30) == 78
+        assert keyd.process.wait(60) == 78
         refused = subprocess.run(again, env=bed.env, capture_output=True, text=True, timeout=60)
         assert refused.returncode != 0 and "--new-ledger" in refused.stderr
         done = subprocess.run([*again, "--new-ledger"], env=bed.env, capture_output=True,
@@ -522,7 +522,7 @@ def test_a_journal_put_back_from_before_is_refused(bed):
     journal.rename(newer)
     older.rename(journal)
     keyd.start()
-    assert keyd.process.wait(30) != 0
+    assert keyd.process.wait(60) != 0
     assert "the journal ends before the ledger's checkpoint" in keyd.text()
     shutil.rmtree(journal)
     newer.rename(journal)

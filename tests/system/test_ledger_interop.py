@@ -102,7 +102,7 @@ def test_x_mod_refuses_another_ledgers_key(verifier, tmp_path):
 def describe(bed):
     """Asking makes a checkpoint that covers all that was recorded."""
     stub = audit_pb2_grpc.AuditStub(channel(bed, member(bed, "operator", "admin2")))
-    return stub, stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=30)
+    return stub, stub.Describe(audit_pb2.DescribeAuditRequest(), timeout=60)
 
 
 @pytest.mark.feature("X06")

@@ -52,11 +52,11 @@ class Load:
     def __exit__(self, *_):
         self.stopping.set()
         for t in self.threads:
-            t.join(30)
+            t.join(90)
 
     def wait_good(self, n):
         start = self.good
-        wait_for(f"{n} more handshakes", lambda: self.good >= start + n, 60)
+        wait_for(f"{n} more handshakes", lambda: self.good >= start + n, 120)
 
 
 @pytest.mark.feature("X02")
@@ -97,7 +97,7 @@ def test_curl_sees_both_versions(whole_bed):
     s = site(whole_bed, "ec")
     for option in (["--tlsv1.3"], ["--tls-max", "1.2"]):
         done = subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", "--max-time", "10", "--cacert", whole_bed.ca(),
+            ["curl", "-sS", "--noproxy", "*", "--max-time", "60", "--cacert", whole_bed.ca(),
              "--resolve", f"{s.host}:{whole_bed.https_port}:127.0.0.1", *option,
              f"https://{s.host}:{whole_bed.https_port}/"],
             capture_output=True, text=True)
@@ -140,7 +140,7 @@ def test_with_edged_down_the_reason_is_logged_and_it_recovers(whole_bed):
     before = time.monotonic()
     with pytest.raises((ssl.SSLError, OSError)):
         whole_bed.handshake(s, TLS13)
-    assert time.monotonic() - before < 9, "a handshake without edged hangs"
+    assert time.monotonic() - before < 30, "a handshake without edged hangs"
     wait_for("nginx says why", lambda: "edged" in whole_bed.nginx_errors())
     reason = [l for l in whole_bed.nginx_errors().splitlines() if "edged" in l][-1]
     assert "not reachable" in reason, reason
@@ -186,7 +186,7 @@ def test_a_damaged_stub_is_refused_at_load_with_a_reason(whole_bed, damage):
     done = subprocess.run(
         ["/usr/sbin/nginx", "-t", "-c", test_conf, "-e", whole_bed.dir / "bad.log"],
         env=dict(whole_bed.env, OPENSSL_CONF=str(whole_bed.openssl_conf())),
-        capture_output=True, text=True, timeout=30)
+        capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     expected = "key values mismatch" if damage == "foreign key" else "stub"
     assert expected in done.stderr, done.stderr

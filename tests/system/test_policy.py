@@ -276,7 +276,7 @@ def test_quarantine_stops_queued_and_new_requests_of_an_open_stream(bed):
     os.kill(lane, signal.SIGSTOP)
     try:
         at_token = stream.send(key)
-        time.sleep(0.3)
+        time.sleep(1)
         waiting = stream.send(key, 20)
         wait_for("twenty wait", lambda: queued(bed) == 20)
         said = bed.cli("edge", "quarantine", "stolen", "--reason", "laptop lost")
@@ -315,10 +315,10 @@ def test_a_quarantined_operator_may_nothing_but_ask_for_health(bed):
     assert bed.run("edge", "release", "operator/suspect", state=folder.name).returncode == 5
     with channel(bed, folder) as open_channel:
         check = open_channel.unary_unary("/grpc.health.v1.Health/Check")
-        assert check(b"", timeout=10) == b"\x08\x01"
+        assert check(b"", timeout=60) == b"\x08\x01"
         with pytest.raises(grpc.RpcError) as refused:
             status_pb2_grpc.StatusStub(open_channel).Get(
-                status_pb2.GetStatusRequest(), timeout=10)
+                status_pb2.GetStatusRequest(), timeout=60)
         assert refused.value.code().name == "PERMISSION_DENIED"
     assert bed.run("edge", "quarantine", "operator/admin").returncode != 0
     bed.cli("edge", "release", "operator/suspect")
@@ -376,7 +376,7 @@ def test_what_certd_binds_an_edge_may_sign_with_and_what_it_unbinds_not(bed, edg
         os.kill(lane, signal.SIGSTOP)
         try:
             elsewhere.send(key)
-            time.sleep(0.3)
+            time.sleep(1)
             waiting = elsewhere.send(key, n=8)
             wait_for("they wait", lambda: queued(bed) == 8)
             keys.Revoke(keys_pb2.RevokeRequest(key_id=made.id, identity="edge/elsewhere"))
@@ -444,7 +444,7 @@ def test_a_grant_to_an_edge_group_follows_the_edges_of_it(bed):
     os.kill(lane, signal.SIGSTOP)
     try:
         here.send(key)
-        time.sleep(0.3)
+        time.sleep(1)
         waiting = here.send(key, n=8)
         wait_for("they wait", lambda: queued(bed) == 8)
         bed.cli("edge", "group", "in-lab", "standard")

@@ -18,7 +18,7 @@ from grpc.reflection.v1alpha import reflection_pb2_grpc as alpha_pb2_grpc
 from google.protobuf import descriptor_pb2
 from holdfast.keyd.v1 import signer_pb2, signer_pb2_grpc
 
-TIMEOUT = 20
+TIMEOUT = 60
 SERVICES = {
     "holdfast.keyd.v1.Signer", "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}

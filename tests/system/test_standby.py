@@ -70,7 +70,7 @@ def has_files_of(bed, certificate):
 def verified(bed, roots):
     """A handshake that a browser with these roots would like."""
     context = ssl.create_default_context(cadata=roots)
-    with socket.create_connection(("127.0.0.1", bed.ports["e1"]), 10) as plain:
+    with socket.create_connection(("127.0.0.1", bed.ports["e1"]), 60) as plain:
         with context.wrap_socket(plain, server_hostname=HOST) as tls:
             return tls.version()
 

@@ -75,10 +75,10 @@ class Signer:
             key_id=bytes.fromhex(key["id"]), content=content, context=context,
             scheme=SCHEMES[key["algorithm"]] if scheme is None else scheme, **kw)
 
-    def sign(self, key, content, timeout=10, **kw):
+    def sign(self, key, content, timeout=60, **kw):
         return self.stub.Sign(self.request(key, content, **kw), timeout=timeout).signature
 
-    def error(self, key, content, timeout=10, **kw):
+    def error(self, key, content, timeout=60, **kw):
         try:
             self.stub.Sign(self.request(key, content, **kw), timeout=timeout)
         except grpc.RpcError as error:

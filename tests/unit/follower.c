@@ -192,7 +192,7 @@ follower_new(struct rpc_client *client)
 	f->next = all;
 	all = f;
 	pthread_mutex_init(&f->mutex, NULL);
-	pthread_cond_init(&f->changed, NULL);
+	clock_cond_init(&f->changed);
 	return f;
 }
 
@@ -251,16 +251,13 @@ follower_open(struct follower *f)
 static bool
 wait_more(struct follower *f, int64_t until_ns)
 {
-	const struct timespec until = { .tv_sec = until_ns / NS_PER_S,
-		.tv_nsec = until_ns % NS_PER_S };
-
-	return pthread_cond_timedwait(&f->changed, &f->mutex, &until) == 0;
+	return clock_cond_wait(&f->changed, &f->mutex, until_ns);
 }
 
 struct status
 follower_wait_end(struct follower *f, char *ret_why)
 {
-	int64_t until_ns = clock_wall_ns() + PATIENCE_NS;
+	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
 	struct status st;
 	bool is_open;
 
@@ -288,7 +285,7 @@ follower_cut(struct follower *f)
 void
 follower_wait(struct follower *f, int64_t version)
 {
-	int64_t until_ns = clock_wall_ns() + PATIENCE_NS;
+	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
 
 	pthread_mutex_lock(&f->mutex);
 	while (f->version < version) {
@@ -383,7 +380,7 @@ follower_answers(struct follower *f, const char *token, const char *text)
 void
 follower_wait_mark(struct follower *f, uint64_t mark)
 {
-	int64_t until_ns = clock_wall_ns() + PATIENCE_NS;
+	int64_t until_ns = clock_mono_ns() + PATIENCE_NS;
 
 	pthread_mutex_lock(&f->mutex);
 	while (f->mark < mark) {

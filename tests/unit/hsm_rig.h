@@ -18,7 +18,7 @@ struct rig {
 };
 
 #define RIG_LABEL "rig"
-#define RIG_WAIT_NS (30 * INT64_C(1000000000))
+#define RIG_WAIT_NS (60 * INT64_C(1000000000))
 
 /* Called first in main; does not return in a worker. */
 void rig_worker(int argc, char **argv);

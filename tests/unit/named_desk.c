@@ -18,10 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/free_port.h"
 #include "tests/unit/scratch.h"
 
 #define NAMED "/usr/sbin/named"
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 60000
 
 struct named_desk {
 	char folder[SCRATCH_PATH_MAX], address[64];
@@ -37,52 +38,39 @@ named_desk_is_there(void)
 /* --- Ports ------------------------------------------------------------------
  */
 
-static int
-bound(const char *host, int type, unsigned port)
+static bool
+can_bind(const char *host, int type, unsigned port)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port) };
 	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	bool ok;
 
 	assert(fd >= 0);
 	inet_pton(AF_INET, host, &at.sin_addr);
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
+	ok = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+	close(fd);
+	return ok;
 }
 
 static bool
 is_free(unsigned port)
 {
 	static const char *const hosts[] = { "127.0.0.1", "127.0.0.2" };
-	bool ok = true;
 
-	for (size_t i = 0; i < 4; i++) {
-		int fd =
-		    bound(hosts[i / 2], i % 2 ? SOCK_STREAM : SOCK_DGRAM, port);
-
-		if (fd >= 0)
-			close(fd);
-		ok = ok && fd >= 0;
-	}
-	return ok;
+	for (size_t i = 0; i < 4; i++)
+		if (!can_bind(
+			hosts[i / 2], i % 2 ? SOCK_STREAM : SOCK_DGRAM, port))
+			return false;
+	return true;
 }
 
 unsigned
 named_desk_port(void)
 {
 	for (unsigned i = 0; i < 200; i++) {
-		int fd = bound("127.0.0.1", SOCK_STREAM, 0);
-		struct sockaddr_in at;
-		socklen_t len = sizeof(at);
-		unsigned port;
+		unsigned port = free_port();
 
-		assert(fd >= 0);
-		getsockname(fd, (struct sockaddr *)&at, &len);
-		port = ntohs(at.sin_port);
-		close(fd);
 		if (is_free(port))
 			return port;
 	}

@@ -59,7 +59,7 @@ connect_to(unsigned port)
 static void
 wait_for_port(unsigned port)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		int fd = connect_to(port);
 
 		if (fd >= 0) {

@@ -19,7 +19,7 @@
 
 #include "edge/request.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 int
 sock_connect(const char *path)
@@ -46,7 +46,7 @@ sock_request_of(uint32_t id, size_t len)
 	return (struct sock_request){
 		.magic = SOCK_MAGIC_REQUEST,
 		.id = id,
-		.timeout_ms = 5000,
+		.timeout_ms = 30000,
 		.scheme = SCHEME_ED25519,
 		.context = CONTEXT_RAW,
 		.length = (uint32_t)len,

@@ -404,7 +404,7 @@ workers_and_the_spawner_end_with_the_front(void **state)
 	assert_true(worker > 1);
 	/* The spawner held the pipe as well. */
 	assert_int_equal(read(front_ended[0], &status, 1), 0);
-	for (int i = 0; i < 1000 && kill(worker, 0) == 0; i++)
+	for (int i = 0; i < 6000 && kill(worker, 0) == 0; i++)
 		usleep(10000);
 	assert_int_equal(kill(worker, 0), -1);
 	close(front_ended[0]);
@@ -433,7 +433,8 @@ lose_the_spawner(void)
 	CHECK(spawn_worker(known, known, &spawned) != 0);
 	CHECK(spawner_is_lost());
 	/* It has sent itself the signal to end. */
-	CHECK(sigtimedwait(&term, NULL, &(struct timespec){ 5, 0 }) == SIGTERM);
+	CHECK(
+	    sigtimedwait(&term, NULL, &(struct timespec){ 60, 0 }) == SIGTERM);
 }
 
 static void

@@ -28,7 +28,7 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/sock_client.h"
 
-#define PATIENCE_NS (30 * NS_PER_S)
+#define PATIENCE_NS (60 * NS_PER_S)
 
 struct world {
 	struct keyd_stub *stub;

@@ -568,7 +568,7 @@ an_edge_that_is_moved_gets_the_other_groups_sites_alone(void **state)
 	assert_true(follower_site(f, mine) != 0);
 	edge_desk_edge(bed->desk, "a", "enhanced", false);
 	have_keyd_asked(bed);
-	for (int i = 0; i < 600 && follower_site(f, theirs) == 0; i++)
+	for (int i = 0; i < 1200 && follower_site(f, theirs) == 0; i++)
 		usleep(50000);
 	assert_true(follower_site(f, theirs) != 0);
 	assert_int_equal(follower_site(f, mine), 0);
@@ -577,7 +577,7 @@ an_edge_that_is_moved_gets_the_other_groups_sites_alone(void **state)
 	edge_desk_edge(bed->desk, "a", "standard", false);
 	have_keyd_asked(bed);
 	follower_open(f);
-	for (int i = 0; i < 600 && follower_site(f, mine) == 0; i++)
+	for (int i = 0; i < 1200 && follower_site(f, mine) == 0; i++)
 		usleep(50000);
 	assert_true(follower_site(f, mine) != 0);
 	assert_int_equal(follower_site(f, theirs), 0);
@@ -985,7 +985,8 @@ await_edges(struct bed *bed, const char *token, size_t n)
 {
 	bool have;
 
-	for (int i = 0; i < 600 && must_have(bed, token, NULL, &have) != n; i++)
+	for (int i = 0; i < 1200 && must_have(bed, token, NULL, &have) != n;
+	     i++)
 		usleep(50000);
 	assert_int_equal(must_have(bed, token, NULL, &have), n);
 }
@@ -1050,11 +1051,11 @@ an_edge_that_is_moved_says_again_what_it_has(void **state)
 	edge_desk_edge(bed->desk, "a", "enhanced", false);
 	have_keyd_asked(bed);
 	for (int i = 0;
-	     i < 600 && must_have(bed, "one", "enhanced", &have) == 0; i++)
+	     i < 1200 && must_have(bed, "one", "enhanced", &have) == 0; i++)
 		usleep(50000);
 	assert_int_equal(must_have(bed, "one", "enhanced", &have), 1);
 	assert_false(have);
-	for (int i = 0; i < 600 && follower_counts(f).resets < 2; i++)
+	for (int i = 0; i < 1200 && follower_counts(f).resets < 2; i++)
 		usleep(50000);
 	assert_int_equal(
 	    report_mark(bed->clients[0], follower_mark(f)).code, STATUS_OK);

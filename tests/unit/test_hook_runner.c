@@ -302,7 +302,7 @@ is_gone(pid_t pid)
 static pid_t
 wait_for_pid(const char *name)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 12000; i++) {
 		pid_t pid = (pid_t)strtol(written(name), NULL, 10);
 
 		if (pid > 0 && strchr(written(name), '\n') != NULL)
@@ -320,14 +320,14 @@ a_program_that_hangs_is_killed_with_what_it_started(void **state)
 
 	(void)state;
 	hook_runner_stop();
-	providers[LEGO].timeout_ns = NS_PER_S;
+	providers[LEGO].timeout_ns = 3 * NS_PER_S;
 	assert_false(failed(hook_runner_start(&config)));
 	write_program("rm -f pid; sleep 1000 & echo $! > pid; wait");
 	assert_int_equal(
 	    run("lego", false, FQDN).code, STATUS_DEADLINE_EXCEEDED);
 	assert_non_null(strstr(why, "took too long"));
 	pid = wait_for_pid("pid");
-	for (int i = 0; i < 2000 && !is_gone(pid); i++)
+	for (int i = 0; i < 12000 && !is_gone(pid); i++)
 		usleep(5000);
 	assert_true(is_gone(pid));
 	providers[LEGO].timeout_ns = 60 * NS_PER_S;
@@ -339,7 +339,7 @@ a_program_that_leaves_its_group_is_killed(void **state)
 {
 	(void)state;
 	hook_runner_stop();
-	providers[LEGO].timeout_ns = NS_PER_S;
+	providers[LEGO].timeout_ns = 3 * NS_PER_S;
 	assert_false(failed(hook_runner_start(&config)));
 	write_program("exec perl -e 'setpgrp(0, getpgrp(getppid())); "
 		      "print STDERR \"left\"; sleep 1000'");
@@ -368,7 +368,7 @@ a_program_ends_with_certd(void **state)
 	pid = wait_for_pid("pid");
 	assert_int_equal(kill(certd, SIGKILL), 0);
 	assert_int_equal(waitpid(certd, NULL, 0), certd);
-	for (int i = 0; i < 2000 && !is_gone(pid); i++)
+	for (int i = 0; i < 12000 && !is_gone(pid); i++)
 		usleep(5000);
 	assert_true(is_gone(pid));
 	assert_false(failed(hook_runner_start(&config)));

@@ -99,10 +99,10 @@ reports_a_new_key_as_the_token_holds_it(void **state)
 	assert_true(key_id_equal(&id, &key.id));
 
 	assert_false(
-	    failed(hsm_find(rig.hsm, &key.id, rig_deadline(9000), &by_id)));
+	    failed(hsm_find(rig.hsm, &key.id, rig_deadline(60000), &by_id)));
 	assert_memory_equal(&by_id, &key, sizeof(key));
 	assert_false(failed(hsm_find_label(
-	    rig.hsm, "attributes", rig_deadline(9000), &by_label)));
+	    rig.hsm, "attributes", rig_deadline(60000), &by_label)));
 	assert_memory_equal(&by_label, &key, sizeof(key));
 }
 
@@ -115,7 +115,7 @@ refuses_a_label_that_is_taken_or_unprintable(void **state)
 	(void)state;
 	rig_generate(&rig, KEY_ALG_EC_P256, "twice", &key);
 	assert_int_equal(hsm_generate(rig.hsm, KEY_ALG_EC_P256, "twice",
-			     rig_deadline(9000), &key)
+			     rig_deadline(60000), &key)
 			     .code,
 	    STATUS_ALREADY_EXISTS);
 	memset(long_label, 'x', sizeof(long_label));
@@ -124,7 +124,7 @@ refuses_a_label_that_is_taken_or_unprintable(void **state)
 		const char *bad[] = { "", "tab\there", long_label };
 
 		assert_int_equal(hsm_generate(rig.hsm, KEY_ALG_EC_P256, bad[i],
-				     rig_deadline(9000), &key)
+				     rig_deadline(60000), &key)
 				     .code,
 		    STATUS_INVALID_ARGUMENT);
 	}
@@ -141,10 +141,10 @@ says_that_a_key_is_not_there(void **state)
 	    rig_sign(&rig, &nobody, SCHEME_ECDSA_SECP256R1_SHA256).code,
 	    STATUS_NOT_FOUND);
 	assert_int_equal(
-	    hsm_find(rig.hsm, &nobody.id, rig_deadline(9000), &key).code,
+	    hsm_find(rig.hsm, &nobody.id, rig_deadline(60000), &key).code,
 	    STATUS_NOT_FOUND);
 	assert_int_equal(
-	    hsm_find_label(rig.hsm, "nobody", rig_deadline(9000), &key).code,
+	    hsm_find_label(rig.hsm, "nobody", rig_deadline(60000), &key).code,
 	    STATUS_NOT_FOUND);
 }
 

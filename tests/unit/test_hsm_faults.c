@@ -144,7 +144,7 @@ kills_a_worker_that_hangs_and_signs_elsewhere(void **state)
 
 	(void)state;
 	rig_init_faulty(&rig, "");
-	rig.config.sign_limit_ns = NS_PER_S;
+	rig.config.sign_limit_ns = 3 * NS_PER_S;
 	rig_open(&rig, 2);
 	rig_generate(&rig, KEY_ALG_EC_P256, "hang", &key);
 	rig_script(&rig, "C_Sign once sleep_ms=600000\n");
@@ -214,11 +214,11 @@ destroys_a_new_key_whose_signature_does_not_verify(void **state)
 	rig_init_faulty(&rig, "C_Sign garble\n");
 	rig_open(&rig, 2);
 	assert_int_equal(hsm_generate(rig.hsm, KEY_ALG_EC_P256, "bad",
-			     rig_deadline(9000), &key)
+			     rig_deadline(60000), &key)
 			     .code,
 	    STATUS_DATA_LOSS);
 	assert_int_equal(
-	    hsm_find_label(rig.hsm, "bad", rig_deadline(9000), &key).code,
+	    hsm_find_label(rig.hsm, "bad", rig_deadline(60000), &key).code,
 	    STATUS_NOT_FOUND);
 	rig_script(&rig, "");
 	rig_generate(&rig, KEY_ALG_EC_P256, "bad", &key);
@@ -234,11 +234,11 @@ refuses_a_new_key_that_can_leave_the_token(void **state)
 	rig_init_faulty(&rig, "C_GenerateKeyPair loosen\n");
 	rig_open(&rig, 2);
 	assert_int_equal(hsm_generate(rig.hsm, KEY_ALG_EC_P256, "loose",
-			     rig_deadline(9000), &key)
+			     rig_deadline(60000), &key)
 			     .code,
 	    STATUS_FAILED_PRECONDITION);
 	assert_int_equal(
-	    hsm_find_label(rig.hsm, "loose", rig_deadline(9000), &key).code,
+	    hsm_find_label(rig.hsm, "loose", rig_deadline(60000), &key).code,
 	    STATUS_NOT_FOUND);
 }
 

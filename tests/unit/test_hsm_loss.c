@@ -297,7 +297,7 @@ signs_with_a_foreign_key_once_it_was_found(void **state)
 	hsm_close(other);
 	assert_int_equal(rig_sign(&rig, &key, P256).code, STATUS_NOT_FOUND);
 	assert_false(
-	    failed(hsm_find(rig.hsm, &key.id, rig_deadline(9000), &found)));
+	    failed(hsm_find(rig.hsm, &key.id, rig_deadline(60000), &found)));
 	assert_memory_equal(&found, &key, sizeof(key));
 	for (unsigned i = 0; i < 2; i++) {
 		hsm_lane_status(rig.hsm, i, &lane[i]);

@@ -128,7 +128,8 @@ does_not_sign_with_a_wrapping_key(void **state)
 		    rig_sign(&rig, &key, SCHEME_RSA_PSS_RSAE_SHA256).code,
 		    STATUS_NOT_FOUND);
 		assert_int_equal(
-		    hsm_find(rig.hsm, &key.id, rig_deadline(9000), &found).code,
+		    hsm_find(rig.hsm, &key.id, rig_deadline(60000), &found)
+			.code,
 		    STATUS_NOT_FOUND);
 		/* Nor when it was loaded with all others. */
 		hsm_close(rig.hsm);
@@ -191,7 +192,7 @@ takes_in_keys_that_sign_as_openssl_verifies(void **state)
 		for (int j = 0; j < 4; j++)
 			assert_ok(rig_sign(&rig, &keys[i], all[i].scheme));
 		assert_ok(hsm_find_label(
-		    rig.hsm, all[i].kind, rig_deadline(9000), &found));
+		    rig.hsm, all[i].kind, rig_deadline(60000), &found));
 		assert_memory_equal(&found, &keys[i], sizeof(found));
 	}
 	hsm_close(rig.hsm);
@@ -314,7 +315,7 @@ a_blob_under_another_wrapping_key_leaves_no_object(void **state)
 	envelope.import.wrapping = other.id;
 	assert_refused(&envelope);
 	/* One that was removed, after a rotation say. */
-	assert_ok(hsm_destroy(rig.hsm, &other.id, rig_deadline(9000)));
+	assert_ok(hsm_destroy(rig.hsm, &other.id, rig_deadline(60000)));
 	assert_refused(&envelope);
 	memset(&envelope.import.wrapping, 1, sizeof(struct key_id));
 	assert_refused(&envelope);
@@ -481,7 +482,7 @@ a_worker_that_dies_in_an_import_leaves_nothing(void **state)
 		assert_int_equal(rig_restarts(&rig), restarts + 1);
 		assert_int_equal(wrap_raw_unfinished(&rig), 0);
 		assert_int_equal(
-		    hsm_find_label(rig.hsm, "crash", rig_deadline(9000), &key)
+		    hsm_find_label(rig.hsm, "crash", rig_deadline(60000), &key)
 			.code,
 		    STATUS_NOT_FOUND);
 	}
@@ -507,7 +508,7 @@ a_worker_that_dies_over_the_last_name_leaves_a_whole_key(void **state)
 	rig_wait_ready(&rig, 2);
 	assert_int_equal(wrap_raw_unfinished(&rig), 0);
 	assert_int_equal(wrap_raw_count(&rig), before + 2);
-	assert_ok(hsm_find_label(rig.hsm, "whole", rig_deadline(9000), &key));
+	assert_ok(hsm_find_label(rig.hsm, "whole", rig_deadline(60000), &key));
 	assert_ok(rig_sign(&rig, &key, P256));
 }
 
@@ -520,7 +521,7 @@ a_forgotten_key_is_refused_until_it_is_found_again(void **state)
 	rig_generate(&rig, KEY_ALG_EC_P256, "suspended", &key);
 	for (int i = 0; i < 8; i++)
 		assert_ok(rig_sign(&rig, &key, P256));
-	assert_ok(hsm_forget(rig.hsm, &key.id, rig_deadline(9000)));
+	assert_ok(hsm_forget(rig.hsm, &key.id, rig_deadline(60000)));
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(
 		    rig_sign(&rig, &key, P256).code, STATUS_NOT_FOUND);
@@ -530,7 +531,7 @@ a_forgotten_key_is_refused_until_it_is_found_again(void **state)
 	rig_generate(&rig, KEY_ALG_EC_P384, "another", &found);
 	rig_wait_ready(&rig, 2);
 	assert_int_equal(rig_sign(&rig, &key, P256).code, STATUS_NOT_FOUND);
-	assert_ok(hsm_find(rig.hsm, &key.id, rig_deadline(9000), &found));
+	assert_ok(hsm_find(rig.hsm, &key.id, rig_deadline(60000), &found));
 	for (int i = 0; i < 8; i++)
 		assert_ok(rig_sign(&rig, &key, P256));
 }
@@ -545,7 +546,7 @@ a_lane_that_cannot_drop_its_copy_is_ended(void **state)
 	for (int i = 0; i < 4; i++)
 		assert_ok(rig_sign(&rig, &key, P256));
 	rig_script(&rig, "C_DestroyObject rv=0x5\n");
-	assert_ok(hsm_forget(rig.hsm, &key.id, rig_deadline(9000)));
+	assert_ok(hsm_forget(rig.hsm, &key.id, rig_deadline(60000)));
 	rig_script(&rig, "");
 	rig_wait_ready(&rig, 2);
 	assert_true(rig_restarts(&rig) >= 1);
@@ -564,14 +565,14 @@ a_destroyed_key_is_gone_from_the_token_and_from_all_lanes(void **state)
 	rig_generate(&rig, KEY_ALG_EC_P256, "goes", &key);
 	for (int i = 0; i < 8; i++)
 		assert_ok(rig_sign(&rig, &key, P256));
-	assert_ok(hsm_destroy(rig.hsm, &key.id, rig_deadline(9000)));
+	assert_ok(hsm_destroy(rig.hsm, &key.id, rig_deadline(60000)));
 	assert_int_equal(wrap_raw_count(&rig), before);
-	assert_ok(hsm_destroy(rig.hsm, &key.id, rig_deadline(9000)));
+	assert_ok(hsm_destroy(rig.hsm, &key.id, rig_deadline(60000)));
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(
 		    rig_sign(&rig, &key, P256).code, STATUS_NOT_FOUND);
 	assert_int_equal(
-	    hsm_find(rig.hsm, &key.id, rig_deadline(9000), &key).code,
+	    hsm_find(rig.hsm, &key.id, rig_deadline(60000), &key).code,
 	    STATUS_NOT_FOUND);
 	assert_ok(rig_sign(&rig, &other, P256));
 	assert_int_equal(rig_restarts(&rig), 0);

@@ -223,10 +223,10 @@ refuses_a_key_encryption_key_that_can_decrypt(void **state)
 	wrap_raw_close(&raw);
 	hsm_close(rig.hsm);
 	rig_open(&rig, 2);
-	assert_int_equal(hsm_kek(rig.hsm, rig_deadline(9000)).code,
+	assert_int_equal(hsm_kek(rig.hsm, rig_deadline(60000)).code,
 	    STATUS_FAILED_PRECONDITION);
 	assert_int_equal(hsm_generate_wrapped(rig.hsm, KEY_ALG_EC_P256, false,
-			     rig_deadline(9000), &key, &blob)
+			     rig_deadline(60000), &key, &blob)
 			     .code,
 	    STATUS_FAILED_PRECONDITION);
 }
@@ -239,7 +239,7 @@ says_that_there_is_no_key_encryption_key(void **state)
 
 	(void)state;
 	assert_int_equal(hsm_generate_wrapped(rig.hsm, KEY_ALG_EC_P256, false,
-			     rig_deadline(9000), &key, &blob)
+			     rig_deadline(60000), &key, &blob)
 			     .code,
 	    STATUS_FAILED_PRECONDITION);
 	assert_int_equal(rig_restarts(&rig), 0);
@@ -346,7 +346,7 @@ refuses_ed25519_in_a_wrapped_pool(void **state)
 	(void)state;
 	make_kek();
 	st = hsm_generate_wrapped(
-	    rig.hsm, KEY_ALG_ED25519, false, rig_deadline(9000), &key, &blob);
+	    rig.hsm, KEY_ALG_ED25519, false, rig_deadline(60000), &key, &blob);
 	assert_int_equal(st.code, STATUS_UNIMPLEMENTED);
 	assert_non_null(strstr(st.why, "keeps its keys in the token"));
 	assert_int_equal(rig_restarts(&rig), 0);
@@ -383,14 +383,14 @@ takes_an_import_into_the_store(void **state)
 	assert_int_equal(wrap_raw_count(&rig), 3);
 	envelope.at[500] ^= 1;
 	assert_int_equal(hsm_unwrap_wrapped(rig.hsm, &envelope.import,
-			     rig_deadline(9000), &key, &blob)
+			     rig_deadline(60000), &key, &blob)
 			     .code,
 	    STATUS_INVALID_ARGUMENT);
 	envelope.at[500] ^= 1;
 	envelope.import.spki.at = store.at[0].key.spki;
 	envelope.import.spki.len = store.at[0].key.spki_len;
 	assert_int_equal(hsm_unwrap_wrapped(rig.hsm, &envelope.import,
-			     rig_deadline(9000), &key, &blob)
+			     rig_deadline(60000), &key, &blob)
 			     .code,
 	    STATUS_INVALID_ARGUMENT);
 	assert_int_equal(wrap_raw_count(&rig), 3);
@@ -696,7 +696,7 @@ a_forgotten_key_of_the_store_is_refused_until_allowed(void **state)
 	make_kek();
 	key = generate(KEY_ALG_EC_P256);
 	sign_some(key, P256, 4);
-	assert_ok(hsm_forget(rig.hsm, &key->id, rig_deadline(9000)));
+	assert_ok(hsm_forget(rig.hsm, &key->id, rig_deadline(60000)));
 	fetched = store.fetched;
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(
@@ -708,9 +708,9 @@ a_forgotten_key_of_the_store_is_refused_until_allowed(void **state)
 		hsm_lane_status(rig.hsm, i, &lane);
 		assert_int_equal(lane.keys, 0);
 	}
-	assert_ok(hsm_allow(rig.hsm, &key->id, rig_deadline(9000)));
+	assert_ok(hsm_allow(rig.hsm, &key->id, rig_deadline(60000)));
 	sign_some(key, P256, 4);
-	assert_ok(hsm_destroy(rig.hsm, &key->id, rig_deadline(9000)));
+	assert_ok(hsm_destroy(rig.hsm, &key->id, rig_deadline(60000)));
 	assert_int_equal(rig_sign(&rig, key, P256).code, STATUS_NOT_FOUND);
 }
 

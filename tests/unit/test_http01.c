@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "edge/http01.h"
 #include "proto/holdfast/certd/v1/edges.pb-c.h"
+#include "tests/unit/free_port.h"
 #include "tests/unit/slow_crowd.h"
 
 #define THUMBPRINT "w7JAoU_gJbZthvV-Ycx91FXUE3bHKBE5cIgjQy0mpVQ"
@@ -364,13 +365,14 @@ on_state(void *ctx, const char *problem)
 static void
 a_port_that_somebody_has_is_taken_when_it_is_free(void **state)
 {
-	struct http01 *first = serve("127.0.0.1:0"), *second;
+	struct http01 *first, *second;
 	struct noted noted = { 0 };
 	char listen[32];
-	uint16_t port = http01_port(first);
+	uint16_t port = free_port();
 
 	(void)state;
 	snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+	first = serve(listen);
 	challenges_serve(table, false);
 	assert_false(
 	    failed(http01_start(&(struct http01_config){ .listen = listen,

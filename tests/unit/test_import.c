@@ -905,7 +905,7 @@ the_thread_sweeps_by_itself(void **state)
 	desk->imports.rotate_s = desk->imports.grace_s = 0;
 	assert_int_equal(
 	    import_rotation_start(&desk->imports, &rotation).code, STATUS_OK);
-	for (int i = 0; i < 100 && fake.n_records < 4; i++)
+	for (int i = 0; i < 1200 && fake.n_records < 4; i++)
 		usleep(50000);
 	import_rotation_stop(rotation);
 	assert_int_equal(fake.n_objects, 0);

@@ -27,7 +27,7 @@
 #include "edge/request.h"
 #include "tests/unit/sock_client.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 /* A listener with its thread, and what it said. */
 struct world {

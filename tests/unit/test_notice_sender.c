@@ -445,7 +445,7 @@ a_claim_of_a_clock_that_was_ahead_holds_up_nothing(void **state)
 static void
 wait_until(struct notices_desk *nd, const char *sql, int64_t n)
 {
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		if (notices_desk_number(nd, sql) == n)
 			return;
 		usleep(10000);
@@ -612,7 +612,7 @@ webhooks_that_hang_hold_up_those_of_other_accounts_not(void **state)
 	}
 	post_fake_hold();
 	OK(notice_sender_start(sender));
-	for (int i = 0; i < 1000 && post_fake_count() < 2; i++)
+	for (int i = 0; i < 6000 && post_fake_count() < 2; i++)
 		usleep(10000);
 	usleep(300000);
 	assert_int_equal(post_fake_count(), 2);
@@ -624,7 +624,7 @@ webhooks_that_hang_hold_up_those_of_other_accounts_not(void **state)
 	notices_desk_run(nd, sql);
 	queue_hook(nd, hook);
 	notice_sender_wake(sender);
-	for (int i = 0; i < 1000 && post_fake_count() < 3; i++)
+	for (int i = 0; i < 6000 && post_fake_count() < 3; i++)
 		usleep(10000);
 	assert_int_equal(post_fake_count_to("https://quick.example/"), 1);
 	post_fake_release();

@@ -70,7 +70,7 @@ wait_for_answer(int fd)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 
-	assert_int_equal(poll(&ready, 1, 20000), 1);
+	assert_int_equal(poll(&ready, 1, 60000), 1);
 }
 
 static void

@@ -32,7 +32,7 @@
 #define ORIGIN "holdfast.test/keyd/keyd"
 #define SELF "spiffe://holdfast.test/keyd/keyd"
 #define OPERATOR "spiffe://holdfast.test/operator/ada"
-#define WAIT_NS (30 * NS_PER_S)
+#define WAIT_NS (60 * NS_PER_S)
 
 static char root[64];
 static struct keyd {
@@ -534,7 +534,7 @@ checkpoints_come_by_themselves(void **state)
 	(void)state;
 	start();
 	record_many(1, 10);
-	for (int i = 0; i < 3000 && size < 11; i++) {
+	for (int i = 0; i < 6000 && size < 11; i++) {
 		usleep(10000);
 		assert_false(failed(
 		    publisher_checkpoint(keyd.publisher, note, &len, &size)));
@@ -632,7 +632,7 @@ partial_tiles_lost_by_a_power_cut_are_made_again(void **state)
 	remove_all(path_of("ledger/tile/entries/002.p"));
 	start();
 	/* Nothing new is recorded: it is the old checkpoint that needs them. */
-	for (int i = 0; i < 3000 && !is_there("ledger/tile/0/002.p/189"); i++)
+	for (int i = 0; i < 6000 && !is_there("ledger/tile/0/002.p/189"); i++)
 		usleep(10000);
 	leave();
 	assert_int_equal(check_ledger("ledger"), 701);

@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "rpc/renewal.h"
 
-#define PATIENCE_NS (30 * NS_PER_S)
+#define PATIENCE_NS (60 * NS_PER_S)
 
 /* What enroll does on cue; set while no renewal runs. */
 static int64_t age_s, left_s;

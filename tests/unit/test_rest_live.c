@@ -231,12 +231,12 @@ silence_ends_no_stream(void **state)
 	struct rest_desk *desk = *state;
 	struct stream stream;
 
-	desk->config.idle_s = 1;
-	desk->config.request_s = 1;
+	desk->config.idle_s = 2;
+	desk->config.request_s = 2;
 	restart(desk);
 	look_on(desk, desk->engineer, &stream);
 	/* Longer than both. */
-	sleep(3);
+	sleep(5);
 	event(desk, desk->desk->acme);
 	assert_true(hears(&stream, "[\"notices\"]"));
 	close(stream.fd);

@@ -26,6 +26,7 @@
 #include "proto/holdfast/keyd/v1/signer.pb-c.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
+#include "tests/unit/free_port.h"
 #include "tests/unit/pki.h"
 
 #define SERVICE (&holdfast__keyd__v1__signer__descriptor)
@@ -121,7 +122,7 @@ sign(void *ctx, const struct rpc_call *call, const ProtobufCMessage *message,
 		return status_fail(STATUS_PERMISSION_DENIED, "no grant");
 	}
 	if (request->content.len == 5)
-		usleep(300000); /* "sleep" */
+		usleep(1000000); /* "sleep" */
 	holdfast__keyd__v1__sign_response__init(&response);
 	response.id = request->id;
 	response.signature = request->content;
@@ -238,7 +239,7 @@ toy_start(struct toy *toy)
 		.closed = toy_closed,
 		.coalesce_max = COALESCE_MAX };
 	struct rpc_server_config config = {
-		.listen = "127.0.0.1:0",
+		.listen = toy->target,
 		.ca_pem = pki_ca_pem(toy->ca),
 		.identity = identity,
 		.authorize = authorize,
@@ -246,12 +247,12 @@ toy_start(struct toy *toy)
 		.metrics = toy->metrics,
 	};
 
+	/* Of which one test makes use again. */
+	snprintf(toy->target, sizeof(toy->target), "127.0.0.1:%d", free_port());
 	assert_int_equal(rpc_server_new(&config, &toy->server).code, STATUS_OK);
 	rpc_server_add_unary(toy->server, SERVICE, "Sign", sign, toy);
 	rpc_server_add_stream(toy->server, SERVICE, "SignStream", &ops, toy);
 	assert_int_equal(rpc_server_start(toy->server).code, STATUS_OK);
-	snprintf(toy->target, sizeof(toy->target), "127.0.0.1:%d",
-	    rpc_server_port(toy->server));
 }
 
 static int
@@ -343,7 +344,8 @@ a_unary_call_reaches_its_handler_and_returns_its_reply(void **state)
 	struct rpc_client *client = client_as(toy, &toy->edge);
 	char why[RPC_WHY_MAX];
 
-	assert_int_equal(call_sign(client, "hello", 5000, why).code, STATUS_OK);
+	assert_int_equal(
+	    call_sign(client, "hello", 20000, why).code, STATUS_OK);
 	assert_string_equal(toy->seen_id, EDGE);
 	rpc_client_free(client);
 }
@@ -355,7 +357,7 @@ a_refusal_arrives_with_its_code_and_words(void **state)
 	struct rpc_client *client = client_as(toy, &toy->edge);
 	char why[RPC_WHY_MAX];
 
-	assert_int_equal(call_sign(client, "refuse", 5000, why).code,
+	assert_int_equal(call_sign(client, "refuse", 20000, why).code,
 	    STATUS_PERMISSION_DENIED);
 	assert_string_equal(why, "no grant for scheme 1027");
 	rpc_client_free(client);
@@ -369,7 +371,7 @@ a_denied_call_never_reaches_its_handler(void **state)
 	char why[RPC_WHY_MAX];
 
 	atomic_store(&toy->deny, true);
-	assert_int_equal(call_sign(client, "hello", 5000, why).code,
+	assert_int_equal(call_sign(client, "hello", 20000, why).code,
 	    STATUS_PERMISSION_DENIED);
 	assert_string_equal(why, "not for you");
 	assert_int_equal(atomic_load(&toy->unary), 0);
@@ -385,7 +387,7 @@ a_call_denied_while_it_waited_never_reaches_its_handler(void **state)
 	char why[RPC_WHY_MAX];
 
 	atomic_store(&toy->allow, 1);
-	assert_int_equal(call_sign(client, "hello", 5000, why).code,
+	assert_int_equal(call_sign(client, "hello", 20000, why).code,
 	    STATUS_PERMISSION_DENIED);
 	assert_string_equal(why, "not for you");
 	assert_int_equal(atomic_load(&toy->allow), 0);
@@ -401,10 +403,10 @@ a_call_that_takes_longer_than_its_deadline_fails(void **state)
 	char why[RPC_WHY_MAX];
 
 	/* Connected first, so that the deadline meets the handler alone. */
-	assert_int_equal(call_sign(client, "a", 5000, why).code, STATUS_OK);
+	assert_int_equal(call_sign(client, "a", 20000, why).code, STATUS_OK);
 	assert_int_equal(call_sign(client, "sleep", 100, why).code,
 	    STATUS_DEADLINE_EXCEEDED);
-	assert_int_equal(call_sign(client, "b", 5000, why).code, STATUS_OK);
+	assert_int_equal(call_sign(client, "b", 20000, why).code, STATUS_OK);
 	rpc_client_free(client);
 }
 
@@ -416,14 +418,14 @@ a_deadline_is_kept_when_the_wall_clock_was_set_back(void **state)
 	char why[RPC_WHY_MAX];
 	struct status st;
 
-	assert_int_equal(call_sign(client, "a", 5000, why).code, STATUS_OK);
+	assert_int_equal(call_sign(client, "a", 20000, why).code, STATUS_OK);
 	atomic_store(&ahead_s, 600);
 	/* What core slept towards before is over. */
 	usleep(100000);
 	st = call_sign(client, "sleep", 100, why);
 	atomic_store(&ahead_s, 0);
 	assert_int_equal(st.code, STATUS_DEADLINE_EXCEEDED);
-	assert_int_equal(call_sign(client, "b", 5000, why).code, STATUS_OK);
+	assert_int_equal(call_sign(client, "b", 20000, why).code, STATUS_OK);
 	rpc_client_free(client);
 }
 
@@ -443,7 +445,7 @@ an_oversized_request_is_refused_and_the_connection_serves_on(void **state)
 			     .code,
 	    STATUS_RESOURCE_EXHAUSTED);
 	free(request.content.data);
-	assert_int_equal(call_sign(client, "a", 5000, why).code, STATUS_OK);
+	assert_int_equal(call_sign(client, "a", 20000, why).code, STATUS_OK);
 	assert_int_equal(atomic_load(&toy->unary), 1);
 	rpc_client_free(client);
 }

@@ -349,7 +349,7 @@ expect_soon(enum smtp_end end, int code, const char *why)
 	struct smtp_config config = config_of(SMTP_NO_TLS);
 	struct smtp_result result;
 
-	config.timeout_ms = 500;
+	config.timeout_ms = 1000;
 	result = send_one(&config);
 	expect(&result, end, code, why);
 }
@@ -471,7 +471,7 @@ nor_is_one_that_takes_none_after_it_refused(void **state)
 	(void)state;
 	server.rcpt = "550 no\r\n";
 	server.quit = SILENCE;
-	config.timeout_ms = 500;
+	config.timeout_ms = 1000;
 	result = send_one(&config);
 	expect(&result, SMTP_PERMANENT, 550, "550 no");
 	assert_true(server.was_left);
@@ -725,7 +725,7 @@ a_server_that_says_nothing_is_temporary(void **state)
 {
 	(void)state;
 	server.greeting = SILENCE;
-	expect_soon(SMTP_TEMPORARY, 0, "did not answer within 500 ms");
+	expect_soon(SMTP_TEMPORARY, 0, "did not answer within 1000 ms");
 }
 
 static void
@@ -733,7 +733,7 @@ a_server_that_says_nothing_of_the_message_is_temporary(void **state)
 {
 	(void)state;
 	server.content = SILENCE;
-	expect_soon(SMTP_TEMPORARY, 354, "did not answer within 500 ms");
+	expect_soon(SMTP_TEMPORARY, 354, "did not answer within 1000 ms");
 }
 
 static void
@@ -744,7 +744,7 @@ a_reply_without_end_is_not_listened_to_for_ever(void **state)
 
 	(void)state;
 	server.mail = ENDLESS_LINE;
-	config.timeout_ms = 500;
+	config.timeout_ms = 1000;
 	result = send_one(&config);
 	assert_int_equal(result.end, SMTP_TEMPORARY);
 }
@@ -757,7 +757,7 @@ replies_without_end_are_not_listened_to_for_ever(void **state)
 
 	(void)state;
 	server.ehlo = ENDLESS_LINES;
-	config.timeout_ms = 500;
+	config.timeout_ms = 1000;
 	result = send_one(&config);
 	assert_int_equal(result.end, SMTP_TEMPORARY);
 }
@@ -767,7 +767,7 @@ a_reply_octet_by_octet_is_not_waited_for_for_ever(void **state)
 {
 	(void)state;
 	server.rcpt = DRIBBLE;
-	expect_soon(SMTP_TEMPORARY, 250, "did not answer within 500 ms");
+	expect_soon(SMTP_TEMPORARY, 250, "did not answer within 1000 ms");
 }
 
 static void

@@ -20,7 +20,7 @@
 #include "edge/upstream.h"
 #include "tests/fake/keyd_stub.h"
 
-#define PATIENCE_NS (30 * NS_PER_S)
+#define PATIENCE_NS (60 * NS_PER_S)
 #define MAX 512
 
 struct world {

@@ -519,7 +519,8 @@ def test_an_operator_sees_authorities_and_gives_an_account_a_new_key(bed, visits
     button(dialog, "Change the key").click()
     dialog.expect_hidden(30)
     authority.get_by_role("link").first().expect_visible()
-    assert authority.get_by_role("link").first().get_attribute("href") != key
+    wait_for("the new key is shown",
+             lambda: authority.get_by_role("link").first().get_attribute("href") != key)
     bed.pebble.stop_ca()
     try:
         button(authority, "Check now").click()

@@ -3,10 +3,11 @@
 /*
  * One pass from left to right: whoever is named last and is no proxy of ours is
  * the client, and what stood before is forgotten; so no list is kept, and none
- * is too long.  X-Forwarded-For is a list of addresses, with or without ports;
- * Forwarded is a list of elements of pairs, whose values may be quoted.  A line
- * of Forwarded that cannot be read to its end names nobody: behind a quote that
- * a stranger left open nothing is sure.
+ * is too long: nobody hides behind many that are made up.  X-Forwarded-For is a
+ * list of addresses, with or without ports; Forwarded is a list of elements of
+ * pairs, whose values may be quoted.  A line of Forwarded that cannot be read
+ * to its end names nobody: behind a quote that a stranger left open nothing is
+ * sure.
  */
 
 #include "certd/forwarded.h"
@@ -403,25 +404,14 @@ void
 forwarded_take(struct forwarded *forwarded, const char *name, const char *value)
 {
 	const bool is_x = forwarded->header == FORWARDED_X;
-	const bool is_short =
-	    strnlen(value, FORWARDED_LINE_MAX + 1) <= FORWARDED_LINE_MAX;
 
 	if (!forwarded->is_peer_trusted)
 		return;
-	if (is_x && strcasecmp(name, "X-Forwarded-Proto") == 0) {
-		if (is_short)
-			take_protos(forwarded, value);
-		else
-			forwarded->n_protos += 2;
-		return;
-	}
-	if (strcasecmp(name, is_x ? "X-Forwarded-For" : "Forwarded") != 0)
-		return;
-	if (!is_short)
-		hear_garbage(forwarded);
-	else if (is_x)
+	if (is_x && strcasecmp(name, "X-Forwarded-Proto") == 0)
+		take_protos(forwarded, value);
+	else if (is_x && strcasecmp(name, "X-Forwarded-For") == 0)
 		take_addresses(forwarded, value);
-	else
+	else if (!is_x && strcasecmp(name, "Forwarded") == 0)
 		take_elements(forwarded, value);
 }
 

@@ -45,9 +45,6 @@ enum forwarded_header {
 	FORWARDED_RFC7239 /* Forwarded */
 };
 
-/* Octets of one line of a head; of a longer one nothing is believed. */
-#define FORWARDED_LINE_MAX 4096
-
 struct forwarded {
 	const struct forwarded_trust *trust; /* borrowed */
 	enum forwarded_header header;

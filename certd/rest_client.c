@@ -65,6 +65,7 @@ rest_client_find(struct rest_request *request)
 		MHD_get_connection_values(
 		    request->connection, MHD_HEADER_KIND, take, &forwarded);
 	request->client = *forwarded_client(&forwarded);
+	request->by_proxy = forwarded.is_peer_trusted;
 	request->by_https = forwarded_is_https(&forwarded);
 	print(&request->client, request->address, sizeof(request->address));
 	if (!forwarded.is_peer_trusted)

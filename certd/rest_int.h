@@ -139,11 +139,12 @@ struct rest_request {
 	bool is_known;  /* caller is set */
 	struct caller caller;
 	struct api_web web;
-	/* Who sends it, as rest_client.c has it; the same as text; and whether
-	 * a proxy says that it came there by TLS. */
+	/* Who sends it, as rest_client.c has it; the same as text; whether a
+	 * proxy that is trusted brings it, and says that it came there by TLS.
+	 */
 	union address client;
 	char address[INET6_ADDRSTRLEN];
-	bool by_https;
+	bool by_proxy, by_https;
 	char peer_identity[ACTOR_MAX];
 	uint8_t *body; /* malloc'd */
 	size_t body_len, body_max, body_promised;

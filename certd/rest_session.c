@@ -181,7 +181,8 @@ rest_session_prepare(struct rest_request *request)
 	web->address = request->address;
 	web->user_agent = agent == NULL ? "" : agent;
 	web->peer_identity = request->peer_identity;
-	if (request->route.method->certificate)
+	/* A proxy's own certificate says nothing of whom it brings. */
+	if (request->route.method->certificate && !request->by_proxy)
 		rest_peers_identity(
 		    request, request->peer_identity, &web->peer_not_after_s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The step of the schema that brought histories of one object, an index of the
+ * The step of the schema that brought histories of one object, indexes of the
  * history; and live pages: a row for each account, and
  * one (0) for all of them, with a number for each topic that goes up whenever
  * something of it changes, whoever changed it.  So what is new for an account
@@ -46,6 +46,8 @@
 
 const char store_schema_activity[] =
     "CREATE INDEX event_by_object ON event (object, id);"
+    /* Some have a name that each account's have: "notices". */
+    "CREATE INDEX event_by_account_object ON event (account, object, id);"
     "CREATE TABLE activity ("
     " account INTEGER PRIMARY KEY,"
     " certificates INTEGER NOT NULL DEFAULT 0,"

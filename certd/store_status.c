@@ -72,17 +72,22 @@ query_all(struct db_tx *tx, const struct page *page, int64_t below,
 	    DB_VALUES(db_int(page->account), db_int(below), limit));
 }
 
-/* An object is one account's, so its own index is the one to walk: the plus
- * keeps the account's out of it. */
+/* Others' events are not walked, however many there are of that name. */
 static struct status
 query_object(struct db_tx *tx, const struct page *page, const char *object,
     int64_t below, struct db_rows **ret_rows)
 {
+	const struct db_value limit = db_int((int64_t)page->size + 1);
+
+	if (page->account == 0)
+		return db_query(tx, ret_rows,
+		    SELECT "WHERE object = ?1 AND event.id < ?2 " NEWEST "?3",
+		    DB_VALUES(db_text(object), db_int(below), limit));
 	return db_query(tx, ret_rows,
-	    SELECT "WHERE object = ?1 AND event.id < ?2"
-		   " AND (?3 = 0 OR +event.account = ?3) " NEWEST "?4",
-	    DB_VALUES(db_text(object), db_int(below), db_int(page->account),
-		db_int((int64_t)page->size + 1)));
+	    SELECT "WHERE event.account = ?1 AND object = ?2"
+		   " AND event.id < ?3 " NEWEST "?4",
+	    DB_VALUES(
+		db_int(page->account), db_text(object), db_int(below), limit));
 }
 
 STATUS

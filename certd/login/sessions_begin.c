@@ -127,8 +127,8 @@ no_certificate(struct api_call *call)
 	    "CERTIFICATE_REQUIRED");
 	return status_fail(STATUS_FAILED_PRECONDITION,
 	    "the browser showed no client certificate of an operator or "
-	    "auditor; import one, or have 'holdfast console link' make a "
-	    "one-time link");
+	    "auditor, and none comes through a proxy; import one, or have "
+	    "'holdfast console link' make a one-time link");
 }
 
 struct status

@@ -25,6 +25,7 @@ from certd_bed import ADMINISTRATOR, ENGINEER, VIEWER, CertdBed
 
 PASSWORD = "three small boats at sea"
 COOKIE = "__Host-holdfast"
+PROXY = "127.0.0.77"  # brings whom it says
 
 
 def totp(secret, step=0):
@@ -88,7 +89,9 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def bed():
-    b = CertdBed(certd_lines="console:\n  client_certificates: true\n").up()
+    b = CertdBed(certd_lines="console:\n  client_certificates: true\n")
+    b.rest_lines = f"  trusted_proxies: [{PROXY}]\n"
+    b.up()
     b.make_account("acme")
     b.make_account("other")
     yield b
@@ -370,6 +373,14 @@ def test_no_other_certificate_logs_in_and_none_stands_for_a_session(bed):
         assert (code, problem["reason"]) == (409, "CERTIFICATE_REQUIRED")
     # It is looked at there and nowhere else.
     assert Browser(bed, certificate="admin").ask("GET", "/v1/accounts")[0] == 401
+
+
+def test_a_trusted_proxys_own_certificate_logs_nobody_in(bed):
+    for says in ({"X_Forwarded_For": "203.0.113.7"}, {}):
+        code, problem = Browser(bed, source=PROXY, certificate="admin").ask(
+            "POST", "/v1/sessions:certificate", {}, **says)
+        assert (code, problem["reason"]) == (409, "CERTIFICATE_REQUIRED"), problem
+        assert "proxy" in problem["detail"]
 
 
 def test_an_operator_who_is_quarantined_is_out_at_once(bed):

@@ -252,12 +252,13 @@ trust(struct rest_desk *desk, const char *proxy)
 	rest_desk_restart(desk);
 }
 
+static const char WRONG[] =
+    "Bearer hft_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /* How many wrong tokens are heard with that line, of one more than may be. */
 static unsigned
 wrong_ones_heard(struct rest_desk *desk, const char *line)
 {
-	static const char WRONG[] =
-	    "Bearer hft_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < GUARD_WRONG_BURST + 1; i++) {
@@ -300,6 +301,39 @@ guesses_that_a_trusted_proxy_brings_are_counted_for_each_client(void **state)
 	assert_int_equal(
 	    wrong_ones_heard(desk, "Forwarded: for=\"[2001:db8::8]\"\r\n"), 0);
 	is_answered(desk);
+}
+
+static unsigned
+guess_for(int fd, const char *client)
+{
+	char head[256];
+	int n = snprintf(head, sizeof(head),
+	    "GET /v1/certificates/17 HTTP/1.1\r\nHost: x\r\n"
+	    "Authorization: %s\r\nX-Forwarded-For: %s\r\n\r\n",
+	    WRONG, client);
+
+	rest_desk_send(fd, head, (size_t)n);
+	rest_desk_receive(fd, false, &answer);
+	return answer.code;
+}
+
+static void
+each_request_of_a_proxys_connection_is_of_its_own_client(void **state)
+{
+	struct rest_desk *desk = *state;
+	char other[32];
+	int fd;
+
+	trust(desk, "127.0.0.1");
+	fd = rest_desk_connect(desk);
+	for (unsigned i = 0; i < GUARD_WRONG_BURST; i++) {
+		assert_int_equal(guess_for(fd, "203.0.113.7"), 401);
+		snprintf(other, sizeof(other), "198.51.100.%u", i);
+		assert_int_equal(guess_for(fd, other), 401);
+	}
+	assert_int_equal(guess_for(fd, "203.0.113.7"), 429);
+	assert_int_equal(guess_for(fd, other), 401);
+	close(fd);
 }
 
 static void
@@ -680,6 +714,7 @@ main(void)
 		TEST(guessing_is_throttled_and_a_right_token_passes),
 		TEST(
 		    guesses_that_a_trusted_proxy_brings_are_counted_for_each_client),
+		TEST(each_request_of_a_proxys_connection_is_of_its_own_client),
 		TEST(
 		    what_a_stranger_says_of_its_address_makes_no_guess_anothers),
 		TEST(a_trusted_proxy_opens_as_many_connections_as_it_needs),

@@ -1206,6 +1206,9 @@ too_many_requests_by_its_status_alone_is_a_limit(void **state)
 	tell_of("one", AUTHORITY_REQUEST, "a.example", &limited);
 	assert_true(may("one", AUTHORITY_REQUEST, "b.example") > 590000);
 	assert_string_equal(choose("", false), "two");
+	/* It knows of no names, whatever was asked. */
+	tell_of("three", AUTHORITY_ORDER, "a.shop.example", &limited);
+	assert_true(may("three", AUTHORITY_ORDER, "other.example") > 590000);
 	/* Not said for how long: for a minute. */
 	limited.retry_after_ms = -1;
 	tell_of("two", AUTHORITY_REQUEST, "a.example", &limited);

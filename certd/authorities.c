@@ -443,16 +443,6 @@ authority_roll(
 	return st;
 }
 
-/* Is there another one that may be asked in its place? */
-static bool
-has_stand_in(const struct authority *a)
-{
-	for (size_t i = 0; i < a->all->n; i++)
-		if (i != a->index && !a->all->at[i].is->standby_only)
-			return true;
-	return false;
-}
-
 STATUS
 authorities_enter(struct authorities *authorities, const char *name,
     struct authority_session *ret_session, struct acme_problem *ret_problem)
@@ -473,7 +463,7 @@ authorities_enter(struct authorities *authorities, const char *name,
 	pthread_mutex_unlock(&a->mutex);
 	if (failed(st)) {
 		/* It is unwell from now on: who chooses again gets another. */
-		ret_problem->is_temporary |= has_stand_in(a);
+		ret_problem->is_temporary |= authority_has_stand_in(a);
 		return st;
 	}
 	/* What was in the way meanwhile is none's any more. */

@@ -1118,6 +1118,10 @@ a_ca_that_takes_an_operator_is_passed_over(void **state)
 	assert_true(problem.is_temporary);
 	assert_string_equal(choose("", false), "two");
 	assert_non_null(strstr(why, "terms_agreed"));
+	/* Where the other takes one too, there is nothing to wait for. */
+	cas[1].has_terms = true;
+	assert_true(failed(enter("two", &session)));
+	assert_false(problem.is_temporary);
 	/* Where there is no other, nobody need come again. */
 	configure_one(*state);
 	restart(*state);

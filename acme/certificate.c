@@ -63,27 +63,36 @@ fetch(struct acme *acme, const struct acme_account *account, const char *url,
 	return st;
 }
 
-/* NULL in *ret_pem: none of them leads there, or one that may does not come. */
+/* What is with the others too: none of them is asked for. */
+static bool
+is_of_all(const struct acme_problem *problem)
+{
+	return problem->type == ACME_PROBLEM_UNREACHABLE ||
+	       problem->type == ACME_PROBLEM_RATE_LIMITED ||
+	       problem->http_status == 429;
+}
+
+/* NULL in *ret_pem: none of them leads there; *ret_problem is set when one that
+ * may does not come. */
 static struct status
 look_for(struct acme *acme, const struct acme_account *account,
     const struct found *first, const char *preferred, char **ret_pem,
     struct acme_problem *ret_problem)
 {
 	scoped(free) struct found *other = calloc(1, sizeof(*other));
-	struct acme_problem problem;
+	struct acme_problem problem, missing = { .type = ACME_PROBLEM_NONE };
 
 	*ret_pem = NULL;
 	if (other == NULL)
 		return acme_call_no_memory(ret_problem);
-	for (size_t i = 0; i < first->n_alternates; i++) {
+	for (size_t i = 0; i < first->n_alternates && !is_of_all(&missing);
+	     i++) {
 		struct status st =
 		    fetch(acme, account, first->alternates[i], other, &problem);
 
 		/* One that is none, or elsewhere, is passed over. */
-		if (failed(st) && problem.is_temporary) {
-			*ret_problem = problem;
-			return status_ok();
-		}
+		if (failed(st) && problem.is_temporary)
+			missing = problem;
 		if (failed(st))
 			continue;
 		if (strcmp(other->issuer, preferred) == 0) {
@@ -92,6 +101,8 @@ look_for(struct acme *acme, const struct acme_account *account,
 		}
 		free(other->pem);
 	}
+	if (missing.type != ACME_PROBLEM_NONE)
+		*ret_problem = missing;
 	return status_ok();
 }
 

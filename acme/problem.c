@@ -15,6 +15,7 @@
 #include "base/printable.h"
 
 #define SUBPROBLEMS_MAX 16
+#define INSTANCE_MAX 512 /* with the words around it */
 
 static const struct {
 	const char *name;
@@ -156,16 +157,23 @@ add_subproblems(
 	}
 }
 
-/* Where a person is to go (RFC 8555 7.3.3), where that is a plain URL. */
+/* Where a person is to go (RFC 8555 7.3.3), where that is a plain URL: all of
+ * it, whatever else is said. */
 static void
 add_instance(struct acme_problem *problem, const char *instance)
 {
-	const size_t len = strlen(problem->why);
+	const size_t room = strlen(instance) + sizeof(" (go to )");
+	char said[sizeof(problem->why)];
+	size_t len;
 
-	if (problem->type == ACME_PROBLEM_USER_ACTION_REQUIRED &&
-	    acme_url_is_fit(instance))
-		snprintf(problem->why + len, sizeof(problem->why) - len,
-		    "%s(go to %.500s)", len == 0 ? "" : " ", instance);
+	if (problem->type != ACME_PROBLEM_USER_ACTION_REQUIRED ||
+	    room > INSTANCE_MAX || !acme_url_is_fit(instance))
+		return;
+	memcpy(said, problem->why, sizeof(said));
+	printable_cut(said, problem->why, sizeof(problem->why) - room + 1);
+	len = strlen(problem->why);
+	snprintf(problem->why + len, sizeof(problem->why) - len, "%s(go to %s)",
+	    len == 0 ? "" : " ", instance);
 }
 
 bool

@@ -191,9 +191,12 @@ pause_for(struct authority *a, enum authority_cost cost,
     const struct names *names, const struct acme_problem *problem)
 {
 	const int64_t now_ns = clock_mono_ns();
-	/* What stands before a CA may say it by its status alone. */
+	/* What stands before a CA may say it by its status alone, and knows of
+	 * no names. */
 	const bool is_limited = problem->type == ACME_PROBLEM_RATE_LIMITED ||
 				problem->http_status == 429;
+	const bool is_of_names = is_order(cost) && names != NULL &&
+				 problem->type != ACME_PROBLEM_NOT_ACME;
 	const bool is_told = problem->retry_after_ms >= 0;
 	int64_t until_ns =
 	    now_ns +
@@ -202,7 +205,7 @@ pause_for(struct authority *a, enum authority_cost cost,
 	/* Retry-After of what is only not ready yet is the caller's. */
 	if (!is_limited && !(is_told && problem->http_status >= 500))
 		return;
-	if (is_limited && is_order(cost) && names != NULL)
+	if (is_limited && is_of_names)
 		limiter_pause_domains(a->limiter, names, now_ns, until_ns);
 	else
 		limiter_pause(a->limiter, until_ns);
@@ -440,16 +443,6 @@ authority_roll(
 	return st;
 }
 
-/* Is there another one that may be asked in its place? */
-static bool
-has_stand_in(const struct authority *a)
-{
-	for (size_t i = 0; i < a->all->n; i++)
-		if (i != a->index && !a->all->at[i].is->standby_only)
-			return true;
-	return false;
-}
-
 STATUS
 authorities_enter(struct authorities *authorities, const char *name,
     struct authority_session *ret_session, struct acme_problem *ret_problem)
@@ -470,7 +463,7 @@ authorities_enter(struct authorities *authorities, const char *name,
 	pthread_mutex_unlock(&a->mutex);
 	if (failed(st)) {
 		/* It is unwell from now on: who chooses again gets another. */
-		ret_problem->is_temporary |= has_stand_in(a);
+		ret_problem->is_temporary |= authority_has_stand_in(a);
 		return st;
 	}
 	/* What was in the way meanwhile is none's any more. */

@@ -52,6 +52,22 @@ look_at(struct authority *a, int64_t now_ns, struct standing *ret)
 	    (long long)(paused_ns / NS_PER_S + 1));
 }
 
+bool
+authority_has_stand_in(const struct authority *a)
+{
+	const int64_t now_ns = clock_mono_ns();
+	struct standing standing;
+
+	for (size_t i = 0; i < a->all->n; i++) {
+		if (i == a->index || a->all->at[i].is->standby_only)
+			continue;
+		look_at(&a->all->at[i], now_ns, &standing);
+		if (!standing.is_unwell)
+			return true;
+	}
+	return false;
+}
+
 static struct status
 not_now(int64_t wait_ns, int64_t *ret_retry_ms)
 {

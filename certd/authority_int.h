@@ -64,6 +64,9 @@ struct authorities {
 /* NULL when there is none. */
 struct authority *authority_find(
     const struct authorities *authorities, const char *name);
+/* Is there another one that may be asked in its place?  Of two that both take a
+ * person neither may: they would wait for each other. */
+bool authority_has_stand_in(const struct authority *a);
 
 /* Wait for one's turn to act on it, alone; and let the next one. */
 void authority_begin(struct authority *authority);

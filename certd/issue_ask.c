@@ -89,12 +89,28 @@ must_give_up(const struct issue *issue)
 	       issue->row.problem[0] != 0 && issue_is_out_of_patience(issue);
 }
 
+/* Nothing is ordered yet, and there is one that may be asked now. */
+static bool
+may_move(const struct issue *issue)
+{
+	const struct config_authority *authority = NULL;
+	char why[AUTHORITIES_WHY_MAX];
+	int64_t retry_ms = -1;
+
+	return issue->row.state <= CHANGE_ORDERING && !issue->has_order &&
+	       !failed(authorities_choose(issue->config->authorities,
+		   issue_order_authority(issue),
+		   issue->row.purpose == PURPOSE_STANDBY, &authority, &retry_ms,
+		   why));
+}
+
 /* A page that says "maintenance" in place of an answer is gone in a while, and
- * no reason to take a site's HTTPS away; half a minute of tries.  While nothing
- * is ordered a CA with new terms gives another one the time to take its place.
- */
+ * no reason to take a site's HTTPS away; half a minute of tries. */
 #define TRIES 6
 
+/* A CA that wants a person is left for another one that is well.  Where there
+ * is none the change ends, so that people are told: two that both want one
+ * would be asked in turn for ever. */
 static bool
 may_pass(const struct issue *issue, const struct acme_problem *problem)
 {
@@ -104,7 +120,7 @@ may_pass(const struct issue *issue, const struct acme_problem *problem)
 		return false;
 	return problem->type == ACME_PROBLEM_NOT_ACME ||
 	       (problem->type == ACME_PROBLEM_USER_ACTION_REQUIRED &&
-		   issue->row.state <= CHANGE_ORDERING && !issue->has_order);
+		   may_move(issue));
 }
 
 struct pace

@@ -382,13 +382,35 @@ install_all(struct installing *installing)
 /* ---- fetching it ---- */
 
 /* How often a preferred chain that does not come is asked for again: some eight
- * seconds.  A certificate with another chain is better than none. */
+ * seconds.  A certificate with another chain is better than none, and than one
+ * after the hours that a CA may ask for. */
 #define ALTERNATE_TRIES 4
+#define ALTERNATE_WAIT_MS 10000
+
+/* The CA's own choice is here, and the preferred one is not. */
+static bool
+is_to_come(const struct issue *issue, const struct acme_problem *problem)
+{
+	return problem->type != ACME_PROBLEM_NONE &&
+	       problem->type != ACME_PROBLEM_RATE_LIMITED &&
+	       problem->http_status != 429 &&
+	       problem->retry_after_ms <= ALTERNATE_WAIT_MS &&
+	       issue->row.attempts < ALTERNATE_TRIES;
+}
+
+static struct pace
+wait_for_alternate(struct issue *issue, const struct acme_problem *problem)
+{
+	free(issue->chain);
+	issue->chain = NULL;
+	return issue_ask_trouble(issue, problem);
+}
 
 static struct pace
 fetch(struct issue *issue)
 {
-	struct acme_problem problem = { .retry_after_ms = -1 };
+	static const struct acme_problem none = { .retry_after_ms = -1 };
+	struct acme_problem problem = none;
 	const char *preferred = issue->of.preferred_chain;
 	bool is_preferred = true;
 	struct pace pace;
@@ -402,14 +424,11 @@ fetch(struct issue *issue)
 	st = acme_certificate_get(issue->session.acme, &issue->session.account,
 	    issue->row.certificate_url, preferred, &issue->chain, &is_preferred,
 	    &problem);
-	if (!failed(st) && problem.type != ACME_PROBLEM_NONE &&
-	    issue->row.attempts < ALTERNATE_TRIES) {
-		free(issue->chain);
-		issue->chain = NULL;
-		st = status_fail(STATUS_UNAVAILABLE, "a chain does not come");
-	}
-	if (!issue_ask_went(issue, st, &problem, &pace))
+	/* A CA that gave the one is well, whatever is with the other. */
+	if (!issue_ask_went(issue, st, failed(st) ? &problem : &none, &pace))
 		return pace;
+	if (is_to_come(issue, &problem))
+		return wait_for_alternate(issue, &problem);
 	if (preferred[0] != 0 && !is_preferred)
 		issue_note(issue,
 		    "The CA %s chain to %s; its own choice is served.",

@@ -135,17 +135,19 @@ renewals_set(struct renewal_row *row, const struct renewals_issued *issued,
 	row->problem[0] = 0;
 }
 
-/* Of one that is about to expire an eighth of what is left at most, but an
- * hour: CAs allow a name some failures an hour, and it may be many names. */
+/* Of one that is about to expire, or has just, an eighth of the time till or
+ * since then at most, but an hour: CAs allow a name some failures an hour, and
+ * it may be many names. */
 static int64_t
 pause_of(const struct renewal_row *row, int64_t now_s)
 {
 	const uint64_t seed = seed_of(row);
 	const int64_t left_s = row->not_after_s - now_s;
+	const int64_t far_s = left_s < 0 ? -left_s : left_s;
 	const int64_t pause_s = renewals_pause_s(row->failures, seed);
-	int64_t most_s = left_s / 8 > HOUR_S ? left_s / 8 : HOUR_S;
+	int64_t most_s = far_s / 8 > HOUR_S ? far_s / 8 : HOUR_S;
 
-	if (row->certificate == 0 || left_s <= 0)
+	if (row->certificate == 0)
 		return pause_s;
 	most_s += draw(seed ^ row->failures, most_s / 5);
 	return pause_s < most_s ? pause_s : most_s;

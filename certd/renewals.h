@@ -43,8 +43,8 @@ int64_t renewals_ask_at(int64_t now_s, int64_t retry_after_s, uint64_t seed);
 int64_t renewals_pause_s(unsigned failures, uint64_t seed);
 
 /* How often a first certificate is tried for by itself.  Where there was one it
- * is tried for on and on, a day apart, also when that has expired; the less of
- * its time is left the sooner, down to an hour. */
+ * is tried for on and on, a day apart, also when that has expired; the nearer
+ * its end is, before or behind, the sooner, down to an hour. */
 #define RENEWALS_FIRST_TRIES 12
 
 /* ---- rows ---- */

@@ -81,6 +81,7 @@ tell_expiry(struct considering *c, int event, int days,
 		.object = c->object,
 		.occasion = occasion_text,
 		.days = days,
+		.end_s = event == NOTICE_EXPIRING ? c->of.not_after_s : 0,
 		.rule = rule,
 		.write = notice_write_expiry,
 		.ctx = &write };

@@ -74,9 +74,8 @@ put_mail(struct db_tx *tx, int64_t gather_s, struct notice_row *row,
 /* A row for each; mails and webhooks have their own halves of what is written.
  */
 static struct status
-put_all(struct db_tx *tx, const struct notice_teller *teller,
-    const struct told *told, struct notice_row *row,
-    const struct notice_body *body, size_t *ret_n)
+put_all(struct db_tx *tx, int64_t gather_s, const struct told *told,
+    struct notice_row *row, const struct notice_body *body, size_t *ret_n)
 {
 	char none[] = "";
 	const struct notice_body mail = { body->text, body->html, none };
@@ -91,11 +90,22 @@ put_all(struct db_tx *tx, const struct notice_teller *teller,
 		memcpy(row->recipient, told->at[i].recipient,
 		    sizeof(row->recipient));
 		st = row->webhook == 0
-			 ? put_mail(tx, teller->gather_s, row, &mail, &is_new)
+			 ? put_mail(tx, gather_s, row, &mail, &is_new)
 			 : store_notices_put(tx, row, &hook, &is_new);
 		*ret_n += is_new;
 	}
 	return st;
+}
+
+/* Half of what is left at most: what ends meanwhile is told no more. */
+static int64_t
+gather_of(
+    const struct notice_teller *teller, const struct notice_occasion *occasion)
+{
+	const int64_t left_s = occasion->end_s - store_now_s();
+
+	return left_s > 0 && left_s / 2 < teller->gather_s ? left_s / 2
+							   : teller->gather_s;
 }
 
 static struct status
@@ -120,7 +130,8 @@ tell_them(struct db_tx *tx, struct notice_teller *teller,
 		return message_no_memory();
 	snprintf(
 	    row.subject, sizeof(row.subject), "%s", notice_text_title(text));
-	return put_all(tx, teller, told, &row, &body, ret_n);
+	return put_all(
+	    tx, gather_of(teller, occasion), told, &row, &body, ret_n);
 }
 
 STATUS

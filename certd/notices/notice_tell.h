@@ -34,6 +34,7 @@ struct notice_occasion {
 	const char *object;   /* "certificate 17" */
 	const char *occasion; /* "14 days": once for each recipient */
 	int days;
+	int64_t end_s; /* a mail of it comes too late then; 0: it never does */
 	const struct rule_row *rule; /* this one alone; NULL: all */
 	const int64_t *contacts;     /* that an enrollment names */
 	size_t n_contacts;

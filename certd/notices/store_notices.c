@@ -25,6 +25,7 @@ notice_body_done(struct notice_body *body)
 	memset(body, 0, sizeof(*body));
 }
 
+/* What a clock that was ahead has put down is of no day that has been. */
 static struct status
 is_so_many(struct db_tx *tx, const char *sql, const struct notice_row *row,
     int64_t since_s, bool *ret_is)
@@ -33,7 +34,7 @@ is_so_many(struct db_tx *tx, const char *sql, const struct notice_row *row,
 	struct status st = db_number(tx, &id, sql,
 	    DB_VALUES(db_int(row->account), db_text(row->recipient),
 		db_int(row->event), db_int(since_s),
-		db_int(NOTICE_MAILS_A_DAY - 1)));
+		db_int(NOTICE_MAILS_A_DAY - 1), db_int(store_now_s())));
 
 	if (failed(st) && st.code != STATUS_NOT_FOUND)
 		return st;
@@ -48,7 +49,7 @@ store_notices_is_often(struct db_tx *tx, const struct notice_row *row,
 	return is_so_many(tx,
 	    "SELECT id FROM notice INDEXED BY notice_by_recipient"
 	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
-	    " AND created_s > ?4 AND webhook = 0"
+	    " AND created_s > ?4 AND created_s <= ?6 AND webhook = 0"
 	    " ORDER BY created_s LIMIT 1 OFFSET ?5",
 	    row, since_s, ret_is);
 }
@@ -60,7 +61,7 @@ store_notices_is_flood(struct db_tx *tx, const struct notice_row *row,
 	return is_so_many(tx,
 	    "SELECT id FROM notice INDEXED BY notice_mail_sent"
 	    " WHERE account = ?1 AND recipient = ?2 AND event = ?3"
-	    " AND sent_s > ?4 AND mail = id"
+	    " AND sent_s > ?4 AND sent_s <= ?6 AND mail = id"
 	    " ORDER BY sent_s LIMIT 1 OFFSET ?5",
 	    row, since_s, ret_is);
 }

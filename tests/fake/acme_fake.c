@@ -489,7 +489,7 @@ acme_certificate_get(struct acme *acme, const struct acme_account *account,
 			.type = ACME_PROBLEM_SERVER_INTERNAL,
 			.is_temporary = true,
 			.http_status = 500,
-			.retry_after_ms = 1,
+			.retry_after_ms = acme->script.alternates_after_ms,
 			.why = "no alternate chain just now",
 		};
 	*ret_chain_pem =

@@ -47,8 +47,9 @@ struct acme_fake_script {
 	/* Its limits let every other question pass, and have the one between
 	 * wait a moment. */
 	bool is_limited;
-	/* Chains to other roots do not come. */
+	/* Chains to other roots do not come; Retry-After, 0: at once. */
 	bool keeps_alternates;
+	int64_t alternates_after_ms;
 	struct acme_renewal_info info; /* window_end_s 0: no such information */
 };
 void acme_fake_script(struct acme *acme, const struct acme_fake_script *script);
@@ -62,6 +63,7 @@ void acme_fake_hold(struct acme *acme, bool hold);
 struct acme_fake_counts {
 	unsigned orders, certificates, finalizations, deactivations, answers,
 	    revocations, finds;
+	unsigned troubles; /* that were told of it */
 	/* Of the last order. */
 	char replaces[ACME_CERT_ID_MAX];
 	char profile[64];

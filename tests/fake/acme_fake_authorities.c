@@ -80,14 +80,14 @@ find_ca(struct authorities *authorities, const char *name)
 }
 
 static bool
-is_down(struct acme *acme)
+is_unwell(struct acme *acme)
 {
-	bool down;
+	bool is;
 
 	pthread_mutex_lock(&acme->mutex);
-	down = acme->is_down;
+	is = acme->is_down || acme->wants_person;
 	pthread_mutex_unlock(&acme->mutex);
-	return down;
+	return is;
 }
 
 STATUS
@@ -99,7 +99,7 @@ authorities_choose(struct authorities *authorities, const char *name,
 		bool is_wanted = name[0] != 0 ? strcmp(name, ca_names[i]) == 0
 					      : standby == (i == FAKE_SPARE);
 
-		if (!is_wanted || is_down(&authorities->cas[i]))
+		if (!is_wanted || is_unwell(&authorities->cas[i]))
 			continue;
 		*ret_authority = &authorities->configured[i];
 		return status_ok();
@@ -152,9 +152,14 @@ authorities_tell(struct authorities *authorities, const char *name,
     enum authority_cost cost, const struct names *names,
     const struct acme_problem *problem)
 {
-	(void)authorities;
-	(void)name;
+	struct acme *acme = find_ca(authorities, name);
+
 	(void)cost;
 	(void)names;
-	(void)problem;
+	pthread_mutex_lock(&acme->mutex);
+	acme->counts.troubles +=
+	    problem != NULL && problem->type != ACME_PROBLEM_NONE;
+	acme->wants_person = problem != NULL &&
+			     problem->type == ACME_PROBLEM_USER_ACTION_REQUIRED;
+	pthread_mutex_unlock(&acme->mutex);
 }

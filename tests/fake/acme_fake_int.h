@@ -37,7 +37,8 @@ struct acme {
 	pthread_mutex_t mutex; /* guards all below */
 	char name[16];
 	bool is_down;
-	bool was_asked; /* so the next one waits, where it is limited */
+	bool wants_person; /* said so last: choosing passes it over */
+	bool was_asked;    /* so the next one waits, where it is limited */
 	struct acme_fake_script script;
 	struct fault faults[FAULTS_MAX];
 	struct acme_fake_counts counts;

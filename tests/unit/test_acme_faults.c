@@ -16,6 +16,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "acme/chain.h"
 #include "acme/client.h"
 #include "acme/http.h"
 #include "tests/unit/pebble_desk.h"
@@ -103,7 +104,8 @@ set_up(void **state)
 
 	(void)state;
 	pebble_desk_start(
-	    &bed.desk, &(struct pebble_desk_options){ .with_front = true });
+	    &bed.desk, &(struct pebble_desk_options){
+			   .with_front = true, .alternate_roots = 1 });
 	bed.acme = pebble_desk_client(&bed.desk);
 	desk_key_init(&bed.key, "P-256");
 	bed.account.signer = desk_key_signer(&bed.key);
@@ -479,6 +481,36 @@ an_alternate_chain_that_may_come_later_is_told_of(void **state)
 }
 
 static void
+an_alternate_chain_that_does_not_come_hides_no_other(void **state)
+{
+	char url[ACME_URL_MAX + 16], issuer[ACME_CHAIN_ISSUER_MAX],
+	    why[ACME_CHAIN_WHY_MAX];
+	char *alone = NULL, *same = NULL, *pem = NULL;
+	bool is_preferred = false;
+
+	(void)state;
+	snprintf(url, sizeof(url), "%s/alternate/1", bed.certificate);
+	OK(acme_certificate_get(bed.acme, &bed.account, url, NULL, &alone,
+	    &is_preferred, &problem));
+	OK(acme_chain_read(bytes_of(alone), &same, issuer, why));
+	fault("{\"fault\": \"header\", \"on\": \"certificate\", \"header\": "
+	      "\"Link\", \"value\": \"<%s>;rel=\\\"alternate\\\", "
+	      "<%s>;rel=\\\"alternate\\\"\"}",
+	    bed.certificate, url);
+	fault("{\"fault\": \"status\", \"on\": \"certificate\", "
+	      "\"status\": 503}");
+	problem = (struct acme_problem){ .type = ACME_PROBLEM_NONE };
+	OK(acme_certificate_get(bed.acme, &bed.account, bed.certificate, issuer,
+	    &pem, &is_preferred, &problem));
+	assert_true(is_preferred);
+	assert_string_equal(pem, alone);
+	assert_int_equal(problem.type, ACME_PROBLEM_NONE);
+	free(alone);
+	free(same);
+	free(pem);
+}
+
+static void
 a_server_that_is_not_trusted_gets_nothing(void **state)
 {
 	const struct acme_config config = { .directory = bed.desk.directory };
@@ -790,6 +822,7 @@ main(void)
 		TEST(an_account_whose_url_leads_elsewhere_is_refused),
 		TEST(an_alternate_chain_elsewhere_is_not_fetched),
 		TEST(an_alternate_chain_that_may_come_later_is_told_of),
+		TEST(an_alternate_chain_that_does_not_come_hides_no_other),
 		TEST(a_server_that_is_not_trusted_gets_nothing),
 		TEST(an_order_of_other_names_is_refused),
 		TEST(an_invalid_order_says_why),

@@ -300,6 +300,8 @@ what_passes_is_told_from_what_lasts(void **state)
 static void
 where_an_action_is_to_be_taken_is_told(void **state)
 {
+	char detail[1000], text[1200];
+
 	(void)state;
 	assert_string_equal(
 	    problem_of("{\"type\":\"urn:ietf:params:acme:error:"
@@ -308,6 +310,14 @@ where_an_action_is_to_be_taken_is_told(void **state)
 		403)
 		.why,
 	    "new terms (go to https://ca.example/agree?x)");
+	memset(detail, 'a', sizeof(detail) - 1);
+	detail[sizeof(detail) - 1] = '\0';
+	snprintf(text, sizeof(text),
+	    "{\"type\":\"urn:ietf:params:acme:error:userActionRequired\","
+	    "\"detail\":\"%s\",\"instance\":\"https://ca.example/agree?x\"}",
+	    detail);
+	assert_non_null(strstr(problem_of(text, 403).why,
+	    "aaa (go to https://ca.example/agree?x)"));
 	/* Of others it is not for people, and no link is made of what is none.
 	 */
 	assert_string_equal(

@@ -1118,6 +1118,10 @@ a_ca_that_takes_an_operator_is_passed_over(void **state)
 	assert_true(problem.is_temporary);
 	assert_string_equal(choose("", false), "two");
 	assert_non_null(strstr(why, "terms_agreed"));
+	/* Where the other takes one too, there is nothing to wait for. */
+	cas[1].has_terms = true;
+	assert_true(failed(enter("two", &session)));
+	assert_false(problem.is_temporary);
 	/* Where there is no other, nobody need come again. */
 	configure_one(*state);
 	restart(*state);
@@ -1206,6 +1210,9 @@ too_many_requests_by_its_status_alone_is_a_limit(void **state)
 	tell_of("one", AUTHORITY_REQUEST, "a.example", &limited);
 	assert_true(may("one", AUTHORITY_REQUEST, "b.example") > 590000);
 	assert_string_equal(choose("", false), "two");
+	/* It knows of no names, whatever was asked. */
+	tell_of("three", AUTHORITY_ORDER, "a.shop.example", &limited);
+	assert_true(may("three", AUTHORITY_ORDER, "other.example") > 590000);
 	/* Not said for how long: for a minute. */
 	limited.retry_after_ms = -1;
 	tell_of("two", AUTHORITY_REQUEST, "a.example", &limited);

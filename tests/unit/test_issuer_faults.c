@@ -310,28 +310,58 @@ a_preferred_chain_that_never_comes_does_not_cost_the_certificate(void **state)
 	    "SELECT count(*) FROM change_event WHERE"
 	    " text LIKE '%does not give its chain to A Root%'",
 	    1);
+	/* It gave its own: others may go on asking it. */
+	assert_int_equal(desk_counts(desk, FAKE_FIRST).troubles, 0);
 }
 
-/* Time for another CA to take its place (see authorities). */
 static void
-new_terms_of_a_ca_do_not_end_it_at_once(void **state)
+a_preferred_chain_that_is_put_off_for_hours_is_not_waited_for(void **state)
 {
 	struct desk *desk = *state;
-	const struct acme_problem problem = {
-		.type = ACME_PROBLEM_USER_ACTION_REQUIRED,
-		.http_status = 403,
-		.retry_after_ms = -1,
-		.why = "there are new terms",
-	};
+	int64_t enrollment =
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL });
 
-	acme_fake_fail(first(desk), "order_new", &problem, 2);
+	acme_fake_script(
+	    first(desk), &(struct acme_fake_script){ .keeps_alternates = true,
+			     .alternates_after_ms = 3600000 });
+	desk_run(desk, "UPDATE enrollment SET preferred_chain = 'A Root'");
 	desk_start(desk);
-	assert_int_equal(issue_one(desk,
-			     desk_enrollment(desk,
-				 (struct desk_enrollment){ .names = NULL }),
-			     CHANGE_KIND_ISSUE)
-			     .state,
-	    CHANGE_DONE);
+	assert_int_equal(
+	    issue_one(desk, enrollment, CHANGE_KIND_ISSUE).state, CHANGE_DONE);
+}
+
+static const struct acme_problem new_terms = {
+	.type = ACME_PROBLEM_USER_ACTION_REQUIRED,
+	.http_status = 403,
+	.retry_after_ms = -1,
+	.why = "there are new terms",
+};
+
+static void
+new_terms_of_a_ca_are_left_for_another_one(void **state)
+{
+	struct desk *desk = *state;
+	struct change_row row;
+
+	acme_fake_fail(first(desk), "order_new", &new_terms, 100);
+	desk_start(desk);
+	row = issue_one(desk,
+	    desk_enrollment(desk, (struct desk_enrollment){ .names = NULL }),
+	    CHANGE_KIND_ISSUE);
+	assert_int_equal(row.state, CHANGE_DONE);
+	assert_string_equal(row.authority, "second");
+}
+
+/* They would be asked in turn for ever, and nobody told. */
+static void
+new_terms_of_all_cas_end_it(void **state)
+{
+	struct desk *desk = *state;
+
+	acme_fake_fail(first(desk), "order_new", &new_terms, 100);
+	acme_fake_fail(acme_fake_at(desk->authorities, FAKE_SECOND),
+	    "order_new", &new_terms, 100);
+	(void)fail_one(desk, "CA second: there are new terms");
 }
 
 static void
@@ -461,7 +491,10 @@ main(void)
 		TEST(a_page_in_place_of_an_answer_is_no_reason_to_give_up),
 		TEST(
 		    a_preferred_chain_that_never_comes_does_not_cost_the_certificate),
-		TEST(new_terms_of_a_ca_do_not_end_it_at_once),
+		TEST(
+		    a_preferred_chain_that_is_put_off_for_hours_is_not_waited_for),
+		TEST(new_terms_of_a_ca_are_left_for_another_one),
+		TEST(new_terms_of_all_cas_end_it),
 		TEST(a_keyd_that_is_away_is_waited_for),
 		TEST(a_failed_renewal_leaves_the_old_certificate_serving),
 		TEST(what_preflight_forbids_is_not_asked_of_a_ca),

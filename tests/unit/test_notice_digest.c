@@ -298,12 +298,34 @@ who_wants_no_more_of_them_gets_none_of_what_waits(void **state)
 		queue(nd, i, 5, ADA);
 	queue(nd, 3, 5, EVE);
 	notices_desk_run(nd,
-	    "INSERT INTO notice_mute SELECT id, 'ada@acme.example', 1, 1"
-	    " FROM account WHERE name = 'acme'");
+	    "INSERT INTO notice_mute (account, recipient, event, at_s)"
+	    " SELECT id, 'ada@acme.example', 1, 1 FROM account"
+	    " WHERE name = 'acme'");
 	send_mails(sender);
 	assert_int_equal(post_fake_count(), 1);
 	assert_int_equal(post_fake_count_to(EVE), 1);
 	assert_int_equal(notices_desk_number(nd, CANCELLED), 3);
+	notice_sender_free(sender);
+}
+
+static void
+a_mute_that_is_lifted_while_a_list_gathers_keeps_nothing_from_it(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, 60);
+
+	for (int i = 0; i < 3; i++)
+		set(nd, "next_s = next_s + 60", queue(nd, i, 5, ADA));
+	notices_desk_run(nd,
+	    "INSERT INTO notice_mute (account, recipient, event, at_s)"
+	    " SELECT id, 'ada@acme.example', 1, 1 FROM account"
+	    " WHERE name = 'acme'");
+	assert_int_equal(send_mails(sender), 0);
+	notices_desk_run(nd, "UPDATE notice_mute SET lifted_s = 2");
+	notices_desk_run(nd, "UPDATE notice SET next_s = 1");
+	assert_int_equal(send_mails(sender), 1);
+	assert_non_null(
+	    strstr(post_fake_at(0)->subject, "3 certificates expire"));
 	notice_sender_free(sender);
 }
 
@@ -488,11 +510,11 @@ what_was_cancelled_on_its_way_stays_so_unless_it_was_sent(void **state)
 	assert_int_equal(notices_desk_number(nd, SENT), 1);
 }
 
+/* Mails to ADA, so many seconds from now. */
 static void
-five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
+send_five_hundred(struct notices_desk *nd, int64_t after_s)
 {
-	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	char sql[200];
 
 	notices_desk_run(nd,
 	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
@@ -500,8 +522,23 @@ five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
 	    " object, occasion, recipient, subject, text, html, state,"
 	    " created_s, sent_s, give_up_s) SELECT 90000 + i, 90000 + i, a.id,"
 	    " 1, 'certificate x' || i, '14 days', 'ada@acme.example', 's', 't',"
-	    " '', 2, unixepoch(), unixepoch(), 0"
+	    " '', 2, 0, 0, 0"
 	    " FROM n, account a WHERE a.name = 'acme'");
+	snprintf(sql, sizeof(sql),
+	    "UPDATE notice SET created_s = %lld, sent_s = %lld"
+	    " WHERE id > 90000",
+	    (long long)(store_now_s() + after_s),
+	    (long long)(store_now_s() + after_s));
+	notices_desk_run(nd, sql);
+}
+
+static void
+five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, 0);
+
+	send_five_hundred(nd, 0);
 	queue(nd, 1, 5, ADA);
 	queue(nd, 2, 5, ADA);
 	queue(nd, 3, 5, EVE);
@@ -510,6 +547,27 @@ five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
 	assert_int_equal(notices_desk_number(
 			     nd, CANCELLED " AND problem LIKE '%500 mails%'"),
 	    2);
+	notice_sender_free(sender);
+}
+
+static void
+what_a_clock_that_was_ahead_has_sent_is_of_no_day(void **state)
+{
+	struct notices_desk *nd = *state;
+	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_row row;
+	struct db_tx *tx;
+	bool is_often = true;
+	int64_t id = queue(nd, 1, 5, ADA);
+
+	send_five_hundred(nd, 300 * DAY_S);
+	OK(store_read(nd->desk->store, &tx));
+	OK(store_notices_load(tx, id, &row));
+	OK(store_notices_is_often(tx, &row, store_now_s() - DAY_S, &is_often));
+	db_end(tx);
+	assert_false(is_often);
+	send_mails(sender);
+	assert_int_equal(post_fake_count_to(ADA), 1);
 	notice_sender_free(sender);
 }
 
@@ -529,6 +587,7 @@ main(void)
 		T(what_was_dealt_with_meanwhile_is_not_listed),
 		T(what_was_cancelled_between_claim_and_list_is_not_in_it),
 		T(who_wants_no_more_of_them_gets_none_of_what_waits),
+		T(a_mute_that_is_lifted_while_a_list_gathers_keeps_nothing_from_it),
 		T(what_is_due_in_a_moment_goes_along_and_what_rests_does_not),
 		T(a_list_too_long_for_a_mail_goes_on_in_the_next),
 		T(a_bounce_ends_all_that_were_in_the_mail_and_no_other_recipients),
@@ -537,6 +596,7 @@ main(void)
 		T(two_senders_on_one_database_list_each_certificate_once),
 		T(what_was_cancelled_on_its_way_stays_so_unless_it_was_sent),
 		T(five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled),
+		T(what_a_clock_that_was_ahead_has_sent_is_of_no_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

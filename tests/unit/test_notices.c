@@ -358,6 +358,28 @@ an_upload_with_five_days_left_gets_the_notice_of_seven(void **state)
 }
 
 static void
+a_mail_gathers_no_longer_than_half_of_what_is_left(void **state)
+{
+	struct notices_desk *nd = *state;
+
+	nd->teller.gather_s = HOUR_S;
+	put_act_on(nd, "certificate uploaded", "certificate",
+	    notices_desk_certificate(nd, "late", "late.example.com", 600),
+	    "late");
+	look_at_history(nd);
+	assert_in_range(notices_desk_number(
+			    nd, "SELECT max(next_s - created_s) FROM notice"),
+	    200, 300);
+	put_act_on(nd, "certificate uploaded", "certificate",
+	    notices_desk_certificate(nd, "soon", "soon.example.com", DAY_S),
+	    "soon");
+	look_at_history(nd);
+	assert_int_equal(notices_desk_number(
+			     nd, "SELECT max(next_s - created_s) FROM notice"),
+	    HOUR_S);
+}
+
+static void
 rules_say_the_days_and_each_rule_counts_for_itself(void **state)
 {
 	struct notices_desk *nd = *state;
@@ -1040,6 +1062,7 @@ main(void)
 		T(the_first_look_ever_tells_what_is_near_and_not_what_is_over),
 		T(a_clock_that_was_ahead_and_went_back_loses_and_doubles_nothing),
 		T(an_upload_with_five_days_left_gets_the_notice_of_seven),
+		T(a_mail_gathers_no_longer_than_half_of_what_is_left),
 		T(rules_say_the_days_and_each_rule_counts_for_itself),
 		T(users_who_are_disabled_muted_or_of_another_account_are_not_told),
 		T(certificates_that_acme_renews_get_no_notice_of_their_end),

@@ -135,7 +135,10 @@ what_was_there_is_tried_for_on_and_a_first_one_a_few_times(void **state)
 	}
 	/* Expired, it is wanted all the more. */
 	renewals_failed(&row, "why", 1001 * DAY_S);
-	assert_in_range(row.renew_s, 1002 * DAY_S, 1003 * DAY_S);
+	assert_in_range(
+	    row.renew_s, 1001 * DAY_S + 3 * HOUR_S, 1001 * DAY_S + 4 * HOUR_S);
+	renewals_failed(&row, "why", 1009 * DAY_S);
+	assert_in_range(row.renew_s, 1010 * DAY_S, 1011 * DAY_S);
 	row = (struct renewal_row){ .enrollment = 1 };
 	for (unsigned i = 1; i < RENEWALS_FIRST_TRIES; i++) {
 		renewals_failed(&row, "why", 50);
@@ -166,6 +169,14 @@ the_less_time_is_left_the_sooner_it_is_tried_again(void **state)
 	assert_in_range(late, 5, 12);
 	assert_true(last_s >= end_s - 5 * HOUR_S / 4);
 	assert_true(tries < 40);
+	/* A site without a certificate does not wait a day for the next try,
+	 * until it has waited for a week. */
+	renewals_failed(&row, "why", end_s + HOUR_S);
+	assert_in_range(
+	    row.renew_s, end_s + 2 * HOUR_S, end_s + HOUR_S + 5 * HOUR_S / 4);
+	renewals_failed(&row, "why", end_s + 8 * DAY_S);
+	assert_in_range(
+	    row.renew_s, end_s + 9 * DAY_S, end_s + 9 * DAY_S + DAY_S / 5);
 	/* With weeks left its pauses are what they were. */
 	row = (struct renewal_row){
 		.certificate = 5, .not_after_s = 30 * DAY_S, .failures = 20

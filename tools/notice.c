@@ -13,15 +13,12 @@
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
 #include "tools/certd.h"
 #include "tools/certd_list.h"
+#include "tools/notice_event.h"
 
 #define RULES (&holdfast__certd__v1__notice_rules__descriptor)
 #define WEBHOOKS (&holdfast__certd__v1__webhooks__descriptor)
 #define NOTICES (&holdfast__certd__v1__notices__descriptor)
 
-static const char *const EVENTS[] = { "?", "expiring", "expired", "issued",
-	"issue failed", "renewed", "renewal failed", "revoked",
-	"change needs you", "edge not converged", "ledger trouble",
-	"HSM trouble", "change expired" };
 static const char *const STATES[] = { "all", "queued", "sent", "failed",
 	"cancelled" };
 #define N_STATES (sizeof(STATES) / sizeof(STATES[0]))
@@ -187,14 +184,15 @@ rule_rows(const ProtobufCMessage *reply, struct table *table)
 
 	for (size_t i = 0; i < list->n_rules; i++) {
 		const Holdfast__Certd__V1__NoticeRule *r = list->rules[i];
-		char id[24], days[80], told[400];
+		char id[24], event[NOTICE_EVENT_MAX], days[80], told[400];
 
 		snprintf(id, sizeof(id), "%" PRId64, r->id);
+		notice_event_print(r->event, event);
 		print_days(r, days, sizeof(days));
 		print_told(r, told, sizeof(told));
-		table_add(table,
-		    (const char *const[]){ id, WORD(EVENTS, r->event), days,
-			told, r->account, r->disabled ? "disabled" : "" });
+		table_add(
+		    table, (const char *const[]){ id, event, days, told,
+			       r->account, r->disabled ? "disabled" : "" });
 	}
 	return list->next_page_token;
 }

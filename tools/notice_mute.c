@@ -6,55 +6,15 @@
  * in several accounts is not guessed at: the account must be named.
  */
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
 #include "tools/certd.h"
 #include "tools/certd_list.h"
+#include "tools/notice_event.h"
 
 #define NOTICES (&holdfast__certd__v1__notices__descriptor)
-#define EVENTS (&holdfast__certd__v1__notice_event__descriptor)
-#define PREFIX "NOTICE_EVENT_"
-#define EVENT_MAX 48
-
-/* ---- events by their names ---- */
-
-/* "renewal failed"; "?" of one that this program does not know. */
-static void
-print_event(Holdfast__Certd__V1__NoticeEvent event, char ret_text[EVENT_MAX])
-{
-	const ProtobufCEnumValue *value =
-	    protobuf_c_enum_descriptor_get_value(EVENTS, (int)event);
-
-	snprintf(ret_text, EVENT_MAX, "%s",
-	    value == NULL ? "?" : value->name + strlen(PREFIX));
-	for (char *at = ret_text; *at != '\0'; at++)
-		*at = *at == '_' ? ' ' : (char)tolower((unsigned char)*at);
-}
-
-/* With '_', '-' or blanks between its words. */
-static bool
-read_event(const char *text, Holdfast__Certd__V1__NoticeEvent *ret_event)
-{
-	const ProtobufCEnumValue *value;
-	char name[EVENT_MAX];
-	int len = snprintf(name, sizeof(name), PREFIX "%s", text);
-
-	if (len < 0 || (size_t)len >= sizeof(name))
-		return false;
-	for (char *at = name; *at != '\0'; at++)
-		*at = *at == '-' || *at == ' '
-			  ? '_'
-			  : (char)toupper((unsigned char)*at);
-	value = protobuf_c_enum_descriptor_get_value_by_name(EVENTS, name);
-	if (value == NULL || value->value == 0)
-		return false;
-	*ret_event = (Holdfast__Certd__V1__NoticeEvent)value->value;
-	return true;
-}
 
 /* ---- muted ---- */
 
@@ -66,10 +26,10 @@ mute_rows(const ProtobufCMessage *reply, struct table *table)
 
 	for (size_t i = 0; i < list->n_mutes; i++) {
 		const Holdfast__Certd__V1__NoticeMute *m = list->mutes[i];
-		char event[EVENT_MAX], age[AGE_TEXT_MAX];
+		char event[NOTICE_EVENT_MAX], age[AGE_TEXT_MAX];
 		char lifted[AGE_TEXT_MAX] = "";
 
-		print_event(m->event, event);
+		notice_event_print(m->event, event);
 		cli_age(m->since_s, age);
 		if (m->lifted_s != 0)
 			cli_age(m->lifted_s, lifted);
@@ -151,7 +111,7 @@ cli_notice_unmute(struct cli *cli, int argc, char **argv)
 	if (!cli_rest(argc, argv, 2, 2,
 		"notice unmute EMAIL EVENT [--account ACCOUNT]"))
 		return EXIT_USAGE;
-	if (!read_event(argv[1], &event))
+	if (!notice_event_read(argv[1], &event))
 		return cli_fail(EXIT_USAGE,
 		    "EVENT is one of those that holdfast notice muted shows, "
 		    "such as renewal_failed");

@@ -562,28 +562,44 @@ an_account_is_made_once_with_a_key_of_its_own(void **state)
 	assert_one_of_all(desk);
 }
 
-static void
-killed_at_any_call_certd_ends_with_one_account_and_one_key(void **state)
+/* A desk of its own, where the n-th call of those that enter a CA is cut,
+ * before it is done or of its answer; and then certd begins anew.  False: there
+ * is no n-th call. */
+static bool
+enter_cut_at(void **state, void (*prepare)(struct desk *desk), unsigned n,
+    bool loses_answer)
 {
 	struct authority_session session;
 	struct desk *desk;
+	bool was_cut;
+
+	tear_down(state);
+	assert_int_equal(set_up(state), 0);
+	desk = *state;
+	if (prepare != NULL)
+		prepare(desk);
+	n_calls = 0;
+	cut_at = n;
+	cut_loses_answer = loses_answer;
+	was_cut = failed(enter("one", &session));
+	if (!was_cut)
+		authorities_leave(&session);
+	was_cut |= n_calls >= n;
+	cut_at = 0;
+	restart(desk);
+	enter_and_leave("one");
+	assert_one_of_all(desk);
+	return was_cut;
+}
+
+static void
+killed_at_any_call_certd_ends_with_one_account_and_one_key(void **state)
+{
 	bool was_cut = true;
 
 	for (unsigned n = 1; was_cut; n++)
 		for (int lost = 0; lost < 2; lost++) {
-			tear_down(state);
-			assert_int_equal(set_up(state), 0);
-			desk = *state;
-			cut_at = n;
-			cut_loses_answer = lost != 0;
-			was_cut = failed(enter("one", &session));
-			if (!was_cut)
-				authorities_leave(&session);
-			was_cut |= n_calls >= n;
-			cut_at = 0;
-			restart(desk);
-			enter_and_leave("one");
-			assert_one_of_all(desk);
+			was_cut = enter_cut_at(state, NULL, n, lost != 0);
 			assert_string_equal(
 			    cas[0].accounts[0].contacts, "mailto:a@b.example");
 		}
@@ -738,27 +754,12 @@ an_external_account_is_asked_for_and_used(void **state)
 static void
 killed_at_any_call_an_external_account_is_used_once(void **state)
 {
-	struct authority_session session;
-	struct desk *desk;
 	bool was_cut = true;
 
 	for (unsigned n = 1; was_cut; n++)
 		for (int lost = 0; lost < 2; lost++) {
-			tear_down(state);
-			assert_int_equal(set_up(state), 0);
-			desk = *state;
-			configure_external(desk);
-			n_calls = 0;
-			cut_at = n;
-			cut_loses_answer = lost != 0;
-			was_cut = failed(enter("one", &session));
-			if (!was_cut)
-				authorities_leave(&session);
-			was_cut |= n_calls >= n;
-			cut_at = 0;
-			restart(desk);
-			enter_and_leave("one");
-			assert_one_of_all(desk);
+			was_cut = enter_cut_at(
+			    state, configure_external, n, lost != 0);
 			assert_int_equal(cas[0].n_new, 1);
 		}
 }

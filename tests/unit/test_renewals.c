@@ -472,6 +472,29 @@ a_revoked_certificate_is_replaced_at_once(void **state)
 }
 
 /* Better for none than not at all. */
+/* Which the CA refuses once, for that problem. */
+static void
+begin_revocation(
+    struct desk *desk, int reason, const struct acme_problem *problem)
+{
+	struct revocation_row row = { .enrollment = have_one(desk),
+		.certificate = 1,
+		.account = desk->account,
+		.authority = "first",
+		.reason = reason,
+		.due_s = 1,
+		.asked_by = "operator/admin" };
+	struct db_tx *tx;
+
+	acme_fake_fail(acme_fake_at(desk->authorities, FAKE_FIRST),
+	    "certificate_revoke", problem, 1);
+	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
+	assert_int_equal(store_commit(desk->store, tx,
+			     store_revocations_put(tx, &row, bytes_of("DER")))
+			     .code,
+	    STATUS_OK);
+}
+
 static void
 a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none(void **state)
 {
@@ -482,22 +505,8 @@ a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none(void **state)
 		.retry_after_ms = -1,
 		.why = "not that one",
 	};
-	struct revocation_row row = { .enrollment = have_one(desk),
-		.certificate = 1,
-		.account = desk->account,
-		.authority = "first",
-		.reason = 5,
-		.due_s = 1,
-		.asked_by = "operator/admin" };
-	struct db_tx *tx;
 
-	acme_fake_fail(acme_fake_at(desk->authorities, FAKE_FIRST),
-	    "certificate_revoke", &problem, 1);
-	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
-	assert_int_equal(store_commit(desk->store, tx,
-			     store_revocations_put(tx, &row, bytes_of("DER")))
-			     .code,
-	    STATUS_OK);
+	begin_revocation(desk, 5, &problem);
 	desk_wait_number(
 	    desk, "SELECT count(*) FROM revocation WHERE attempts = 1", 1);
 	expect_number(desk,
@@ -517,22 +526,8 @@ a_revocation_is_asked_for_until_the_ca_has_done_it(void **state)
 		.retry_after_ms = -1,
 		.why = "it is on fire",
 	};
-	struct revocation_row row = { .enrollment = have_one(desk),
-		.certificate = 1,
-		.account = desk->account,
-		.authority = "first",
-		.reason = 4,
-		.due_s = 1,
-		.asked_by = "operator/admin" };
-	struct db_tx *tx;
 
-	acme_fake_fail(acme_fake_at(desk->authorities, FAKE_FIRST),
-	    "certificate_revoke", &problem, 1);
-	assert_int_equal(store_write(desk->store, &tx).code, STATUS_OK);
-	assert_int_equal(store_commit(desk->store, tx,
-			     store_revocations_put(tx, &row, bytes_of("DER")))
-			     .code,
-	    STATUS_OK);
+	begin_revocation(desk, 4, &problem);
 	desk_wait_number(desk,
 	    "SELECT count(*) FROM revocation WHERE attempts = 1"
 	    " AND problem LIKE '%on fire%' AND due_s > 1000",

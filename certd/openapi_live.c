@@ -26,10 +26,20 @@ responses(struct openapi_maker *maker)
 	return all;
 }
 
+static json_t *
+position(void)
+{
+	return json_pack("{s:s, s:s, s:s, s:{s:s}}", "name", "position", "in",
+	    "query", "description",
+	    "live_position of a session: what has changed since is told "
+	    "first.",
+	    "schema", "type", "string");
+}
+
 void
 openapi_live(struct openapi_maker *maker)
 {
-	json_t *operation = json_pack("{s:[s], s:s, s:s, s:s, s:[o], s:o}",
+	json_t *operation = json_pack("{s:[s], s:s, s:s, s:s, s:[o, o], s:o}",
 	    "tags", "Live", "operationId", "Live.Watch", "summary",
 	    "What has changed, as it happens", "description",
 	    "Names topics of the caller's account, or of all accounts for who "
@@ -37,8 +47,8 @@ openapi_live(struct openapi_maker *maker)
 	    "edges, notices, history, keys. What changed is to be read again. "
 	    "Topics that the caller's role or scopes cannot read are left "
 	    "out.\n\nTokens of role administrator, engineer, viewer, auditor.",
-	    "parameters", openapi_ref("parameters", "RequestId"), "responses",
-	    responses(maker));
+	    "parameters", position(), openapi_ref("parameters", "RequestId"),
+	    "responses", responses(maker));
 
 	openapi_put(maker, maker->paths, "/v1/live",
 	    json_pack("{s:o}", "get", operation));

@@ -14,6 +14,7 @@
 
 #include "certd/rest_live.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #include "certd/authenticate.h"
 #include "certd/console/live.h"
 #include "certd/login/sessions.h"
+#include "certd/query.h"
 
 #define BLOCK 1024
 
@@ -130,19 +132,36 @@ make(const struct rest_request *request)
 	return NULL;
 }
 
+/* position (LIVE_POSITION_MAX) is what there may be. */
+static struct status
+take_parameter(void *position, const char *name, const char *value)
+{
+	if (strcmp(name, "position") != 0)
+		return status_fail(STATUS_INVALID_ARGUMENT,
+		    "there is no parameter but position");
+	(void)!snprintf(position, LIVE_POSITION_MAX, "%s", value);
+	return status_ok();
+}
+
 void
 rest_live_begin(struct rest_request *request)
 {
 	struct rest_stream *stream = make(request);
-	struct status st =
-	    status_fail(STATUS_UNAVAILABLE, "certd has no memory for this now");
+	char position[LIVE_POSITION_MAX] = "", why[QUERY_WHY_MAX] = "";
+	struct status st = status_ok();
 
-	if (stream != NULL)
+	if (stream == NULL)
+		st = status_fail(
+		    STATUS_UNAVAILABLE, "certd has no memory for this now");
+	else if (request->query != NULL)
+		st = query_each(request->query, take_parameter, position, why);
+	if (!failed(st))
 		st = live_join(request->rest->config.live, &request->caller,
-		    &OPS, stream, &stream->viewer);
+		    request->query == NULL ? NULL : position, &OPS, stream,
+		    &stream->viewer);
 	if (failed(st)) {
 		destroy(stream);
-		rest_reply_status(request, st, "");
+		rest_reply_status(request, st, why);
 		return;
 	}
 	request->stream = stream;

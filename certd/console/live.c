@@ -27,27 +27,6 @@ static const char *const names[LIVE_TOPICS] = {
 	[LIVE_KEYS] = "keys",
 };
 
-/* ---- who may be told of what ---- */
-
-static unsigned
-topics_of(const struct caller *caller)
-{
-	unsigned scopes = caller->scopes == 0 ? ~0U : caller->scopes;
-	unsigned topics = 0;
-
-	if ((scopes & SCOPE_CERTIFICATES_READ) != 0)
-		topics |= LIVE_BIT(LIVE_CERTIFICATES) | LIVE_BIT(LIVE_CHANGES) |
-			  LIVE_BIT(LIVE_ENROLLMENTS) | LIVE_BIT(LIVE_KEYS);
-	if ((scopes & SCOPE_RESOURCES_READ) != 0)
-		topics |= LIVE_BIT(LIVE_RESOURCES) | LIVE_BIT(LIVE_EDGES);
-	if ((scopes & SCOPE_ACCOUNT_READ) != 0)
-		topics |= LIVE_BIT(LIVE_NOTICES);
-	if ((scopes & SCOPE_ACCOUNT_READ) != 0 &&
-	    (caller->is & ALLOW_MANAGE_READ) != 0)
-		topics |= LIVE_BIT(LIVE_HISTORY);
-	return topics;
-}
-
 /* ---- life ---- */
 
 STATUS
@@ -170,7 +149,7 @@ enter(struct live *live, struct live_viewer *viewer, struct live_calls *calls)
 }
 
 STATUS
-live_join(struct live *live, const struct caller *caller,
+live_join(struct live *live, const struct caller *caller, const char *position,
     const struct live_ops *ops, void *ctx, struct live_viewer **ret_viewer)
 {
 	scoped(db_end) struct db_tx *tx = NULL;
@@ -185,11 +164,14 @@ live_join(struct live *live, const struct caller *caller,
 	viewer->ctx = ctx;
 	viewer->account = caller->account;
 	memcpy(viewer->actor, caller->actor, sizeof(viewer->actor));
-	viewer->topics = topics_of(caller);
+	viewer->topics = live_topics_of(caller);
 	viewer->said_ns = viewer->checked_ns = clock_mono_ns();
 	st = store_read(live->config.store, &tx);
 	if (!failed(st))
 		st = store_live_read(tx, caller->account, viewer->at);
+	if (!failed(st) && position != NULL)
+		st = live_position_since(
+		    position, viewer->topics, viewer->at, &viewer->news);
 	if (failed(st))
 		return st;
 	pthread_mutex_lock(&live->mutex);

@@ -60,10 +60,21 @@ void live_stop(struct live *live);
 void live_free(struct live *live);
 SCOPED_RELEASE(live_free, struct live *);
 
-/* May block for the disk; the caller holds no transaction.  ops is borrowed
- * until done.  When it fails nothing is called. */
+/* Where all is now that the caller may be told of: for live_join, when it has
+ * read meanwhile.  NOT_FOUND: its account is gone. */
+#define LIVE_POSITION_MAX 192 /* octets, with the closing zero */
+STATUS live_position(struct db_tx *tx, const struct caller *caller,
+    char ret_position[LIVE_POSITION_MAX]);
+
+/*
+ * It is told of what changes from the position on; NULL: from now on.  May
+ * block for the disk; the caller holds no transaction.  ops is borrowed until
+ * done.  When it fails nothing is called.  INVALID_ARGUMENT: the position is
+ * none.
+ */
 STATUS live_join(struct live *live, const struct caller *caller,
-    const struct live_ops *ops, void *ctx, struct live_viewer **ret_viewer);
+    const char *position, const struct live_ops *ops, void *ctx,
+    struct live_viewer **ret_viewer);
 /* Quick; viewer is gone.  NULL is allowed. */
 void live_leave(struct live_viewer *viewer);
 

@@ -72,6 +72,13 @@ live_is_silent(const struct live_viewer *viewer, int64_t now_ns)
 	       viewer->live->config.beat_ms * INT64_C(1000000);
 }
 
+/* That the caller may be told of (live_position.c). */
+unsigned live_topics_of(const struct caller *caller);
+/* Of these topics, those that are not where they were.  INVALID_ARGUMENT: the
+ * position is none. */
+STATUS live_position_since(const char *position, unsigned topics,
+    const int64_t now[LIVE_TOPICS], unsigned *ret_news);
+
 /* The thread; arg is the struct live. */
 void *live_look(void *arg);
 

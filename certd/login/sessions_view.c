@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 
+#include "certd/console/live.h"
 #include "certd/login/sessions_int.h"
 #include "certd/roles.h"
 
@@ -151,6 +152,18 @@ count(struct db_tx *tx, const struct store_session *session,
 	return st;
 }
 
+static struct status
+find_position(struct db_tx *tx, const struct store_session *session,
+    char ret_position[LIVE_POSITION_MAX])
+{
+	struct caller caller = { .is = roles_allow(session->user.role),
+		.account = session->user.account };
+
+	if (session->user.id == 0)
+		(void)sessions_begin_identity(session->identity, &caller);
+	return live_position(tx, &caller, ret_position);
+}
+
 STATUS
 sessions_view_answer(const struct sessions *sessions, struct db_tx *tx,
     int64_t session, ProtobufCMessage **ret_reply)
@@ -158,7 +171,7 @@ sessions_view_answer(const struct sessions *sessions, struct db_tx *tx,
 	scoped(message_free) ProtobufCMessage *message =
 	    message_new(&holdfast__certd__v1__session__descriptor);
 	Holdfast__Certd__V1__Session *to = (void *)message;
-	char token[LOGIN_SECRET_MAX] = "";
+	char token[LOGIN_SECRET_MAX] = "", position[LIVE_POSITION_MAX];
 	struct store_session row;
 	struct status st = store_sessions_get(tx, session, &row);
 
@@ -168,10 +181,13 @@ sessions_view_answer(const struct sessions *sessions, struct db_tx *tx,
 		st = sessions_view_csrf(sessions, &row, token);
 	if (!failed(st))
 		st = count(tx, &row, to);
+	if (!failed(st))
+		st = find_position(tx, &row, position);
 	if (failed(st))
 		return st;
 	if (!sessions_view_fill(sessions, &row, session, to) ||
-	    !message_text(&to->csrf_token, token))
+	    !message_text(&to->csrf_token, token) ||
+	    !message_text(&to->live_position, position))
 		return message_no_memory();
 	*ret_reply = message;
 	message = NULL;

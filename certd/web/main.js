@@ -31,7 +31,7 @@ function inside(path) {
 	if (!frame) {
 		frame = shell({ routes: ROUTES, groups: GROUPS, logOut });
 		mount(root, h('a.skip', { href: '#main' }, 'Skip to the page'), frame.node);
-		startLive();
+		startLive(session.data?.live_position);
 	}
 	frame.at(path);
 	return frame.main;

@@ -192,10 +192,10 @@ def test_the_first_page_is_small(bed):
 class Stream:
     """GET /v1/live of a token, or with those headers, read by a thread of its own."""
 
-    def __init__(self, bed, token=None, headers=None):
+    def __init__(self, bed, token=None, headers=None, query=""):
         self.connection = bed.https(timeout=60)
-        self.connection.request(
-            "GET", "/v1/live", headers=headers or {"Authorization": f"Bearer {token}"})
+        self.connection.request("GET", f"/v1/live{query}", headers=headers or {
+            "Authorization": f"Bearer {token}"})
         self.reply = self.connection.getresponse()
         assert self.reply.status == 200
         self.topics, self.is_over = [], False
@@ -255,13 +255,28 @@ def test_a_revoked_token_ends_its_stream(bed):
         assert stream.ends()
 
 
-def test_logging_out_ends_the_sessions_stream(bed):
-    """An operator's, who is told of all accounts."""
+def enter(bed):
+    """An operator's session: its cookie as a header, what was answered."""
     link = sessions_pb2_grpc.SessionsStub(bed.channel()).MakeLink(
         sessions_pb2.MakeLinkRequest(), timeout=60)
     code, headers, session = bed.rest("POST", "/v1/sessions:link", body={"secret": link.secret})
     assert code == 201, session
-    cookie = {"Cookie": headers["Set-Cookie"].partition(";")[0]}
+    return {"Cookie": headers["Set-Cookie"].partition(";")[0]}, session
+
+
+def test_who_has_read_before_it_looks_on_misses_nothing(bed):
+    cookie, session = enter(bed)
+    assert bed.rest("POST", "/v1/contacts", bed.token, {
+        "kind": "technical", "name": "Ben", "email": "ben@example.com"})[0] == 201
+    with contextlib.closing(Stream(
+            bed, headers={**cookie, "Sec-Fetch-Site": "same-origin"},
+            query=f"?position={session['live_position']}")) as stream:
+        assert stream.hears("history")
+
+
+def test_logging_out_ends_the_sessions_stream(bed):
+    """An operator's, who is told of all accounts."""
+    cookie, session = enter(bed)
     code, _, problem = bed.rest("GET", "/v1/live", headers={
         **cookie, "Sec-Fetch-Site": "cross-site"})
     assert code == 403, problem

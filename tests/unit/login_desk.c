@@ -108,10 +108,13 @@ take_token(struct login_browser *browser, const ProtobufCMessage *reply)
 {
 	const Holdfast__Certd__V1__Session *session = (const void *)reply;
 
-	if (reply->descriptor == &holdfast__certd__v1__session__descriptor &&
-	    session->csrf_token[0] != 0)
-		snprintf(browser->csrf, sizeof(browser->csrf), "%s",
-		    session->csrf_token);
+	if (reply->descriptor != &holdfast__certd__v1__session__descriptor ||
+	    session->csrf_token[0] == 0)
+		return;
+	snprintf(
+	    browser->csrf, sizeof(browser->csrf), "%s", session->csrf_token);
+	snprintf(browser->position, sizeof(browser->position), "%s",
+	    session->live_position);
 }
 
 static struct status

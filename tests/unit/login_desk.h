@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "certd/config.h"
+#include "certd/console/live.h"
 #include "certd/login/sessions.h"
 #include "proto/holdfast/certd/v1/sessions.pb-c.h"
 #include "tests/unit/certd_desk.h"
@@ -30,6 +31,7 @@ struct login_browser {
 	const char *identity; /* of its client certificate; NULL: none */
 	int64_t not_after_s;  /* its */
 	char cookie[API_COOKIE_MAX], csrf[64];
+	char position[LIVE_POSITION_MAX]; /* the last that it was told of */
 };
 
 #define LOGIN_DESK_PASSWORD "three small boats at sea"

@@ -123,8 +123,8 @@ static void
 join_as(struct looker *looker, const struct caller *caller)
 {
 	*looker = (struct looker){ .wakes = 0 };
-	assert_false(
-	    failed(live_join(live, caller, &OPS, looker, &looker->viewer)));
+	assert_false(failed(
+	    live_join(live, caller, NULL, &OPS, looker, &looker->viewer)));
 	assert_string_equal(says(looker), "retry: 3000\n\n");
 }
 
@@ -495,7 +495,7 @@ all_are_over_when_it_stops(void **state)
 	assert_true(live_is_over(acme.viewer));
 	assert_string_equal(says(&acme), "");
 	assert_int_equal(
-	    live_join(live, &caller, &OPS, &late, &late.viewer).code,
+	    live_join(live, &caller, NULL, &OPS, &late, &late.viewer).code,
 	    STATUS_UNAVAILABLE);
 	assert_int_equal(late.dones, 0);
 	live_stop(live);
@@ -510,7 +510,7 @@ an_account_that_is_gone_has_no_viewers(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    live_join(live, &caller, &OPS, &looker, &looker.viewer).code,
+	    live_join(live, &caller, NULL, &OPS, &looker, &looker.viewer).code,
 	    STATUS_NOT_FOUND);
 	run("INSERT INTO account (id, name, title, created_s)"
 	    " VALUES (999, 'new', '', 0 * ?1)");
@@ -521,6 +521,85 @@ an_account_that_is_gone_has_no_viewers(void **state)
 	    certd_desk_count(
 		desk, "SELECT count(*) FROM activity WHERE account = 999"),
 	    0);
+}
+
+static const char *
+position_of(const struct caller *caller)
+{
+	static char position[LIVE_POSITION_MAX];
+	struct db_tx *tx;
+
+	assert_false(failed(store_read(desk->store, &tx)));
+	assert_false(failed(live_position(tx, caller, position)));
+	db_end(tx);
+	return position;
+}
+
+static void
+join_from(
+    struct looker *looker, const struct caller *caller, const char *position)
+{
+	*looker = (struct looker){ .wakes = 0 };
+	assert_false(failed(
+	    live_join(live, caller, position, &OPS, looker, &looker->viewer)));
+	assert_string_equal(says(looker), "retry: 3000\n\n");
+}
+
+/* A page that has read before it looks on misses nothing between. */
+static void
+what_has_changed_since_a_position_is_told_at_once(void **state)
+{
+	struct caller caller =
+	    caller_named(desk->acme, ALLOW_ADMINISTRATOR, "a");
+	struct looker looker;
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s", position_of(&caller));
+	run(CHANGES[0].sql);
+	join_from(&looker, &caller, text);
+	has_topics(says(&looker), CHANGES[0].topics, CHANGES[0].sql);
+	leave(&looker);
+	join_from(&looker, &caller, position_of(&caller));
+	assert_string_equal(says(&looker), "");
+	run(CHANGES[1].sql);
+	has_topics(is_told(&looker), CHANGES[1].topics, CHANGES[1].sql);
+	leave(&looker);
+}
+
+static void
+a_position_tells_of_no_topic_that_its_caller_may_not_read(void **state)
+{
+	struct caller viewer = caller_named(desk->acme, ALLOW_VIEWER, "v");
+	struct looker looker;
+	char before[LIVE_POSITION_MAX];
+
+	(void)state;
+	snprintf(before, sizeof(before), "%s", position_of(&viewer));
+	run("INSERT INTO event (at_s, account, actor, act, object, detail)"
+	    " VALUES (1, ?1, '', '', '', '')");
+	assert_string_equal(position_of(&viewer), before);
+	/* Nor does one that was made up. */
+	join_from(&looker, &viewer, "0.0.0.0.0.0.7.0");
+	assert_null(strstr(says(&looker), "history"));
+	leave(&looker);
+}
+
+static void
+positions_that_are_none_are_refused(void **state)
+{
+	static const char *const NONE[] = { "", "0", "0.0.0.0.0.0.0",
+		"0.0.0.0.0.0.0.0.0", "0.0.0.0.0.0.0.", ".0.0.0.0.0.0.0",
+		"0.0.0.0.0.0.0.x", "-1.0.0.0.0.0.0.0", "0 .0.0.0.0.0.0.0",
+		"00000000000000000000.0.0.0.0.0.0.0" };
+	struct caller caller = caller_named(desk->acme, ALLOW_VIEWER, "v");
+	struct looker looker = { .wakes = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(NONE) / sizeof(NONE[0]); i++)
+		assert_int_equal(live_join(live, &caller, NONE[i], &OPS,
+				     &looker, &looker.viewer)
+				     .code,
+		    STATUS_INVALID_ARGUMENT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -540,6 +619,9 @@ main(void)
 		TEST(silence_is_broken_by_a_comment),
 		TEST(all_are_over_when_it_stops),
 		TEST(an_account_that_is_gone_has_no_viewers),
+		TEST(what_has_changed_since_a_position_is_told_at_once),
+		TEST(a_position_tells_of_no_topic_that_its_caller_may_not_read),
+		TEST(positions_that_are_none_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,14 @@ strangers_and_the_wrong_are_refused(void **state)
 
 	rest_desk_ask(desk, "GET /v1/live", NULL, "", NULL, &answer);
 	assert_int_equal(answer.code, 401);
+	rest_desk_ask(desk, "GET /v1/live?position=1.2", desk->engineer, "",
+	    NULL, &answer);
+	assert_int_equal(answer.code, 400);
+	assert_non_null(strstr(answer.body, "live_position"));
+	rest_desk_ask(
+	    desk, "GET /v1/live?since=1", desk->engineer, "", NULL, &answer);
+	assert_int_equal(answer.code, 400);
+	assert_non_null(strstr(answer.body, "no parameter but position"));
 	rest_desk_ask(desk, "POST /v1/live", desk->engineer, "", NULL, &answer);
 	assert_int_equal(answer.code, 405);
 	rest_desk_ask(desk, "HEAD /v1/live", desk->engineer, "", NULL, &answer);

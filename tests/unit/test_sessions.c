@@ -382,6 +382,28 @@ what_goes_on_by_itself_does_not_keep_a_session(void **state)
 	    STATUS_UNAUTHENTICATED);
 }
 
+/* Of the account as it is now; it goes up with what changes. */
+static void
+a_session_is_told_where_to_look_on_from(void **state)
+{
+	struct login_desk *desk = *state;
+	struct login_browser browser = { .address = NULL };
+	char before[LIVE_POSITION_MAX];
+
+	(void)anna(desk);
+	log_in(desk, &browser);
+	assert_int_equal(ask(desk, &browser, "Get"), STATUS_OK);
+	snprintf(before, sizeof(before), "%s", browser.position);
+	assert_int_equal(strspn(before, "0123456789."), strlen(before));
+	assert_int_equal(ask(desk, &browser, "Get"), STATUS_OK);
+	assert_string_equal(browser.position, before);
+	run_sql(desk,
+	    "UPDATE activity SET resources = resources + 1 WHERE account ="
+	    " (SELECT account FROM user_ LIMIT 1)");
+	assert_int_equal(ask(desk, &browser, "Get"), STATUS_OK);
+	assert_string_not_equal(browser.position, before);
+}
+
 static void
 what_changes_something_shows_the_sessions_own_token(void **state)
 {
@@ -1243,6 +1265,7 @@ one_sees_and_ends_ones_own_sessions_alone(void **state)
 	assert_string_equal(list->sessions[1]->address, "192.0.2.7");
 	assert_string_equal(list->sessions[1]->user_agent, "Test/1");
 	assert_string_equal(list->sessions[1]->csrf_token, "");
+	assert_string_equal(list->sessions[1]->live_position, "");
 	message_free(reply);
 	assert_int_equal(
 	    login_desk_ask(desk, &one, "Revoke", &request, NULL).code,
@@ -1398,6 +1421,7 @@ main(void)
 		TEST(with_the_user_go_sessions_password_and_links),
 		TEST(a_session_ends_when_it_is_idle_and_when_its_time_is_over),
 		TEST(what_goes_on_by_itself_does_not_keep_a_session),
+		TEST(a_session_is_told_where_to_look_on_from),
 		TEST(what_changes_something_shows_the_sessions_own_token),
 		TEST(a_new_password_ends_all_others_and_gives_another_cookie),
 		TEST(a_user_has_twenty_sessions_at_most_and_the_oldest_ends),

@@ -53,12 +53,12 @@ globalThis.document = { hidden: false, addEventListener: (_, run) => hiders.add(
 let instance = 0;
 const tabs = [];
 
-async function tab() {
+async function tab(position) {
 	instance += 1;
 	const live = await import(`../../certd/web/lib/live.js?tab=${instance}`);
 	const heard = [];
 	live.subscribe(['certificates'], topics => heard.push(topics));
-	live.startLive();
+	live.startLive(position);
 	tabs.push(live);
 	return { ...live, heard };
 }
@@ -99,6 +99,19 @@ test('many tabs hold one stream, and all hear what it says', async () => {
 		assert.deepEqual(each.heard, [['certificates', 'edges']]);
 		assert.equal(stateOf(each), 'open');
 	}
+});
+
+test('the first opening is told from the position of the session on, later ones of everything', async t => {
+	const tick = mockTimeout(t);
+	const { heard } = await tab('1.2.3');
+	assert.equal(sources[0].url, '/v1/live?position=1.2.3');
+	sources[0].dispatchEvent(new Event('open'));
+	assert.deepEqual(heard, []);
+	sources[0].dispatchEvent(new Event('error'));
+	tick(60000);
+	assert.equal(sources[1].url, '/v1/live');
+	sources[1].dispatchEvent(new Event('open'));
+	assert.deepEqual(heard, [null]);
 });
 
 test('a tab that comes later knows that the stream is open', async () => {

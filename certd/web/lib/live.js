@@ -19,6 +19,8 @@ const watchers = new Set();
 let state = 'closed';
 let wanted = false;
 let missed = false;
+/** Of a session's answer, from before anything was read. @type {string} */
+let position = '';
 let hide_timer = 0;
 /** While it takes part: how to leave. @type {?function(): void} */
 let leave = null;
@@ -46,9 +48,9 @@ function hear(said) {
 		tell(said.topics);
 }
 
-/* At an opening whatever came before was missed, except in the first tab. */
+/* At an opening whatever came before was missed, except in the first tab: that is told from its position on. */
 function lead(pass) {
-	return stream('/v1/live', {
+	return stream(() => missed || !position ? '/v1/live' : `/v1/live?position=${encodeURIComponent(position)}`, {
 		onState(next) {
 			pass({ state: next, topics: next === 'open' && missed ? null : undefined });
 			missed = true;
@@ -115,11 +117,12 @@ function onVisibility() {
 		join();
 }
 
-/** Takes part, once somebody is logged in. */
-export function startLive() {
+/** Takes part, once somebody is logged in. @param {string} [from] live_position of the session */
+export function startLive(from = '') {
 	if (wanted)
 		return;
 	wanted = true;
+	position = from;
 	missed = false;
 	document.addEventListener('visibilitychange', onVisibility);
 	join();

@@ -16,7 +16,7 @@ function topicsOf(text) {
 }
 
 /**
- * @param {string} url
+ * @param {function(): string} url of the next opening
  * @param {{onState: function('open'|'waiting'): void, onTopics: function(?string[]): void}} on topics: null: all of them
  * @returns {function(): void} end
  */
@@ -25,7 +25,7 @@ export function stream(url, on) {
 	let timer = 0;
 	let source = null;
 	const connect = () => {
-		source = new EventSource(url);
+		source = new EventSource(url());
 		source.addEventListener('open', () => {
 			wait_ms = FIRST_WAIT_MS;
 			on.onState('open');

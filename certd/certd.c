@@ -343,7 +343,8 @@ open_rest(struct certd *certd)
 		.certificate = certd->config->rest.certificate,
 		.key = certd->config->rest.key,
 		.trusted_proxies = &certd->config->rest.trusted_proxies,
-		.proxy_header = certd->config->rest.proxy_header,
+		.proxy_header =
+		    (enum forwarded_header)certd->config->rest.proxy_header,
 		.custody = certd->custody,
 		.api = certd->api,
 		.store = certd->store,

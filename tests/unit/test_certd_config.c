@@ -288,8 +288,8 @@ rest_may_do_without_tls_on_loopback_or_not_be_there(void **state)
 		"rest: {listen: \"[::1]:1\", tls: off}\n",
 		"rest: {listen: \"\"}\n",
 		"rest: {tls: files, certificate: /c, key: /k}\n",
-		"rest: {tls: off, trusted_proxies: [127.0.0.1, \"::1\"],"
-		" proxy_header: forwarded}\n" };
+		("rest: {tls: off, trusted_proxies: [127.0.0.1, \"::1\"],"
+		 " proxy_header: forwarded}\n") };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(GOOD); i++) {

@@ -18,10 +18,9 @@
 #include <cmocka.h>
 
 #include "certd/notices/notice_digest.h"
-#include "certd/notices/notice_sender.h"
-#include "certd/notices/notice_sender_int.h"
 #include "mail/message.h"
 #include "tests/unit/notices_desk.h"
+#include "tests/unit/sender_desk.h"
 
 #define ADA "ada@acme.example"
 #define EVE "eve@acme.example"
@@ -29,33 +28,6 @@
 #define SENT "SELECT count(*) FROM notice WHERE state = 2"
 #define FAILED "SELECT count(*) FROM notice WHERE state = 3"
 #define CANCELLED "SELECT count(*) FROM notice WHERE state = 4"
-
-static struct notice_sender *
-new_sender(struct notices_desk *nd, int64_t gather_s)
-{
-	struct notice_sender_config config = { .store = nd->desk->store,
-		.secrets = nd->secrets,
-		.console_url = DESK_CONSOLE,
-		.gather_s = gather_s };
-	struct notice_sender *sender = NULL;
-	char why[512];
-
-	OK(notice_post_new(NULL, &config.post, why));
-	OK(notice_sender_new(&config, &sender));
-	return sender;
-}
-
-/* Send until nothing is due; how often something was claimed. */
-static unsigned
-send_mails(struct notice_sender *sender)
-{
-	bool did = true;
-	unsigned n = 0;
-
-	for (; did; n += did)
-		OK(notice_sender_mail(sender, &did));
-	return n;
-}
 
 /* Of a certificate that is there. */
 static int64_t
@@ -111,13 +83,13 @@ static void
 certificates_that_end_go_out_in_one_mail_the_soonest_first(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	const struct post_fake_sent *sent;
 
 	queue(nd, 1, 6, ADA);
 	queue(nd, 2, 3, ADA);
 	queue(nd, 3, 5, ADA);
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(post_fake_count(), 1);
 	sent = post_fake_at(0);
 	assert_non_null(strstr(sent->subject, "3 certificates expire within 6 "
@@ -144,13 +116,13 @@ static void
 one_alone_reads_as_it_was_written(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t id = queue(nd, 1, 5, ADA);
 
 	/* And one of which no text was kept as it would have been. */
 	set(nd, "text = '', html = ''", queue(nd, 2, 5, EVE));
 	set(nd, "subject = 'Certificate c1 expires in 5 days'", id);
-	assert_int_equal(send_mails(sender), 2);
+	assert_int_equal(sender_desk_send(sender), 2);
 	assert_string_equal(
 	    post_fake_at(0)->subject, "Certificate c1 expires in 5 days");
 	assert_int_equal(
@@ -165,13 +137,13 @@ static void
 two_notices_of_a_certificate_are_one_line_and_end_together(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t one = notices_desk_certificate(nd, "c1", "a.example", DAY_S);
 
 	queue_of(nd, one, ADA);
 	queue_of(nd, one, ADA);
 	queue(nd, 2, 5, ADA);
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_non_null(
 	    strstr(post_fake_at(0)->subject, "2 certificates expire"));
 	assert_null(strstr(strstr(post_fake_at(0)->text, "c1\n") + 1, "c1\n"));
@@ -179,7 +151,7 @@ two_notices_of_a_certificate_are_one_line_and_end_together(void **state)
 	/* Both alone: the newer one's words. */
 	queue_of(nd, one, EVE);
 	set(nd, "subject = 'newest'", queue_of(nd, one, EVE));
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_string_equal(post_fake_at(1)->subject, "newest");
 	assert_int_equal(notices_desk_number(nd, SENT), 5);
 	notice_sender_free(sender);
@@ -189,7 +161,7 @@ static void
 those_that_have_expired_are_a_mail_of_their_own(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t ids[2];
 
 	queue(nd, 1, 5, ADA);
@@ -207,7 +179,7 @@ those_that_have_expired_are_a_mail_of_their_own(void **state)
 	notices_desk_run(nd,
 	    "UPDATE certificate SET not_after_s = not_after_s - 172800"
 	    " WHERE name LIKE 'old%'");
-	assert_int_equal(send_mails(sender), 2);
+	assert_int_equal(sender_desk_send(sender), 2);
 	assert_non_null(strstr(post_fake_at(1)->subject,
 	    "2 certificates have expired, the first on 20"));
 	assert_non_null(strstr(post_fake_at(1)->text, "    Expired: 20"));
@@ -218,7 +190,7 @@ static void
 names_that_are_markup_are_words_in_a_list(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	const struct post_fake_sent *sent;
 
 	queue(nd, 1, 5, ADA);
@@ -226,7 +198,7 @@ names_that_are_markup_are_words_in_a_list(void **state)
 	notices_desk_run(nd,
 	    "UPDATE certificate SET name = '<b>\"x\"' || char(10) || 'Bcc: y'"
 	    " WHERE name = 'c2'");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	sent = post_fake_at(0);
 	assert_null(strstr(sent->html, "<b>"));
 	assert_non_null(strstr(sent->html, "&lt;b&gt;&quot;x&quot;\\n"));
@@ -240,14 +212,14 @@ static void
 what_was_dealt_with_meanwhile_is_not_listed(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	queue(nd, 1, 6, ADA);
 	set(nd, "state = 4, next_s = NULL", queue(nd, 2, 5, ADA));
 	set(nd, "object = 'certificate 99999'", queue(nd, 3, 5, ADA));
 	queue(nd, 4, -1, ADA);
 	queue(nd, 5, 5, ADA);
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_non_null(
 	    strstr(post_fake_at(0)->subject, "2 certificates expire"));
 	assert_null(strstr(post_fake_at(0)->text, "h2.example.org"));
@@ -292,7 +264,7 @@ static void
 who_wants_no_more_of_them_gets_none_of_what_waits(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	for (int i = 0; i < 3; i++)
 		queue(nd, i, 5, ADA);
@@ -301,7 +273,7 @@ who_wants_no_more_of_them_gets_none_of_what_waits(void **state)
 	    "INSERT INTO notice_mute (account, recipient, event, at_s)"
 	    " SELECT id, 'ada@acme.example', 1, 1 FROM account"
 	    " WHERE name = 'acme'");
-	send_mails(sender);
+	sender_desk_send(sender);
 	assert_int_equal(post_fake_count(), 1);
 	assert_int_equal(post_fake_count_to(EVE), 1);
 	assert_int_equal(notices_desk_number(nd, CANCELLED), 3);
@@ -312,7 +284,7 @@ static void
 a_mute_that_is_lifted_while_a_list_gathers_keeps_nothing_from_it(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 60);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 60);
 
 	for (int i = 0; i < 3; i++)
 		set(nd, "next_s = next_s + 60", queue(nd, i, 5, ADA));
@@ -320,10 +292,10 @@ a_mute_that_is_lifted_while_a_list_gathers_keeps_nothing_from_it(void **state)
 	    "INSERT INTO notice_mute (account, recipient, event, at_s)"
 	    " SELECT id, 'ada@acme.example', 1, 1 FROM account"
 	    " WHERE name = 'acme'");
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	notices_desk_run(nd, "UPDATE notice_mute SET lifted_s = 2");
 	notices_desk_run(nd, "UPDATE notice SET next_s = 1");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_non_null(
 	    strstr(post_fake_at(0)->subject, "3 certificates expire"));
 	notice_sender_free(sender);
@@ -333,18 +305,18 @@ static void
 what_is_due_in_a_moment_goes_along_and_what_rests_does_not(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 60);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 60);
 
 	queue(nd, 1, 5, ADA);
 	set(nd, "next_s = next_s + 50", queue(nd, 2, 5, ADA));
 	set(nd, "next_s = next_s + 120", queue(nd, 3, 5, ADA));
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_non_null(
 	    strstr(post_fake_at(0)->subject, "2 certificates expire"));
 	assert_int_equal(notices_desk_number(nd, QUEUED), 1);
 	/* Alone it waits for its time. */
 	set(nd, "next_s = next_s - 120", 3);
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(post_fake_count(), 2);
 	notice_sender_free(sender);
 }
@@ -353,7 +325,7 @@ static void
 a_list_too_long_for_a_mail_goes_on_in_the_next(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	size_t n_lines = 0;
 
 	for (int i = 0; i < NOTICE_DIGEST_MAX; i++)
@@ -368,7 +340,7 @@ a_list_too_long_for_a_mail_goes_on_in_the_next(void **state)
 	notices_desk_run(nd,
 	    "INSERT INTO binding (resource, slot, certificate, since_s)"
 	    " SELECT r.id, c.id, c.id, 1 FROM certificate c, resource r");
-	send_mails(sender);
+	sender_desk_send(sender);
 	assert_true(post_fake_count() > 1);
 	for (size_t i = 0; i < post_fake_count(); i++) {
 		const struct post_fake_sent *sent = post_fake_at(i);
@@ -389,13 +361,13 @@ static void
 a_bounce_ends_all_that_were_in_the_mail_and_no_other_recipients(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	for (int i = 0; i < 205; i++)
 		queue(nd, i, 5, ADA);
 	queue(nd, 300, 5, EVE);
 	post_fake_set(ADA, POST_PERMANENT, "550 no such mailbox");
-	assert_int_equal(send_mails(sender), 3);
+	assert_int_equal(sender_desk_send(sender), 3);
 	assert_int_equal(post_fake_count_to(ADA), 2);
 	assert_int_equal(notices_desk_number(nd, FAILED), 205);
 	assert_int_equal(notices_desk_number(nd, SENT), 1);
@@ -406,14 +378,14 @@ static void
 what_could_not_be_sent_is_tried_again_together_by_the_same_name(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t now_s = store_now_s();
 
 	for (int i = 0; i < 3; i++)
 		queue(nd, i, 5, ADA);
 	set(nd, "attempts = 1", 2);
 	post_fake_set(ADA, POST_TEMPORARY, "451 not now");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(
 	    notices_desk_number(nd, QUEUED " AND claimed_until_s = 0"), 3);
 	assert_int_equal(notices_desk_number(
@@ -422,15 +394,15 @@ what_could_not_be_sent_is_tried_again_together_by_the_same_name(void **state)
 	assert_in_range(
 	    notices_desk_number(nd, "SELECT next_s FROM notice LIMIT 1"),
 	    now_s + 120, now_s + 180);
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	notices_desk_run(nd, "UPDATE notice SET next_s = 1");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_string_equal(post_fake_at(1)->id, post_fake_at(0)->id);
 	assert_string_equal(post_fake_at(1)->thread, post_fake_at(0)->thread);
 	/* With one more it is another mail. */
 	queue(nd, 4, 7, ADA);
 	notices_desk_run(nd, "UPDATE notice SET next_s = 1");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_string_not_equal(post_fake_at(2)->id, post_fake_at(0)->id);
 	assert_string_equal(post_fake_at(2)->thread, post_fake_at(0)->thread);
 	notice_sender_free(sender);
@@ -440,18 +412,18 @@ static void
 what_one_claimed_who_was_killed_is_sent_once_the_claim_has_ended(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	for (int i = 0; i < 3; i++)
 		queue(nd, i, 5, ADA);
 	notices_desk_run(
 	    nd, "UPDATE notice SET claimed_until_s = created_s + 600");
 	set(nd, "subject = 'another'", queue(nd, 4, 5, ADA));
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_string_equal(post_fake_at(0)->subject, "another");
 	notices_desk_run(
 	    nd, "UPDATE notice SET claimed_until_s = 1 WHERE state = 1");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_non_null(
 	    strstr(post_fake_at(1)->subject, "3 certificates expire"));
 	assert_int_equal(notices_desk_number(nd, SENT), 4);
@@ -470,9 +442,9 @@ two_senders_on_one_database_list_each_certificate_once(void **state)
 	OK(store_open(&config, &second));
 	for (int i = 0; i < 205; i++)
 		queue(nd, i, 5, ADA);
-	senders[0] = new_sender(nd, 0);
+	senders[0] = sender_desk_new(nd, nd->desk->store, 0);
 	nd->desk->store = second;
-	senders[1] = new_sender(nd, 0);
+	senders[1] = sender_desk_new(nd, nd->desk->store, 0);
 	nd->desk->store = first;
 	OK(notice_sender_start(senders[0]));
 	OK(notice_sender_start(senders[1]));
@@ -536,13 +508,13 @@ static void
 five_hundred_mails_a_day_are_the_most_and_the_rest_is_cancelled(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	send_five_hundred(nd, 0);
 	queue(nd, 1, 5, ADA);
 	queue(nd, 2, 5, ADA);
 	queue(nd, 3, 5, EVE);
-	send_mails(sender);
+	sender_desk_send(sender);
 	assert_int_equal(post_fake_count(), 1);
 	assert_int_equal(notices_desk_number(
 			     nd, CANCELLED " AND problem LIKE '%500 mails%'"),
@@ -554,7 +526,7 @@ static void
 what_a_clock_that_was_ahead_has_sent_is_of_no_day(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, 0);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	struct notice_row row;
 	struct db_tx *tx;
 	bool is_often = true;
@@ -566,7 +538,7 @@ what_a_clock_that_was_ahead_has_sent_is_of_no_day(void **state)
 	OK(store_notices_is_often(tx, &row, store_now_s() - DAY_S, &is_often));
 	db_end(tx);
 	assert_false(is_often);
-	send_mails(sender);
+	sender_desk_send(sender);
 	assert_int_equal(post_fake_count_to(ADA), 1);
 	notice_sender_free(sender);
 }

@@ -18,27 +18,12 @@
 #include <cmocka.h>
 
 #include "certd/notices/notice_link.h"
-#include "certd/notices/notice_sender.h"
-#include "certd/notices/notice_sender_int.h"
 #include "certd/notices/store_webhooks.h"
 #include "tests/unit/notices_desk.h"
+#include "tests/unit/sender_desk.h"
 
 #define ADA "ada@acme.example"
 #define EVE "eve@acme.example"
-
-static struct notice_sender *
-new_sender(struct notices_desk *nd, struct store *store)
-{
-	struct notice_sender_config config = { .store = store,
-		.secrets = nd->secrets,
-		.console_url = DESK_CONSOLE };
-	struct notice_sender *sender = NULL;
-	char why[512];
-
-	OK(notice_post_new(NULL, &config.post, why));
-	OK(notice_sender_new(&config, &sender));
-	return sender;
-}
 
 static struct notice_row
 load(struct notices_desk *nd, int64_t id)
@@ -64,18 +49,6 @@ load_webhook(struct notices_desk *nd, int64_t id)
 	return row;
 }
 
-/* Send until nothing is due. */
-static unsigned
-send_mails(struct notice_sender *sender)
-{
-	bool did = true;
-	unsigned n = 0;
-
-	for (; did; n += did)
-		OK(notice_sender_mail(sender, &did));
-	return n;
-}
-
 static unsigned
 send_hooks(struct notice_sender *sender)
 {
@@ -93,13 +66,13 @@ static void
 a_mail_is_sent_once_with_a_link_that_stops_its_kind(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t id = notices_desk_queue(nd, ADA, 0);
 	const struct post_fake_sent *sent;
 	struct notice_token token;
 
-	assert_int_equal(send_mails(sender), 1);
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 0);
 	assert_int_equal(post_fake_count(), 1);
 	sent = post_fake_at(0);
 	assert_string_equal(sent->to, ADA);
@@ -127,11 +100,11 @@ static void
 mails_about_the_whole_have_no_link(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	notices_desk_queue(nd, "ops@example.net", 0);
 	notices_desk_run(nd, "UPDATE notice SET account = 0, event = 11");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_string_equal(post_fake_at(0)->unsubscribe_url, "");
 	assert_non_null(strstr(post_fake_at(0)->text, "as an operator"));
 	notice_sender_free(sender);
@@ -141,13 +114,13 @@ static void
 a_bounce_ends_that_notice_and_stops_no_other(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t bad = notices_desk_queue(nd, ADA, 0);
 	int64_t good = notices_desk_queue(nd, EVE, 0);
 	char trouble[NOTICE_POST_WHY_MAX];
 
 	post_fake_set(ADA, POST_PERMANENT, "550 no such mailbox");
-	assert_int_equal(send_mails(sender), 2);
+	assert_int_equal(sender_desk_send(sender), 2);
 	assert_int_equal(load(nd, bad).state, NOTICE_FAILED);
 	assert_string_equal(load(nd, bad).problem, "550 no such mailbox");
 	assert_int_equal(load(nd, bad).next_s, 0);
@@ -172,18 +145,18 @@ static void
 what_cannot_be_sent_now_is_tried_again_for_three_days(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t id = notices_desk_queue(nd, ADA, 0), now_s = store_now_s();
 	const char *first_id;
 
 	post_fake_set(ADA, POST_TEMPORARY, "451 not now");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(load(nd, id).state, NOTICE_QUEUED);
 	assert_int_equal(load(nd, id).attempts, 1);
 	assert_in_range(load(nd, id).next_s, now_s + 60, now_s + 120);
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	notices_desk_run(nd, "UPDATE notice SET next_s = 1");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_in_range(load(nd, id).next_s, now_s + 120, now_s + 240);
 	/* The same mail, as far as programs are concerned. */
 	first_id = post_fake_at(0)->id;
@@ -191,7 +164,7 @@ what_cannot_be_sent_now_is_tried_again_for_three_days(void **state)
 	assert_string_equal(post_fake_at(1)->thread, post_fake_at(0)->thread);
 	notices_desk_run(
 	    nd, "UPDATE notice SET next_s = 1, give_up_s = give_up_s - 259201");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(load(nd, id).state, NOTICE_FAILED);
 	assert_string_equal(load(nd, id).problem, "451 not now");
 	notice_sender_free(sender);
@@ -201,14 +174,14 @@ static void
 a_server_that_takes_no_mail_has_all_of_it_wait_and_says_why(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	char trouble[NOTICE_POST_WHY_MAX];
 	int64_t id = 0;
 
 	for (int i = 0; i < 20; i++)
 		id = notices_desk_queue(nd, ADA, 0);
 	post_fake_set("*", POST_CONFIG, "535 log-in denied");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(post_fake_count(), 1);
 	notice_sender_trouble(sender, trouble);
 	assert_string_equal(trouble, "535 log-in denied");
@@ -216,9 +189,9 @@ a_server_that_takes_no_mail_has_all_of_it_wait_and_says_why(void **state)
 	assert_int_equal(
 	    notices_desk_number(nd, "SELECT max(attempts) FROM notice"), 0);
 	post_fake_set("*", POST_SENT, "");
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	sender->mail_rests_until_ns = 0;
-	assert_int_equal(send_mails(sender), 19);
+	assert_int_equal(sender_desk_send(sender), 19);
 	notice_sender_trouble(sender, trouble);
 	assert_string_equal(trouble, "");
 	assert_int_equal(load(nd, id).state, NOTICE_SENT);
@@ -229,17 +202,17 @@ static void
 after_three_in_a_row_it_is_the_server_and_not_the_recipients(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	char trouble[NOTICE_POST_WHY_MAX];
 
 	for (int i = 0; i < 10; i++)
 		notices_desk_queue(nd, ADA, 0);
 	post_fake_set("*", POST_TEMPORARY, "no connection");
-	assert_int_equal(send_mails(sender), 3);
+	assert_int_equal(sender_desk_send(sender), 3);
 	notice_sender_trouble(sender, trouble);
 	assert_string_equal(trouble, "no connection");
 	sender->mail_rests_until_ns = 0;
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	notice_sender_free(sender);
 }
 
@@ -247,14 +220,14 @@ static void
 what_is_said_of_single_recipients_stops_no_other(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	char trouble[NOTICE_POST_WHY_MAX];
 
 	for (int i = 0; i < 20; i++)
 		notices_desk_queue(nd, ADA, 0);
 	notices_desk_queue(nd, EVE, 0);
 	post_fake_set(ADA, POST_TEMPORARY, "450 greylisted");
-	assert_int_equal(send_mails(sender), 21);
+	assert_int_equal(sender_desk_send(sender), 21);
 	assert_int_equal(post_fake_count_to(EVE), 1);
 	notice_sender_trouble(sender, trouble);
 	assert_string_equal(trouble, "");
@@ -265,13 +238,13 @@ static void
 a_server_that_puts_off_each_single_mail_is_let_rest_too(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	char trouble[NOTICE_POST_WHY_MAX];
 
 	for (int i = 0; i < 60; i++)
 		notices_desk_queue(nd, ADA, 0);
 	post_fake_set("*", POST_TEMPORARY, "450 greylisted");
-	assert_int_equal(send_mails(sender), 50);
+	assert_int_equal(sender_desk_send(sender), 50);
 	notice_sender_trouble(sender, trouble);
 	assert_string_equal(trouble, "450 greylisted");
 	notice_sender_free(sender);
@@ -295,14 +268,14 @@ static void
 accounts_take_turns_and_the_whole_goes_before_them(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	for (int i = 0; i < 30; i++)
 		queue_of(nd, nd->desk->acme, ADA);
 	queue_of(nd, nd->desk->other, "olga@other.example");
 	queue_of(nd, nd->desk->other, "olga@other.example");
 	queue_of(nd, 0, "ops@example.net");
-	assert_int_equal(send_mails(sender), 33);
+	assert_int_equal(sender_desk_send(sender), 33);
 	assert_string_equal(post_fake_at(0)->to, "ops@example.net");
 	assert_string_equal(post_fake_at(1)->to, ADA);
 	assert_string_equal(post_fake_at(2)->to, "olga@other.example");
@@ -315,7 +288,7 @@ static void
 a_mail_is_found_behind_many_accounts_whose_mail_is_not_due(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 
 	for (int i = 0; i < 100; i++)
 		queue_of(nd, 1000 + i, ADA);
@@ -324,7 +297,7 @@ a_mail_is_found_behind_many_accounts_whose_mail_is_not_due(void **state)
 	notices_desk_run(nd,
 	    "INSERT INTO notice_rule (account, event, told, emails)"
 	    " VALUES (2000, 3, 0, 'x@example.com Eve@acme.example')");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_string_equal(post_fake_at(0)->to, EVE);
 	notice_sender_free(sender);
 }
@@ -338,15 +311,15 @@ without_a_server_mail_waits_for_three_days_and_is_given_up(void **state)
 	int64_t id = notices_desk_queue(nd, ADA, 0);
 
 	post_fake_without_mail();
-	sender = new_sender(nd, nd->desk->store);
+	sender = sender_desk_new(nd, nd->desk->store, 0);
 	notice_sender_trouble(sender, trouble);
 	assert_non_null(strstr(trouble, "no mail server is configured"));
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_QUEUED);
 	sender->mail_rests_until_ns = 0;
 	notices_desk_run(nd, "UPDATE notice SET next_s = next_s - 259201,"
 			     " give_up_s = give_up_s - 259201");
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_FAILED);
 	assert_int_equal(post_fake_count(), 0);
 	notice_sender_free(sender);
@@ -356,13 +329,13 @@ static void
 who_wants_none_any_more_gets_none_of_what_waits(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t id = notices_desk_queue(nd, ADA, 0);
 	struct db_tx *tx = notices_desk_write(nd);
 
 	notices_desk_commit(
 	    nd, tx, store_notices_mute(tx, nd->desk->acme, ADA, NOTICE_ISSUED));
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(post_fake_count(), 0);
 	assert_int_equal(load(nd, id).state, NOTICE_CANCELLED);
 	notice_sender_free(sender);
@@ -372,7 +345,7 @@ static void
 who_has_left_gets_none_of_what_waits(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t eve = notices_desk_queue(nd, EVE, 0);
 	int64_t adm = notices_desk_queue(nd, "adm@acme.example", 0);
 	int64_t olga = notices_desk_queue(nd, "olga@other.example", 0);
@@ -383,7 +356,7 @@ who_has_left_gets_none_of_what_waits(void **state)
 	    "UPDATE user_ SET disabled = 1 WHERE email = 'eve@acme.example'");
 	notices_desk_run(
 	    nd, "DELETE FROM contact WHERE email = 'adm@acme.example'");
-	assert_int_equal(send_mails(sender), 5);
+	assert_int_equal(sender_desk_send(sender), 5);
 	assert_int_equal(post_fake_count(), 2);
 	assert_int_equal(load(nd, eve).state, NOTICE_CANCELLED);
 	assert_int_equal(load(nd, adm).state, NOTICE_CANCELLED);
@@ -397,7 +370,7 @@ static void
 what_one_has_claimed_another_leaves_alone_until_the_claim_ends(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t id = notices_desk_queue(nd, ADA, 0), now_s = store_now_s();
 	struct notice_row mine, theirs;
 	struct db_tx *tx = notices_desk_write(nd);
@@ -405,7 +378,7 @@ what_one_has_claimed_another_leaves_alone_until_the_claim_ends(void **state)
 	notices_desk_commit(
 	    nd, tx, store_notices_claim_mail(tx, now_s, now_s + 600, 0, &mine));
 	assert_int_equal(mine.id, id);
-	assert_int_equal(send_mails(sender), 0);
+	assert_int_equal(sender_desk_send(sender), 0);
 	/* That one has died; the row is free again. */
 	tx = notices_desk_write(nd);
 	notices_desk_commit(nd, tx,
@@ -429,14 +402,14 @@ static void
 a_claim_of_a_clock_that_was_ahead_holds_up_nothing(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t hook = notices_desk_webhook(nd, "a", "https://a.example/");
 
 	notices_desk_queue(nd, ADA, 0);
 	notices_desk_queue(nd, "webhook", hook);
 	notices_desk_run(
 	    nd, "UPDATE notice SET claimed_until_s = created_s + 31536000");
-	assert_int_equal(send_mails(sender), 1);
+	assert_int_equal(sender_desk_send(sender), 1);
 	assert_int_equal(send_hooks(sender), 1);
 	assert_int_equal(post_fake_count(), 2);
 	notice_sender_free(sender);
@@ -469,8 +442,8 @@ two_senders_on_one_database_send_each_notice_once(void **state)
 	    " WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
 	    " WHERE i < 59) SELECT a.id, 1, 'p', 'p' || i || '@acme.example',"
 	    " '' FROM n, account a WHERE a.name = 'acme'");
-	senders[0] = new_sender(nd, nd->desk->store);
-	senders[1] = new_sender(nd, second);
+	senders[0] = sender_desk_new(nd, nd->desk->store, 0);
+	senders[1] = sender_desk_new(nd, second, 0);
 	for (int i = 0; i < 60; i++) {
 		snprintf(to, sizeof(to), "p%d@acme.example", i);
 		notices_desk_queue(nd, to, 0);
@@ -509,7 +482,7 @@ static void
 a_webhook_is_told_in_order_with_its_own_secret(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t hook = notices_desk_webhook(nd, "a", "https://a.example/");
 	struct webhook_row row = load_webhook(nd, hook);
 	char secret[NOTICE_SECRET_MAX];
@@ -535,7 +508,7 @@ static void
 a_webhook_that_fails_rests_with_all_that_waits_for_it(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t bad = notices_desk_webhook(nd, "a", "https://a.example/");
 	int64_t good = notices_desk_webhook(nd, "b", "https://b.example/");
 	int64_t last, now_s = store_now_s();
@@ -575,7 +548,7 @@ static void
 a_receiver_that_wants_no_more_is_switched_off(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t hook = notices_desk_webhook(nd, "a", "https://a.example/");
 
 	queue_hook(nd, hook);
@@ -597,7 +570,7 @@ static void
 webhooks_that_hang_hold_up_those_of_other_accounts_not(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t hook;
 	char name[32], url[64], sql[160];
 
@@ -637,7 +610,7 @@ static void
 a_webhook_that_is_deleted_or_switched_off_gets_nothing_more(void **state)
 {
 	struct notices_desk *nd = *state;
-	struct notice_sender *sender = new_sender(nd, nd->desk->store);
+	struct notice_sender *sender = sender_desk_new(nd, nd->desk->store, 0);
 	int64_t a = notices_desk_webhook(nd, "a", "https://a.example/");
 	int64_t b = notices_desk_webhook(nd, "b", "https://b.example/");
 	struct db_tx *tx;

@@ -471,7 +471,6 @@ a_revoked_certificate_is_replaced_at_once(void **state)
 	    "SELECT count(*) FROM change WHERE kind = 4 AND state = 11", 1);
 }
 
-/* Better for none than not at all. */
 /* Which the CA refuses once, for that problem. */
 static void
 begin_revocation(
@@ -495,6 +494,7 @@ begin_revocation(
 	    STATUS_OK);
 }
 
+/* Better for none than not at all. */
 static void
 a_revocation_for_a_reason_that_the_ca_does_not_take_is_for_none(void **state)
 {

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "certd/notices/notices_int.h"
-#include "certd/notices/store_mutes.h"
 #include "certd/notices/store_told.h"
 #include "certd/page.h"
 #include "certd/text.h"
@@ -149,12 +148,22 @@ check_person(
 	    row->recipient);
 }
 
+STATUS
+notices_mutes_event(struct db_tx *tx, const char *actor, const char *act,
+    const struct mute_row *of)
+{
+	char detail[STORE_EMAIL_MAX + 64];
+
+	snprintf(detail, sizeof(detail), "%s: %s", of->recipient,
+	    notice_event_name(of->event));
+	return store_event(tx, of->account, actor, act, "notices", detail);
+}
+
 /* Twice is as once. */
 static struct status
 lift_in(
     struct db_tx *tx, struct api_call *call, int64_t id, struct mute_row *row)
 {
-	char detail[STORE_EMAIL_MAX + 64];
 	struct status st = get_seen(tx, call, id, row);
 
 	if (failed(st) || row->lifted_s != 0)
@@ -162,11 +171,9 @@ lift_in(
 	st = check_person(tx, call, row);
 	if (!failed(st))
 		st = store_mutes_lift(tx, call->caller->actor, row);
-	snprintf(detail, sizeof(detail), "%s: %s", row->recipient,
-	    notice_event_name(row->event));
 	return failed(st) ? st
-			  : store_event(tx, row->account, call->caller->actor,
-				"mails sent again", "notices", detail);
+			  : notices_mutes_event(tx, call->caller->actor,
+				"mails sent again", row);
 }
 
 static struct status

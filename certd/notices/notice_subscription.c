@@ -13,7 +13,6 @@
 
 #include "certd/notices/notice_link.h"
 #include "certd/notices/notices_int.h"
-#include "certd/notices/store_mutes.h"
 #include "certd/notices/store_notices.h"
 #include "certd/store_accounts.h"
 #include "proto/holdfast/certd/v1/notices.pb-c.h"
@@ -51,17 +50,6 @@ look(struct db_tx *tx, struct subscription *of)
 	return st.code == STATUS_NOT_FOUND ? status_ok() : st;
 }
 
-static struct status
-put_event(struct db_tx *tx, const struct subscription *of, const char *act)
-{
-	char detail[STORE_EMAIL_MAX + 64];
-
-	snprintf(detail, sizeof(detail), "%s: %s", of->token.recipient,
-	    notice_event_name(of->token.event));
-	return store_event(
-	    tx, of->token.account, MUTE_BY_LINK, act, "notices", detail);
-}
-
 /* ---- the three acts ---- */
 
 static struct status
@@ -74,8 +62,10 @@ stop_in(struct db_tx *tx, struct subscription *of)
 	st = store_notices_mute(
 	    tx, of->token.account, of->token.recipient, of->token.event);
 	if (!failed(st))
-		st = put_event(tx, of, "mails stopped");
-	return failed(st) ? st : look(tx, of);
+		st = look(tx, of);
+	return failed(st) ? st
+			  : notices_mutes_event(
+				tx, MUTE_BY_LINK, "mails stopped", &of->mute);
 }
 
 static struct status
@@ -103,7 +93,9 @@ resume_in(struct db_tx *tx, struct subscription *of)
 	st = check_often(tx, of);
 	if (!failed(st))
 		st = store_mutes_lift(tx, MUTE_BY_LINK, &of->mute);
-	return failed(st) ? st : put_event(tx, of, "mails sent again");
+	return failed(st) ? st
+			  : notices_mutes_event(tx, MUTE_BY_LINK,
+				"mails sent again", &of->mute);
 }
 
 /* Changes nothing. */

@@ -10,6 +10,7 @@
 #include "certd/notices/notice_source.h"
 #include "certd/notices/notice_tell.h"
 #include "certd/notices/notices.h"
+#include "certd/notices/store_mutes.h"
 
 /* What the services of notices share; nobody else includes it. */
 
@@ -33,6 +34,10 @@ STATUS notices_list_add(struct notices *notices, struct api *api);
 STATUS notices_mail_add(struct notices *notices, struct api *api);
 STATUS notices_subscription_add(struct notices *notices, struct api *api);
 STATUS notices_mutes_add(struct notices *notices, struct api *api);
+/* History: who stopped mails of an event to a recipient, or had them sent
+ * again. */
+STATUS notices_mutes_event(struct db_tx *tx, const char *actor, const char *act,
+    const struct mute_row *of);
 
 /* The account that a rule or webhook is for: "" is the whole (0), which is for
  * operators and auditors; tokens' is their own. */
